@@ -1,0 +1,1 @@
+"""Hoego: experiments on image classification that you can believe."""

@@ -1,0 +1,1 @@
+"""Photos, their subjects and their labels."""

@@ -1,0 +1,112 @@
+"""The exception tree: every error says where it is, what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class HoegoError(Exception):
+    """Base of every error that a user can cause or mend.
+
+    Args:
+        message: what is wrong, one or more sentences.
+        remedy: what to do about it.
+        file: the file at fault.
+        row: its line number, counted from 1 (a table's header is line 1).
+        column: the column or key at fault.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        file: Path | str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        self.message = message
+        self.remedy = remedy
+        self.file = None if file is None else Path(file)
+        self.row = row
+        self.column = column
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = [str(self.file)] if self.file is not None else []
+        if self.row is not None:
+            where.append(f"row {self.row}")
+        if self.column is not None:
+            where.append(f"column {self.column!r}")
+        text = f"{', '.join(where)}: {self.message}" if where else self.message
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (
+            _rebuild,
+            (type(self), self.message, self.remedy, self.file, self.row, self.column),
+        )
+
+
+def _rebuild(
+    kind: type[HoegoError], message: str, remedy: str, file: Path | None, row: int | None, column: str | None
+) -> HoegoError:
+    return kind(message, remedy=remedy, file=file, row=row, column=column)
+
+
+class UsageError(HoegoError):
+    """The command line, or the order of commands, is wrong."""
+
+    exit_code = 2
+
+
+class DataError(HoegoError):
+    """A photo, a table or a correction cannot be used as it is."""
+
+
+class RecipeError(HoegoError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class SplitError(HoegoError):
+    """A split that was asked for cannot exist, or a saved one breaks its guarantees."""
+
+
+class LeakError(HoegoError):
+    """A number was asked for of images whose subjects the model had seen."""
+
+
+class MismatchError(HoegoError):
+    """Two things that must be of one data set, split or schema are not; the message says what differs."""
+
+
+class RecordError(HoegoError):
+    """A run's folder is missing, ambiguous or damaged."""
+
+
+class TrainError(HoegoError):
+    """Training cannot start or go on."""
+
+
+class CannotSay(HoegoError):
+    """The data do not determine the number that was asked for."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The clause that names the closest valid name, or lists the few there are.
+
+    >>> nearest("epoch", ["epochs", "seed"])
+    "did you mean 'epochs'?"
+    >>> nearest("zzz", ["epochs", "seed"])
+    'valid names: epochs, seed'
+    """
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    shown = ", ".join(names[:20])
+    return f"valid names: {shown}{', …' if len(names) > 20 else ''}"

@@ -1,0 +1,54 @@
+"""TOML, profiles and overrides to one frozen, validated recipe."""
+
+from hoego.recipe.base import Section, Setting
+from hoego.recipe.core import Recipe
+from hoego.recipe.profiles import PROFILES
+from hoego.recipe.resolve import (
+    PROJECT_FILE,
+    build,
+    find_project,
+    merge,
+    parse_override,
+    read_toml,
+    resolve,
+    settings_table,
+)
+from hoego.recipe.sections import (
+    AttributeSettings,
+    AuditSettings,
+    CropSettings,
+    DatasetSettings,
+    LabelSettings,
+    ModelSettings,
+    QueueSettings,
+    ScoreSettings,
+    SelectSettings,
+    SplitSettings,
+    SubmissionSettings,
+)
+
+__all__ = [
+    "PROFILES",
+    "PROJECT_FILE",
+    "AttributeSettings",
+    "AuditSettings",
+    "CropSettings",
+    "DatasetSettings",
+    "LabelSettings",
+    "ModelSettings",
+    "QueueSettings",
+    "Recipe",
+    "ScoreSettings",
+    "Section",
+    "SelectSettings",
+    "Setting",
+    "SplitSettings",
+    "SubmissionSettings",
+    "build",
+    "find_project",
+    "merge",
+    "parse_override",
+    "read_toml",
+    "resolve",
+    "settings_table",
+]

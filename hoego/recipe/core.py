@@ -1,0 +1,74 @@
+"""The recipe: every setting of a run in one frozen object, which is what runs and what is recorded."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any, Literal
+
+from pydantic import Field
+
+from hoego.recipe.base import Section
+from hoego.recipe.sections import (
+    AuditSettings,
+    DatasetSettings,
+    LabelSettings,
+    ModelSettings,
+    QueueSettings,
+    ScoreSettings,
+    SelectSettings,
+    SplitSettings,
+    SubmissionSettings,
+)
+from hoego.recipe.techniques import (
+    AttributeEdit,
+    AugmentSettings,
+    MixingSettings,
+    OptimSettings,
+    SamplingSettings,
+)
+
+
+class Recipe(Section):
+    """One resolved experiment. Field order is the order of `hoego settings`."""
+
+    name: str = Field("", description="A short name for the recipe; the file's where not said.")
+    dataset: DatasetSettings = DatasetSettings()
+    labels: LabelSettings = LabelSettings()
+    split: SplitSettings = SplitSettings()
+    audit: AuditSettings = AuditSettings()
+    model: ModelSettings = ModelSettings()
+    epochs: int = Field(10, ge=1, description="Passes over the training photos.")
+    batch_size: int = Field(64, ge=1, description="Photos per optimiser step.")
+    seed: int = Field(0, ge=0, description="Seed of the initial weights, the order, the mixing and the augmentation.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto times a few steps of float32 and bfloat16 and takes the faster."
+    )
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto", description="torch.compile; auto decides by device and length of the run."
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
+    threads: int = Field(0, ge=0, description="CPU threads of the model; 0 takes every core.")
+    refit: bool = Field(False, description="Train a last model on all subjects, for new images.")
+    loss: str | dict[str, float] = Field("ce", description="A loss by name, or a table of weights that blends several.")
+    sampling: SamplingSettings = SamplingSettings()
+    mixing: MixingSettings = MixingSettings()
+    augment: AugmentSettings = AugmentSettings()
+    optim: OptimSettings = OptimSettings()
+    train_edits: dict[str, AttributeEdit] = Field(
+        default_factory=dict, description="Changes of training labels alone, per attribute."
+    )
+    select: SelectSettings = SelectSettings()
+    score: ScoreSettings = ScoreSettings()
+    queue: QueueSettings = QueueSettings()
+    submission: SubmissionSettings = SubmissionSettings()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, None left out: what TOML can hold."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over everything but the name, the seed and what only the queue reads."""
+        data = {k: v for k, v in self.to_dict().items() if k not in ("name", "seed", "queue", "threads")}
+        return blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,184 @@
+"""From files, a profile and overrides to one Recipe."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from hoego.errors import RecipeError, nearest
+from hoego.recipe.base import Setting, _inner_section, settings_of
+from hoego.recipe.core import Recipe
+from hoego.recipe.profiles import PROFILES
+
+PROJECT_FILE = "hoego.toml"
+FILE_KEYS = ("root", "overlay", "unlabelled", "table")
+
+
+def settings_table() -> list[Setting]:
+    """Every setting, in the order of the recipe."""
+    return list(settings_of(Recipe))
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest hoego.toml in `start` or above it."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder / PROJECT_FILE
+    return None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file. Raises RecipeError naming the file, and the line where the parser gives one."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise RecipeError(f"There is no file {path}.", remedy="Check the path; recipes/ holds ready ones.") from None
+    except IsADirectoryError:
+        raise RecipeError(f"{path} is a folder, not a recipe.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise RecipeError(f"Not valid TOML: {e}", file=path) from None
+
+
+def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
+    """`a.b=c` as a key path and a value; the value is TOML, or else plain text.
+
+    >>> parse_override("mixing.mixup.share=0.5")
+    (('mixing', 'mixup', 'share'), 0.5)
+    >>> parse_override("model.name=resnet18")
+    (('model', 'name'), 'resnet18')
+    """
+    key, sign, value = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not sign or not all(path):
+        raise RecipeError(f"--set takes KEY=VALUE, got {text!r}.", remedy="Example: --set model.name=resnet18")
+    try:
+        return path, tomllib.loads(f"v = {value.strip()}")["v"]
+    except tomllib.TOMLDecodeError:
+        return path, value.strip()
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, tables merged key by key, everything else replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        below = out.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        replaced = key == "loss"
+        out[key] = merge(below, value) if both and not replaced else value  # type: ignore[arg-type]
+    return out
+
+
+def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The data with each `a.b=c` set. The first `loss.X=w` replaces a loss given by name or by file."""
+    out = merge({}, data)
+    if any(parse_override(text)[0][0] == "loss" and len(parse_override(text)[0]) > 1 for text in overrides):
+        out["loss"] = {}
+    for text in overrides:
+        path, value = parse_override(text)
+        patch: Any = value
+        for part in reversed(path):
+            patch = {part: patch}
+        if path[0] == "loss" and isinstance(out.get("loss"), Mapping) and isinstance(patch["loss"], Mapping):
+            out["loss"] = {**out["loss"], **patch["loss"]}
+        else:
+            out = merge(out, patch)
+    return out
+
+
+def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The data with the paths that a file says made absolute against the file's folder."""
+    out = merge({}, data)
+    section = dict(out.get("dataset", {}))
+    root = folder / section["root"] if isinstance(section.get("root"), str) else None
+    if root is not None:
+        section["root"] = str(root.resolve())
+    crop = section.get("crop")
+    if isinstance(crop, Mapping) and isinstance(crop.get("file"), str):
+        section["crop"] = {**crop, "file": str((folder / crop["file"]).resolve())}
+    if section:
+        out["dataset"] = section
+    model = out.get("model")
+    if isinstance(model, Mapping) and isinstance(model.get("checkpoint"), str):
+        out["model"] = {**model, "checkpoint": str((folder / model["checkpoint"]).resolve())}
+    return out
+
+
+def build(data: Mapping[str, Any], *, file: Path | None = None) -> Recipe:
+    """A Recipe of plain data. Raises RecipeError naming the key and the nearest valid one."""
+    try:
+        return Recipe.model_validate(dict(data))
+    except ValidationError as e:
+        raise _readable(e, file) from None
+
+
+def _readable(error: ValidationError, file: Path | None) -> RecipeError:
+    lines, remedies = [], []
+    for item in error.errors():
+        path = [str(p) for p in item["loc"] if not (isinstance(p, str) and p.startswith(("dict[", "function-")))]
+        key = ".".join(path)
+        if item["type"] == "extra_forbidden":
+            lines.append(f"There is no setting {key!r}.")
+            remedies.append(nearest(key, [s.key for s in settings_table()]) + _siblings(path))
+        else:
+            shown = item.get("input")
+            lines.append(f"{key} = {shown!r}: {item['msg'][0].lower()}{item['msg'][1:]}.")
+    return RecipeError(
+        " ".join(dict.fromkeys(lines)),
+        remedy=" ".join(dict.fromkeys(remedies)) or "`hoego settings` lists every setting with its range.",
+        file=file,
+    )
+
+
+def _siblings(path: Sequence[str]) -> str:
+    section: type[BaseModel] | None = Recipe
+    for part in path[:-1]:
+        if section is None:
+            return ""
+        field = section.model_fields.get(part)
+        section = None if field is None else _inner_section(field.annotation)[0]
+    if section is None or section is Recipe:
+        return ""
+    return f" ({'.'.join(path[:-1])} has: {', '.join(section.model_fields)})"
+
+
+def resolve(
+    recipe: Path | Mapping[str, Any] | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    profile: str | None = None,
+    project: Path | None = None,
+) -> Recipe:
+    """One Recipe: the project's hoego.toml, the recipe over it, the profile over that, the overrides last.
+
+    Args:
+        recipe: a TOML file or plain data; None takes the profile `quick`.
+        overrides: `a.b=c` each; relative paths in them start from the working directory.
+        profile: a name of PROFILES.
+        project: the hoego.toml to use; None for no project.
+
+    Raises:
+        RecipeError: an unknown key (with the nearest valid one), a wrong type, a value out of range.
+    """
+    data: dict[str, Any] = {}
+    if recipe is None:
+        data = merge(data, PROFILES[profile or "quick"]) if (profile or "quick") in PROFILES else data
+    if project is not None:
+        base = anchored(read_toml(project), project.parent)
+        base.setdefault("dataset", {}).setdefault("root", str(project.parent.resolve()))
+        build(base, file=project)
+        data = merge(data, base)
+    if isinstance(recipe, Path):
+        over = anchored(read_toml(recipe), recipe.parent)
+        build(over, file=recipe)
+        data = merge(data, {"name": recipe.stem, **over})
+    elif recipe is not None:
+        data = merge(data, recipe)
+    if profile is not None:
+        if profile not in PROFILES:
+            raise RecipeError(f"There is no profile {profile!r}.", remedy=nearest(profile, PROFILES))
+        data = merge(data, PROFILES[profile])
+    return build(anchored(apply_overrides(data, overrides), Path.cwd()))

@@ -1,0 +1,171 @@
+"""The sections of a recipe that say what is predicted, of whom, and how it is judged."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hoego.recipe.base import Section
+
+
+class CropSettings(Section):
+    """Part of the preprocessing: the same in training, validation and test."""
+
+    box: tuple[float, float, float, float] | None = Field(
+        None, description="Fixed crop as shares of the photo: left, top, right, bottom (0 to 1)."
+    )
+    file: str | None = Field(
+        None, description="Table with one box per image: image, x0, y0, x1, y1 in pixels, from any detector."
+    )
+
+
+class DatasetSettings(Section):
+    """Where the photos lie and how their table is read."""
+
+    root: str = Field(".", description="Folder that all paths start from; relative to the file that says it.")
+    layout: Literal["auto", "competition", "folders", "table"] = Field(
+        "auto", description="How the folder is read; auto looks."
+    )
+    table: str | None = Field(None, description="CSV, TSV or Parquet file of the photos (layout table).")
+    path: str = Field("path", description="Column of the photo's path (layout table).")
+    image: str | None = Field(None, description="Column of the image id; the path where there is none.")
+    subject: tuple[str, ...] = Field(
+        (), description="Subject columns (person, patient, site, burst); several are joined transitively."
+    )
+    pattern: str | None = Field(
+        None, description='How a class folder\'s name spells its attributes, such as "{crop}___{disease}".'
+    )
+    subject_regex: str | None = Field(
+        None, description="Regular expression over the path; its first group is the subject (layout folders)."
+    )
+    exclude: tuple[str, ...] = Field((), description="Glob patterns of paths that are not photos of the set.")
+    overlay: str | None = Field(None, description="Corrections: image, attribute, value, reason, source.")
+    unlabelled: str | None = Field(None, description="Table or folder of photos without labels (the test set).")
+    namespace: str = Field(
+        "", description="Prefix of every subject's name, for data sets whose ids coincide without being the same."
+    )
+    size: tuple[int, int] = Field((224, 224), description="Height and width, in pixels, that photos are brought to.")
+    fit: Literal["squash", "crop", "pad"] = Field(
+        "squash", description="How the photo's shape is brought to that of `size`."
+    )
+    interpolation: Literal["bilinear", "bicubic", "lanczos", "box"] = Field(
+        "bilinear", description="Resampling filter (with antialiasing)."
+    )
+    crop: CropSettings = CropSettings()
+
+
+class AttributeSettings(Section):
+    """One attribute of the label."""
+
+    column: str | None = Field(None, description="Column it is read from; its own name where not said.")
+    kind: Literal["auto", "nominal", "ordinal", "binned"] = Field(
+        "auto", description="auto: binned where edges are given, else nominal."
+    )
+    classes: tuple[str, ...] = Field((), description="Class names in order; found in the data where not said.")
+    edges: tuple[float, ...] = Field((), description="Edges of a binned attribute; class k is edge[k-1] <= x < edge[k].")
+    missing: Literal["error", "allow"] = Field(
+        "error", description="allow: a blank label masks this attribute's loss and score."
+    )
+
+
+class LabelSettings(Section):
+    """What is said of a photo and what is to be predicted."""
+
+    target: str | None = Field(
+        None, description='Attribute to predict, or "composite"; the composite where several attributes make one.'
+    )
+    composite: tuple[str, ...] | None = Field(
+        None, description="Attributes of the composite class, most significant first; all where not said."
+    )
+    sparse: bool = Field(False, description="The composite has only the combinations that exist in the data.")
+    attributes: dict[str, AttributeSettings] = Field(default_factory=dict, description="The attributes, by name.")
+
+
+class SplitSettings(Section):
+    """Who is held out."""
+
+    name: str = Field("", description="Name under which the split is saved; made from kind and seed where empty.")
+    kind: Literal["holdout", "folds", "naive"] = Field(
+        "holdout", description="holdout, folds (both by subject), or naive (by photo: only to measure the leak)."
+    )
+    folds: int = Field(5, ge=2, le=100, description="Number of folds K (kind folds).")
+    ratio: float = Field(0.2, gt=0, lt=1, description="Share held out (kinds holdout and naive).")
+    seed: int = Field(0, ge=0, description="Seed of the assignment.")
+    stratify: tuple[str, ...] = Field((), description="Attributes to balance besides the target.")
+    join: tuple[tuple[str, ...], ...] = Field(
+        (), description="Lists of subjects (or images) that are one, such as confirmed near-duplicates."
+    )
+
+
+class AuditSettings(Section):
+    """What the audit lets pass."""
+
+    accept: tuple[str, ...] = Field((), description="Checks whose errors are known and accepted, by name.")
+    near_distance: int = Field(
+        6, ge=0, le=16, description="Bits by which the hashes of a near-duplicate may differ (of 64)."
+    )
+
+
+class ModelSettings(Section):
+    """The network and its heads."""
+
+    name: str = Field("resnet18", description="Any timm model, or one of Hoego's own (see docs/models.md).")
+    pretrained: bool = Field(False, description="Start from timm's published weights.")
+    checkpoint: str | None = Field(
+        None, description="Start from local weights: .safetensors, or .pth that holds weights only."
+    )
+    head: Literal["composite", "multi", "single"] = Field(
+        "multi", description="One head for the target, one per attribute, or one attribute alone."
+    )
+    attribute: str | None = Field(None, description="The attribute of a single head.")
+    drop: float = Field(0.0, ge=0, lt=1, description="Dropout before the head.")
+    drop_path: float = Field(0.0, ge=0, lt=1, description="Stochastic depth, where the model has it.")
+    mean: tuple[float, ...] = Field((0.485, 0.456, 0.406), description="Mean of each channel, for normalising.")
+    std: tuple[float, ...] = Field((0.229, 0.224, 0.225), description="Standard deviation of each channel.")
+    options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Further keyword arguments of the timm model."
+    )
+
+
+class SelectSettings(Section):
+    """How the epoch is chosen."""
+
+    on: Literal["held-out", "inner", "last"] = Field(
+        "held-out", description="Score that chooses the epoch: held-out photos, a slice of the training subjects, none."
+    )
+    by: str = Field("macro_f1", description="macro_f1, accuracy, loss, or an attribute's name (its macro F1).")
+    inner_ratio: float = Field(0.1, gt=0, lt=1, description="Share of the training subjects in the inner slice.")
+    patience: int = Field(0, ge=0, description="Epochs without a better score before stopping; 0 never stops early.")
+    every: int = Field(1, ge=1, description="Epochs between two scorings of the held-out side.")
+
+
+class ScoreSettings(Section):
+    """How predictions are scored."""
+
+    metrics: tuple[str, ...] = Field(
+        (), description='Metrics to show besides the usual ones; "module:function" for one of your own.'
+    )
+    resamples: int = Field(10_000, ge=100, description="Bootstrap resamples over subjects.")
+    level: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
+
+
+class QueueSettings(Section):
+    """Runs that wait for the machine."""
+
+    priority: int = Field(0, description="Higher runs first.")
+    shorten: bool = Field(False, description="The deadline may shorten this run (fewer epochs, schedule fitted).")
+    keep: Literal["all", "best", "selected"] = Field(
+        "best", description="Checkpoints kept when the run ends; the selected one always is."
+    )
+
+
+class SubmissionSettings(Section):
+    """The test set's form and the limits of the leaderboard."""
+
+    info: str | None = Field(None, description="Table whose order and ids the submission follows (info.csv).")
+    image: str = Field("ImageID", description="Its column of image ids.")
+    answer: str = Field("ans", description="Its column of answers.")
+    per_day: int = Field(10, ge=1, description="Submissions allowed a day.")
+    timezone: str = Field("UTC", description="Time zone in which a day ends.")
+    metric: str = Field("macro_f1", description="What the leaderboard shows.")
