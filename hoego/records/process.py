@@ -1,0 +1,70 @@
+"""Who runs a record, and whether that process is still alive."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+STALE_SECONDS = 120.0
+"""A process of another machine counts as dead when its heartbeat is older than this."""
+
+
+@functools.cache
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+def this_process() -> dict[str, Any]:
+    """What identifies the calling process: host, pid, its start (clock ticks since boot), boot and pid namespace."""
+    return {"host": host(), "pid": os.getpid(), "start": _start(os.getpid()), **_boot()}
+
+
+def is_alive(process: Mapping[str, Any] | None, heartbeat_age: float | None) -> bool:
+    """Whether the process that `this_process` described is still alive.
+
+    On the machine (and in the pid namespace) where it ran, the process table answers. Elsewhere its
+    heartbeat does: alive when it is at most STALE_SECONDS old (`heartbeat_age` in seconds; None = never).
+    """
+    if not process:
+        return heartbeat_age is not None and heartbeat_age <= STALE_SECONDS
+    boot = _boot()
+    if process.get("host") == host() and boot["boot"] and process.get("boot") == boot["boot"]:
+        if process.get("namespace") == boot["namespace"]:
+            started = _start(int(process.get("pid", 0)))
+            return started is not None and started == process.get("start", started)
+    elif process.get("host") == host() and boot["boot"] and process.get("boot"):
+        return False
+    return heartbeat_age is not None and heartbeat_age <= STALE_SECONDS
+
+
+def age(path: Path) -> float | None:
+    """Seconds since `path` was last touched; None when it does not exist."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return None
+
+
+@functools.cache
+def _boot() -> dict[str, str]:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return {"boot": boot, "namespace": os.readlink("/proc/self/ns/pid")}
+    except OSError:
+        return {"boot": "", "namespace": ""}
+
+
+def _start(pid: int) -> int | None:
+    """Clock ticks from boot to the start of process `pid`; None when there is none, or it is a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text[text.rfind(")") + 2 :].split()
+    return None if fields[0] in "ZX" else int(fields[19])
