@@ -97,9 +97,7 @@ class Attribute:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Attribute:
-        return cls(
-            data["name"], data["kind"], tuple(data["classes"]), tuple(data["edges"]), data["missing"]
-        )
+        return cls(data["name"], data["kind"], tuple(data["classes"]), tuple(data["edges"]), data["missing"])
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,8 @@ class LabelSchema:
                 raise DataError("The target is the composite, but no attributes make one.")
         elif self.target not in names:
             raise DataError(
-                f"The target {self.target!r} is no attribute.", remedy=nearest(self.target, [*names, COMPOSITE])
+                f"The target {self.target!r} is no attribute.",
+                remedy=nearest(self.target, [*names, COMPOSITE]),
             )
         if self.combinations is not None and list(self.combinations) != sorted(set(self.combinations)):
             raise DataError("The combinations of a sparse composite must be sorted and distinct.")
@@ -165,7 +164,9 @@ class LabelSchema:
     def combination_codes(self) -> NDArray[np.int16]:
         """Codes [C, len(composite)] of every composite class."""
         if self.combinations is not None:
-            return np.asarray(self.combinations, dtype=np.int16).reshape(len(self.combinations), len(self.composite))
+            return np.asarray(self.combinations, dtype=np.int16).reshape(
+                len(self.combinations), len(self.composite)
+            )
         grid = np.indices(self.radix).reshape(len(self.radix), -1).T
         return np.ascontiguousarray(grid, dtype=np.int16)
 
@@ -208,15 +209,18 @@ class LabelSchema:
     def encode(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
         """Composite classes [N] of the codes [N, A]; -1 where a part is missing or the combination does not exist."""
         parts = codes[:, [self.position(n) for n in self.composite]].astype(np.int64)
-        absent = (parts < 0).any(axis=1)
+        absent: NDArray[np.bool_] = (parts < 0).any(axis=1)
         flat = np.ravel_multi_index(tuple(np.where(absent[:, None], 0, parts).T), self.radix)
         out = self._rank[flat]
-        return np.where(absent, MISSING, out).astype(np.int32)
+        out[absent] = MISSING
+        return out.astype(np.int32)
 
     def decode(self, classes: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
         """Codes [N, len(composite)] of the composite classes [N]; rows of -1 for -1."""
-        out = self.combination_codes[np.where(classes < 0, 0, classes)]
-        return np.where((np.asarray(classes) < 0)[:, None], np.int16(MISSING), out)
+        wanted = np.asarray(classes)
+        out = self.combination_codes[np.maximum(wanted, 0)]
+        out[wanted < 0] = MISSING
+        return out
 
     def class_codes(self, name: str, codes: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
         """Classes [N] of an attribute, or of the composite, from the codes [N, A]."""

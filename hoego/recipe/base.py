@@ -36,7 +36,13 @@ class Setting:
     help: str
 
     def to_dict(self) -> dict[str, str]:
-        return {"key": self.key, "type": self.type, "default": self.default, "range": self.range, "help": self.help}
+        return {
+            "key": self.key,
+            "type": self.type,
+            "default": self.default,
+            "range": self.range,
+            "help": self.help,
+        }
 
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
@@ -49,7 +55,11 @@ def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[Setting]
             if not named or not _plain_alternatives(field.annotation):
                 continue
         yield Setting(
-            key, describe_type(field.annotation), _default(field), _range(field), (field.description or "").strip()
+            key,
+            describe_type(field.annotation),
+            _default(field),
+            _range(field),
+            (field.description or "").strip(),
         )
 
 
@@ -109,7 +119,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    choices = [str(c) for a in _alternatives(field.annotation) if get_origin(a) is Literal for c in get_args(a)]
+    choices = [
+        str(c) for a in _alternatives(field.annotation) if get_origin(a) is Literal for c in get_args(a)
+    ]
     bounds = []
     for m in field.metadata:
         for attribute, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):

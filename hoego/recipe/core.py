@@ -6,9 +6,10 @@ import json
 from hashlib import blake2b
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hoego.recipe.base import Section
+from hoego.recipe.losses import DistillSettings, HeadsSettings, LossOptions, OrdinalSettings, loss_weights
 from hoego.recipe.sections import (
     AuditSettings,
     DatasetSettings,
@@ -23,9 +24,11 @@ from hoego.recipe.sections import (
 from hoego.recipe.techniques import (
     AttributeEdit,
     AugmentSettings,
+    AverageSettings,
     MixingSettings,
     OptimSettings,
     SamplingSettings,
+    ViewSettings,
 )
 
 
@@ -40,7 +43,9 @@ class Recipe(Section):
     model: ModelSettings = ModelSettings()
     epochs: int = Field(10, ge=1, description="Passes over the training photos.")
     batch_size: int = Field(64, ge=1, description="Photos per optimiser step.")
-    seed: int = Field(0, ge=0, description="Seed of the initial weights, the order, the mixing and the augmentation.")
+    seed: int = Field(
+        0, ge=0, description="Seed of the initial weights, the order, the mixing and the augmentation."
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto times a few steps of float32 and bfloat16 and takes the faster."
     )
@@ -50,18 +55,37 @@ class Recipe(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
     threads: int = Field(0, ge=0, description="CPU threads of the model; 0 takes every core.")
     refit: bool = Field(False, description="Train a last model on all subjects, for new images.")
-    loss: str | dict[str, float] = Field("ce", description="A loss by name, or a table of weights that blends several.")
+    loss: str | dict[str, float] = Field(
+        "ce", description="A loss by name, or a table of weights that blends several."
+    )
+    loss_options: LossOptions = LossOptions()
+    heads: HeadsSettings = HeadsSettings()
+    ordinal: dict[str, OrdinalSettings] = Field(
+        default_factory=dict, description="How ordered attributes are learned, per attribute."
+    )
+    distill: DistillSettings = DistillSettings()
     sampling: SamplingSettings = SamplingSettings()
     mixing: MixingSettings = MixingSettings()
     augment: AugmentSettings = AugmentSettings()
     optim: OptimSettings = OptimSettings()
+    average: AverageSettings = AverageSettings()
+    views: ViewSettings = ViewSettings()
     train_edits: dict[str, AttributeEdit] = Field(
         default_factory=dict, description="Changes of training labels alone, per attribute."
+    )
+    source_weights: dict[str, float] = Field(
+        default_factory=dict, description="Weight in the loss of the photos of each source; 1 where not said."
     )
     select: SelectSettings = SelectSettings()
     score: ScoreSettings = ScoreSettings()
     queue: QueueSettings = QueueSettings()
     submission: SubmissionSettings = SubmissionSettings()
+
+    @field_validator("loss")
+    @classmethod
+    def _loss_known(cls, value: str | dict[str, float]) -> str | dict[str, float]:
+        loss_weights(value)
+        return value
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types, None left out: what TOML can hold."""

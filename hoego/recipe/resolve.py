@@ -36,7 +36,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise RecipeError(f"There is no file {path}.", remedy="Check the path; recipes/ holds ready ones.") from None
+        raise RecipeError(
+            f"There is no file {path}.", remedy="Check the path; recipes/ holds ready ones."
+        ) from None
     except IsADirectoryError:
         raise RecipeError(f"{path} is a folder, not a recipe.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
@@ -54,7 +56,9 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     key, sign, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not sign or not all(path):
-        raise RecipeError(f"--set takes KEY=VALUE, got {text!r}.", remedy="Example: --set model.name=resnet18")
+        raise RecipeError(
+            f"--set takes KEY=VALUE, got {text!r}.", remedy="Example: --set model.name=resnet18"
+        )
     try:
         return path, tomllib.loads(f"v = {value.strip()}")["v"]
     except tomllib.TOMLDecodeError:
@@ -118,7 +122,9 @@ def build(data: Mapping[str, Any], *, file: Path | None = None) -> Recipe:
 def _readable(error: ValidationError, file: Path | None) -> RecipeError:
     lines, remedies = [], []
     for item in error.errors():
-        path = [str(p) for p in item["loc"] if not (isinstance(p, str) and p.startswith(("dict[", "function-")))]
+        path = [
+            str(p) for p in item["loc"] if not (isinstance(p, str) and p.startswith(("dict[", "function-")))
+        ]
         key = ".".join(path)
         if item["type"] == "extra_forbidden":
             lines.append(f"There is no setting {key!r}.")

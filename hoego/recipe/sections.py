@@ -41,11 +41,16 @@ class DatasetSettings(Section):
     )
     exclude: tuple[str, ...] = Field((), description="Glob patterns of paths that are not photos of the set.")
     overlay: str | None = Field(None, description="Corrections: image, attribute, value, reason, source.")
-    unlabelled: str | None = Field(None, description="Table or folder of photos without labels (the test set).")
-    namespace: str = Field(
-        "", description="Prefix of every subject's name, for data sets whose ids coincide without being the same."
+    unlabelled: str | None = Field(
+        None, description="Table or folder of photos without labels (the test set)."
     )
-    size: tuple[int, int] = Field((224, 224), description="Height and width, in pixels, that photos are brought to.")
+    namespace: str = Field(
+        "",
+        description="Prefix of every subject's name, for data sets whose ids coincide without being the same.",
+    )
+    size: tuple[int, int] = Field(
+        (224, 224), description="Height and width, in pixels, that photos are brought to."
+    )
     fit: Literal["squash", "crop", "pad"] = Field(
         "squash", description="How the photo's shape is brought to that of `size`."
     )
@@ -62,8 +67,12 @@ class AttributeSettings(Section):
     kind: Literal["auto", "nominal", "ordinal", "binned"] = Field(
         "auto", description="auto: binned where edges are given, else nominal."
     )
-    classes: tuple[str, ...] = Field((), description="Class names in order; found in the data where not said.")
-    edges: tuple[float, ...] = Field((), description="Edges of a binned attribute; class k is edge[k-1] <= x < edge[k].")
+    classes: tuple[str, ...] = Field(
+        (), description="Class names in order; found in the data where not said."
+    )
+    edges: tuple[float, ...] = Field(
+        (), description="Edges of a binned attribute; class k is edge[k-1] <= x < edge[k]."
+    )
     missing: Literal["error", "allow"] = Field(
         "error", description="allow: a blank label masks this attribute's loss and score."
     )
@@ -73,21 +82,27 @@ class LabelSettings(Section):
     """What is said of a photo and what is to be predicted."""
 
     target: str | None = Field(
-        None, description='Attribute to predict, or "composite"; the composite where several attributes make one.'
+        None,
+        description='Attribute to predict, or "composite"; the composite where several attributes make one.',
     )
     composite: tuple[str, ...] | None = Field(
         None, description="Attributes of the composite class, most significant first; all where not said."
     )
     sparse: bool = Field(False, description="The composite has only the combinations that exist in the data.")
-    attributes: dict[str, AttributeSettings] = Field(default_factory=dict, description="The attributes, by name.")
+    attributes: dict[str, AttributeSettings] = Field(
+        default_factory=dict, description="The attributes, by name."
+    )
 
 
 class SplitSettings(Section):
     """Who is held out."""
 
-    name: str = Field("", description="Name under which the split is saved; made from kind and seed where empty.")
+    name: str = Field(
+        "", description="Name under which the split is saved; made from kind and seed where empty."
+    )
     kind: Literal["holdout", "folds", "naive"] = Field(
-        "holdout", description="holdout, folds (both by subject), or naive (by photo: only to measure the leak)."
+        "holdout",
+        description="holdout, folds (both by subject), or naive (by photo: only to measure the leak).",
     )
     folds: int = Field(5, ge=2, le=100, description="Number of folds K (kind folds).")
     ratio: float = Field(0.2, gt=0, lt=1, description="Share held out (kinds holdout and naive).")
@@ -121,7 +136,9 @@ class ModelSettings(Section):
     attribute: str | None = Field(None, description="The attribute of a single head.")
     drop: float = Field(0.0, ge=0, lt=1, description="Dropout before the head.")
     drop_path: float = Field(0.0, ge=0, lt=1, description="Stochastic depth, where the model has it.")
-    mean: tuple[float, ...] = Field((0.485, 0.456, 0.406), description="Mean of each channel, for normalising.")
+    mean: tuple[float, ...] = Field(
+        (0.485, 0.456, 0.406), description="Mean of each channel, for normalising."
+    )
     std: tuple[float, ...] = Field((0.229, 0.224, 0.225), description="Standard deviation of each channel.")
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Further keyword arguments of the timm model."
@@ -132,11 +149,18 @@ class SelectSettings(Section):
     """How the epoch is chosen."""
 
     on: Literal["held-out", "inner", "last"] = Field(
-        "held-out", description="Score that chooses the epoch: held-out photos, a slice of the training subjects, none."
+        "held-out",
+        description="Score that chooses the epoch: held-out photos, a slice of the training subjects, none.",
     )
-    by: str = Field("macro_f1", description="macro_f1, accuracy, loss, or an attribute's name (its macro F1).")
-    inner_ratio: float = Field(0.1, gt=0, lt=1, description="Share of the training subjects in the inner slice.")
-    patience: int = Field(0, ge=0, description="Epochs without a better score before stopping; 0 never stops early.")
+    by: str = Field(
+        "macro_f1", description="macro_f1, accuracy, loss, or an attribute's name (its macro F1)."
+    )
+    inner_ratio: float = Field(
+        0.1, gt=0, lt=1, description="Share of the training subjects in the inner slice."
+    )
+    patience: int = Field(
+        0, ge=0, description="Epochs without a better score before stopping; 0 never stops early."
+    )
     every: int = Field(1, ge=1, description="Epochs between two scorings of the held-out side.")
 
 
@@ -154,7 +178,9 @@ class QueueSettings(Section):
     """Runs that wait for the machine."""
 
     priority: int = Field(0, description="Higher runs first.")
-    shorten: bool = Field(False, description="The deadline may shorten this run (fewer epochs, schedule fitted).")
+    shorten: bool = Field(
+        False, description="The deadline may shorten this run (fewer epochs, schedule fitted)."
+    )
     keep: Literal["all", "best", "selected"] = Field(
         "best", description="Checkpoints kept when the run ends; the selected one always is."
     )

@@ -1,0 +1,47 @@
+"""The waist: predictions with their provenance, and what may be done with them."""
+
+from hoego.predictions.honesty import (
+    CROSS_FITTED,
+    IN_SAMPLE,
+    NAIVE,
+    OUT_OF_FOLD,
+    SELECTED,
+    Honesty,
+    honesty,
+    require_honest,
+    require_same_dataset,
+    suggestion,
+)
+from hoego.predictions.provenance import (
+    Provenance,
+    Source,
+    Universe,
+    fitted_source,
+    join_sources,
+    taught_source,
+)
+from hoego.predictions.table import Predictions, concat, join_rows, require_alike, softmax
+
+__all__ = [
+    "CROSS_FITTED",
+    "IN_SAMPLE",
+    "NAIVE",
+    "OUT_OF_FOLD",
+    "SELECTED",
+    "Honesty",
+    "Predictions",
+    "Provenance",
+    "Source",
+    "Universe",
+    "concat",
+    "fitted_source",
+    "honesty",
+    "join_rows",
+    "join_sources",
+    "require_alike",
+    "require_honest",
+    "require_same_dataset",
+    "softmax",
+    "suggestion",
+    "taught_source",
+]

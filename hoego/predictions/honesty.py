@@ -1,0 +1,148 @@
+"""The honesty of predictions: what may be scored, and how a score must be marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import LeakError, MismatchError
+from hoego.predictions.table import Predictions
+
+Mask = NDArray[np.bool_]
+
+OUT_OF_FOLD = "out-of-fold"
+SELECTED = "selected"
+CROSS_FITTED = "cross-fitted"
+NAIVE = "naive"
+IN_SAMPLE = "in-sample"
+LEVELS = (OUT_OF_FOLD, SELECTED, CROSS_FITTED, NAIVE, IN_SAMPLE)
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """What is known of each row of N predictions against one data set.
+
+    Args:
+        in_sample, naive, selected, cross_fitted: masks [N]; a row can be selected and cross-fitted.
+        notes: what must be said beside any number: independence not shown, external checkpoints, suggested labels.
+    """
+
+    in_sample: Mask
+    naive: Mask
+    selected: Mask
+    cross_fitted: Mask
+    notes: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The honesty of the worst row, in the words of the design's table."""
+        if self.in_sample.any():
+            return IN_SAMPLE
+        if self.naive.any():
+            return NAIVE
+        parts = [
+            name
+            for name, rows in ((SELECTED, self.selected), (CROSS_FITTED, self.cross_fitted))
+            if rows.any()
+        ]
+        return ", ".join(parts) or OUT_OF_FOLD
+
+    @property
+    def honest(self) -> bool:
+        """Whether the score may be ranked: nothing in-sample, nothing naive."""
+        return not (self.in_sample.any() or self.naive.any())
+
+
+def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
+    """Check every row against the subjects and images of a data set.
+
+    Raises:
+        MismatchError: the predictions are of another data set (the message says what differs), or of images that
+            it does not have.
+    """
+    require_same_dataset(predictions, dataset)
+    rows = dataset.positions(predictions.images)
+    n = len(rows)
+    flags = {name: np.zeros(n, dtype=bool) for name in ("in_sample", "naive", "selected", "cross_fitted")}
+    universe = predictions.universe
+    for k, source in enumerate(predictions.sources):
+        mine = predictions.source == k
+        if not mine.any():
+            continue
+        seen = universe.members(source.seen, dataset)[rows] & mine
+        if source.seen_images is not None:
+            same_photo = np.isin(dataset.contents[rows], source.seen_images)
+            flags["naive"] |= seen & ~same_photo
+            seen &= same_photo
+        flags["in_sample"] |= seen
+        flags["cross_fitted"] |= universe.members(source.seen_through, dataset)[rows] & mine & ~seen
+        flags["selected"] |= universe.members(source.selected, dataset)[rows] & mine & ~seen
+    return Honesty(**flags, notes=_notes(predictions, dataset))
+
+
+def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sample: bool = False) -> Honesty:
+    """The honesty of predictions that are about to be scored.
+
+    Raises:
+        LeakError: rows are in-sample; names subjects and the path by which they were seen.
+    """
+    found = honesty(predictions, dataset)
+    if found.in_sample.any() and not allow_in_sample:
+        rows = dataset.positions(predictions.images)[found.in_sample]
+        names = np.unique(dataset.subjects[dataset.subject_index[rows]])
+        paths = [
+            p
+            for k in np.unique(predictions.source[found.in_sample]).tolist()
+            for p in predictions.sources[k].path
+        ]
+        shown = ", ".join(names[:5].tolist())
+        raise LeakError(
+            f"{len(rows):,} of {len(predictions.images):,} rows are in-sample: the model behind them has seen "
+            f"{len(names):,} of the scored subjects ({shown}{', …' if len(names) > 5 else ''}). "
+            f"Seen by: {'; '.join(dict.fromkeys(paths)) or 'not recorded'}.",
+            remedy="Score out-of-fold predictions (hoego train --fold all). If another data set only shares names "
+            "with this one, give one of them a dataset.namespace. --allow-in-sample prints the number, marked.",
+        )
+    return found
+
+
+def require_same_dataset(predictions: Predictions, dataset: Dataset) -> None:
+    """Raises MismatchError that says what differs between the predictions' data set and this one."""
+    if predictions.dataset_fingerprint == dataset.fingerprint:
+        return
+    here, there = set(dataset.image_ids.tolist()), set(predictions.images.tolist())
+    differs = []
+    if missing := there - here:
+        differs.append(f"{len(missing)} predicted images are not in it (such as {min(missing)!r})")
+    known = np.isin(dataset.contents, predictions.universe.contents)
+    if (~known).any() and known.any():
+        differs.append(f"{int((~known).sum())} of its images have other content or are new")
+    names = set(dataset.subjects.tolist()) ^ set(predictions.universe.names.tolist())
+    if names:
+        differs.append(f"{len(names)} subjects are in one only (such as {min(names)!r})")
+    raise MismatchError(
+        f"The predictions {predictions.name!r} are of another data set "
+        f"({predictions.dataset_fingerprint}, here {dataset.fingerprint}): "
+        f"{'; '.join(differs) or 'which photo belongs to which subject differs, or photos were removed'}.",
+        remedy="Score them with the data set they were made on, or predict again.",
+    )
+
+
+def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
+    notes = []
+    if not dataset.subject_shown:
+        notes.append("independence not shown")
+    external = dict.fromkeys(e for s in predictions.sources for e in s.external)
+    notes += [f"external checkpoint, stated, not provable: {e}" for e in external]
+    suggested = {c.source for c in dataset.corrections} & {suggestion(r) for r in predictions.lineage}
+    if suggested:
+        notes.append("labels suggested by this model")
+    return tuple(notes)
+
+
+def suggestion(run: str) -> str:
+    """The `source` of a correction that was suggested by a run's own predictions."""
+    return f"suspects of {run}"

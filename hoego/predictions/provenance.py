@@ -1,0 +1,303 @@
+"""Where a row of predictions comes from: the subjects that its models, teachers and combiners have seen.
+
+A `Source` speaks of the subjects of a `Universe` in sets (one bit per subject). Sets are joined row by row, never
+run by run, so an average of two runs' out-of-fold predictions on one split stays out-of-fold.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.dataset.manifest import Dataset
+
+Bits = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Universe:
+    """The subjects that provenance speaks of, with the content of their images.
+
+    Contents let a subject be found again under another name: a renamed subject, or the same photo in another
+    data set, is still seen.
+
+    Args:
+        names: subjects [S], sorted.
+        owner: position in `names` of each image's subject [N].
+        contents: content hash of each image [N].
+    """
+
+    names: NDArray[Any]
+    owner: NDArray[np.int32]
+    contents: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Universe:
+        """The universe of a data set's subjects."""
+        return cls(dataset.subjects, dataset.subject_index, dataset.contents)
+
+    @property
+    def n_subjects(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def digest(self) -> str:
+        h = blake2b("\n".join(self.names.tolist()).encode(), digest_size=8)
+        h.update(np.ascontiguousarray(self.owner).tobytes())
+        h.update(np.ascontiguousarray(self.contents).tobytes())
+        return h.hexdigest()
+
+    def none(self) -> Bits:
+        """The empty set of subjects [S]."""
+        return np.zeros(self.n_subjects, dtype=bool)
+
+    def union(self, other: Universe) -> Universe:
+        """The universe that holds the subjects of both."""
+        if other.digest == self.digest:
+            return self
+        names = np.union1d(self.names, other.names)
+        owners = [np.searchsorted(names, u.names)[u.owner] for u in (self, other)]
+        return Universe(
+            names,
+            np.concatenate(owners).astype(np.int32),
+            np.concatenate([self.contents, other.contents]),
+        )
+
+    def lift(self, bits: Bits, to: Universe) -> Bits:
+        """The set `bits` [S] of this universe as a set of `to`, a universe that holds it."""
+        if to.digest == self.digest:
+            return bits
+        out = to.none()
+        out[np.searchsorted(to.names, self.names[bits])] = True
+        return out
+
+    def images_of(self, bits: Bits) -> NDArray[np.uint64]:
+        """Sorted content hashes of the images of a set of subjects."""
+        return np.unique(self.contents[bits[self.owner]])
+
+    def members(self, bits: Bits, dataset: Dataset) -> Bits:
+        """Which images [N] of a data set show a subject of the set, by its name or by the content of a photo."""
+        named = np.isin(dataset.subjects, self.names[bits])
+        alike = np.isin(dataset.contents, self.images_of(bits))
+        by_content = np.zeros(dataset.n_subjects, dtype=bool)
+        by_content[dataset.subject_index[alike]] = True
+        members: Bits = (named | by_content)[dataset.subject_index]
+        return members
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "names": _pack("\n".join(self.names.tolist()).encode()),
+            "owner": _pack(self.owner.astype("<i4").tobytes()),
+            "contents": _pack(self.contents.astype("<u8").tobytes()),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Universe:
+        text = _unpack(data["names"]).decode()
+        return cls(
+            np.asarray(text.split("\n") if text else [], dtype=np.str_),
+            np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32),
+            np.frombuffer(_unpack(data["contents"]), dtype="<u8").astype(np.uint64),
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is behind a row of predictions.
+
+    Args:
+        name: run and fold, or the combination's name.
+        seen: subjects [S] whose images or labels trained the models behind the row (their checkpoint's and their
+            teachers' included), or whose labels fitted the combiner that makes it.
+        seen_through: subjects [S] seen only by the models behind the rows on which that combiner was fitted.
+        selected: subjects [S] whose score chose the epoch or the run.
+        seen_images: under a naive split, the sorted content hashes of the images that were trained on; None
+            where whole subjects were.
+        external: outside checkpoints: stated, not provable.
+        path: sentences that say how the subjects came to be seen.
+    """
+
+    name: str
+    seen: Bits
+    seen_through: Bits
+    selected: Bits
+    seen_images: NDArray[np.uint64] | None = None
+    external: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+
+    @classmethod
+    def trained(
+        cls,
+        name: str,
+        dataset: Dataset,
+        trained_on: Bits,
+        *,
+        naive: bool = False,
+        selected_on: Bits | None = None,
+    ) -> Source:
+        """The source of a model trained on the images `trained_on` [N] of a data set.
+
+        Args:
+            name: run and fold.
+            dataset: the whole data set; its universe is that of the source.
+            trained_on: mask [N] of the images whose pixels or labels reached the optimiser or the inner selection.
+            naive: the split is by photo, so only the images themselves count as in-sample.
+            selected_on: mask [N] of the images whose score chose the epoch.
+        """
+        seen = _subjects_of(dataset, trained_on)
+        none = np.zeros(dataset.n_subjects, dtype=bool)
+        return cls(
+            name,
+            seen,
+            none,
+            none if selected_on is None else _subjects_of(dataset, selected_on),
+            np.unique(dataset.contents[trained_on]) if naive else None,
+            path=(f"{name} trained on {int(seen.sum()):,} of {dataset.n_subjects:,} subjects",),
+        )
+
+    def lifted(self, universe: Universe, to: Universe) -> Source:
+        """The same source in the words of a larger universe."""
+        if universe.digest == to.digest:
+            return self
+        return replace(
+            self,
+            seen=universe.lift(self.seen, to),
+            seen_through=universe.lift(self.seen_through, to),
+            selected=universe.lift(self.selected, to),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "seen": _pack_bits(self.seen),
+            "seen_through": _pack_bits(self.seen_through),
+            "selected": _pack_bits(self.selected),
+            "seen_images": None
+            if self.seen_images is None
+            else _pack(self.seen_images.astype("<u8").tobytes()),
+            "external": list(self.external),
+            "path": list(self.path),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], n_subjects: int) -> Source:
+        images = data["seen_images"]
+        return cls(
+            data["name"],
+            _unpack_bits(data["seen"], n_subjects),
+            _unpack_bits(data["seen_through"], n_subjects),
+            _unpack_bits(data["selected"], n_subjects),
+            None if images is None else np.frombuffer(_unpack(images), dtype="<u8").astype(np.uint64),
+            tuple(data["external"]),
+            tuple(data["path"]),
+        )
+
+
+def join_sources(name: str, sources: Sequence[Source], universe: Universe) -> Source:
+    """The source of a row made of rows of several sources of one universe: every set is their union."""
+    if len(sources) == 1:
+        return sources[0]
+    images = None
+    if any(s.seen_images is not None for s in sources):
+        parts = [universe.images_of(s.seen) if s.seen_images is None else s.seen_images for s in sources]
+        images = np.unique(np.concatenate(parts))
+    return Source(
+        name,
+        np.logical_or.reduce([s.seen for s in sources]),
+        np.logical_or.reduce([s.seen_through for s in sources]),
+        np.logical_or.reduce([s.selected for s in sources]),
+        images,
+        _distinct(e for s in sources for e in s.external),
+        _distinct(p for s in sources for p in s.path),
+    )
+
+
+def fitted_source(
+    own: Source, fitted_on: Sequence[Source], fitted_subjects: Bits, universe: Universe, *, by: str
+) -> Source:
+    """The source of a row made by a fitted combiner (stack weights, thresholds, a temperature, chosen members).
+
+    Args:
+        own: the joined source of the row itself.
+        fitted_on: sources of the rows whose labels fitted the combiner.
+        fitted_subjects: the subjects [S] of those rows.
+        universe: the universe of all of them.
+        by: the combiner, in words.
+    """
+    seen = own.seen | fitted_subjects
+    through = own.seen_through.copy()
+    for s in fitted_on:
+        through |= s.seen | s.seen_through
+    images = own.seen_images
+    if images is not None:
+        images = np.unique(np.concatenate([images, universe.images_of(fitted_subjects)]))
+    return Source(
+        own.name,
+        seen,
+        through & ~seen,
+        own.selected,
+        images,
+        _distinct([*own.external, *(e for s in fitted_on for e in s.external)]),
+        _distinct([*own.path, f"{by} was fitted on the labels of {int(fitted_subjects.sum()):,} subjects"]),
+    )
+
+
+def taught_source(student: Source, teachers: Sequence[Source], universe: Universe, *, by: str) -> Source:
+    """The source of a model that started from, or learnt from, what others made (checkpoint, pseudo-labels, teacher).
+
+    What a teacher saw, or saw through its combiner, the student has seen; a subject that chose the teacher's epoch
+    has chosen the student's too.
+    """
+    taught = [replace(t, seen=t.seen | t.seen_through, seen_through=universe.none()) for t in teachers]
+    joined = join_sources(student.name, [student, *taught], universe)
+    return replace(joined, path=_distinct([*student.path, *(f"{by}: {p}" for t in teachers for p in t.path)]))
+
+
+def _subjects_of(dataset: Dataset, images: Bits) -> Bits:
+    out = np.zeros(dataset.n_subjects, dtype=bool)
+    out[dataset.subject_index[images]] = True
+    return out
+
+
+def _distinct(items: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _pack(data: bytes) -> str:
+    return base64.b85encode(zlib.compress(data, 6)).decode("ascii")
+
+
+def _unpack(text: str) -> bytes:
+    return zlib.decompress(base64.b85decode(text))
+
+
+def _pack_bits(bits: Bits) -> str:
+    return _pack(np.packbits(bits).tobytes())
+
+
+def _unpack_bits(text: str, n: int) -> Bits:
+    return np.unpackbits(np.frombuffer(_unpack(text), dtype=np.uint8), count=n).astype(bool)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The universe and the sources of a set of predictions, as they are stored in files and checkpoints."""
+
+    universe: Universe
+    sources: tuple[Source, ...] = field(default_factory=tuple)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"universe": self.universe.to_dict(), "sources": [s.to_dict() for s in self.sources]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
+        universe = Universe.from_dict(data["universe"])
+        return cls(universe, tuple(Source.from_dict(s, universe.n_subjects) for s in data["sources"]))
