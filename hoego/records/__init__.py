@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from hoego.records.merging import Merged, merge
 from hoego.records.meta import SCHEMA_VERSION, STATES, RunMeta, now
+from hoego.records.diary import Note, note, notes
 from hoego.records.record import FINAL_STATES, Record
 from hoego.records.store import Store, new_id
+from hoego.records.table import RunsQuery, RunsTable, runs
 
-__all__ = ["FINAL_STATES", "SCHEMA_VERSION", "STATES", "Record", "RunMeta", "Store", "new_id", "now"]
+__all__ = [
+    "FINAL_STATES",
+    "SCHEMA_VERSION",
+    "STATES",
+    "Merged",
+    "Note",
+    "Record",
+    "RunMeta",
+    "RunsQuery",
+    "RunsTable",
+    "Store",
+    "merge",
+    "new_id",
+    "note",
+    "notes",
+    "now",
+    "runs",
+]

@@ -1,0 +1,118 @@
+"""The table of `hoego runs`: records as rows, any field of run.json or recipe.toml as a column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hoego.errors import UsageError, nearest
+from hoego.records import files
+from hoego.records.meta import RunMeta
+from hoego.records.record import Record
+from hoego.records.store import Store
+
+COLUMNS = ("id", "state", "name", "macro_f1", "low", "high", "honesty", "why", "tags")
+"""What is shown when no columns are asked for."""
+
+_SCORE = {
+    "macro_f1": ("macro_f1", "value"),
+    "low": ("macro_f1", "low"),
+    "high": ("macro_f1", "high"),
+    "accuracy": ("accuracy", "value"),
+    "honesty": ("honesty",),
+}
+
+
+@dataclass(frozen=True)
+class RunsTable:
+    """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    broken: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Each row as an object."""
+        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return {"runs": files.plain(rows), "broken": self.broken}
+
+    def to_csv(self) -> str:
+        """The table as CSV with a header; lists are joined by spaces."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow(" ".join(map(str, v)) if isinstance(v, (list, tuple)) else v for v in row)
+        return text.getvalue()
+
+
+@dataclass(frozen=True)
+class RunsQuery:
+    """What to list. `sort` is a column, with a leading "-" for the largest first; `limit` 0 lists all."""
+
+    states: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    text: str = ""
+    columns: tuple[str, ...] = COLUMNS
+    sort: str = "id"
+    limit: int = 0
+    where: Callable[[RunMeta], bool] | None = None
+
+
+def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
+    """The records that fit `query`, as a table.
+
+    A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
+    (`macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
+    setting. A run without the value has None, sorted last. Raises UsageError for an unknown column.
+    """
+    query = query or RunsQuery()
+    records = store.list(states=query.states, tags=query.tags, text=query.text, where=query.where)
+    order = query.sort.removeprefix("-")
+    for column in (*query.columns, order):
+        _check(column)
+    keyed = [(value(record, order), record) for record in records]
+    present = [pair for pair in keyed if pair[0] is not None]
+    present.sort(key=lambda pair: _rank(pair[0]), reverse=query.sort.startswith("-"))
+    ordered = [record for _, record in present] + [record for key, record in keyed if key is None]
+    if query.limit:
+        ordered = ordered[: query.limit]
+    rows = tuple(tuple(value(record, column) for column in query.columns) for record in ordered)
+    return RunsTable(tuple(query.columns), rows, {k: e.message for k, e in store.broken().items()})
+
+
+def value(record: Record, column: str) -> Any:
+    """One cell: the value of `column` in a record, None where it has none."""
+    if column == "state":
+        return record.state
+    if column == "reason":
+        return record.reason
+    if column in _SCORE:
+        return _dig(record.meta.score, _SCORE[column])
+    head, *rest = column.split(".")
+    if head == "recipe":
+        return _dig(record.recipe, rest)
+    found = getattr(record.meta, head)
+    return _dig(found, rest) if rest else found
+
+
+def _dig(content: Any, path: Iterable[str]) -> Any:
+    for part in path:
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return content
+
+
+def _rank(cell: Any) -> tuple[int, Any]:
+    if isinstance(cell, (int, float)):
+        return (0, cell)
+    return (1, str(cell))
+
+
+def _check(column: str) -> None:
+    head = column.split(".")[0]
+    known = {*RunMeta.__dataclass_fields__, *_SCORE, "recipe", "reason"}
+    if head not in known:
+        raise UsageError(f"no column {column!r}", remedy=nearest(head, known))

@@ -1,0 +1,320 @@
+"""Records: whole or absent, true about their state, found, upgraded, merged."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hoego.errors import RecordError, UsageError
+from hoego.records import RunMeta, RunsQuery, Store, files, merge, note, notes, process, runs, toml
+from hoego.records.meta import SCHEMA_VERSION, UPGRADES
+
+RECIPE = {"epochs": 3, "model": {"name": "resnet10t"}, "loss": {"focal": 0.6, "f1": 0.4}}
+
+
+def make(store: Store, **fields: object) -> object:
+    return store.create(RECIPE, **fields)  # type: ignore[arg-type]
+
+
+_KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=8)
+_SCALARS = (
+    st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=12)
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(_KEYS, _VALUES, max_size=5))
+def test_toml_reads_back_what_was_written(value: dict[str, object]) -> None:
+    assert tomllib.loads(toml.dumps(value)) == value
+
+
+def test_toml_nan_none_and_foreign_types() -> None:
+    read = tomllib.loads(toml.dumps({"a": math.nan, "b": None, "c": (1, 2), "p": Path("x/y")}))
+    assert math.isnan(read["a"])
+    assert read["c"] == [1, 2]
+    assert read["p"] == "x/y"
+    assert "b" not in read
+    with pytest.raises(RecordError, match=r"deep\.key is a object"):
+        toml.dumps({"deep": {"key": object()}})
+
+
+def test_a_record_reads_back_what_it_was_given(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    record = store.create(RECIPE, name="quick", why="edge at 58", tags=["a", "b"], priority=3)
+    again = Store(tmp_path / "runs").find(record.id)
+    assert again.recipe == RECIPE
+    assert again.meta == record.meta
+    assert (again.meta.name, again.meta.why, again.meta.tags) == ("quick", "edge at 58", ("a", "b"))
+    assert again.environment["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert len(again.code["hash"]) == 16
+    assert "records/store.py" in again.code["files"]
+
+
+def test_a_failed_creation_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(RecordError):
+        store.create({"model": object()})
+    with pytest.raises(RecordError, match="no field colour"):
+        store.create(RECIPE, colour="red")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_run_json_is_not_a_record(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / ".new-20220301-143200-aaaaa").mkdir()
+    (tmp_path / "figures").mkdir()
+    assert store.ids() == []
+    assert store.list() == []
+
+
+def test_find_by_id_prefix_ending_and_path(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first, second = make(store), make(store)
+    assert store.find(first.id).id == first.id
+    assert store.find(first.id[-5:]).id == first.id
+    assert store.find(second.folder).id == second.id
+    assert Store(tmp_path / "elsewhere").find(str(second.folder)).id == second.id
+    with pytest.raises(RecordError, match="fits 2 runs"):
+        store.find(first.id[:6])
+    with pytest.raises(RecordError, match=f"near ones: .*{first.id}"):
+        store.find(first.id[:-1] + "!")
+
+
+def test_an_update_is_whole_under_many_writers(tmp_path: Path) -> None:
+    record = make(Store(tmp_path))
+    code = (
+        "import sys\nfrom hoego.records import Record\nfrom pathlib import Path\n"
+        "r = Record(Path(sys.argv[1]))\n"
+        "for k in range(20): r.change(lambda m: {'priority': m.priority + 1})\n"
+    )
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(record.folder)]) for _ in range(4)]
+    assert [w.wait() for w in workers] == [0] * 4
+    assert record.refresh().priority == 80
+    assert not list(record.folder.glob("*.part"))
+
+
+def test_dict_fields_merge_and_none_removes(tmp_path: Path) -> None:
+    record = make(Store(tmp_path), extra={"a": 1, "b": 2})
+    record.update(extra={"b": None, "c": 3})
+    assert record.refresh().extra == {"a": 1, "c": 3}
+    with pytest.raises(RecordError, match="no field 'colour'"):
+        record.update(colour="red")
+
+
+def test_a_run_whose_process_was_killed_reads_as_interrupted(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\nfrom hoego.records import Store\n"
+        "r = Store(sys.argv[1]).create({'epochs': 1})\nprint(r.id, flush=True)\ntime.sleep(60)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    id_ = child.stdout.readline().strip()
+    store = Store(tmp_path)
+    assert store.find(id_).state == "running"
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert store.find(id_).state == "interrupted"
+    assert f"pid {child.pid}" in store.find(id_).reason
+    assert [r.id for r in store.list(states=["interrupted"])] == [id_]
+
+
+def test_a_process_of_another_machine_lives_by_its_heartbeat(tmp_path: Path) -> None:
+    record = make(Store(tmp_path))
+    foreign = {"host": "other", "pid": os.getpid(), "start": 1, "boot": "x", "namespace": "y"}
+    record.update(process=foreign)
+    assert record.state == "running"
+    old = os.stat(record.folder / "heartbeat").st_mtime - process.STALE_SECONDS - 5
+    os.utime(record.folder / "heartbeat", (old, old))
+    assert record.state == "interrupted"
+    record.heartbeat()
+    assert record.state == "running"
+
+
+def test_a_reused_pid_is_not_the_old_process(tmp_path: Path) -> None:
+    record = make(Store(tmp_path))
+    record.update(process={**process.this_process(), "start": 1})
+    assert record.state == "interrupted"
+
+
+def test_states_note_their_times_and_reasons(tmp_path: Path) -> None:
+    record = make(Store(tmp_path), state="waiting")
+    assert record.meta.started == ""
+    record.set_state("running")
+    assert record.meta.started
+    assert not record.meta.finished
+    record.set_state("failed", "loss is\nNaN")
+    assert (record.meta.state, record.meta.reason, record.meta.process) == ("failed", "loss is NaN", None)
+    assert record.meta.finished >= record.meta.started
+    assert "failed: loss is NaN" in (record.folder / "log.txt").read_text()
+    with pytest.raises(RecordError, match="unknown state"):
+        record.set_state("sleeping")
+
+
+def test_epochs_survive_a_torn_line_and_a_replay(tmp_path: Path) -> None:
+    record = make(Store(tmp_path))
+    for epoch in range(3):
+        record.append_epoch(0, {"epoch": epoch, "loss": 1.0 / (epoch + 1)})
+    path = record.folder / "fold-0" / "epochs.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert [row["epoch"] for row in record.epochs(0)] == [0, 1]
+    record.append_epoch(0, {"epoch": 1, "loss": 9.0})
+    record.append_epoch(0, {"epoch": 2, "loss": math.nan})
+    assert [(row["epoch"], row["loss"]) for row in record.epochs(0)] == [(0, 1.0), (1, 9.0), (2, None)]
+    assert record.folds() == [0]
+    with path.open("ab") as stream:
+        stream.write(b"}{\n{}\n")
+    with pytest.raises(RecordError, match="row 5"):
+        record.epochs(0)
+
+
+def test_the_index_follows_changes_and_its_own_loss(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    records = [make(store, name=f"r{k}") for k in range(20)]
+    assert [r.meta for r in store.list()] == [r.meta for r in sorted(records, key=lambda r: r.id)]
+    assert (tmp_path / ".index.json").exists()
+    records[3].update(tags=("kept",))
+    assert [r.id for r in store.list(tags=["kept"])] == [records[3].id]
+    for damage in ("", "{", "[]", '{"schema_version": 2, "runs": 3}'):
+        (tmp_path / ".index.json").write_text(damage)
+        assert len(store.list()) == 20
+    (tmp_path / ".index.json").unlink()
+    assert len(store.list(text="r1")) == 11
+
+
+def test_a_broken_record_is_named_and_does_not_hide_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    good, bad = make(store), make(store)
+    (bad.folder / "run.json").write_text('{"id": "x",\n "state" oops')
+    assert [r.id for r in store.list()] == [good.id]
+    problem = store.broken()[bad.folder.name]
+    assert problem.row == 2
+    assert problem.file == bad.folder / "run.json"
+
+
+def test_old_records_are_upgraded_on_reading(tmp_path: Path) -> None:
+    folder = Path(__file__).parent / "records_v1"
+    record = Store(folder).find("20220301-1432-k7f3")
+    assert record.meta.why == "57-59 look like 60"
+    assert record.state == "interrupted"
+    assert record.meta.created == "2022-03-01T14:32:00.000+00:00"
+    assert record.meta.extra["gpu"] == "V100"
+    assert sorted(UPGRADES) == list(range(1, SCHEMA_VERSION))
+    assert json.loads((folder / "20220301-1432-k7f3/run.json").read_text())["schema_version"] == 1
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="Upgrade Hoego"):
+        RunMeta.from_dict({"schema_version": SCHEMA_VERSION + 1, "id": "x"})
+    with pytest.raises(RecordError, match="unknown state"):
+        RunMeta.from_dict({"schema_version": SCHEMA_VERSION, "id": "x", "state": "asleep"})
+
+
+def test_every_field_of_run_json_survives_writing(tmp_path: Path) -> None:
+    meta = dataclasses.replace(make(Store(tmp_path)).meta, score={"x": 1.5}, after=("a",), deaths=2)
+    assert RunMeta.from_dict(json.loads(json.dumps(meta.to_dict()))) == meta
+
+
+def test_merge_copies_proves_and_names_conflicts(tmp_path: Path) -> None:
+    ours, theirs = Store(tmp_path / "ours"), Store(tmp_path / "theirs")
+    shared, new, busy = make(theirs), make(theirs), make(theirs)
+    for record in (shared, new):
+        record.append_epoch(0, {"epoch": 0})
+        record.set_state("done")
+    note(theirs, "their note", run=new.id)
+    first = merge(theirs, ours)
+    assert set(first.copied) == {shared.id, new.id}
+    assert first.skipped == {busy.id: "it is running"}
+    assert first.entries == {"notes.jsonl": 1}
+    again = merge(theirs, ours)
+    assert set(again.same) == {shared.id, new.id}
+    assert not again.copied
+    assert not again.entries
+    ours.find(shared.id).update(tags=("mine",))
+    before = (ours.root / shared.id / "run.json").read_bytes()
+    third = merge(theirs, ours)
+    assert third.conflicts == {shared.id: ("run.json",)}
+    assert (ours.root / shared.id / "run.json").read_bytes() == before
+    assert ours.find(new.id).epochs(0) == [{"epoch": 0}]
+    with pytest.raises(RecordError, match="one folder"):
+        merge(ours, ours)
+
+
+def test_a_merge_that_breaks_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = Store(tmp_path / "ours"), Store(tmp_path / "theirs")
+    make(theirs).set_state("done")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hoego.records.merging.os.rename", full)
+    with pytest.raises(OSError, match="No space"):
+        merge(theirs, ours)
+    assert ours.ids() == []
+    assert not list(ours.root.glob(".new-*"))
+
+
+def test_notes_keep_their_order_and_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    record = make(store)
+    note(store, "later", time="2022-03-02T00:00:00+00:00")
+    note(store, "earlier", run=record.id[-5:], time="2022-03-01T00:00:00+00:00")
+    assert [n.text for n in notes(store)] == ["earlier", "later"]
+    assert [n.text for n in notes(store, run=record.id)] == ["earlier"]
+    with pytest.raises(UsageError):
+        note(store, "  ")
+    with pytest.raises(RecordError):
+        note(store, "about nothing", run="nope")
+
+
+def test_the_table_filters_sorts_and_shows_any_setting(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for value in (0.3, 0.9, None):
+        record = make(store)
+        record.update(score=None if value is None else {"macro_f1": {"value": value}, "honesty": "selected"})
+        record.set_state("done" if value else "failed")
+    table = runs(store, RunsQuery(columns=("macro_f1", "state", "recipe.loss.focal"), sort="-macro_f1"))
+    assert table.rows == ((0.9, "done", 0.6), (0.3, "done", 0.6), (None, "failed", 0.6))
+    assert table.to_csv().splitlines()[1] == "0.9,done,0.6"
+    assert len(runs(store, RunsQuery(states=("done",))).rows) == 2
+    assert len(runs(store, RunsQuery(limit=1)).to_dict()["runs"]) == 1
+    with pytest.raises(UsageError, match="no column 'macrof1'"):
+        runs(store, RunsQuery(columns=("macrof1",)))
+
+
+def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hoego.records.files.os.fsync", broken)
+    with pytest.raises(OSError, match="No space"):
+        files.write_json(path, {"a": 2})
+    assert files.read_json(path) == {"a": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_the_records_need_no_torch() -> None:
+    code = "import sys, hoego.records\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
