@@ -209,11 +209,11 @@ class LabelSchema:
     def encode(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
         """Composite classes [N] of the codes [N, A]; -1 where a part is missing or the combination does not exist."""
         parts = codes[:, [self.position(n) for n in self.composite]].astype(np.int64)
-        absent: NDArray[np.bool_] = (parts < 0).any(axis=1)
+        absent = np.asarray((parts < 0).any(axis=1))
         flat = np.ravel_multi_index(tuple(np.where(absent[:, None], 0, parts).T), self.radix)
-        out = self._rank[flat]
+        out: NDArray[np.int32] = self._rank[flat]
         out[absent] = MISSING
-        return out.astype(np.int32)
+        return out
 
     def decode(self, classes: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
         """Codes [N, len(composite)] of the composite classes [N]; rows of -1 for -1."""

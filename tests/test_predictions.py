@@ -160,7 +160,7 @@ def test_another_data_set_is_refused_and_the_difference_named() -> None:
     dataset = make_dataset()
     other = dataset.take(np.arange(dataset.n_images) != 3)
     with pytest.raises(
-        MismatchError, match=r"1 predicted images are not in it \(such as 'img003'\)|photos were removed"
+        MismatchError, match="1 predicted images are not in it"
     ):
         honesty(fold_predictions(dataset, 1), other)
 
