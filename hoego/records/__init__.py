@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hoego.records.diary import Note, note, notes
 from hoego.records.merging import Merged, merge
 from hoego.records.meta import SCHEMA_VERSION, STATES, RunMeta, now
-from hoego.records.diary import Note, note, notes
 from hoego.records.record import FINAL_STATES, Record
 from hoego.records.store import Store, new_id
 from hoego.records.table import RunsQuery, RunsTable, runs
