@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hoego.dataset.images import content_of
 from hoego.errors import DataError
 
 
@@ -22,11 +23,6 @@ def cache_folder() -> Path:
         return Path(given).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "hoego"
-
-
-def content_of(data: bytes) -> int:
-    """64-bit blake2b of a file's bytes."""
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
 def content_hashes(
