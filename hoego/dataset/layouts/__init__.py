@@ -1,0 +1,53 @@
+"""Three layouts behind one contract: each gives a RawTable of the photos, their subjects and what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hoego.dataset.layouts import competition, folders, table
+from hoego.dataset.layouts.files import photos_below
+from hoego.dataset.layouts.unlabelled import read_unlabelled
+from hoego.dataset.raw import RawTable
+from hoego.errors import DataError
+from hoego.recipe.sections import DatasetSettings, LabelSettings
+
+__all__ = ["detect_layout", "photos_below", "read_layout", "read_unlabelled"]
+
+_READERS = {"competition": competition.read, "folders": folders.read, "table": table.read}
+
+
+def detect_layout(settings: DatasetSettings) -> str:
+    """The layout of a folder: competition, table or folders.
+
+    A table that is named decides; then the competition's folders; then a pattern; then any table that names photos.
+    """
+    root = Path(settings.root)
+    if settings.table is not None or root.is_file():
+        return "table"
+    if competition.train_folder(root) is not None:
+        return "competition"
+    if settings.pattern is not None:
+        return "folders"
+    try:
+        table.find_table(root)
+    except DataError as error:
+        if "tables (" in error.message:
+            raise
+        return "folders"
+    return "table"
+
+
+def read_layout(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
+    """The photos below `settings.root` with their raw subjects and labels.
+
+    Raises:
+        DataError: the root is missing, or whatever is wrong with its photos and table: file, row, column, remedy.
+    """
+    root = Path(settings.root)
+    if not root.exists():
+        raise DataError("There is no such folder.", file=root, remedy="Check dataset.root.")
+    if root.is_file():
+        settings = settings.model_copy(update={"root": str(root.parent), "table": root.name})
+    return _READERS[detect_layout(settings) if settings.layout == "auto" else settings.layout](
+        settings, labels
+    )
