@@ -1,0 +1,22 @@
+"""Pictures of numbers as inline SVG: no script, no font to load, readable in light, in dark and on paper.
+
+Colours are CSS variables of `STYLE`, which a page includes once. Every function returns one `<svg>` element whose
+text is escaped.
+"""
+
+from hoego.draw.charts import Interval, Line, bars, forest, heatmap, lines, reliability, scatter, waterfall
+from hoego.draw.page import STYLE, page
+
+__all__ = [
+    "STYLE",
+    "Interval",
+    "Line",
+    "bars",
+    "forest",
+    "heatmap",
+    "lines",
+    "page",
+    "reliability",
+    "scatter",
+    "waterfall",
+]

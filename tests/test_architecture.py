@@ -1,0 +1,153 @@
+"""The rules of the house that a test can hold: who imports whom, who knows torch, how long things are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "hoego"
+
+ORDER = (
+    ("cli",),
+    ("board",),
+    ("report", "retrospective", "submission"),
+    ("studies", "doctor"),
+    ("queue",),
+    ("run",),
+    ("diagnose",),
+    ("ensemble",),
+    ("compare",),
+    ("compose",),
+    ("train",),
+    ("score",),
+    ("audit",),
+    ("split",),
+    ("predictions",),
+    ("pixels",),
+    ("dataset",),
+    ("labels",),
+    ("records",),
+    ("recipe",),
+    ("errors", "draw"),
+)
+LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}
+HEAVY = {"torch", "torchvision", "timm", "lightning", "lightning_fabric", "safetensors"}
+SERVES_MODELS = {"train"}
+LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 420, 60, 6
+
+
+def modules() -> list[Path]:
+    return sorted(p for p in PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def dotted(path: Path) -> str:
+    parts = ["hoego", *path.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[tuple[str, int]]:
+    """Dotted names that a module imports, with the line; what only a type checker sees is left out."""
+    skipped = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            skipped |= {id(n) for n in ast.walk(node)}
+        if top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            skipped |= {id(n) for n in ast.walk(node)}
+    for node in ast.walk(tree(path)):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((a.name, node.lineno) for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield str(node.module), node.lineno
+            if str(node.module).startswith("hoego"):
+                yield from ((f"{node.module}.{a.name}", node.lineno) for a in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_imports_run_downhill(path: Path) -> None:
+    here = room(path)
+    if here == "__init__":
+        return
+    assert here in LEVEL, f"{here} has no place in the house: put it into ORDER and docs/architecture.md"
+    for name, line in imports(path):
+        parts = name.split(".")
+        if parts[0] == "hoego" and len(parts) > 1 and parts[1] != here and parts[1] in LEVEL:
+            assert LEVEL[parts[1]] > LEVEL[here], (
+                f"{path}:{line}: {here} imports {parts[1]}, which is not below it"
+            )
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_only_train_knows_torch(path: Path) -> None:
+    if room(path) in SERVES_MODELS:
+        return
+    for name, line in imports(path):
+        assert name.split(".")[0] not in HEAVY, f"{path}:{line} imports {name}"
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    known = {dotted(p): p for p in modules()}
+    edges = {
+        name: {n for n, _ in imports(path, top_level_only=True) if n in known and n != name}
+        for name, path in known.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
+        if name in done:
+            return
+        for below in edges[name]:
+            if not name.startswith(f"{below}."):
+                visit(below, (*trail, name))
+        done.add(name)
+
+    for name in known:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_small_enough_to_read_aloud(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGEST_MODULE, f"{path} has {lines} lines"
+    is_door = room(path) == "cli"
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            doc = ast.get_docstring(node)
+            length -= doc.count("\n") + 1 if doc else 0
+            assert length <= LONGEST_FUNCTION, f"{path}:{node.lineno}: {node.name} has {length} lines"
+            asked = [a.arg for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls")]
+            assert is_door or len(asked) <= MOST_PARAMETERS, (
+                f"{path}:{node.lineno}: {node.name} takes {len(asked)}"
+            )
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(tree(path)), f"{path} has no docstring"
+
+
+@pytest.mark.parametrize("code", ["import hoego", "import hoego.cli.main"])
+def test_the_door_loads_nothing_heavy(code: str) -> None:
+    heavy = ("torch", "timm", "polars", "numpy", "sklearn", "scipy", "pydantic")
+    check = f"{code}; import sys; print([m for m in {heavy!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
