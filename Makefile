@@ -1,0 +1,51 @@
+# Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
+.PHONY: demo test check docs lock clean help
+.DEFAULT_GOAL := help
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PYTHON ?= python3
+CORE_TESTS := tests/core
+
+help:
+	@echo "make demo   the whole story on synthetic people (a few minutes)"
+	@echo "make test   every test, with and without torch"
+	@echo "make check  format, lint, types"
+	@echo "make docs   write the reference pages from the code"
+	@echo "make lock   pin the newest allowed packages anew"
+
+demo: .venv/ready
+	.venv/bin/hoego demo
+
+test: .venv/ready .venv-core/ready
+	.venv/bin/python -m pytest -n 2
+	.venv-core/bin/python -m pytest -p no:cacheprovider -m "not torch"
+
+check: .venv/ready
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+docs: .venv/ready
+	.venv/bin/python -m docs.reference
+
+lock: .uv/bin/uv
+	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-package hoego \
+		--extra track --group dev -o requirements.lock
+
+.uv/bin/uv:
+	@command -v uv >/dev/null 2>&1 || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv; }
+
+.venv/ready: requirements.lock pyproject.toml | .uv/bin/uv
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	$(UV) pip install --quiet --python .venv --no-deps --editable .
+	@touch $@
+
+# An environment without torch: everything after training must work in it.
+.venv-core/ready: requirements.lock pyproject.toml | .uv/bin/uv
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-core
+	$(UV) pip install --quiet --python .venv-core --constraint requirements.lock --editable . pytest hypothesis
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-core .uv .mypy_cache .ruff_cache .pytest_cache
