@@ -1,0 +1,375 @@
+"""What people wear: clothes, glasses and face masks."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from hoego.dataset.people.age import draw_neck_lines
+from hoego.dataset.people.canvas import Colour, Points, Shape, ellipse, mirror, mix, spline, stroke, tone
+from hoego.dataset.people.dice import Dice
+from hoego.dataset.people.shot import Mask
+from hoego.dataset.people.studio import Studio
+
+
+def draw_body(studio: Studio) -> None:
+    """Neck, shoulders and clothes, with the head's shadow on them."""
+    outfit, body, canvas = studio.person.outfit, studio.body, studio.canvas
+    n = outfit.neck
+    neck = spline(
+        mirror([(0.0, 0.5), (n, 0.6), (n * 0.96, 1.2), (n * 1.04, 1.50), (n * 1.30, 1.70), (0.0, 2.2)]),
+        closed=True,
+    )
+    outline = body.at(neck, 0.0)
+    canvas.fill(outline, tone(studio.person.face.skin, 0.95))
+    clip = canvas.mask(outline)
+    chin = studio.head.at(ellipse(0.0, 1.12, 0.52, 0.30), 0.0)
+    canvas.paint(chin, studio.shadow, 0.75, 0.07 * studio.unit, clip)
+    draw_neck_lines(studio, clip)
+    _draw_clothes(studio)
+
+
+def _torso(studio: Studio) -> Points:
+    outfit = studio.person.outfit
+    s, n = outfit.shoulders, outfit.neck
+    open_at = {"turtle": 1.34, "hoodie": 1.55, "shirt": 1.52, "jacket": 1.52}.get(outfit.cut, 1.60)
+    wide = {"turtle": n * 0.98, "hoodie": n * 1.25, "shirt": n * 1.05, "jacket": n * 1.1}.get(
+        outfit.cut, n * 1.22
+    )
+    dip = {"turtle": 0.06, "vneck": 0.62, "tee": 0.26, "sweater": 0.20, "hoodie": 0.30}.get(outfit.cut, 0.52)
+    right = [
+        (0.0, open_at + dip),
+        (wide * (0.45 if dip > 0.5 else 0.7), open_at + dip * (0.5 if dip > 0.5 else 0.8)),
+        (wide, open_at),
+        (n + 0.30, 1.70),
+        (s * 0.80, 1.88),
+        (s, 2.15),
+        (s + 0.16, 2.8),
+        (s + 0.22, 4.2),
+        (0.0, 4.2),
+    ]
+    return spline(mirror(right), closed=True, steps=5)
+
+
+def _draw_clothes(studio: Studio) -> None:
+    outfit, body, canvas, unit = studio.person.outfit, studio.body, studio.canvas, studio.unit
+    if outfit.cut == "jacket":
+        inner = spline(mirror([(0.0, 1.85), (0.45, 1.52), (0.6, 2.0), (0.5, 4.2), (0.0, 4.2)]), closed=True)
+        canvas.fill(body.at(inner, 0.0), outfit.second)
+    outline = body.at(_torso(studio), 0.0)
+    canvas.fill(outline, outfit.colour)
+    clip = canvas.mask(outline)
+    _draw_pattern(studio, clip)
+    dark = tone(outfit.colour, 0.62)
+    quirks = Dice(*studio.person.seed, 7)
+    creases: list[Shape] = []
+    for side in (-1, 1):
+        for _ in range(3):
+            x, y = side * quirks.uniform(0.5, 1.3), quirks.uniform(2.0, 2.5)
+            curve = spline([(x, y), (x + side * 0.06, y + 0.25), (x - side * 0.05, y + 0.6)])
+            creases.append((body.at(stroke(curve, 0.09, 0.9), 0.0), 0.8))
+    canvas.paint(creases, dark, 0.5, 0.04 * unit, clip)
+    rim = [
+        (
+            body.at(
+                stroke(
+                    spline([(side * 1.0, 1.9), (side * outfit.shoulders, 2.2), (side * 1.6, 3.2)]), 0.25, 0.3
+                ),
+                0.0,
+            ),
+            0.6,
+        )
+        for side in (-1, 1)
+    ]
+    canvas.paint(rim, dark, 0.6, 0.09 * unit, clip)
+    _draw_collar(studio, dark)
+
+
+def _draw_pattern(studio: Studio, clip: Image.Image) -> None:
+    outfit, body, canvas = studio.person.outfit, studio.body, studio.canvas
+    step, second = outfit.pitch, outfit.second
+    if outfit.pattern == "plain" or outfit.cut in ("jacket", "turtle"):
+        return
+    if outfit.pattern == "print":
+        area = (
+            ellipse(0.0, 2.45, 0.42, 0.3)
+            if step > 0.17
+            else np.array([(-0.5, 2.3), (0.5, 2.3), (0.5, 2.62), (-0.5, 2.62)])
+        )
+        canvas.paint(body.at(area, 0.1), second, 0.9, 0.0, clip)
+        return
+    shapes: list[Shape] = []
+    if outfit.pattern == "dots":
+        for row in range(10):
+            for column in range(-9, 10):
+                x, y = (column + 0.5 * (row % 2)) * step * 1.3, 1.6 + row * step
+                shapes.append((body.at(ellipse(x, y, step * 0.2, step * 0.2), 0.0), 1.0))
+    else:
+        for row in range(int(1.6 / step)):
+            y = 1.5 + row * step
+            shapes.append(
+                (body.at([(-2.0, y), (2.0, y), (2.0, y + step * 0.42), (-2.0, y + step * 0.42)], 0.0), 1.0)
+            )
+    canvas.paint(shapes, second, 0.85 if outfit.pattern != "check" else 0.45, 0.0, clip)
+    if outfit.pattern == "check":
+        bars: list[Shape] = []
+        for column in range(-int(1.9 / step), int(1.9 / step)):
+            x = column * step
+            bars.append(
+                (body.at([(x, 1.4), (x + step * 0.42, 1.4), (x + step * 0.42, 3.5), (x, 3.5)], 0.0), 1.0)
+            )
+        canvas.paint(bars, second, 0.45, 0.0, clip)
+
+
+def _draw_collar(studio: Studio, dark: Colour) -> None:
+    outfit, body, canvas, unit = studio.person.outfit, studio.body, studio.canvas, studio.unit
+    n, light = outfit.neck, mix(outfit.colour, (255, 255, 255), 0.12)
+    for side in (-1, 1):
+        if outfit.cut == "shirt":
+            flap = np.array(
+                [
+                    (side * n * 0.98, 1.42),
+                    (side * n * 1.25, 1.62),
+                    (side * n * 0.80, 2.10),
+                    (side * 0.06, 2.02),
+                ]
+            )
+            canvas.paint(body.at(flap, 0.05) + np.array([0.0, 0.03 * unit]), dark, 0.7, 0.03 * unit)
+            canvas.fill(body.at(flap, 0.05), light)
+        elif outfit.cut == "jacket":
+            flap = np.array(
+                [
+                    (side * n * 1.05, 1.46),
+                    (side * (n + 0.34), 1.78),
+                    (side * (n + 0.16), 2.1),
+                    (side * 0.30, 3.0),
+                    (side * 0.16, 3.0),
+                ]
+            )
+            canvas.paint(body.at(flap, 0.05), dark, 0.8, 0.03 * unit)
+            canvas.fill(body.at(flap * np.array([0.98, 1.0]), 0.05), tone(outfit.colour, 1.15))
+        elif outfit.cut == "hoodie":
+            hood = spline(
+                [
+                    (side * n * 0.9, 1.28),
+                    (side * (n + 0.30), 1.40),
+                    (side * (n + 0.26), 1.78),
+                    (side * 0.16, 2.02),
+                    (side * n * 0.9, 1.70),
+                ],
+                closed=True,
+            )
+            canvas.fill(body.at(hood, 0.0), light)
+            canvas.paint(
+                body.at(
+                    stroke(spline([(side * n * 0.9, 1.3), (side * n, 1.66), (side * 0.16, 2.0)]), 0.06, 0.5),
+                    0.0,
+                ),
+                dark,
+                0.7,
+                0.02 * unit,
+            )
+            canvas.line(
+                body.at([(side * 0.14, 1.98), (side * 0.17, 2.45)], 0.1), (232, 230, 224), 0.035 * unit
+            )
+    if outfit.cut in ("tee", "sweater"):
+        rib = spline(
+            [(-n * 1.22, 1.60), (-n * 0.85, 1.60 + 0.2), (0.0, 1.84), (n * 0.85, 1.80), (n * 1.22, 1.60)]
+        )
+        canvas.paint(body.at(stroke(rib, 0.08, 0.1), 0.0), tone(outfit.colour, 0.82), 0.9, 0.008 * unit)
+    if outfit.cut == "turtle":
+        for y in (1.36, 1.52):
+            rib = spline([(-n, y), (0.0, y + 0.08), (n, y)])
+            canvas.paint(body.at(stroke(rib, 0.05, 0.3), 0.0), dark, 0.6, 0.02 * unit)
+    if outfit.cut == "shirt":
+        canvas.paint(
+            body.at([(-0.02, 2.03), (0.02, 2.03), (0.02, 3.6), (-0.02, 3.6)], 0.0), dark, 0.7, 0.01 * unit
+        )
+
+
+def draw_glasses(studio: Studio) -> None:
+    """Spectacles over eyes and mask."""
+    outfit, face, head, canvas, unit = (
+        studio.person.outfit,
+        studio.person.face,
+        studio.head,
+        studio.canvas,
+        studio.unit,
+    )
+    if outfit.glasses == "none":
+        return
+    width = max(1.0, 0.032 * unit)
+    for side in (-1, 1):
+        x = side * (face.eye_gap + 0.01)
+        if outfit.glasses == "round":
+            rim = ellipse(x, 0.03, 0.235, 0.215)
+        else:
+            low = 0.21 if outfit.glasses == "square" else 0.17
+            rim = spline(
+                np.array(
+                    [
+                        (x - 0.22, -0.12),
+                        (x + 0.22, -0.14),
+                        (x + 0.235, 0.05),
+                        (x + 0.17, low),
+                        (x - 0.17, low),
+                        (x - 0.235, 0.05),
+                    ]
+                ),
+                closed=True,
+                steps=4,
+            )
+        pixels = head.at(rim, 0.62)
+        canvas.paint(pixels, (226, 236, 244), 0.13)
+        pixels = np.concatenate([pixels, pixels[:1]])
+        if outfit.glasses == "half":
+            pixels = pixels[:12]
+        canvas.line(pixels, outfit.glasses_colour, width)
+        canvas.line(
+            np.concatenate(
+                [head.at([(x + side * 0.23, -0.04)], 0.60), head.at([(side * (face.width + 0.02), 0.0)], 0.0)]
+            ),
+            outfit.glasses_colour,
+            width,
+        )
+    canvas.line(head.at([(-0.11, 0.0), (0.0, -0.03), (0.11, 0.0)], 0.66), outfit.glasses_colour, width)
+
+
+def _mask_half(mask: Mask, width: float) -> list[tuple[float, float]]:
+    t, b = mask.top, mask.bottom
+    height = b - t
+    if mask.style == "boat":
+        return [
+            (0.0, t),
+            (0.16, t + 0.06),
+            (0.42, t + 0.20 * height),
+            (width * 0.93, t + 0.30 * height),
+            (width * 0.92, t + 0.56 * height),
+            (0.50, b - 0.14 * height),
+            (0.22, b),
+            (0.0, b + 0.02),
+        ]
+    if mask.style in ("moulded", "valve"):
+        return [
+            (0.0, t),
+            (0.15, t + 0.03),
+            (0.38, t + 0.14 * height),
+            (width * 0.95, t + 0.08 * height),
+            (width * 0.92, t + 0.42 * height),
+            (0.55, b - 0.16 * height),
+            (0.25, b),
+            (0.0, b + 0.03),
+        ]
+    return [
+        (0.0, t),
+        (0.16, t + 0.025),
+        (0.42, t + 0.12 * height),
+        (width * 0.88, t + 0.17 * height),
+        (width * 0.87, t + 0.68 * height),
+        (0.50, b - 0.05 * height),
+        (0.22, b),
+        (0.0, b),
+    ]
+
+
+def draw_mask(studio: Studio) -> None:
+    """The face mask, with straps to the ears, cloth shading and a shadow on the skin."""
+    mask = studio.shot.mask
+    if mask is None:
+        return
+    head, canvas, unit, width = studio.head, studio.canvas, studio.unit, studio.person.face.width
+    outline = spline(mirror(_mask_half(mask, width)), closed=True, steps=5)
+    outline = outline + np.stack([np.zeros(len(outline)), mask.tilt * outline[:, 0]], axis=1)
+    half = mask.bottom - mask.top
+    for side in (-1, 1):
+        for start, end in ((0.20, -0.02), (0.60, 0.30)):
+            y = mask.top + start * half
+            points = np.concatenate(
+                [head.at([(side * width * 0.86, y)], 0.15), head.at([(side * (width + 0.03), end)], -0.05)]
+            )
+            canvas.line(points, mix(mask.colour, (245, 245, 245), 0.35), 0.030 * unit)
+    pixels = head.at(outline, None)
+    canvas.paint(pixels + np.array([0.0, 0.03 * unit]), studio.shadow, 0.6, 0.03 * unit, canvas.figure)
+    canvas.fill(pixels, mask.colour)
+    clip = canvas.mask(pixels)
+    _mask_shading(studio, mask, clip)
+
+
+def _mask_shading(studio: Studio, mask: Mask, clip: Image.Image) -> None:
+    head, canvas, unit, width = studio.head, studio.canvas, studio.unit, studio.person.face.width
+    t, height = mask.top, mask.bottom - mask.top
+    dark, light = tone(mask.colour, 0.60), mix(mask.colour, (255, 255, 255), 0.55)
+    lit = 1.0 if studio.shot.light[0] >= 0 else -1.0
+    far = [
+        (-lit * 0.25, t - 0.1),
+        (-lit * 1.0, t),
+        (-lit * 1.0, mask.bottom + 0.2),
+        (-lit * 0.10, mask.bottom + 0.2),
+        (-lit * 0.34, t + 0.5 * height),
+    ]
+    canvas.paint(head.at(far), dark, 0.25 + 0.35 * abs(studio.shot.light[0]), 0.10 * unit, clip)
+    edge = head.at(
+        [
+            (-0.9, t + 0.80 * height),
+            (0.0, t + 0.93 * height),
+            (0.9, t + 0.80 * height),
+            (0.9, mask.bottom + 0.3),
+            (-0.9, mask.bottom + 0.3),
+        ]
+    )
+    canvas.paint(edge, dark, 0.5, 0.06 * unit, clip)
+    canvas.paint(head.at(ellipse(lit * 0.12, t + 0.32 * height, 0.16, 0.16)), light, 0.35, 0.07 * unit, clip)
+    lines: list[Shape] = []
+    if mask.style == "pleated":
+        for k in (0.30, 0.48, 0.66):
+            y = t + k * height
+            lines.append(
+                (
+                    head.at(
+                        stroke(spline([(-width, y - 0.02), (0.0, y + 0.05), (width, y - 0.02)]), 0.035, 0.2)
+                    ),
+                    1.0,
+                )
+            )
+        top = spline([(-0.5, t + 0.17 * height), (0.0, t + 0.045), (0.5, t + 0.17 * height)])
+        canvas.paint(head.at(stroke(top, 0.07, 0.2)), mask.second, 0.8, 0.008 * unit, clip)
+    elif mask.style == "boat":
+        for k, bend in ((0.36, 0.06), (0.74, -0.04)):
+            y = t + k * height
+            lines.append(
+                (
+                    head.at(
+                        stroke(
+                            spline([(-width, y + bend * 0.5), (0.0, y - bend), (width, y + bend * 0.5)]),
+                            0.032,
+                            0.1,
+                        )
+                    ),
+                    1.0,
+                )
+            )
+    elif mask.style == "cloth":
+        _cloth(studio, mask, clip)
+    else:
+        lines.append(
+            (
+                head.at(
+                    stroke(spline([(0.0, t), (0.03, t + 0.5 * height), (0.0, mask.bottom)]), 0.03, 0.1), 0.66
+                ),
+                1.0,
+            )
+        )
+    canvas.paint(lines, dark, 0.62, 0.010 * unit, clip)
+    if mask.style == "valve":
+        canvas.paint(
+            head.at(ellipse(lit * 0.26, t + 0.62 * height, 0.12, 0.10)), mask.second, 0.9, 0.006 * unit, clip
+        )
+
+
+def _cloth(studio: Studio, mask: Mask, clip: Image.Image) -> None:
+    dots: list[Shape] = []
+    for row in range(8):
+        for column in range(-5, 6):
+            x, y = (column + 0.5 * (row % 2)) * 0.16, mask.top + 0.05 + row * 0.14
+            dots.append((studio.head.at(ellipse(x, y, 0.028, 0.028)), 1.0))
+    studio.canvas.paint(dots, mask.second, 0.85, 0.004 * studio.unit, clip)
