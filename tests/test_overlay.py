@@ -1,0 +1,95 @@
+"""The overlay: corrections with reasons, checked row by row, never written into the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hoego.dataset.manifest import Correction
+from hoego.dataset.overlay import append_overlay, read_overlay, write_overlay
+from hoego.errors import DataError
+from hoego.labels import Attribute, LabelSchema
+
+SCHEMA = LabelSchema(
+    (
+        Attribute("gender", "nominal", ("male", "female")),
+        Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)),
+        Attribute("mask", "nominal", ("wear", "normal"), missing="allow"),
+    ),
+    "composite",
+    ("gender", "age", "mask"),
+)
+IMAGES = ["1/mask1.jpg", "1/normal.jpg", "둘/normal.jpg"]
+
+
+def read(path: Path, *rows: str) -> tuple[Correction, ...]:
+    path.write_text(
+        "image,attribute,value,reason,source\n" + "".join(f"{r}\n" for r in rows), encoding="utf-8"
+    )
+    return read_overlay(path, SCHEMA, IMAGES)
+
+
+def test_corrections_are_read_as_written(tmp_path: Path) -> None:
+    got = read(
+        tmp_path / "o.csv",
+        '1/mask1.jpg,gender,female,"a face, plainly",Kim',
+        "둘/normal.jpg,age,58,birth certificate,parents",
+        "1/normal.jpg,age,>=60,wrinkles,Lee",
+        "1/normal.jpg,mask,,cannot be told,Lee",
+        "둘/normal.jpg,age,58,again,another team",
+    )
+    assert [(c.image, c.attribute, c.value) for c in got] == [
+        ("1/mask1.jpg", "gender", "female"),
+        ("둘/normal.jpg", "age", "58"),
+        ("1/normal.jpg", "age", ">=60"),
+        ("1/normal.jpg", "mask", ""),
+    ]
+    assert got[0].reason == "a face, plainly"
+    assert read(tmp_path / "o.csv") == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "message", "column"),
+    [
+        ("1/mask1.jpg,gender,female,,Kim", "no reason", "reason"),
+        ("1/mask1.jpg,gender,female,seen,", "no source", "source"),
+        ("1/mask9.jpg,gender,female,seen,Kim", r"no image '1/mask9\.jpg'(.|\n)*mask1", "image"),
+        ("1/mask1.jpg,gendr,female,seen,Kim", r"no attribute 'gendr'(.|\n)*gender", "attribute"),
+        ("1/mask1.jpg,gender,femal,seen,Kim", r"'femal' is no class(.|\n)*female", "value"),
+        ("1/mask1.jpg,age,old,seen,Kim", "no class and no number", "value"),
+        ("1/mask1.jpg,age,inf,seen,Kim", "no class and no number", "value"),
+        ("1/mask1.jpg,gender,,seen,Kim", "blank", "value"),
+        ("1/normal.jpg,gender,female,seen,Kim", "'male' in row 2", "value"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, row: str, message: str, column: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path / "o.csv", "1/normal.jpg,gender,male,seen,Kim", row)
+    assert (caught.value.file, caught.value.row, caught.value.column) == (tmp_path / "o.csv", 3, column)
+
+
+def test_a_missing_column_or_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text("image,attribute,value,why,source\n1/mask1.jpg,gender,male,a,b\n")
+    with pytest.raises(DataError, match="'reason'"):
+        read_overlay(tmp_path / "o.csv", SCHEMA, IMAGES)
+    with pytest.raises(DataError, match="no such table"):
+        read_overlay(tmp_path / "none.csv", SCHEMA, IMAGES)
+
+
+def test_writing_and_appending_survive_reading_and_refuse_halves(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "o.csv"
+    first = Correction("1/mask1.jpg", "gender", "female", 'says "I am"', "Kim, Lee")
+    second = Correction("둘/normal.jpg", "age", "61", "line\nbreak", "Lee")
+    write_overlay(path, [first])
+    assert append_overlay(path, [second], SCHEMA, IMAGES) == (first, second)
+    before = path.read_bytes()
+    for bad in (
+        Correction("1/mask1.jpg", "gender", "male", "no", "Park"),
+        Correction("1/mask1.jpg", "age", "30", "", "Park"),
+    ):
+        with pytest.raises(DataError):
+            append_overlay(path, [bad], SCHEMA, IMAGES)
+        assert path.read_bytes() == before
+    assert read_overlay(path, SCHEMA, IMAGES) == (first, second)
+    assert [p.name for p in path.parent.iterdir()] == ["o.csv"]
