@@ -1,0 +1,68 @@
+"""Make a Split of a Dataset."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import SplitError, nearest
+from hoego.recipe import SplitSettings
+from hoego.split.assign import assign_folds, assign_holdout
+from hoego.split.plan import Split
+from hoego.split.prove import notes_on, prove, strata_of
+
+
+def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
+    """Divide a data set's subjects as the settings ask, and prove the result.
+
+    The naive kind divides photos instead; identical photos stay on one side even then, so that what it measures is the
+    leak through subjects and not through copies.
+
+    Raises:
+        SplitError: fewer subjects than folds, no labels, an unknown attribute to balance.
+    """
+    settings = settings or SplitSettings()
+    order = np.argsort(dataset.image_ids, kind="stable")
+    if (order != np.arange(dataset.n_images)).any():
+        dataset = dataset.take(order)
+    if not dataset.labelled or (dataset.target < 0).all():
+        raise SplitError("A set without labels cannot be split.", remedy="Split the labelled photos.")
+    known = dataset.schema.columns()
+    for name in settings.stratify:
+        if name not in known:
+            raise SplitError(f"split.stratify names {name!r}, no attribute.", remedy=nearest(name, known))
+    strata = list(strata_of(dataset, settings.stratify).values())
+    if settings.kind == "folds":
+        n_folds, ratio = settings.folds, 1.0 / settings.folds
+        fold = assign_folds(dataset.subject_index, strata, n_folds, settings.seed)
+    else:
+        n_folds, ratio = 1, settings.ratio
+        groups = dataset.subject_index
+        if settings.kind == "naive":
+            groups = np.unique(dataset.contents, return_inverse=True)[1].astype(np.int32)
+        fold = assign_holdout(groups, strata, ratio, settings.seed)
+    guarantees, sides = prove(dataset, settings.kind, fold, n_folds, (ratio, settings.stratify))
+    return Split(
+        name=settings.name or default_name(settings),
+        kind=settings.kind,
+        seed=settings.seed,
+        n_folds=n_folds,
+        ratio=ratio,
+        stratify=settings.stratify,
+        images=dataset.image_ids,
+        fold=fold,
+        dataset_fingerprint=dataset.fingerprint,
+        guarantees=guarantees,
+        sides=sides,
+        notes=notes_on(dataset, settings.kind, guarantees),
+    )
+
+
+def default_name(settings: SplitSettings) -> str:
+    """The name of a split that was given none: its kind, its number, its seed and what else it balances.
+
+    >>> default_name(SplitSettings(kind="folds", folds=5, seed=3))
+    'folds-5-seed3'
+    """
+    number = f"{settings.folds}" if settings.kind == "folds" else f"{settings.ratio:g}"
+    return "-".join([settings.kind, number, *sorted(settings.stratify), f"seed{settings.seed}"])

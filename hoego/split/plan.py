@@ -1,0 +1,197 @@
+"""The Split: which image is on which side, and what is proved of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.errors import SplitError
+
+Mask = NDArray[np.bool_]
+Kind = Literal["holdout", "folds", "naive"]
+
+NAIVE_NOTE = (
+    "photo-level split: subjects stand on both sides. It exists to measure the leak; "
+    "no score on it says what the model is worth."
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What stands on one side.
+
+    Attributes:
+        name: "held out", "training" or "fold k".
+        images, subjects: how many.
+        share: of all images.
+        classes: images per class of the target, by the class's name; classes without an image in the data are left out.
+    """
+
+    name: str
+    images: int
+    subjects: int
+    share: float
+    classes: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "side": self.name,
+            "images": self.images,
+            "subjects": self.subjects,
+            "share": self.share,
+            "classes": dict(self.classes),
+        }
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A class that does not stand on every side, and why.
+
+    Attributes:
+        label: the attribute, or the target's name.
+        name: the class.
+        subjects: how many subjects hold it.
+        sides: the sides without an image of it ("fold 3", "the training side of fold 1", ...).
+        reason: in words.
+    """
+
+    label: str
+    name: str
+    subjects: int
+    sides: tuple[str, ...]
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "class": self.name,
+            "subjects": self.subjects,
+            "sides": list(self.sides),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Guarantees:
+    """What was counted on the finished split; counted again whenever it is loaded.
+
+    Attributes:
+        subjects_on_two_sides: 0, except for the naive kind.
+        empty_sides: 0.
+        worst_deviation: the largest absolute deviation of any class's share on any side, over the target and every
+            listed attribute (see `hoego.split.balance`).
+        deviations: the same for each label alone, by name.
+        size_deviation: the largest absolute difference between a side's share of the images and what was asked for.
+        absences: classes that do not stand on every side, each with its reason.
+    """
+
+    subjects_on_two_sides: int
+    empty_sides: int
+    worst_deviation: float
+    deviations: dict[str, float]
+    size_deviation: float
+    absences: tuple[Absence, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "subjects_on_two_sides": self.subjects_on_two_sides,
+            "empty_sides": self.empty_sides,
+            "worst_class_deviation": self.worst_deviation,
+            "deviations": dict(self.deviations),
+            "size_deviation": self.size_deviation,
+            "absent_classes": [a.to_dict() for a in self.absences],
+        }
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is held out of what.
+
+    Attributes:
+        name: under which it is saved.
+        kind: "holdout", "folds" (both by subject) or "naive" (by photo, marked wherever it is used).
+        seed: of the assignment.
+        n_folds: K; 1 for holdout and naive.
+        ratio: share of the images asked for on each held-out side (1/K for folds).
+        stratify: attributes balanced besides the target.
+        images: str[N], image ids, sorted.
+        fold: int16[N]. Folds: 0..K-1. Holdout and naive: 0 = held out, -1 = never held out.
+        dataset_fingerprint: of the data set it divides.
+        guarantees: what was proved.
+        sides: what stands on each side.
+        notes: what must be said beside it: subjects that were joined, independence not shown, the naive kind.
+    """
+
+    name: str
+    kind: Kind
+    seed: int
+    n_folds: int
+    ratio: float
+    stratify: tuple[str, ...]
+    images: NDArray[Any]
+    fold: NDArray[np.int16]
+    dataset_fingerprint: str
+    guarantees: Guarantees
+    sides: tuple[Side, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def naive(self) -> bool:
+        return self.kind == "naive"
+
+    @property
+    def folds(self) -> range:
+        """The numbers of the folds that can be held out."""
+        return range(self.n_folds)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits over which image is on which side (and over being naive)."""
+        return fingerprint_of(self.kind, self.images, self.fold)
+
+    def held(self, fold: int) -> Mask:
+        """bool[N], the images held out in fold k. Raises SplitError when there is no such fold."""
+        if fold not in self.folds:
+            only = "fold 0 alone" if self.n_folds == 1 else f"folds 0 to {self.n_folds - 1}"
+            raise SplitError(
+                f"The split {self.name!r} ({self.kind}) has no fold {fold}: it has {only}.",
+                remedy='Set split.kind = "folds" for out-of-fold predictions of every image.',
+            )
+        held: Mask = self.fold == fold
+        return held
+
+    def trained(self, fold: int) -> Mask:
+        """bool[N], the images that fold k trains on: all that it does not hold out."""
+        return ~self.held(fold)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The split in plain types, without the images (`hoego split --json`)."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "naive": self.naive,
+            "seed": self.seed,
+            "folds": self.n_folds,
+            "ratio": self.ratio,
+            "stratify": list(self.stratify),
+            "fingerprint": self.fingerprint,
+            "dataset_fingerprint": self.dataset_fingerprint,
+            "images": len(self.images),
+            "sides": [s.to_dict() for s in self.sides],
+            **self.guarantees.to_dict(),
+            "notes": list(self.notes),
+        }
+
+
+def fingerprint_of(kind: str, images: NDArray[Any], fold: NDArray[np.int16]) -> str:
+    """16 hex digits over which image (str[N], sorted) is on which side (int16[N])."""
+    h = blake2b(digest_size=8)
+    h.update(b"naive\0" if kind == "naive" else b"honest\0")
+    h.update("\n".join(images.tolist()).encode())
+    h.update(np.ascontiguousarray(fold, dtype="<i2").tobytes())
+    return h.hexdigest()

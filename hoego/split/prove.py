@@ -1,0 +1,132 @@
+"""Count, on a finished split, everything that it promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import SplitError
+from hoego.split.balance import holders, side_counts, worst_deviation
+from hoego.split.plan import NAIVE_NOTE, Absence, Guarantees, Kind, Side
+
+Ints = NDArray[np.int64]
+
+
+def strata_of(dataset: Dataset, stratify: tuple[str, ...]) -> dict[str, NDArray[np.int32]]:
+    """The labels to balance by name: the target first, then the listed attributes."""
+    names = dict.fromkeys((dataset.schema.target, *stratify))
+    return {name: dataset.classes_of(name) for name in names}
+
+
+def sides_of(fold: NDArray[np.int16], n_folds: int) -> tuple[Ints, tuple[str, ...]]:
+    """The side of each image, int64[N], and the sides' names: the folds, or held out (0) and training (1)."""
+    if n_folds == 1:
+        return np.where(fold == 0, 0, 1).astype(np.int64), ("held out", "training")
+    return fold.astype(np.int64), tuple(f"fold {k}" for k in range(n_folds))
+
+
+def prove(
+    dataset: Dataset, kind: Kind, fold: NDArray[np.int16], n_folds: int, asked: tuple[float, tuple[str, ...]]
+) -> tuple[Guarantees, tuple[Side, ...]]:
+    """The guarantees and the sides of an assignment.
+
+    Args:
+        dataset: N images.
+        kind: of the split.
+        fold: int16[N], in the order of the data set's images.
+        n_folds: K; 1 for holdout and naive.
+        asked: the ratio of each held-out side, and the attributes balanced besides the target.
+
+    Raises:
+        SplitError: a fold number is out of range, a side is empty, or a subject stands on two sides of an honest
+            split; names the image, the side or the subjects.
+    """
+    ratio, stratify = asked
+    allowed = range(n_folds) if n_folds > 1 else (-1, 0)
+    strange = np.flatnonzero(~np.isin(fold, list(allowed)))
+    if len(strange):
+        raise SplitError(
+            f"The image {dataset.image_ids[strange[0]]!r} is in fold {fold[strange[0]]}, which the split does not have."
+        )
+    side, names = sides_of(fold, n_folds)
+    n_sides = len(names)
+    images = np.bincount(side, minlength=n_sides)
+    if (images == 0).any():
+        raise SplitError(
+            f"The side {names[int(np.argmin(images))]!r} has no image.",
+            remedy="Check the ratio and the folds.",
+        )
+    cells = np.unique(dataset.subject_index.astype(np.int64) * n_sides + side)
+    shared = np.flatnonzero(np.bincount(cells // n_sides, minlength=dataset.n_subjects) > 1)
+    if len(shared) and kind != "naive":
+        some = ", ".join(map(repr, dataset.subjects[shared[:3]].tolist()))
+        raise SplitError(
+            f"{len(shared)} subject(s) stand on two sides, such as {some}.",
+            remedy="Make the split again with `hoego split`.",
+        )
+    strata = strata_of(dataset, stratify)
+    deviations, missing = {}, []
+    for label, classes in strata.items():
+        n_classes = dataset.schema.n_classes(label)
+        counts = side_counts(side, classes, n_sides, n_classes)
+        deviations[label] = worst_deviation(counts)
+        held_by = holders(dataset.subject_index, classes, n_classes)
+        missing += _absences(label, dataset.schema.classes(label), counts, held_by, names)
+    ideal = np.full(n_folds, 1.0 / n_folds) if n_folds > 1 else np.array([ratio, 1.0 - ratio])
+    off = float(np.round(np.abs(images / images.sum() - ideal).max(), 12))
+    guarantees = Guarantees(len(shared), 0, max(deviations.values()), deviations, off, tuple(missing))
+    return guarantees, _sides(dataset, side, names, np.bincount(cells % n_sides, minlength=n_sides))
+
+
+def _absences(
+    label: str, classes: tuple[str, ...], counts: Ints, held_by: Ints, names: tuple[str, ...]
+) -> list[Absence]:
+    n_sides = len(names)
+    found = []
+    for c in np.flatnonzero((held_by > 0) & (counts == 0).any(axis=0)).tolist():
+        here = np.flatnonzero(counts[:, c])
+        sides = [names[k] for k in range(n_sides) if not counts[k, c]]
+        if len(here) == 1 and n_sides > 2:
+            sides.append(f"the training side of {names[here[0]]}")
+        m = int(held_by[c])
+        if m < n_sides:
+            one = "1 subject holds it" if m == 1 else f"{m} subjects hold it"
+            reason = f"{one}, there are {n_sides} sides"
+        else:
+            reason = "no arrangement found: its subjects hold other rare classes as well"
+        found.append(Absence(label, classes[c], m, tuple(sides), reason))
+    return found
+
+
+def _sides(dataset: Dataset, side: Ints, names: tuple[str, ...], subjects: Ints) -> tuple[Side, ...]:
+    classes = dataset.schema.target_classes
+    counts = side_counts(side, dataset.target, len(names), len(classes))
+    images = np.bincount(side, minlength=len(names))
+    present = np.flatnonzero(counts.sum(axis=0))
+    return tuple(
+        Side(
+            name,
+            int(images[k]),
+            int(subjects[k]),
+            float(np.round(images[k] / dataset.n_images, 12)),
+            {classes[c]: int(counts[k, c]) for c in present},
+        )
+        for k, name in enumerate(names)
+    )
+
+
+def notes_on(dataset: Dataset, kind: Kind, guarantees: Guarantees) -> tuple[str, ...]:
+    """What must be said beside a split: the naive kind, independence not shown, absences, joined subjects."""
+    notes: list[Any] = []
+    if kind == "naive":
+        notes.append(f"{NAIVE_NOTE} {guarantees.subjects_on_two_sides} subjects stand on both sides here.")
+    if not dataset.subject_shown:
+        notes.append("independence not shown: there is no subject column, so each photo is its own subject.")
+    for a in guarantees.absences[:20]:
+        notes.append(f"{a.label} {a.name!r} is absent from {', '.join(a.sides)}: {a.reason}.")
+    if len(guarantees.absences) > 20:
+        notes.append(f"… and {len(guarantees.absences) - 20} more classes are absent from a side.")
+    return (*notes, *dataset.joins)

@@ -1,0 +1,207 @@
+"""Splits as files: Parquet, one row per image, with everything else in the metadata; proved again on reading."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import MismatchError, SplitError
+from hoego.recipe import SplitSettings
+from hoego.records.files import write_bytes
+from hoego.split.make import default_name, make
+from hoego.split.plan import Split, fingerprint_of
+from hoego.split.prove import notes_on, prove
+
+FORMAT = 1
+FOLDER = "splits"
+_REMAKE = "Make it again: delete the file and run `hoego split`, or give the new one another split.name."
+
+
+def path_of(name: str, folder: Path) -> Path:
+    """The file of a split in `folder` (usually `splits` beside hoego.toml).
+
+    Raises:
+        SplitError: the name would not be the name of a file.
+    """
+    if not re.fullmatch(r"[\w][\w.+= -]*", name):
+        raise SplitError(
+            f"{name!r} cannot name a split.", remedy="Use letters, digits, '-', '_', '.' and '='."
+        )
+    return folder / f"{name}.parquet"
+
+
+def save(split: Split, path: Path) -> Path:
+    """Write a split to `path` (a folder gets `<name>.parquet`): columns `image` and `fold`, sorted by image.
+
+    The metadata's key `hoego` holds name, kind, seed, fingerprints and what was proved, as JSON.
+    """
+    target = path if path.suffix == ".parquet" else path_of(split.name, path)
+    meta = {"format": FORMAT, **split.to_dict()}
+    buffer = io.BytesIO()
+    table = pl.DataFrame({"image": pl.Series(split.images.tolist(), dtype=pl.String), "fold": split.fold})
+    table.write_parquet(buffer, metadata={"hoego": json.dumps(meta, ensure_ascii=False)})
+    write_bytes(target, buffer.getvalue())
+    return target
+
+
+def load(path: Path, dataset: Dataset) -> Split:
+    """Read a split and prove it again, against the photos, the subjects and the labels of today.
+
+    Raises:
+        SplitError: the file is missing or damaged, or it breaks a guarantee: the message names the subjects on two
+            sides, the empty side, the strange fold, or says that it was changed after it was made.
+        MismatchError: it divides other images or other subjects than the data set has.
+    """
+    table, meta = _read(path)
+    images = table["image"].to_numpy().astype(np.str_)
+    if (images[1:] <= images[:-1]).any():
+        at = int(np.flatnonzero(images[1:] <= images[:-1])[0]) + 1
+        what = "stands twice" if images[at] == images[at - 1] else "is out of order"
+        raise SplitError(
+            f"The image {images[at]!r} {what}.", file=path, row=at + 2, column="image", remedy=_REMAKE
+        )
+    order = np.argsort(dataset.image_ids, kind="stable")
+    if (order != np.arange(dataset.n_images)).any():
+        dataset = dataset.take(order)
+    _require_same_images(images, dataset, path)
+    kind, n_folds = meta["kind"], int(meta["folds"])
+    ratio, stratify = float(meta["ratio"]), tuple(meta["stratify"])
+    fold = table["fold"].to_numpy().astype(np.int16)
+    try:
+        guarantees, sides = prove(dataset, kind, fold, n_folds, (ratio, stratify))
+    except SplitError as e:
+        raise SplitError(e.message, file=path, column="fold", remedy=_why(meta, dataset)) from None
+    if meta["dataset_fingerprint"] != dataset.fingerprint:
+        raise MismatchError(
+            f"The split {meta['name']!r} was made for data set {meta['dataset_fingerprint']}, this one is "
+            f"{dataset.fingerprint}: the images are the same, but files or subjects have changed.",
+            file=path,
+            remedy=_REMAKE,
+        )
+    found = fingerprint_of(kind, images, fold)
+    if meta["fingerprint"] != found:
+        raise SplitError(
+            f"Images were moved between sides after the split was made: its fingerprint says {meta['fingerprint']}, "
+            f"its rows give {found}.",
+            file=path,
+            remedy="Restore the file, or make the split again.",
+        )
+    return Split(
+        name=meta["name"],
+        kind=kind,
+        seed=int(meta["seed"]),
+        n_folds=n_folds,
+        ratio=ratio,
+        stratify=stratify,
+        images=images,
+        fold=fold,
+        dataset_fingerprint=dataset.fingerprint,
+        guarantees=guarantees,
+        sides=sides,
+        notes=notes_on(dataset, kind, guarantees),
+    )
+
+
+def obtain(dataset: Dataset, settings: SplitSettings, folder: Path) -> Split:
+    """The saved split that the settings name, proved; made and saved where there is none.
+
+    A split without a name of its own that no longer fits the data set is made again. One that was named is never
+    replaced.
+
+    Raises:
+        SplitError: a saved split of that name is of another kind, seed, ratio or number of folds; or `load` refuses.
+        MismatchError: a named split is of another data set.
+    """
+    path = path_of(settings.name or default_name(settings), folder)
+    if path.is_file():
+        try:
+            found = load(path, dataset)
+        except MismatchError:
+            if settings.name:
+                raise
+        else:
+            _require_as_asked(found, settings, path)
+            return found
+    made = make(dataset, settings)
+    save(made, path)
+    return made
+
+
+def _read(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
+    if not path.is_file():
+        raise SplitError("There is no such split.", file=path, remedy="Make it with `hoego split`.")
+    try:
+        table = pl.read_parquet(path)
+        text = pl.read_parquet_metadata(path).get("hoego")
+    except (pl.exceptions.PolarsError, OSError) as e:
+        raise SplitError(f"Not a readable Parquet file ({e}).", file=path, remedy=_REMAKE) from None
+    if text is None or not {"image", "fold"} <= set(table.columns):
+        raise SplitError("The Parquet file is not a split that Hoego saved.", file=path, remedy=_REMAKE)
+    try:
+        meta = json.loads(text)
+        absent = {
+            "name",
+            "kind",
+            "seed",
+            "folds",
+            "ratio",
+            "stratify",
+            "fingerprint",
+            "dataset_fingerprint",
+        } - set(meta)
+    except (json.JSONDecodeError, TypeError):
+        raise SplitError("The split's metadata is damaged.", file=path, remedy=_REMAKE) from None
+    if absent or meta["kind"] not in ("holdout", "folds", "naive"):
+        wrong = f"lacks {', '.join(sorted(absent))}" if absent else f"names the kind {meta['kind']!r}"
+        raise SplitError(f"The split's metadata {wrong}.", file=path, remedy=_REMAKE)
+    if (
+        table["image"].dtype != pl.String
+        or not table["fold"].dtype.is_integer()
+        or table.null_count().sum_horizontal()[0]
+    ):
+        raise SplitError("Its rows are not an image id and a fold number each.", file=path, remedy=_REMAKE)
+    return table, meta
+
+
+def _require_same_images(images: Any, dataset: Dataset, path: Path) -> None:
+    gone = np.setdiff1d(images, dataset.image_ids)
+    new = np.setdiff1d(dataset.image_ids, images)
+    if len(gone) or len(new):
+        parts = []
+        if len(gone):
+            parts.append(f"{len(gone)} of its images are not in the data set, such as {gone[0]!r}")
+        if len(new):
+            parts.append(f"{len(new)} images of the data set are not in it, such as {new[0]!r}")
+        raise MismatchError(f"The split is of other images: {'; '.join(parts)}.", file=path, remedy=_REMAKE)
+
+
+def _why(meta: dict[str, Any], dataset: Dataset) -> str:
+    if meta["dataset_fingerprint"] != dataset.fingerprint:
+        return f"The data set has changed since the split was made (files or subjects). {_REMAKE}"
+    return f"The file was changed after it was made. {_REMAKE}"
+
+
+def _require_as_asked(split: Split, settings: SplitSettings, path: Path) -> None:
+    asked: dict[str, Any] = {
+        "kind": settings.kind,
+        "seed": settings.seed,
+        "stratify": tuple(settings.stratify),
+    }
+    if settings.kind == "folds":
+        asked["n_folds"] = settings.folds
+    else:
+        asked["ratio"] = settings.ratio
+    wrong = [f"{k} {getattr(split, k)!r} and not {v!r}" for k, v in asked.items() if getattr(split, k) != v]
+    if wrong:
+        raise SplitError(
+            f"The saved split {split.name!r} has {', '.join(wrong)}.",
+            file=path,
+            remedy="Give the new split a name of its own (split.name), or correct the settings.",
+        )
