@@ -25,6 +25,12 @@ def this_process() -> dict[str, Any]:
     return {"host": host(), "pid": os.getpid(), "start": _start(os.getpid()), **_boot()}
 
 
+def process_of(pid: int) -> dict[str, Any] | None:
+    """What identifies the process `pid` of this machine; None when there is none (any more)."""
+    start = _start(pid)
+    return None if start is None else {"host": host(), "pid": pid, "start": start, **_boot()}
+
+
 def is_alive(process: Mapping[str, Any] | None, heartbeat_age: float | None) -> bool:
     """Whether the process that `this_process` described is still alive.
 
