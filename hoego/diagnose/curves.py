@@ -1,0 +1,69 @@
+"""Over- and underfitting, read from the curves in words with the numbers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+STILL = 0.05
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the curves of one fold say.
+
+    Args:
+        verdict: `overfitting`, `still learning`, `settled`, `cannot say`.
+        words: one sentence with its numbers.
+    """
+
+    fold: int
+    verdict: str
+    words: str
+    facts: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "facts": dict(self.facts)}
+
+
+def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
+    """Read the rows of epochs.jsonl (epoch, train_loss, held_loss, macro_f1) of one fold.
+
+    Overfitting: the held-out loss has risen from its minimum by more than 5 % of its fall while the training loss went
+    on falling. Still learning: the last fifth of the epochs brought more than 5 % of the whole fall of the held-out
+    loss. Else settled.
+    """
+    rows = [r for r in epochs if r.get("held_loss") is not None and r.get("train_loss") is not None]
+    if len(rows) < 4:
+        return Reading(fold, "cannot say", f"{len(rows)} scored epochs are too few to read a curve", {})
+    at = np.asarray([r["epoch"] for r in rows], dtype=np.float64)
+    train = np.asarray([r["train_loss"] for r in rows], dtype=np.float64)
+    held = np.asarray([r["held_loss"] for r in rows], dtype=np.float64)
+    best = int(held.argmin())
+    fall = float(held[0] - held[best])
+    risen = float(held[-1] - held[best])
+    late = max(1, len(rows) // 5)
+    recent = float(held[-1 - late] - held[-1])
+    facts = {
+        "best_epoch": float(at[best]),
+        "held_loss_best": float(held[best]),
+        "held_loss_last": float(held[-1]),
+        "train_loss_last": float(train[-1]),
+    }
+    if best < len(rows) - 1 and risen > STILL * max(fall, 1e-12) and train[-1] < train[best]:
+        words = (
+            f"overfitting from epoch {at[best]:g}: the held-out loss rose from {held[best]:.3f} to {held[-1]:.3f} "
+            f"while the training loss fell from {train[best]:.3f} to {train[-1]:.3f}"
+        )
+        return Reading(fold, "overfitting", words, facts)
+    if fall > 0 and recent > STILL * fall:
+        words = (
+            f"still learning: the last {late} epochs brought {recent:.3f} of the {fall:.3f} by which "
+            "the held-out loss fell; more epochs may help"
+        )
+        return Reading(fold, "still learning", words, facts)
+    words = f"settled: the held-out loss stays at {held[-1]:.3f}, the training loss at {train[-1]:.3f}"
+    return Reading(fold, "settled", words, facts)

@@ -1,0 +1,199 @@
+"""Which attribute holds the score back: replace one by the truth, and see what the score becomes.
+
+The composite prediction is decoded into attributes; an attribute (or any subset) is replaced by its truth and the
+class recomposed. A combination that does not exist counts as wrong. Where gains interact, Shapley's value (A Value
+for n-Person Games, 1953) divides the whole way to 1.0 among the attributes. The softer oracle keeps the model's own
+ranking: the most probable class among those that agree with the true attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.dataset.manifest import Dataset
+from hoego.diagnose.variants import Estimate, Variants, variants_of
+from hoego.labels import COMPOSITE, LabelSchema
+from hoego.predictions import Predictions
+
+Ints = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class OracleAttribute:
+    """What fixing one attribute is worth.
+
+    Args:
+        score: macro F1 of the target with this attribute replaced by its truth; None where the hard oracle does not
+            apply (the attribute is determined by the target, or the target is one attribute).
+        gain: the score less today's, with interval.
+        shapley: its share of the way from today's score to 1.0.
+        soft: macro F1 of the most probable class that agrees with the true attribute; gain with interval beside it.
+        note: why the hard oracle does not apply.
+    """
+
+    attribute: str
+    score: float | None
+    gain: Estimate | None
+    shapley: float | None
+    soft: float
+    soft_gain: Estimate
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        gain = self.gain
+        return {
+            "score": self.score,
+            "gain": None if gain is None else gain.value,
+            "low": None if gain is None else gain.low,
+            "high": None if gain is None else gain.high,
+            "shapley": self.shapley,
+            "soft": {"score": self.soft, **self.soft_gain.named("gain")},
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The oracle of every attribute, and the one that holds the score back."""
+
+    today: float
+    attributes: Mapping[str, OracleAttribute]
+    bottleneck: str | None
+    decided: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: a.to_dict() for name, a in self.attributes.items()}
+
+
+def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0) -> Oracle:
+    """The oracle substitution of every attribute of the schema.
+
+    Args:
+        predictions: scorable rows (checked by the caller).
+        dataset: their truth.
+        resamples: bootstrap resamples over subjects.
+    """
+    schema, target = predictions.schema, predictions.schema.target
+    rows = dataset.positions(predictions.images)
+    truth, codes = dataset.target[rows], dataset.codes[rows]
+    probabilities = predictions.target_probabilities()
+    said = probabilities.argmax(axis=1)
+    parts = schema.composite if target == COMPOSITE else ()
+    subsets = [s for r in range(1, len(parts) + 1) for s in combinations(parts, r)]
+    predicted: dict[tuple[str, ...], Ints] = {(): said}
+    for subset in subsets:
+        predicted[subset] = substituted(schema, said, codes, subset)
+    soft = {a: softened(schema, probabilities, codes, truth, a) for a in _agreeing(schema, dataset, target)}
+    named = {f"hard:{'+'.join(k)}": v for k, v in predicted.items()} | {
+        f"soft:{a}": v for a, v in soft.items()
+    }
+    found = variants_of(named, truth, dataset.subject_index[rows], schema.n_target_classes)
+    return _assemble(found.bootstrap(resamples, seed), parts, list(soft))
+
+
+def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]) -> Ints:
+    """Composite classes [N] with the attributes of `subset` replaced by their truth; -1 where none exists."""
+    decoded = schema.decode(said)
+    full = np.zeros((len(said), schema.n_attributes), dtype=np.int16)
+    for i, name in enumerate(schema.composite):
+        true = codes[:, schema.position(name)]
+        full[:, schema.position(name)] = true if name in subset else decoded[:, i]
+    return schema.encode(full)
+
+
+def softened(
+    schema: LabelSchema,
+    probabilities: NDArray[np.float64],
+    codes: NDArray[np.int16],
+    truth: Ints,
+    attribute: str,
+) -> Ints:
+    """The most probable target class [N] among those that agree with the true value of an attribute.
+
+    Which classes agree is read from the schema for an attribute of the composite, and from the data where the
+    attribute is determined by the target.
+    """
+    true = codes[:, schema.position(attribute)].astype(np.int64)
+    value: NDArray[np.int64]
+    if schema.target == COMPOSITE and attribute in schema.composite:
+        value = schema.combination_codes[:, schema.composite.index(attribute)].astype(np.int64)
+    elif attribute == schema.target:
+        value = np.arange(schema.n_target_classes)
+    else:
+        value = determined(truth, true, schema.n_target_classes)
+    agrees = (value[None, :] == true[:, None]) | (true[:, None] < 0)
+    best: Ints = np.where(agrees, probabilities, -1.0).argmax(axis=1)
+    return best
+
+
+def determined(target: Ints, attribute: Ints, n_classes: int) -> NDArray[np.int64]:
+    """The value of an attribute for each target class [C]; -1 where the class has several or none."""
+    out = np.full(n_classes, -1, dtype=np.int64)
+    for c in range(n_classes):
+        values = np.unique(attribute[(target == c) & (attribute >= 0)])
+        if len(values) == 1:
+            out[c] = values[0]
+    return out
+
+
+def _agreeing(schema: LabelSchema, dataset: Dataset, target: str) -> list[str]:
+    """Attributes for which the softer oracle means something."""
+    if target == COMPOSITE:
+        return list(schema.composite)
+    out = []
+    for name in schema.names:
+        if name != target:
+            value = determined(dataset.target, dataset.classes_of(name), schema.n_target_classes)
+            present = np.unique(dataset.target[dataset.target >= 0])
+            if (value[present] >= 0).all():
+                out.append(name)
+    return out
+
+
+def _assemble(found: Variants, parts: tuple[str, ...], soft: list[str]) -> Oracle:
+    today = found.value("hard:")
+    worth = {frozenset(k[5:].split("+")) - {""}: found.value(k) for k in found.names if k.startswith("hard:")}
+    attributes = {}
+    for name in soft:
+        hard = f"hard:{name}" if name in parts else None
+        attributes[name] = OracleAttribute(
+            attribute=name,
+            score=None if hard is None else found.value(hard),
+            gain=None if hard is None else found.difference(hard, "hard:"),
+            shapley=None if hard is None else shapley(worth, name, parts),
+            soft=found.value(f"soft:{name}"),
+            soft_gain=found.difference(f"soft:{name}", "hard:"),
+            note="" if hard else f"{name} is determined by the target: only the softer oracle applies",
+        )
+    return Oracle(today, attributes, *_bottleneck(found, attributes))
+
+
+def shapley(worth: Mapping[frozenset[str], float], name: str, parts: tuple[str, ...]) -> float:
+    """Shapley's value of one attribute in the game whose worth is the score with a subset replaced by the truth."""
+    others = [p for p in parts if p != name]
+    n, total = len(parts), 0.0
+    for r in range(len(others) + 1):
+        weight = factorial(r) * factorial(n - r - 1) / factorial(n)
+        for subset in combinations(others, r):
+            s = frozenset(subset)
+            total += weight * (worth[s | {name}] - worth[s])
+    return total
+
+
+def _bottleneck(found: Variants, attributes: Mapping[str, OracleAttribute]) -> tuple[str | None, bool]:
+    """The attribute with the greatest gain, and whether it is distinguishable from the second."""
+    if not attributes:
+        return None, False
+    kind = "hard" if all(a.gain is not None for a in attributes.values()) else "soft"
+    ranked = sorted(attributes, key=lambda a: -found.value(f"{kind}:{a}"))
+    if len(ranked) == 1:
+        return ranked[0], True
+    lead = found.difference(f"{kind}:{ranked[0]}", f"{kind}:{ranked[1]}")
+    return ranked[0], lead.low > 0

@@ -1,0 +1,113 @@
+"""The product law, tested: is the joint accuracy what independent attribute errors would give?
+
+Errors that are independent within every class still look associated when classes are pooled (a class that is hard for
+one attribute may be hard for another), so the expectation is formed within classes and then weighted:
+sum_c n_c/N * prod_a accuracy(a | c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from hoego.dataset.manifest import Dataset
+from hoego.diagnose.variants import Estimate, estimate
+from hoego.predictions import Predictions
+from hoego.score.table import SubjectTable
+
+
+@dataclass(frozen=True)
+class ProductLaw:
+    """Observed and expected joint accuracy.
+
+    Args:
+        expected: accuracy of all attributes together if their errors were independent within classes.
+        observed: the same as it is.
+        gap: observed less expected; above 0, errors pile up on the same photos.
+        design_effect: variance of the accuracy over subjects against that of independent photos; above 1, errors pile
+            up on the same subjects.
+        verdict: in words.
+    """
+
+    expected: float
+    observed: float
+    gap: Estimate
+    design_effect: float
+    verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "expected": self.expected,
+            "observed": self.observed,
+            "gap": self.gap.to_dict(),
+            "design_effect": self.design_effect,
+            "verdict": self.verdict,
+        }
+
+
+def product_law(
+    predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
+) -> ProductLaw | None:
+    """The product law over the attributes of the composite; None where fewer than two attributes are predicted."""
+    schema = predictions.schema
+    parts = [a for a in schema.composite if predictions.has(a)]
+    if len(parts) < 2:
+        return None
+    rows = dataset.positions(predictions.images)
+    truth = schema.encode(dataset.codes[rows])
+    right = np.stack(
+        [predictions.probabilities(a).argmax(axis=1) == dataset.classes_of(a)[rows] for a in parts], axis=1
+    )
+    known = truth >= 0
+    subjects, subject = np.unique(dataset.subject_index[rows][known], return_inverse=True)
+    present, cls = np.unique(truth[known], return_inverse=True)
+    shape = (len(subjects), len(present))
+    counts = _counts(right[known], subject.reshape(-1), cls.reshape(-1), shape)
+    table = SubjectTable.of(counts)
+    width = right.shape[1] + 2
+
+    def law(totals: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        cells = totals.reshape(*totals.shape[:-1], len(present), width).astype(np.float64)
+        n = cells[..., 0]
+        shares = n / n.sum(axis=-1, keepdims=True)
+        accuracy = np.divide(
+            cells[..., 2:], n[..., None], out=np.zeros_like(cells[..., 2:]), where=n[..., None] > 0
+        )
+        return (shares * accuracy.prod(axis=-1)).sum(axis=-1), cells[..., 1].sum(axis=-1) / n.sum(axis=-1)
+
+    expected, observed = law(table.totals[None])
+    expected_r, observed_r = law(table.resampled(resamples, seed))
+    gap = estimate(float(observed[0] - expected[0]), observed_r - expected_r)
+    p, n = float(observed[0]), int(known.sum())
+    independent = p * (1 - p) / n
+    effect = float(observed_r.var() / independent) if independent > 0 else float("nan")
+    return ProductLaw(float(expected[0]), p, gap, effect, _words(gap, effect))
+
+
+def _counts(
+    right: NDArray[np.bool_], subject: NDArray[np.int64], cls: NDArray[np.int64], shape: tuple[int, int]
+) -> csr_array:
+    """Per subject and class: images, all attributes right, each attribute right. [S, C * (2 + A)]."""
+    flags = np.column_stack([np.ones(len(right), dtype=bool), right.all(axis=1), right])
+    width = flags.shape[1]
+    where_row, where_flag = np.nonzero(flags)
+    columns = cls[where_row] * width + where_flag
+    ones = np.ones(len(where_row), dtype=np.int64)
+    counts = csr_array((ones, (subject[where_row], columns)), shape=(shape[0], shape[1] * width))
+    counts.sum_duplicates()
+    return counts
+
+
+def _words(gap: Estimate, effect: float) -> str:
+    if gap.low > 0:
+        photos = "errors of different attributes pile up on the same photos: the product is too low"
+    elif gap.high < 0:
+        photos = "errors of different attributes avoid one another: the product is too high"
+    else:
+        photos = "the product of the attributes' accuracies is not distinguishable from the joint accuracy"
+    people = f"; errors pile up on the same subjects (design effect {effect:.1f})" if effect > 1.5 else ""
+    return photos + people

@@ -1,0 +1,287 @@
+"""Diagnosis against hand counts and independent implementations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import f1_score
+
+from hoego.dataset.manifest import Dataset
+from hoego.diagnose import Diagnosis, as_corrections, designs, diagnose, read_curves, suspects
+from hoego.diagnose.boundary import decide, fit_thresholds
+from hoego.diagnose.calibration import fit_temperature, reliability, scale
+from hoego.diagnose.oracle import shapley, substituted
+from hoego.diagnose.suspects import confidently_contradicted
+from hoego.errors import CannotSay, LeakError
+from hoego.labels import Attribute, LabelSchema
+from hoego.predictions import Predictions, Source, Universe, honesty
+
+SCHEMA = LabelSchema(
+    (
+        Attribute("mask", "nominal", ("wear", "incorrect", "normal")),
+        Attribute("gender", "nominal", ("male", "female")),
+        Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)),
+    ),
+    "composite",
+    ("mask", "gender", "age"),
+)
+ACCURACY = {"mask": 0.98, "gender": 0.97, "age": 0.75}
+
+
+def people(n: int = 150, photos: int = 6, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(n), photos)
+    age = rng.integers(20, 75, n)[subject].astype(np.float64)
+    codes = np.stack(
+        [
+            np.tile(np.arange(photos) % 3, n),
+            rng.integers(0, 2, n)[subject],
+            SCHEMA.attribute("age").bin(age),
+        ],
+        axis=1,
+    ).astype(np.int16)
+    images = pl.DataFrame(
+        {
+            "image": [f"p{s:03d}/{i % photos}" for i, s in enumerate(subject.tolist())],
+            "path": [f"p{s:03d}/{'abcdef'[i % photos]}.jpg" for i, s in enumerate(subject.tolist())],
+            "subject": [f"p{s:03d}" for s in subject],
+            "content": np.arange(n * photos, dtype=np.uint64),
+            "race": np.where(subject % 3 == 0, "x", "y"),
+        }
+    )
+    return Dataset(Path("."), SCHEMA, images, codes, {"age": age})
+
+
+def predict(
+    dataset: Dataset, seed: int = 1, accuracy: dict[str, float] = ACCURACY, name: str = "run"
+) -> Predictions:
+    """Attribute predictions whose errors are independent of one another and of the subject."""
+    rng = np.random.default_rng(seed)
+    values = {}
+    for a, share in accuracy.items():
+        truth = dataset.classes_of(a)
+        c = SCHEMA.n_classes(a)
+        said = np.where(rng.random(len(truth)) < share, truth, (truth + rng.integers(1, c, len(truth))) % c)
+        p = rng.dirichlet(np.ones(c), len(truth)) * 0.4
+        p[np.arange(len(truth)), said] += 0.6
+        values[a] = p.astype(np.float32)
+    fold = (dataset.subject_index % 3).astype(np.int16)
+    sources = tuple(Source.trained(f"{name} {k}", dataset, fold != k) for k in range(3))
+    return Predictions(
+        dataset.image_ids,
+        values,
+        dict.fromkeys(values, "probabilities"),
+        SCHEMA,
+        fold,
+        fold.astype(np.int32),
+        sources,
+        Universe.of(dataset),
+        dataset.fingerprint,
+        "s",
+        "folds",
+        name,
+        (name,),
+    )
+
+
+@pytest.fixture(scope="module")
+def found() -> Diagnosis:
+    dataset = people()
+    return diagnose(predict(dataset), dataset)
+
+
+def test_the_bottleneck_is_the_attribute_that_is_hard(found: Diagnosis) -> None:
+    assert found.bottleneck == "age"
+    assert found.decided
+    facts = found.to_dict()["oracle"]["age"]
+    assert facts["low"] <= facts["gain"] <= facts["high"]
+    assert facts["low"] > 0.1
+
+
+def test_substituting_every_attribute_gives_the_truth_and_one_attribute_the_hand_count() -> None:
+    dataset = people()
+    run = predict(dataset)
+    said = run.target_probabilities().argmax(axis=1)
+    np.testing.assert_array_equal(substituted(SCHEMA, said, dataset.codes, SCHEMA.composite), dataset.target)
+    by_hand = 6 * (said // 6) + 3 * (said // 3 % 2) + dataset.codes[:, 2]
+    np.testing.assert_array_equal(substituted(SCHEMA, said, dataset.codes, ("age",)), by_hand)
+
+
+def test_the_oracle_score_is_that_of_scikit_learn(found: Diagnosis) -> None:
+    dataset = people()
+    said = predict(dataset).target_probabilities().argmax(axis=1)
+    fixed = substituted(SCHEMA, said, dataset.codes, ("age",))
+    assert found.score == pytest.approx(f1_score(dataset.target, said, average="macro"))
+    assert found.oracle.attributes["age"].score == pytest.approx(
+        f1_score(dataset.target, fixed, average="macro")
+    )
+
+
+def test_a_combination_that_does_not_exist_counts_as_wrong() -> None:
+    sparse = replace(SCHEMA, combinations=tuple(c for c in np.ndindex(3, 2, 3) if c != (0, 0, 2)))
+    said = sparse.encode(np.asarray([[0, 1, 2]], dtype=np.int16))
+    assert substituted(sparse, said, np.asarray([[0, 0, 1]], dtype=np.int16), ("gender",)).tolist() == [-1]
+
+
+def test_shapley_is_the_mean_over_all_orders_and_sums_to_the_whole(found: Diagnosis) -> None:
+    rng = np.random.default_rng(0)
+    parts = ("a", "b", "c")
+    worth = {frozenset(p[i] for i in range(3) if k >> i & 1): rng.random() for k in range(8) for p in [parts]}
+    for name in parts:
+        orders = [
+            worth[frozenset(o[: o.index(name) + 1])] - worth[frozenset(o[: o.index(name)])]
+            for o in permutations(parts)
+        ]
+        assert shapley(worth, name, parts) == pytest.approx(np.mean(orders))
+    shares = [a.shapley for a in found.oracle.attributes.values()]
+    assert sum(s for s in shares if s is not None) == pytest.approx(1.0 - found.score)
+
+
+def test_independent_errors_keep_the_product_law_and_piled_up_ones_break_it(found: Diagnosis) -> None:
+    law = found.product_law
+    assert law is not None
+    assert law.gap.low < 0 < law.gap.high
+    assert law.expected == pytest.approx(0.98 * 0.97 * 0.75, abs=0.03)
+    dataset = people()
+    run = predict(dataset, accuracy={"mask": 1.0, "gender": 1.0, "age": 0.7})
+    wrong = run.probabilities("age").argmax(axis=1) != dataset.classes_of("age")
+    values = dict(run.values)
+    for a in ("mask", "gender"):
+        values[a] = np.where(wrong[:, None], np.roll(values[a], 1, axis=1), values[a])
+    piled = diagnose(run.with_values(values, "probabilities"), dataset).product_law
+    assert piled is not None
+    assert piled.gap.low > 0.1
+
+
+def test_where_the_target_determines_an_attribute_only_the_softer_oracle_applies() -> None:
+    schema = LabelSchema(
+        (Attribute("sign", "nominal", tuple("abcd")), Attribute("shape", "nominal", ("round", "square"))),
+        "sign",
+    )
+    dataset = people(60)
+    codes = np.stack([dataset.target % 4, dataset.target % 4 // 2], axis=1).astype(np.int16)
+    signs = replace(dataset, schema=schema, codes=codes, numbers={})
+    base = predict(dataset)
+    p = np.random.default_rng(0).dirichlet(np.ones(4), signs.n_images).astype(np.float32)
+    run = replace(base, schema=schema, values={"sign": p}, scale={"sign": "probabilities"})
+    shape = diagnose(run, signs).oracle.attributes["shape"]
+    assert shape.gain is None
+    assert "only the softer oracle" in shape.note
+    agree = np.where(np.arange(4)[None] // 2 == codes[:, 1:2], p, -1).argmax(axis=1)
+    assert shape.soft == pytest.approx(f1_score(codes[:, 0], agree, average="macro"))
+
+
+def test_thresholds_of_one_half_say_the_median_class() -> None:
+    p = np.asarray([[0.4, 0.25, 0.35], [0.2, 0.2, 0.6], [0.7, 0.2, 0.1]])
+    assert decide(p, (0.5, 0.5)).tolist() == [1, 2, 0]
+
+
+def test_fitted_thresholds_find_a_shifted_boundary() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random(4000)
+    truth = (x > 0.8).astype(np.int64)
+    p = np.stack([1 - x, x], axis=1)
+    assert fit_thresholds(p, truth)[0] == pytest.approx(0.8)
+
+
+def test_a_known_temperature_is_found_again() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 4)) * 2
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (p.cumsum(axis=1) > rng.random((len(p), 1))).argmax(axis=1)
+    sharp = scale(p, 0.5)
+    assert fit_temperature(sharp, truth) == pytest.approx(2.0, rel=0.05)
+    assert reliability(p, truth)[1] < 0.02 < 0.1 < reliability(sharp, truth)[1]
+
+
+def test_planted_label_errors_are_found_by_subject_and_as_an_overlay() -> None:
+    dataset = people(150)
+    run = predict(dataset, accuracy={"mask": 0.97, "gender": 0.95, "age": 0.8})
+    codes = dataset.codes.copy()
+    planted = {f"p{s:03d}" for s in range(0, 150, 15)}
+    for s in planted:
+        mine = dataset.images["subject"].to_numpy() == s
+        codes[mine, 1] = 1 - codes[mine, 1]
+    wrong = replace(dataset, codes=codes)
+    found = [s for s in suspects(run, wrong) if s.attribute == "gender"]
+    top = {s.subject for s in found[: len(planted)]}
+    assert len(top & planted) / len(planted) >= 0.9
+    overlay = as_corrections(tuple(found[:1]), "run")
+    assert len(overlay) == 6
+    marked = replace(wrong, corrections=overlay)
+    assert "labels suggested by this model" in honesty(run, marked).notes
+
+
+def test_the_built_in_ranking_follows_the_confident_joint() -> None:
+    p = np.asarray([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9], [0.05, 0.95]])
+    given = np.asarray([0, 0, 1, 1, 0])
+    assert confidently_contradicted(given, p).tolist() == [False, False, False, False, True]
+
+
+def test_slices_with_few_subjects_say_that_they_cannot_say(found: Diagnosis) -> None:
+    verdicts = {(s.column, s.value): s.verdict for s in found.slices}
+    assert ("photo", "a") in verdicts
+    assert verdicts[("photo", "a")] in ("lower", "higher", "not distinguishable")
+    dataset = people(8)
+    few = {(s.column, s.value): s for s in diagnose(predict(dataset), dataset).slices}
+    assert few[("race", "x")].verdict == "cannot say"
+    assert few[("race", "x")].p_value is None
+
+
+def test_a_slice_that_is_worse_is_found() -> None:
+    dataset = people(300)
+    good, bad = (
+        predict(dataset, accuracy=dict.fromkeys(ACCURACY, 0.95)),
+        predict(dataset, accuracy=dict.fromkeys(ACCURACY, 0.7)),
+    )
+    x = (dataset.images["race"] == "x").to_numpy()[:, None]
+    mixed = good.with_values(
+        {a: np.where(x, bad.values[a], good.values[a]) for a in ACCURACY}, "probabilities"
+    )
+    found = {(s.column, s.value): s for s in diagnose(mixed, dataset).slices}
+    assert found[("race", "x")].verdict == "lower"
+    assert found[("race", "y")].verdict == "higher"
+
+
+def test_consistency_counts_subjects_whose_photos_disagree() -> None:
+    dataset = people(50)
+    run = predict(dataset, accuracy={"mask": 1.0, "gender": 1.0, "age": 1.0})
+    values = {a: v.copy() for a, v in run.values.items()}
+    values["gender"][7] = values["gender"][7][::-1]
+    found = {c.attribute: c for c in diagnose(run.with_values(values, "probabilities"), dataset).consistency}
+    assert set(found) == {"gender", "age"}
+    assert (found["gender"].subjects, found["gender"].disagree, found["gender"].worst) == (50, 1, ("p001",))
+
+
+def test_curves_are_read_in_words() -> None:
+    def rows(held: list[float]) -> list[dict[str, float]]:
+        return [{"epoch": i, "train_loss": 1 / (i + 1), "held_loss": h} for i, h in enumerate(held)]
+
+    assert read_curves(rows([1, 0.6, 0.5, 0.6, 0.7, 0.9])).verdict == "overfitting"
+    assert read_curves(rows([1, 0.9, 0.8, 0.7, 0.6, 0.5])).verdict == "still learning"
+    assert read_curves(rows([1, 0.5, 0.3, 0.3, 0.3, 0.3])).verdict == "settled"
+    assert read_curves(rows([1, 0.5])).verdict == "cannot say"
+
+
+def test_designs_are_the_whole_runs_and_the_mixtures() -> None:
+    dataset = people(60)
+    a, b = predict(dataset, 1, name="a"), predict(dataset, 2, name="b")
+    age = replace(b, values={"age": b.values["age"]}, scale={"age": "probabilities"})
+    found = designs([a, age])
+    assert [d.parts.get("age", "a") for d in found] == ["a", "b"]
+    assert honesty(found[1].predictions, dataset).label == "out-of-fold"
+
+
+def test_two_subjects_and_in_sample_rows_are_refused() -> None:
+    dataset = people(2)
+    with pytest.raises(CannotSay):
+        diagnose(predict(dataset), dataset)
+    dataset = people(30)
+    run = predict(dataset)
+    with pytest.raises(LeakError):
+        diagnose(replace(run, fold=run.fold, source=np.roll(run.source, 7)), dataset)
