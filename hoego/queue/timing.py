@@ -22,8 +22,8 @@ from hoego.records.environment import machine_key
 LEVELS = ("the same recipe", "the same model, image size and data", "the same model at another size")
 """What past runs a prediction may rest on, nearest first."""
 
-_PRIOR_SPREAD = (0.05, 0.15, 0.50)
-_PRIOR_WEIGHT = 8.0
+_PRIOR_SPREAD = (0.04, 0.15, 0.50)
+_PRIOR_WEIGHT = 4.0
 _IRRELEVANT = {"name", "seed", "epochs", "queue", "submission", "score", "refit", "threads", "audit"}
 _DEFAULT_OVERHEAD = 5.0
 

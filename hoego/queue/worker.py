@@ -36,6 +36,7 @@ class WorkOptions:
     """How a worker works. `until` is the deadline (aware); `reserve` seconds are left before it for prediction
     and submission (None: 5 % of the time, at most ten minutes). `idle` is asked for one more run when the queue
     is empty (the ideas); `wait` keeps the worker there until the deadline. `limit` runs at most (0: no limit).
+    `after_run` is called after each; `clock` gives the Unix time (simulations bring their own).
     """
 
     until: datetime.datetime | None = None
@@ -47,6 +48,7 @@ class WorkOptions:
     idle: Callable[[Store], Record | None] | None = None
     after_run: Callable[[Store, Record], None] | None = None
     say: Callable[[str], None] = silent
+    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class _Worker:
         return None if self.deadline is None else self.deadline - self.reserve
 
     def window(self) -> float:
-        return math.inf if self.limit is None else self.limit - time.time()
+        return math.inf if self.limit is None else self.limit - self.options.clock()
 
 
 def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> WorkReport:
@@ -122,7 +124,7 @@ def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> Wo
     """
     options = options or WorkOptions()
     deadline = options.until.timestamp() if options.until else None
-    window = None if deadline is None else max(0.0, deadline - time.time())
+    window = None if deadline is None else max(0.0, deadline - options.clock())
     reserve = default_reserve(window) if options.reserve is None else options.reserve
     keep_ballast(store)
     worker = _Worker(store, runner, options, _Stop(), deadline, reserve, History.of(store))
@@ -132,7 +134,7 @@ def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> Wo
         _announce(first, options.say, store)
         _loop(worker)
     left = {line.id: line.reason for line in _leftover_plan(worker).lines}
-    ended = None if deadline is None else round(deadline - time.time(), 3)
+    ended = None if deadline is None else round(deadline - options.clock(), 3)
     shown = options.until.isoformat(timespec="seconds") if options.until else None
     return WorkReport(first, tuple(worker.ran), left, shown, ended, tuple(worker.recovered))
 
@@ -247,7 +249,7 @@ def _shorten(record: Record, epochs: int) -> None:
 
 
 def _run(worker: _Worker, record: Record) -> None:
-    done = claims.progress_of(record)
+    options, done = worker.options, claims.progress_of(record)
     recipe, extra = record.recipe, record.meta.extra
     predicted = worker.history.predict(recipe, extra, done=done)
     context = Context(
@@ -255,13 +257,14 @@ def _run(worker: _Worker, record: Record) -> None:
         history=worker.history,
         limit=worker.limit,
         resume=done > 0 or record.meta.attempt > 0,
-        say=worker.options.say,
+        say=options.say,
+        clock=options.clock,
         others_fit=lambda left: _another_fits(worker, record.id, left),
         stop_request=worker.stop,
         done_before=done,
     )
     worker.options.say(f"{record.id} starts{f' after {done} epochs' if done else ''}")
-    began = time.time()
+    began = options.clock()
     try:
         with context.beating():
             outcome = worker.runner(record, context)
@@ -270,7 +273,7 @@ def _run(worker: _Worker, record: Record) -> None:
         outcome = Outcome("interrupted", "stopped by hand")
     except Exception as problem:
         outcome = _failure(worker, record, problem)
-    seconds = time.time() - began
+    seconds = options.clock() - began
     _finish(worker, record, outcome, seconds, predicted.seconds)
     if outcome.state == "done":
         _learn(worker, record, seconds, predicted.level if predicted.seconds else -1, predicted.seconds)

@@ -8,7 +8,7 @@ import difflib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +127,21 @@ class Store:
 
         Broken records are left out (`broken` names them).
         """
+        return [*self.scan(states=states, tags=tags, text=text, where=where)[0]]
+
+    def scan(
+        self,
+        *,
+        states: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        text: str = "",
+        where: Callable[[RunMeta], bool] | None = None,
+    ) -> tuple[Sequence[Record], dict[str, RecordError]]:
+        """`list` and `broken` from one look at the folder."""
         wanted_states, wanted_tags, lowered = set(states), set(tags), text.lower()
-        found: list[Record] = []
-        for id_, meta in sorted(read_all(self.root)[0].items()):
+        found = []
+        metas, broken = read_all(self.root)
+        for id_, meta in sorted(metas.items()):
             record = Record(self.root / id_, meta)
             if wanted_tags - set(meta.tags) or (where and not where(meta)):
                 continue
@@ -138,7 +150,7 @@ class Store:
             if wanted_states and record.state not in wanted_states:
                 continue
             found.append(record)
-        return found
+        return found, broken
 
     def broken(self) -> dict[str, RecordError]:
         """Folders with a run.json that cannot be read: folder name -> the error."""

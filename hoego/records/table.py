@@ -70,7 +70,7 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
     setting. A run without the value has None, sorted last. Raises UsageError for an unknown column.
     """
     query = query or RunsQuery()
-    records = store.list(states=query.states, tags=query.tags, text=query.text, where=query.where)
+    records, broken = store.scan(states=query.states, tags=query.tags, text=query.text, where=query.where)
     order = query.sort.removeprefix("-")
     for column in (*query.columns, order):
         _check(column)
@@ -81,7 +81,7 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
     if query.limit:
         ordered = ordered[: query.limit]
     rows = tuple(tuple(value(record, column) for column in query.columns) for record in ordered)
-    return RunsTable(tuple(query.columns), rows, {k: e.message for k, e in store.broken().items()})
+    return RunsTable(tuple(query.columns), rows, {k: e.message for k, e in broken.items()})
 
 
 def value(record: Record, column: str) -> Any:

@@ -1,0 +1,238 @@
+"""The deadline: what people write, what is predicted, what is planned, and that it is kept."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import math
+import random
+import zoneinfo
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from hoego.errors import UsageError
+from hoego.queue import History, Job, Sample, make_plan, parse_duration, parse_until
+from hoego.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
+from hoego.queue.timing import cost_keys, sample_of, student_quantile, units
+
+SEOUL = zoneinfo.ZoneInfo("Asia/Seoul")
+NOON = datetime.datetime(2022, 3, 1, 12, 0, tzinfo=SEOUL)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("8h", 28800), ("90m", 5400), ("1h30m", 5400), ("1.5h", 5400), ("45 s", 45), ("2d", 172800), ("30", 30)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "8x", "8h!", "-3h", "0h", "eight hours"])
+def test_what_is_not_a_duration(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("19:00", "2022-03-01T19:00:00+09:00"),
+        ("9:05", "2022-03-02T09:05:00+09:00"),
+        ("12:00", "2022-03-02T12:00:00+09:00"),
+        ("24:00", "2022-03-02T00:00:00+09:00"),
+        ("2022-03-04 19:00", "2022-03-04T19:00:00+09:00"),
+        ("2022-03-04T19:00:30", "2022-03-04T19:00:30+09:00"),
+        ("04:00 UTC", "2022-03-01T04:00:00+00:00"),
+        ("02:00 UTC", "2022-03-02T02:00:00+00:00"),
+        ("2022-03-01T19:00:00+01:00", "2022-03-01T19:00:00+01:00"),
+    ],
+)
+def test_until_is_the_next_occurrence(text: str, moment: str) -> None:
+    assert parse_until(text, now=NOON) == datetime.datetime.fromisoformat(moment)
+
+
+def test_until_follows_the_change_to_summer_time() -> None:
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    evening = datetime.datetime(2022, 3, 26, 23, 0, tzinfo=berlin)
+    seconds = parse_until("07:00", now=evening).timestamp() - evening.timestamp()
+    assert seconds == 7 * 3600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "25:00", "19:60", "2022-02-30 19:00", "19:00 Nowhere/City", "2022-03-04"]
+)
+def test_what_is_not_a_time(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_until(text, now=NOON)
+
+
+def test_a_time_that_has_passed_is_refused() -> None:
+    with pytest.raises(UsageError, match="has passed"):
+        parse_until("2022-03-01 11:59", now=NOON)
+
+
+@pytest.mark.parametrize("freedom", [4, 12, 30, 200])
+@pytest.mark.parametrize("probability", [0.5, 0.9, 0.98])
+def test_student_quantile_against_scipy(probability: float, freedom: int) -> None:
+    expected = stats.t.ppf(probability, freedom)
+    assert student_quantile(probability, freedom) == pytest.approx(expected, rel=0.01, abs=1e-9)
+
+
+def recipe(**fields: Any) -> dict[str, Any]:
+    return {"epochs": 10, "model": {"name": "m"}, "dataset": {"size": [64, 64]}, **fields}
+
+
+def sample(rate: float, overhead: float = 0.0, **fields: Any) -> Sample:
+    base = recipe(**fields)
+    return Sample(cost_keys(base), 10, rate, overhead, 1.0, 64.0 * 64.0)
+
+
+def test_units_are_epochs_of_all_folds_and_the_refit() -> None:
+    folds = {"split": {"kind": "folds", "folds": 4}}
+    assert units(recipe()) == 10
+    assert units(recipe(refit=True)) == 20
+    assert units(recipe(**folds), {"fold": "all"}) == 40
+    assert units(recipe(**folds, refit=True), {"fold": "all"}) == 50
+    assert units(recipe(**folds), {"fold": "2"}) == 10
+
+
+def test_a_prediction_scales_with_epochs_and_ignores_the_seed() -> None:
+    history = History([sample(2.0, overhead=5.0, seed=k) for k in range(5)])
+    assert history.predict(recipe(seed=99)).seconds == pytest.approx(25.0)
+    assert history.predict(recipe(epochs=40)).seconds == pytest.approx(85.0)
+    assert history.predict(recipe(), done=4).seconds == pytest.approx(17.0)
+
+
+def test_what_a_prediction_rests_on_widens_its_margin() -> None:
+    history = History([sample(2.0) for _ in range(5)])
+    same = history.predict(recipe())
+    similar = history.predict(recipe(loss="focal"))
+    larger = history.predict(recipe(dataset={"size": [128, 128]}))
+    unknown = history.predict(recipe(model={"name": "other"}))
+    assert [e.level for e in (same, similar, larger, unknown)] == [0, 1, 2, -1]
+    assert larger.seconds == pytest.approx(80.0)
+    margins = [e.within(0.98) / (e.seconds or 1.0) for e in (same, similar, larger)]
+    assert margins == sorted(margins)
+    assert unknown.within(0.5) == math.inf
+
+
+def test_past_errors_widen_the_margin_and_reach_their_coverage() -> None:
+    """Runs whose lengths scatter by 20 %, against predictions with the margin: it holds about as often as it says."""
+    rng = random.Random(0)
+    held, asked = 0, 400
+    for _ in range(asked):
+        history = History([sample(math.exp(rng.gauss(0, 0.2))) for _ in range(12)])
+        held += 10 * math.exp(rng.gauss(0, 0.2)) <= history.predict(recipe()).within(0.9)
+    assert 0.86 <= held / asked <= 0.96
+    calm = History([sample(1.0) for _ in range(12)]).predict(recipe())
+    wild = History([Sample(s.keys, 10, 1.0, 0, 1, 4096, (0, 0.4)) for s in [sample(1.0)] * 12]).predict(
+        recipe()
+    )
+    assert wild.spread > 3 * calm.spread
+
+
+def test_the_rest_of_a_run_is_read_from_its_own_epochs() -> None:
+    empty = History()
+    assert empty.remaining(recipe(), None, [4.0, 2.0, 2.0]).seconds == pytest.approx(7 * 2.0 + 1.0)
+    slow_start = History([Sample(cost_keys(recipe()), 10, 3.0, 0.0, 2.0, 4096.0)] * 3)
+    alone = slow_start.remaining(recipe(), None, [6.0]).seconds
+    assert alone == pytest.approx(9 * 3.0, rel=0.01)
+    slower = slow_start.remaining(recipe(), None, [12.0, 6.0, 6.0, 6.0, 6.0]).seconds
+    assert 5 * 3.0 < (slower or 0) <= 5 * 6.0
+
+
+def jobs(*specs: dict[str, Any]) -> list[Job]:
+    return [
+        Job(**{"id": f"r{k}", "recipe": recipe(), "created": f"{k:03d}", **spec})
+        for k, spec in enumerate(specs)
+    ]
+
+
+KNOWN = History([sample(1.0) for _ in range(30)])
+
+
+def test_the_order_is_that_of_asking_while_everything_fits() -> None:
+    asked = jobs({"recipe": recipe(epochs=30)}, {"recipe": recipe(epochs=5)}, {"priority": 1})
+    assert [j.id for j in order(asked, KNOWN, None)] == ["r2", "r0", "r1"]
+    assert [j.id for j in order(asked, KNOWN, 1000.0)] == ["r2", "r0", "r1"]
+
+
+def test_scarce_time_goes_to_priority_then_to_value_per_second() -> None:
+    asked = jobs(
+        {"recipe": recipe(epochs=30)},
+        {"recipe": recipe(epochs=5)},
+        {"recipe": recipe(epochs=40), "priority": 1},
+        {"recipe": recipe(epochs=30), "value": 10.0},
+    )
+    assert [j.id for j in order(asked, KNOWN, 60.0)] == ["r2", "r3", "r1", "r0"]
+
+
+def test_the_plan_says_what_fits_and_why_not() -> None:
+    plan = make_plan(jobs({}, {}, {}), KNOWN, 28.0, reserve=2.0)
+    assert [line.fits for line in plan.lines] == [True, True, False]
+    assert "needs about 10 s" in plan.lines[2].reason
+    assert [line.ends_in for line in plan.lines[:2]] == [pytest.approx(10), pytest.approx(20)]
+    two = make_plan(jobs({}, {}, {}), KNOWN, 28.0, reserve=2.0, workers=2)
+    assert [line.fits for line in two.lines] == [True, True, True]
+    assert two.to_dict()["fits"] == 3
+    unknown = make_plan(jobs({"recipe": recipe(model={"name": "new"})}), KNOWN, 28.0)
+    assert unknown.lines[0].fits is None
+
+
+def test_a_run_is_planned_behind_what_it_comes_after() -> None:
+    asked = jobs({"after": ("r1",), "priority": 9}, {}, {"after": ("gone",)})
+    plan = make_plan(asked, KNOWN, None, states={"gone": "failed"})
+    assert [line.id for line in plan.lines] == ["r1", "r0", "r2"]
+    assert plan.lines[1].ends_in == pytest.approx(20)
+    assert (plan.lines[2].fits, "gone (failed)" in plan.lines[2].reason) == (False, True)
+
+
+def test_a_run_is_shortened_as_little_as_needed_and_never_below_its_least_share() -> None:
+    (job,) = jobs({"recipe": recipe(epochs=20, queue={"shorten": True})})
+    fits, epochs, estimate = fit(job, KNOWN, 15.0)
+    assert fits
+    assert epochs is not None
+    assert estimate.within(CONFIDENCE) <= 15.0
+    assert KNOWN.predict(recipe(epochs=epochs + 1)).within(CONFIDENCE) > 15.0
+    assert fit(job, KNOWN, LEAST_SHARE * 20 - 1)[0] is False
+    assert fit(jobs({"recipe": recipe(epochs=20)})[0], KNOWN, 15.0)[0] is False
+    begun = Job("b", job.recipe, done=3)
+    assert fit(begun, KNOWN, 15.0)[:2] == (False, None)
+
+
+def test_the_reserve() -> None:
+    assert default_reserve(None) == 0
+    assert default_reserve(1000.0) == 50
+    assert default_reserve(1e6) == 600
+
+
+def test_a_sample_survives_its_record() -> None:
+    timing = {"keys": list(cost_keys(recipe())), "rate": 2.0, "units": 10, "overhead": 3.0, "error": [0, 0.1]}
+    read = sample_of(timing)
+    assert read is not None
+    assert (read.rate, read.error) == (2.0, (0, 0.1))
+    assert sample_of({"seconds": 3.0}) is None
+
+
+def simulation() -> ModuleType:
+    path = Path(__file__).parents[1] / "benchmarks" / "deadline_simulation.py"
+    spec = importlib.util.spec_from_file_location("deadline_simulation", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_random_queues_keep_their_deadlines() -> None:
+    """The benchmark's simulation, small: the real worker, simulated clocks, run times the planner does not know."""
+    seen = [simulation().simulate(seed) for seed in range(7_000, 7_005)]
+    assert all(queue["kept"] for queue in seen)
+    assert sum(queue["done"] for queue in seen) > len(seen)
