@@ -31,27 +31,8 @@ from hoego.errors import DataError
 MAX_PIXELS = 178_956_970
 """Largest photo that is opened: twice Pillow's own warning limit, the size at which Pillow refuses too."""
 
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".bmp",
-        ".dib",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".jp2",
-        ".avif",
-    ]
-)
+_ENDINGS = ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .gif .ppm .pgm .pbm .pnm .jp2 .avif"
+SUFFIXES = frozenset(_ENDINGS.split())
 """File name endings (lower case) that are taken for photos."""
 
 _HARMLESS = (

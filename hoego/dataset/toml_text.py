@@ -1,0 +1,107 @@
+"""A commented hoego.toml from what was inferred."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Settings = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One thing that was inferred, how sure it is (sure, likely, unsure, problem), and why."""
+
+    what: str
+    value: str
+    certainty: str
+    reason: str
+
+
+class TomlWriter:
+    """TOML with a comment on every line that was inferred."""
+
+    def __init__(self, settings: Settings, inferences: Sequence[Inference], n_images: int) -> None:
+        self.settings, self.inferences, self.n_images = settings, inferences, n_images
+        self.why = {i.what: f"{i.certainty}: {i.reason}" for i in inferences}
+
+    def text(self, root: Path, folder: Path) -> str:
+        """The file as it would lie in `folder`, for photos in `root`."""
+        settings = self.settings
+        dataset = {"root": _relative(root, folder), **settings["dataset"]}
+        reasons = {
+            "subject_regex": "subject",
+            "table": "layout",
+            "exclude": "unlabelled",
+            "pattern": "layout",
+        }
+        lines = [
+            f"# Proposed by `hoego init`: {self.n_images:,} photos. Every line says how sure it is;",
+            "# correct what is wrong. `hoego settings` lists what else can be set.",
+            "",
+            "[dataset]",
+            *(
+                self._line(k, v, self.why.get(k) or self.why.get(reasons.get(k, ""), ""))
+                for k, v in dataset.items()
+            ),
+        ]
+        lines += self._problems()
+        labels = dict(settings.get("labels", {}))
+        attributes = labels.pop("attributes", {})
+        lines += ["", "[labels]", *(self._line(k, v, self.why.get(k, "")) for k, v in labels.items())]
+        for name, values in attributes.items():
+            lines += [
+                "",
+                f"# {_comment(self.why.get(f'attribute {name}', ''))}",
+                f"[labels.attributes.{_key(name)}]",
+            ]
+            lines += [self._line(k, v, "") for k, v in values.items()]
+        others = [i for i in self.inferences if i.what.startswith("column ")]
+        if others:
+            lines += ["", "# Columns not taken for labels:"]
+            lines += [f"#   {_comment(i.what.removeprefix('column '))}: {_comment(i.reason)}" for i in others]
+        for section in ("split", "submission"):
+            if section in settings:
+                lines += ["", f"[{section}]"]
+                lines += [
+                    self._line(k, v, self.why["split"] if k == "kind" else "")
+                    for k, v in settings[section].items()
+                ]
+        return "\n".join(lines) + "\n"
+
+    def _problems(self) -> list[str]:
+        bad = [i for i in self.inferences if i.certainty == "problem"]
+        return [f"# PROBLEM: {_comment(i.reason)}" for i in bad]
+
+    @staticmethod
+    def _line(key: str, value: object, why: str) -> str:
+        text = f"{key} = {_value(value)}"
+        return f"{text}  # {_comment(why)}" if why else text
+
+
+def _relative(root: Path, folder: Path) -> str:
+    """`root` seen from `folder` where that is short, else absolute."""
+    far = len(Path(os.path.commonpath([root, folder])).parts) < 2
+    return str(root) if far else os.path.relpath(root, folder).replace(os.sep, "/")
+
+
+def _comment(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _key(name: str) -> str:
+    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else _value(name)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(v) for v in value)}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
