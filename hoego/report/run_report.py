@@ -1,0 +1,196 @@
+"""The page of one run: every result object of its record, drawn; nothing is computed here."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from hoego.dataset.manifest import Dataset
+from hoego.draw import Interval, Line, bars, forest, heatmap, lines, page, reliability, waterfall
+from hoego.predictions import Predictions
+from hoego.records import Record
+from hoego.report.pictures import most_confident_mistakes
+from hoego.report.words import duration, honesty_of, interval
+
+FEW_CLASSES = 45
+Facts = dict[str, Any]
+
+
+def report(record: Record, dataset: Dataset | None = None) -> Path:
+    """Write the page of a run into its record, and return its path.
+
+    Args:
+        record: of the run; what it does not hold yet is left out.
+        dataset: for the pictures of the mistakes; None leaves them out.
+    """
+    path = record.folder / "report.html"
+    temporary = path.with_name(".report.html.partial")
+    temporary.write_text(render(record, dataset), encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def render(record: Record, dataset: Dataset | None = None) -> str:
+    """The page as HTML."""
+    score, diagnosis = _read(record, "score.json"), _read(record, "diagnosis.json")
+    meta = record.meta
+    parts: Facts = {
+        "meta": meta.to_dict(),
+        "score": score,
+        "diagnosis": diagnosis,
+        "split": _read(record, "split.json"),
+        "audit": _read(record, "audit.json"),
+        "mistakes": _mistakes(record, dataset),
+        "curves": _curves(record),
+        "recipe": _text(record, "recipe.toml"),
+        "environment": _text(record, "environment.json"),
+        "speed": _speed(meta.throughput, meta.timing),
+    }
+    if score:
+        parts |= _score_parts(score)
+    if diagnosis:
+        parts |= _diagnosis_parts(diagnosis)
+    return page(meta.name or meta.id, environment().get_template("run.html.j2").render(parts))
+
+
+def environment() -> Environment:
+    """Templates of this room, escaping all that is not drawn here."""
+    env = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    env.filters["interval"] = interval
+    env.filters["limits"] = _limits
+    env.filters["capitalize_first"] = lambda s: s[:1].upper() + s[1:]
+    return env
+
+
+def _limits(estimate: Facts) -> str:
+    low, high = estimate.get("low"), estimate.get("high")
+    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _score_parts(score: Facts) -> Facts:
+    rows = []
+    for name, part in score["attributes"].items():
+        e = part["macro_f1"]
+        rows.append(Interval(name, e["value"], e["low"], e["high"]))
+    spaces = {score["target"]: score} | score["attributes"]
+    confusions = []
+    for name, part in spaces.items():
+        names = part.get("class_names") or [c["name"] for c in part["classes"]]
+        if len(names) == len(part["confusion"]) <= FEW_CLASSES:
+            confusions.append({"name": name, "chart": Markup(heatmap(part["confusion"], names, names))})
+    worst = sorted(score["classes"], key=lambda c: (c["f1"]["value"] is None, c["f1"]["value"] or 0.0))[:20]
+    return {
+        "honesty": honesty_of(score["honesty"]),
+        "attributes": Markup(forest(rows)) if len(rows) > 1 else "",
+        "confusions": confusions,
+        "worst": worst,
+    }
+
+
+def _diagnosis_parts(found: Facts) -> Facts:
+    hard = {a: o for a, o in found["oracle"].items() if o["gain"] is not None}
+    rows = [Interval(f"{a} true", o["gain"], o["low"], o["high"]) for a, o in hard.items()]
+    rows += [
+        Interval(f"{a} true, softer", o["soft"]["gain"], o["soft"]["low"], o["soft"]["high"], mark=1)
+        for a, o in found["oracle"].items()
+    ]
+    steps = sorted((Interval(a, o["shapley"]) for a, o in hard.items()), key=lambda i: -(i.value or 0.0))
+    worst = found["bottleneck"]
+    return {
+        "bottleneck": _bottleneck(found["oracle"][worst]) if worst else None,
+        "waterfall": Markup(waterfall(Interval("today", found["score"]), steps, Interval("all right", 1.0)))
+        if len(steps) > 1
+        else "",
+        "oracle": Markup(forest(rows, zero=0.0)) if rows else "",
+        "calibration": Markup(reliability([(b[0], b[1], int(b[2])) for b in found["calibration"]["bins"]])),
+        "slices": found["slices"][:40],
+        "suspects": found["suspects"][:40],
+        "readings": found["curves"],
+        "boundary_charts": [
+            {"attribute": b["attribute"], "gain": b["gain"], "chart": Markup(_edges(b["bins"]))}
+            for b in found["boundaries"]
+            if b["bins"]
+        ],
+    }
+
+
+def _bottleneck(oracle: Facts) -> Facts:
+    """The hard oracle where it applies, else the softer one, under the same keys."""
+    if oracle["gain"] is not None:
+        return oracle
+    return {**oracle["soft"], "score": oracle["soft"]["score"]}
+
+
+def _edges(bins: list[Facts]) -> str:
+    labels = [f"{b['edge'] + b['distance']:g} (edge {b['edge']:g}), {b['images']} photos" for b in bins]
+    return bars(labels, [b["error"] for b in bins], label="error by distance to the edge")
+
+
+def _curves(record: Record) -> list[Facts]:
+    charts = []
+    for k in record.folds():
+        rows = record.epochs(k)
+        if len(rows) < 2:
+            continue
+        x = [float(r["epoch"]) for r in rows]
+        for title, keys in (
+            ("loss", ("train_loss", "held_loss")),
+            ("score", tuple(key for key in rows[-1] if key.startswith("macro_f1") or key == "accuracy")),
+        ):
+            series = [
+                Line(key.replace("_", " "), x, [_float(r.get(key)) for r in rows])
+                for key in keys
+                if any(r.get(key) is not None for r in rows)
+            ]
+            if series:
+                caption = f"fold {k}: {title} by epoch" if len(record.folds()) > 1 else f"{title} by epoch"
+                charts.append({"chart": Markup(lines(series, x_label="epoch")), "caption": caption})
+    return charts
+
+
+def _float(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _mistakes(record: Record, dataset: Dataset | None) -> Any:
+    path = record.folder / "predictions.parquet"
+    if dataset is None or not path.is_file():
+        return ()
+    return most_confident_mistakes(Predictions.read(path), dataset, heat=record.folder / "heat")
+
+
+def _speed(throughput: Facts, timing: Facts) -> str:
+    parts = []
+    if rate := throughput.get("train_images_per_second"):
+        share = throughput.get("efficiency")
+        model = throughput.get("model_only_images_per_second")
+        parts.append(
+            f"{rate:,.0f} photos a second in training"
+            + (f"; the model alone makes {model:,.0f}" if model else "")
+            + (f" ({100 * share:.0f} % of it reached)" if share else "")
+        )
+    if seconds := timing.get("seconds"):
+        parts.append(f"{duration(seconds)} in all")
+    if first := timing.get("first_result_seconds"):
+        parts.append(f"first result after {duration(first)}")
+    return "; ".join(parts) + ("." if parts else "")
+
+
+def _read(record: Record, name: str) -> Facts | None:
+    path = record.folder / name
+    if not path.is_file():
+        return None
+    found: Facts = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _text(record: Record, name: str) -> str:
+    path = record.folder / name
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
