@@ -184,7 +184,7 @@ class Ldam(Loss):
         shifted = logits - logits.detach().amax(1, keepdim=True)
         others = sum_of_others(shifted)
         lowered = shifted - self.margins
-        losses = torch.logaddexp(others.clamp_min(1e-38).log(), lowered) - lowered
+        losses = F.softplus(others.clamp_min(1e-38).log() - lowered)
         return (self.alpha * target * losses).sum(1)
 
 
