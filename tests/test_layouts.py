@@ -22,6 +22,11 @@ from hoego.recipe import Recipe
 STEMS = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOEGO_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 def photo(path: Path, seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng([seed, *path.name.encode(), *path.parent.name.encode()])

@@ -166,7 +166,8 @@ def _repeated(people: list[_Person]) -> list[str]:
     if not twice:
         return []
     shown = "; ".join(f"{i} ({', '.join(p.folder for p in people if p.id == i)})" for i in sorted(twice)[:5])
-    return [f"{len(twice)} ids occur with several folders and are one subject each: {shown}"]
+    what = "1 id occurs" if len(twice) == 1 else f"{len(twice)} ids occur"
+    return [f"{what} with several folders, each taken for one subject: {shown}"]
 
 
 def _photos(images: Path, person: _Person, file: Path, exclude: tuple[str, ...]) -> list[str]:
