@@ -80,6 +80,11 @@ class AugmentSettings(Section):
     """Random changes of each training photo, drawn for each photo by itself, on the training device."""
 
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a left-right flip.")
+    mirror: dict[str, str] = Field(
+        default_factory=dict,
+        description="Target class that a left-right flipped photo of each class shows; classes not listed are "
+        "never flipped. Empty: a flip keeps the class.",
+    )
     flip_vertical: float = Field(0.0, ge=0, le=1, description="Probability of an upside-down flip.")
     affine_share: float = Field(
         1.0, ge=0, le=1, description="Share of the photos that are turned, moved, scaled and sheared."

@@ -1,0 +1,181 @@
+"""Weights on disk: safetensors with provenance in the metadata, weights-only .pth, and the state of a training."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from hoego.errors import TrainError
+from hoego.predictions import Provenance
+
+METADATA_KEY = "hoego"
+WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net")
+PREFIXES = ("module.", "network.", "_orig_mod.", "_forward_module.", "model.", "body.", "backbone.")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name, with what the file says of itself.
+
+    Args:
+        tensors: name -> tensor, on the CPU.
+        about: what Hoego wrote beside them; {} for files from elsewhere.
+        provenance: the subjects that the weights have seen; None where the file does not say.
+    """
+
+    tensors: dict[str, Tensor]
+    about: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file of the same folder, flush it to the disk, and give it the name `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def save_weights(
+    path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], provenance: Provenance | None
+) -> None:
+    """Write tensors as safetensors; `about` (JSON types) and the provenance go to the metadata."""
+    content = dict(about)
+    if provenance is not None:
+        content["provenance"] = provenance.to_dict()
+    plain = {name: t.detach().to("cpu").contiguous().clone() for name, t in tensors.items()}
+    metadata = {METADATA_KEY: json.dumps(content)}
+    write_atomically(path, lambda p: safetensors.torch.save_file(plain, p, metadata=metadata))
+
+
+def load_weights(path: Path) -> Weights:
+    """Weights of a .safetensors file, or of a .pth/.pt/.bin file that holds weights alone.
+
+    Raises:
+        TrainError: no such file, a damaged one, or a pickle that carries code (it is never run).
+    """
+    if not path.is_file():
+        raise TrainError("There is no checkpoint.", file=path, remedy="Check model.checkpoint.")
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as e:
+        raise TrainError(
+            f"The file holds more than weights, and what a pickle carries would be run on loading: {_reason(e)}",
+            file=path,
+            remedy="Save the state_dict alone (torch.save(model.state_dict(), FILE)), or convert it to safetensors "
+            "where you trust its origin.",
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as e:
+        raise TrainError(f"The checkpoint cannot be read: {_reason(e)}", file=path) from None
+    return Weights(_state_dict(content, path))
+
+
+def _load_safetensors(path: Path) -> Weights:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except (safetensors.SafetensorError, ValueError) as e:
+        raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
+    provenance = about.pop("provenance", None)
+    return Weights(tensors, about, None if provenance is None else Provenance.from_dict(provenance))
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
+    for _ in range(3):
+        if isinstance(content, Mapping):
+            tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+            if tensors:
+                return tensors
+            inner = next((content[k] for k in WRAPPERS if isinstance(content.get(k), Mapping)), None)
+            if inner is not None:
+                content = inner
+                continue
+        break
+    raise TrainError("No weights were found in the checkpoint.", file=path, remedy="Save model.state_dict().")
+
+
+def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> list[str]:
+    """Copy the tensors into the model where name and shape agree; returns the names of the model left as they were.
+
+    Common prefixes (`module.`, `body.`, ...) are taken off first. Heads of another number of classes are left.
+
+    Raises:
+        TrainError: less than half of the model's weights are in the file, so it is of another architecture.
+    """
+    own = dict(model.state_dict())
+    given = {_stripped(k): v for k, v in tensors.items()}
+    taken = {k: given[_stripped(k)] for k, v in own.items() if _fits(v, given.get(_stripped(k)))}
+    left = [k for k in own if k not in taken]
+    n_own = sum(v.numel() for v in own.values())
+    n_taken = sum(own[k].numel() for k in taken)
+    if n_taken < 0.5 * n_own:
+        raise TrainError(
+            f"The checkpoint fits {n_taken / max(n_own, 1):.0%} of the model's weights; "
+            f"it lacks {', '.join(left[:3])}, ...",
+            file=path,
+            remedy="model.name must be the architecture that the checkpoint was made with.",
+        )
+    model.load_state_dict(taken, strict=False)
+    return left
+
+
+def _stripped(name: str) -> str:
+    while True:
+        for prefix in PREFIXES:
+            if name.startswith(prefix):
+                name = name[len(prefix) :]
+                break
+        else:
+            return name
+
+
+def _fits(own: Tensor, given: Tensor | None) -> bool:
+    return given is not None and given.shape == own.shape
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of a training (tensors and plain values) so that a reader sees the old file or the new one."""
+    write_atomically(path, lambda p: torch.save(dict(state), p))
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """What `save_state` wrote, or None where there is no file. Raises TrainError when it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as e:
+        raise TrainError(
+            f"The training's state cannot be read: {_reason(e)}",
+            file=path,
+            remedy="Train again from the start.",
+        ) from None
+    return content

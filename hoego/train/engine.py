@@ -1,0 +1,336 @@
+"""Training one fold: what goes in, what comes out, and the order in which it happens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import TrainError
+from hoego.labels import COMPOSITE
+from hoego.pixels import PixelCache
+from hoego.predictions import Predictions, Provenance, Source, Universe, taught_source
+from hoego.recipe import Recipe
+from hoego.train.checkpoints import write_atomically
+from hoego.train.data import Pixels, open_pixels, steps_per_epoch
+from hoego.train.edits import Edits, training_labels
+from hoego.train.engine_eval import Outputs
+from hoego.train.engine_parts import Parts, TrainingRows
+from hoego.train.engine_select import Best
+from hoego.train.loop import Held, Loop, LoopSettings
+from hoego.train.precision import Precision, Resolved, resolve, resolve_device
+from hoego.train.throughput import Throughput, measure
+
+Bits = NDArray[np.bool_]
+Epoch = dict[str, Any]
+"""One epoch's figures: epoch (from 0), loss, images_per_second, seconds, and by kind of weights every criterion."""
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """One fold to train, or the refit on all subjects.
+
+    Args:
+        recipe: the resolved recipe.
+        dataset: N images.
+        cache: decoded pixels of the same N images in the same order.
+        trained: bool [N], the images that may reach the optimiser.
+        held: bool [N], the images that are scored and never trained on; none for a refit.
+        folder: where checkpoints, predictions of every epoch and the state go.
+        name: of the source of the predictions, such as "run/fold-0".
+        inner: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
+        naive: the split is by photo.
+        edits: training-only edits of the labels.
+        teacher: predictions of all images that teach, in the data set's order, or of some of them.
+        resolved: what `auto` became in an earlier part of this run; None resolves it here.
+    """
+
+    recipe: Recipe
+    dataset: Dataset
+    cache: PixelCache
+    trained: Bits
+    held: Bits
+    folder: Path
+    name: str
+    inner: Bits | None = None
+    naive: bool = False
+    edits: Edits = field(default_factory=Edits)
+    teacher: Predictions | None = None
+    resolved: Resolved | None = None
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What came of a fold.
+
+    Args:
+        outputs: of the held-out images, by the selected weights; None for a refit.
+        images: positions [n] of the held-out images in the data set.
+        provenance: where the predictions come from: one source.
+        best: the best candidate of every criterion.
+        selected: the candidate that `outputs` are of.
+        resolved: what `auto` became.
+        throughput: measured before the first epoch; None where it was not.
+        seconds: of the training, all parts of an interrupted one together.
+        notes: what should be said beside the result.
+        spread: mean over the held-out images of the spread of the views; None without views.
+    """
+
+    outputs: Outputs | None
+    images: NDArray[np.int64]
+    provenance: Provenance
+    best: Mapping[str, Best]
+    selected: Best
+    resolved: Resolved
+    throughput: Throughput | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+    spread: float | None = None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the caller wants to hear of, and how often the state is written.
+
+    Args:
+        on_resolved: called once with what `auto` became, before the first step.
+        on_epoch: called after each epoch with its figures.
+        on_note: called with each sentence for the log.
+        state_seconds: seconds between two states within an epoch; every epoch ends with one.
+        state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
+        measure_seconds: time given to measuring the throughput; 0 measures nothing.
+        progress: whether progress is shown on stderr.
+    """
+
+    on_resolved: Callable[[Resolved], None] = lambda _: None
+    on_epoch: Callable[[Epoch], None] = lambda _: None
+    on_note: Callable[[str], None] = lambda _: None
+    state_seconds: float = 60.0
+    state_steps: int = 0
+    measure_seconds: float = 4.0
+    progress: bool = True
+
+
+def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
+    """Train one fold, or go on where an earlier process was stopped (by the state in the task's folder).
+
+    On a CPU the result is the same, bit for bit, however often it was stopped.
+
+    Raises:
+        TrainError: the model, its weights or its loss cannot be had; the loss is no longer a number.
+        RecipeError: a setting that this data set contradicts.
+    """
+    hooks = hooks or Hooks()
+    started = time.perf_counter()
+    task.folder.mkdir(parents=True, exist_ok=True)
+    for torn in task.folder.glob(".*.part"):
+        torn.unlink(missing_ok=True)
+    rows = training_rows(task)
+    device = (
+        resolve_device(task.recipe.device) if task.resolved is None else torch.device(task.resolved.device)
+    )
+    pixels = open_pixels(task.cache, rows.images, device)
+    resolved = task.resolved or _resolve(task, rows, pixels)
+    torch.set_num_threads(resolved.threads)
+    hooks.on_resolved(resolved)
+    resuming = (task.folder / "state.pt").is_file()
+    speed = None
+    if hooks.measure_seconds and not resuming:
+        speed = _measure(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
+    parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
+    notes = list(parts.built.notes)
+    for note in notes:
+        hooks.on_note(note)
+    provenance = _kept_provenance(task.folder) if resuming else _provenance(task, parts)
+    if not resuming:
+        _keep_provenance(task.folder, provenance)
+    held = _held(task, task.held, device)
+    settings = LoopSettings(
+        task.folder,
+        task.name,
+        hooks.state_seconds,
+        hooks.state_steps,
+        hooks.progress,
+        hooks.on_epoch,
+        provenance,
+    )
+    loop = Loop(parts, settings, held, _held(task, task.inner, device))
+    loop.run(started)
+    selected = loop.selected()
+    outputs, spread = (None, None) if held is None else loop.final(selected)
+    return FoldResult(
+        outputs,
+        np.flatnonzero(task.held),
+        provenance,
+        dict(loop.tracker.best),
+        selected,
+        resolved,
+        speed,
+        loop.seconds,
+        tuple(notes),
+        spread,
+    )
+
+
+def training_rows(task: FoldTask) -> TrainingRows:
+    """The training side after the training-only edits; photos without any label that the model learns are left out."""
+    dataset, recipe = task.dataset, task.recipe
+    if (task.trained & task.held).any():
+        raise TrainError("An image stands on both sides of the split.", remedy="Make the split again.")
+    mask = task.trained if task.inner is None else task.trained & ~task.inner
+    sources = (
+        dataset.images["source"].to_numpy().astype(np.str_) if "source" in dataset.images.columns else None
+    )
+    labels = training_labels(
+        dataset.schema, (dataset.codes, dataset.numbers), mask, task.edits, sources=sources
+    )
+    keep = labels.keep & (labels.codes >= 0).any(axis=1)
+    teacher, taught = _teacher(task)
+    if taught is not None:
+        keep |= labels.keep & taught
+    images = np.flatnonzero(keep)
+    if not len(images):
+        raise TrainError(
+            "The training side has no photo.", remedy="Look at the split and at train_edits.drop."
+        )
+    part = type(labels)(
+        labels.codes[images],
+        {k: v[images] for k, v in labels.numbers.items()},
+        labels.keep[images],
+        labels.weight[images],
+    )
+    target = dataset.schema.target_codes(part.codes)
+    by = recipe.sampling.by
+    classes = target if by == "target" else dataset.schema.class_codes(by, part.codes)
+    return TrainingRows(
+        images,
+        part,
+        target,
+        classes,
+        dataset.subject_index[images],
+        None if teacher is None else {k: v[images] for k, v in teacher.items()},
+        None if taught is None else taught[images],
+    )
+
+
+def _teacher(task: FoldTask) -> tuple[dict[str, NDArray[np.float32]] | None, Bits | None]:
+    """The teacher's probabilities [N, C] of everything it speaks of, and of which images [N] it speaks."""
+    given = task.teacher
+    if given is None:
+        return None, None
+    where = task.dataset.positions(given.images)
+    taught = np.zeros(task.dataset.n_images, dtype=bool)
+    taught[where] = True
+    schema = task.dataset.schema
+    out = {}
+    for name in (*schema.names, *((COMPOSITE,) if schema.composite else ())):
+        if given.has(name):
+            table = np.zeros((task.dataset.n_images, schema.n_classes(name)), dtype=np.float32)
+            table[where] = given.probabilities(name)
+            out[name] = table
+    return out, taught
+
+
+def _provenance(task: FoldTask, parts: Parts) -> Provenance:
+    """Who was seen: the training side with its inner slice, the starting checkpoint's subjects, the teacher's."""
+    on = task.recipe.select.on
+    chooses = on == "held-out" and bool(task.held.any())
+    source = Source.trained(
+        task.name,
+        task.dataset,
+        task.trained,
+        naive=task.naive,
+        selected_on=task.held if chooses else None,
+    )
+    if parts.built.external:
+        source = type(source)(**{**source.__dict__, "external": (*source.external, *parts.built.external)})
+    universe = Universe.of(task.dataset)
+    for given, by in (
+        (parts.built.started_from, "its starting checkpoint"),
+        (_as_provenance(task.teacher), "its teacher"),
+    ):
+        if given is not None:
+            together = universe.union(given.universe)
+            lifted = [s.lifted(given.universe, together) for s in given.sources]
+            source = taught_source(source.lifted(universe, together), lifted, together, by=by)
+            universe = together
+    return Provenance(universe, (source,))
+
+
+def _keep_provenance(folder: Path, provenance: Provenance) -> None:
+    """Before the first state, so that a resumed training knows what its starting weights had seen."""
+    text = json.dumps(provenance.to_dict())
+    write_atomically(folder / "provenance.json", lambda path: path.write_text(text) and None)
+
+
+def _kept_provenance(folder: Path) -> Provenance:
+    return Provenance.from_dict(json.loads((folder / "provenance.json").read_text()))
+
+
+def _as_provenance(teacher: Predictions | None) -> Provenance | None:
+    return None if teacher is None else Provenance(teacher.universe, teacher.sources)
+
+
+def _held(task: FoldTask, mask: Bits | None, device: torch.device) -> Held | None:
+    if mask is None or not mask.any():
+        return None
+    images = np.flatnonzero(mask)
+    return Held(task.dataset.take(mask), open_pixels(task.cache, images, device))
+
+
+def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
+    steps = steps_per_epoch(len(rows.images), task.recipe.batch_size) * task.recipe.epochs
+
+    def stepper(device: torch.device) -> Callable[[Precision], Callable[[], None]]:
+        def make(precision: Precision) -> Callable[[], None]:
+            trial = Resolved(str(device), torch.get_num_threads(), precision)
+            parts = Parts(task.recipe, task.dataset, rows, pixels, trial)
+            parts.start_epoch(0)
+            images, batch = parts.synthetic()
+
+            def step() -> None:
+                parts.step(0, 0, images, batch)
+
+            return step
+
+        return make
+
+    return resolve(task.recipe, steps, stepper)
+
+
+def _measure(parts: Parts, seconds: float) -> Throughput:
+    """The three figures, by a training that is thrown away."""
+    parts.start_epoch(0)
+    images, batch = parts.synthetic()
+    at = [0]
+
+    def model(n: int) -> None:
+        for k in range(n):
+            parts.step(0, k % parts.steps, images, batch)
+
+    def run(n: int, step: bool) -> None:
+        done = 0
+        while done < n:
+            first = at[0] % parts.steps
+            for number, photos, what in parts.batches(0, first, n - done):
+                if step:
+                    parts.step(0, number, photos, what)
+                done += 1
+                at[0] += 1
+
+    return measure(
+        model,
+        lambda n: run(n, step=False),
+        lambda n: run(n, step=True),
+        batch_size=len(batch.rows),
+        device=parts.device,
+        seconds=seconds,
+    )

@@ -1,0 +1,98 @@
+"""Held-out predictions of every epoch, in half precision: what choosing an epoch is worth is computed from them.
+
+Written without torch in mind, and read without it: numpy alone.
+
+    fold-K/epochs/index.json     images (ids), heads (scale and number of classes of each)
+    fold-K/epochs/0007.npz       float16 [N, C] per kind of weights and head, named "raw|age", "ema|age"
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.errors import RecordError
+from hoego.predictions.table import Scale
+
+HALF_MAX = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class EpochPredictions:
+    """What one candidate (the weights of an epoch) said of the held-out images.
+
+    Args:
+        epoch: from 0.
+        weights: "raw", "ema" or "swa".
+        values: float16 [N, C] by head.
+    """
+
+    epoch: int
+    weights: str
+    values: Mapping[str, NDArray[np.float16]]
+
+
+class EpochStore:
+    """The folder `epochs` of a fold."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "epochs"
+
+    def start(self, images: Sequence[str], scale: Mapping[str, Scale], classes: Mapping[str, int]) -> None:
+        """Say what the files will be of; once, before the first."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        heads = {name: {"scale": scale[name], "classes": classes[name]} for name in scale}
+        text = json.dumps({"images": list(images), "heads": heads}, ensure_ascii=False)
+        self._replace(self.folder / "index.json", text.encode())
+
+    @property
+    def started(self) -> bool:
+        return (self.folder / "index.json").is_file()
+
+    def write(self, epoch: int, candidates: Mapping[str, Mapping[str, NDArray[np.float32]]]) -> None:
+        """Store one epoch: by kind of weights and by head, float [N, C]."""
+        arrays = {
+            f"{weights}|{head}": np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
+            for weights, heads in candidates.items()
+            for head, values in heads.items()
+        }
+        path = self.folder / f"{epoch:04d}.npz"
+        temporary = self.folder / f".{epoch:04d}.npz.part"
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        os.replace(temporary, path)
+
+    def index(self) -> dict[str, Any]:
+        """`images` and `heads`. Raises RecordError where nothing was stored."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
+        except (OSError, ValueError):
+            raise RecordError(
+                "The run keeps no predictions of its epochs.", file=self.folder / "index.json"
+            ) from None
+        return found
+
+    def read(self) -> Iterator[EpochPredictions]:
+        """Every candidate, epoch by epoch. Raises RecordError on a damaged file."""
+        for path in sorted(self.folder.glob("[0-9]*.npz")):
+            try:
+                with np.load(path) as arrays:
+                    content = {name: arrays[name] for name in arrays.files}
+            except (OSError, ValueError, EOFError, KeyError) as e:
+                raise RecordError(f"The epoch's predictions cannot be read: {e}", file=path) from None
+            kinds = dict.fromkeys(name.partition("|")[0] for name in content)
+            for weights in kinds:
+                values = {n.partition("|")[2]: v for n, v in content.items() if n.startswith(f"{weights}|")}
+                yield EpochPredictions(int(path.stem), weights, values)
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.part")
+        temporary.write_bytes(data)
+        os.replace(temporary, path)

@@ -1,0 +1,297 @@
+"""The epochs: train, score, keep what is best, write the state, go on where a killed process stopped."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import TrainError
+from hoego.predictions import Predictions, Provenance
+from hoego.train.averaging import reestimate_batch_norm
+from hoego.train.checkpoints import load_state, load_weights, save_state, save_weights
+from hoego.train.data import Pixels
+from hoego.train.engine_eval import Outputs, outputs_of, read_outputs
+from hoego.train.engine_parts import Learner, Parts
+from hoego.train.engine_select import Best, Tracker, criteria, criterion_of, share_file
+from hoego.train.engine_views import view_outputs
+from hoego.train.epochs import EpochStore
+from hoego.train.optim import lr_factor
+from hoego.train.ordinal import OrdinalHead
+from hoego.train.progress import Progress
+
+LAST = "last"
+NORM_BATCHES = 64
+"""Batches from which the norms of averaged weights are estimated again."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A scored set: its images with their labels, and their pixels in the same order."""
+
+    dataset: Dataset
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """Where a training writes, and how often.
+
+    Args:
+        folder: of the fold.
+        name: of the source.
+        state_seconds: seconds between two states within an epoch.
+        state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
+        progress: whether progress is shown.
+        on_epoch: called with each epoch's figures.
+        provenance: what the weights will have seen.
+    """
+
+    folder: Path
+    name: str
+    state_seconds: float
+    state_steps: int
+    progress: bool
+    on_epoch: Callable[[dict[str, Any]], None]
+    provenance: Provenance
+
+
+class Loop:
+    """One training, from its first step or from its state to its last."""
+
+    def __init__(self, parts: Parts, settings: LoopSettings, held: Held | None, inner: Held | None) -> None:
+        self.parts, self.settings, self.held, self.inner = parts, settings, held, inner
+        recipe = parts.recipe
+        self.select = recipe.select
+        self.judge = inner if self.select.on == "inner" else held
+        self.by_last = self.select.on == "last" or self.judge is None
+        self.tracker = Tracker(self.select.by, 0 if self.by_last else self.select.patience)
+        self.store = EpochStore(settings.folder)
+        self.epoch, self.number, self.stopped = 0, 0, False
+        self.seconds, self._clock = 0.0, time.perf_counter()
+        self.loss_sum = torch.zeros((), device=parts.device)
+
+    @property
+    def state_file(self) -> Path:
+        return self.settings.folder / "state.pt"
+
+    def run(self, started: float | None = None) -> None:
+        """Train what is left of the epochs."""
+        self._clock = time.perf_counter() if started is None else started
+        self._restore()
+        epochs = self.parts.recipe.epochs
+        with Progress(self.settings.name, epochs, self.parts.steps, self.settings.progress) as progress:
+            while self.epoch < epochs and not self.stopped:
+                figures = self._epoch(progress)
+                self.settings.on_epoch(figures)
+                progress.epoch(figures)
+
+    def _epoch(self, progress: Progress) -> dict[str, Any]:
+        parts, epoch, first = self.parts, self.epoch, self.number
+        parts.start_epoch(epoch)
+        began = written = time.perf_counter()
+        batch_size = 0
+        for number, images, batch in parts.batches(epoch, first):
+            self.loss_sum += parts.step(epoch, number, images, batch)
+            self.number, batch_size = number + 1, len(batch.rows)
+            progress.step(epoch, number)
+            if self._due(written) and self.number < parts.steps:
+                self._save()
+                written = time.perf_counter()
+        loss = float(self.loss_sum) / parts.steps
+        seconds = time.perf_counter() - began
+        if not math.isfinite(loss):
+            raise TrainError(
+                f"The loss is no longer a number in epoch {epoch + 1} ({self.settings.name}).",
+                remedy="Lower optim.lr, set optim.clip, or train in float32.",
+            )
+        total = parts.steps * parts.recipe.epochs
+        last_step = epoch * parts.steps + parts.steps - 1
+        figures: dict[str, Any] = {
+            "epoch": epoch,
+            "train_loss": loss,
+            "lr": parts.recipe.optim.lr * lr_factor(last_step, total, parts.recipe.optim),
+            "images_per_second": (parts.steps - first) * batch_size / seconds
+            if first < parts.steps
+            else None,
+            "train_seconds": seconds,
+        }
+        figures |= self._after(epoch)
+        self.epoch, self.number = epoch + 1, 0
+        self.loss_sum.zero_()
+        self.stopped = self.tracker.exhausted(epoch)
+        self._save()
+        return figures
+
+    def _due(self, written: float) -> bool:
+        s = self.settings
+        if s.state_steps:
+            return self.number % s.state_steps == 0
+        return time.perf_counter() - written > s.state_seconds
+
+    def _after(self, epoch: int) -> dict[str, Any]:
+        """Averages, scores and checkpoints at the end of an epoch."""
+        recipe, last = self.parts.recipe, epoch + 1 == self.parts.recipe.epochs
+        swa = self.parts.swa
+        if swa is not None and epoch + 1 > recipe.epochs * (1 - recipe.average.swa):
+            swa.update(self.parts.learner)
+            self._renorm(swa.module, epoch)
+        scored = last or (epoch + 1) % self.select.every == 0
+        figures: dict[str, Any] = {}
+        if scored and self.held is not None:
+            figures["scores"] = self._score(epoch, self.held, store=True, judged=self.judge is self.held)
+        if scored and self.inner is not None:
+            figures["inner"] = self._score(epoch, self.inner, store=False, judged=self.judge is self.inner)
+        if last and self.by_last:
+            self._keep(epoch, self.last_weights, {}, [LAST])
+        return figures
+
+    def _renorm(self, module: nn.Module, epoch: int) -> None:
+        assert isinstance(module, Learner)
+        batches = self.parts.batches(epoch, 0, NORM_BATCHES)
+        with self.parts.autocast():
+            reestimate_batch_norm(module.network, (images for _, images, _ in batches))
+
+    @property
+    def last_weights(self) -> str:
+        """The kind of weights that `select.on = "last"` takes: averaged ones where there are any."""
+        averages = self.parts.averages
+        return next((name for name in ("swa", "ema") if name in averages), "raw")
+
+    def learner_of(self, weights: str) -> Learner:
+        """The learner with one kind of weights."""
+        module = self.parts.learner if weights == "raw" else self.parts.averages[weights].module
+        assert isinstance(module, Learner)
+        return module
+
+    def _score(self, epoch: int, held: Held, *, store: bool, judged: bool) -> dict[str, Any]:
+        found, kept = {}, {}
+        for weights in ("raw", *self.parts.averages):
+            outputs = self._outputs(self.learner_of(weights), held)
+            values = criteria(self._predictions(outputs, held), held.dataset)
+            found[weights], kept[weights] = values, outputs
+            if judged and not self.by_last:
+                criterion_of(self.select, list(values))
+                improved = self.tracker.update(epoch, weights, values)
+                self._keep(epoch, weights, values, improved)
+        if store:
+            self._store(epoch, kept, held)
+        return found
+
+    def _outputs(self, learner: Learner, held: Held) -> Outputs:
+        raw = outputs_of(
+            learner.network,
+            held.pixels,
+            self.parts.augment.plain,
+            autocast=self.parts.autocast,
+            batch_size=self.parts.recipe.batch_size,
+        )
+        return read_outputs(raw, learner.readers())
+
+    def _predictions(self, outputs: Outputs, held: Held) -> Predictions:
+        n, provenance = held.dataset.n_images, self.settings.provenance
+        return Predictions(
+            images=held.dataset.image_ids,
+            values=outputs.values,
+            scale=outputs.scale,
+            schema=held.dataset.schema,
+            fold=np.zeros(n, dtype=np.int16),
+            source=np.zeros(n, dtype=np.int32),
+            sources=provenance.sources,
+            universe=provenance.universe,
+            dataset_fingerprint="",
+            name=self.settings.name,
+        )
+
+    def _store(self, epoch: int, kept: Mapping[str, Outputs], held: Held) -> None:
+        first = next(iter(kept.values()))
+        if not self.store.started:
+            classes = {name: values.shape[1] for name, values in first.values.items()}
+            self.store.start(held.dataset.image_ids.tolist(), first.scale, classes)
+        self.store.write(epoch, {weights: outputs.values for weights, outputs in kept.items()})
+
+    def _keep(self, epoch: int, weights: str, values: Mapping[str, float], criteria_names: list[str]) -> None:
+        """Write the weights once, under the name of every criterion in which they are the best."""
+        if not criteria_names:
+            return
+        learner = self.learner_of(weights)
+        made = self.settings.folder / f".epoch-{epoch:04d}-{weights}.safetensors"
+        about = {"epoch": epoch, "weights": weights, "scores": dict(values), **describe(self.parts, learner)}
+        save_weights(made, learner.state_dict(), about, self.settings.provenance)
+        for name in criteria_names:
+            share_file(made, checkpoint_of(self.settings.folder, name))
+        made.unlink()
+
+    def selected(self) -> Best:
+        """The candidate that select.on and select.by choose."""
+        if self.by_last:
+            return Best(math.nan, self.epoch - 1, self.last_weights)
+        try:
+            return self.tracker.best[self.select.by]
+        except KeyError:
+            raise TrainError(
+                f"No epoch of {self.settings.name} has a value of {self.select.by}.",
+                remedy="The scored side has no label of it; choose another select.by.",
+            ) from None
+
+    def final(self, selected: Best) -> tuple[Outputs, float | None]:
+        """What the selected weights say of the held-out images, under the recipe's views; and the views' spread."""
+        assert self.held is not None
+        path = checkpoint_of(self.settings.folder, LAST if self.by_last else self.select.by)
+        learner = self.parts.learner
+        learner.load_state_dict(load_weights(path).tensors)
+        if not self.parts.recipe.views.n:
+            return self._outputs(learner, self.held), None
+        return view_outputs(self.parts, learner, self.held.pixels, self.held.dataset.image_ids)
+
+    def _save(self) -> None:
+        now = time.perf_counter()
+        self.seconds += now - self._clock
+        self._clock = now
+        state = {
+            "epoch": self.epoch,
+            "number": self.number,
+            "stopped": self.stopped,
+            "loss_sum": self.loss_sum,
+            "seconds": self.seconds,
+            "tracker": self.tracker.to_dict(),
+            "parts": self.parts.state(),
+        }
+        save_state(self.state_file, state)
+
+    def _restore(self) -> None:
+        state = load_state(self.state_file)
+        if state is None:
+            return
+        self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]
+        self.loss_sum.copy_(state["loss_sum"])
+        self.seconds = state["seconds"]
+        self.tracker.restore(state["tracker"])
+        self.parts.restore(state["parts"])
+
+
+def checkpoint_of(folder: Path, criterion: str) -> Path:
+    """The checkpoint of a criterion in a fold's folder; of the last epoch for "last"."""
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in criterion)
+    return folder / (f"{LAST}.safetensors" if criterion == LAST else f"best-{safe}.safetensors")
+
+
+def describe(parts: Parts, learner: Learner) -> dict[str, Any]:
+    """What loading the weights again needs: recipe, schema, outputs of the heads, scales of ordered attributes."""
+    objective = learner.objective
+    ordinals = {n: objective.part(n) for n in objective.names}
+    return {
+        "recipe": parts.recipe.to_dict(),
+        "schema": parts.schema.to_dict(),
+        "outputs": parts.network.outputs,
+        "scales": {n: dict(p.scale.__dict__) for n, p in ordinals.items() if isinstance(p, OrdinalHead)},
+        "precision": parts.resolved.precision,
+    }

@@ -1,0 +1,327 @@
+"""Networks: a timm body of any name (or Hoego's own small one) under one linear head per predicted thing."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.models import register_model
+from torch import Tensor, nn
+
+from hoego.errors import TrainError, nearest
+from hoego.labels import COMPOSITE, LabelSchema
+from hoego.predictions import Provenance
+from hoego.recipe import ModelSettings
+from hoego.train.checkpoints import fit_weights, load_weights
+
+SMALL_MODEL = "hoego_small32"
+
+
+class PhotoNorm(nn.Module):
+    """Each photo [B, 3, H, W] minus its mean, divided by its standard deviation over all channels and pixels.
+
+    It takes away the brightness and the contrast of the whole photo, which say more of the light than of what is shown.
+    """
+
+    def __init__(self, eps: float = 3e-4) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x, (1, 2, 3), keepdim=True, correction=0)
+        out: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
+        return out
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution, batch normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padding: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Small32(nn.Module):
+    """A plain convolutional net for photos of about 32 px, made for training on a CPU.
+
+    A 4 x 4 stem of stride 2, then stages at 1/2, 1/4 and 1/8 of the side with few but full 3 x 3 convolutions:
+    dense convolutions on small maps are what a CPU's matrix units do best, where depthwise ones and norms over many
+    channels wait for memory. A 32 px photo ends as 4 x 4 places, not as one.
+
+    Args:
+        num_classes: outputs of the classifier; 0 returns the pooled features [B, num_features].
+        in_chans: channels of the photos.
+        width: multiple of the channel counts.
+        drop_rate: dropout before the classifier.
+        norm: whether each photo is normalised by itself (`PhotoNorm`).
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_chans: int = 3,
+        width: float = 1.0,
+        drop_rate: float = 0.0,
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        stem, half, quarter, eighth = (max(8, round(c * width / 8) * 8) for c in (48, 64, 128, 256))
+        self.norm = PhotoNorm() if norm else nn.Identity()
+        self.stages = nn.Sequential(
+            ConvNorm(in_chans, stem, 4, 2, 1),
+            ConvNorm(stem, half),
+            nn.MaxPool2d(2),
+            ConvNorm(half, quarter),
+            ConvNorm(quarter, quarter),
+            nn.MaxPool2d(2),
+            ConvNorm(quarter, eighth),
+            ConvNorm(eighth, eighth),
+        )
+        self.num_features = self.head_hidden_size = eighth
+        self.num_classes = num_classes
+        self.drop_rate = drop_rate
+        self.head = nn.Linear(eighth, num_classes) if num_classes else nn.Identity()
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Maps [B, num_features, H/8, W/8]."""
+        out: Tensor = self.stages(self.norm(x))
+        return out
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Pooled features [B, num_features], or outputs [B, num_classes]."""
+        pooled = F.dropout(x.mean((2, 3)), self.drop_rate, self.training)
+        return pooled if pre_logits else self.head(pooled)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def get_classifier(self) -> nn.Module:
+        return self.head
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        self.num_classes = num_classes
+        self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+
+
+@register_model
+def hoego_small32(pretrained: bool = False, **options: Any) -> Small32:
+    """`Small32`, under timm's registry. It has no published weights."""
+    if pretrained:
+        raise TrainError(f"{SMALL_MODEL} has no published weights.", remedy="Set model.pretrained = false.")
+    known = inspect.signature(Small32).parameters
+    return Small32(**{k: v for k, v in options.items() if k in known})
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """One head: what it predicts, and how many classes that has."""
+
+    name: str
+    n_classes: int
+
+
+def head_specs(settings: ModelSettings, schema: LabelSchema) -> tuple[HeadSpec, ...]:
+    """The heads of a recipe: `composite` one for the target, `multi` one per attribute, `single` one attribute.
+
+    Raises:
+        TrainError: a single head without its attribute.
+    """
+    if settings.head == "composite":
+        whole = schema.target == COMPOSITE or schema.target in schema.composite
+        target = COMPOSITE if whole else schema.target
+        return (HeadSpec(target, schema.n_classes(target)),)
+    if settings.head == "single":
+        name = settings.attribute or (schema.target if schema.target != COMPOSITE else None)
+        if name is None:
+            raise TrainError(
+                "model.head is 'single', but model.attribute does not say which.",
+                remedy=f"Set model.attribute to one of: {', '.join(schema.names)}.",
+            )
+        return (HeadSpec(name, schema.attribute(name).n_classes),)
+    names = list(schema.names)
+    if schema.target == COMPOSITE:
+        names = [n for n in names if n in schema.composite] + [n for n in names if n not in schema.composite]
+    return tuple(HeadSpec(n, schema.n_classes(n)) for n in names)
+
+
+class Network(nn.Module):
+    """Body and heads. Takes normalised photos float [B, 3, H, W] and returns outputs [B, O] by head.
+
+    Args:
+        body: gives features [B, F].
+        features: F.
+        outputs: number of outputs O of each head.
+        drop: dropout before the heads.
+    """
+
+    def __init__(self, body: nn.Module, features: int, outputs: Mapping[str, int], drop: float = 0.0) -> None:
+        super().__init__()
+        self.body = body
+        self.names = tuple(outputs)
+        self.sizes = tuple(outputs.values())
+        self.head = nn.Linear(features, sum(self.sizes))
+        self.drop = drop
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Number of outputs O by head."""
+        return dict(zip(self.names, self.sizes, strict=True))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled features [B, F]."""
+        out: Tensor = self.body(images)
+        return out.flatten(1)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.classify(self.features(images))
+
+    def classify(self, features: Tensor) -> dict[str, Tensor]:
+        """Outputs [B, O] by head of pooled features [B, F]."""
+        outputs = self.head(F.dropout(features, self.drop, self.training))
+        return dict(zip(self.names, outputs.split(self.sizes, dim=1), strict=True))
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        return list(self.head.parameters())
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network, what is to be said of it, and what its starting weights had seen.
+
+    Args:
+        network: on the CPU, float32.
+        notes: sentences for the log.
+        external: outside checkpoints that it started from.
+        started_from: provenance of a checkpoint of Hoego's own.
+    """
+
+    network: Network
+    notes: tuple[str, ...] = ()
+    external: tuple[str, ...] = ()
+    started_from: Provenance | None = None
+
+
+@dataclass
+class _Start:
+    notes: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
+    seen: Provenance | None = None
+
+
+def build_network(
+    settings: ModelSettings, outputs: Mapping[str, int], size: tuple[int, int], *, initialise: bool = True
+) -> Built:
+    """The network of a recipe for photos of `size` (height, width).
+
+    Args:
+        settings: the section `model`.
+        outputs: number of outputs of each head.
+        size: of the photos, in pixels.
+        initialise: False skips pretrained weights and checkpoints (the caller loads its own).
+
+    Raises:
+        TrainError: an unknown model, weights that cannot be fetched, or a checkpoint that does not fit.
+    """
+    start = _Start()
+    body = _body(settings, size, pretrained=settings.pretrained and initialise)
+    body.train()
+    places, features = _probe(body, size, settings)
+    if settings.pretrained and initialise:
+        start.external.append(f"{settings.name} ({_origin(body)})")
+    if places == 1 and min(size) <= 96:
+        start.notes.append(
+            f"{settings.name} shrinks a photo of {size[0]} x {size[1]} px to a single place before it looks at it; "
+            f"{SMALL_MODEL} is made for such photos."
+        )
+    network = Network(body, features, outputs, settings.drop)
+    if settings.checkpoint is not None and initialise:
+        _load(network, Path(settings.checkpoint), start)
+    return Built(network, tuple(start.notes), tuple(start.external), start.seen)
+
+
+def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -> nn.Module:
+    name = settings.name
+    if not timm.is_model(name) and not name.startswith(("hf-hub:", "hf_hub:")):
+        raise TrainError(f"timm has no model {name!r}.", remedy=_nearest_model(name))
+    options: dict[str, Any] = dict(settings.options)
+    if settings.drop_path:
+        options["drop_path_rate"] = settings.drop_path
+    if name != SMALL_MODEL and _fixed_size(name):
+        options.setdefault("img_size", size)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+    except TypeError as e:
+        raise TrainError(
+            f"{name} does not take the options {sorted(options)}: {e}", remedy="Check model.options."
+        ) from None
+    except Exception as e:
+        if not pretrained:
+            raise TrainError(f"{name} cannot be built for {size[0]} x {size[1]} px: {e}") from e
+        raise TrainError(
+            f"The published weights of {name} could not be had: {' '.join(str(e).split())[:160]}",
+            remedy="Connect to the hub once, or download the weights elsewhere and set model.checkpoint = FILE, "
+            "or set model.pretrained = false.",
+        ) from None
+
+
+def _nearest_model(name: str) -> str:
+    return nearest(name, [*timm.list_models(), SMALL_MODEL]) if name else "Set model.name."
+
+
+def _fixed_size(name: str) -> bool:
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return bool(config is not None and config.fixed_input_size)
+
+
+def _origin(body: nn.Module) -> str:
+    config = getattr(body, "pretrained_cfg", None) or {}
+    return str(config.get("tag") or "published weights")
+
+
+def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> tuple[int, int]:
+    """Places of the last map (0 where the model has no map) and number of features, by a photo of zeros."""
+    training = body.training
+    body.eval()
+    with torch.no_grad():
+        photo = torch.zeros(1, len(settings.mean), *size)
+        try:
+            maps = body.forward_features(photo) if hasattr(body, "forward_features") else None  # type: ignore[operator]
+            features = body(photo)
+        except (RuntimeError, AssertionError, ValueError) as e:
+            raise TrainError(
+                f"{settings.name} does not take photos of {size[0]} x {size[1]} px: {' '.join(str(e).split())[:160]}",
+                remedy="Change dataset.size, or choose another model.",
+            ) from None
+    body.train(training)
+    places = maps.shape[2] * maps.shape[3] if isinstance(maps, Tensor) and maps.dim() == 4 else 0
+    if isinstance(maps, Tensor) and maps.dim() == 4 and maps.shape[-1] == features.shape[-1]:
+        places = maps.shape[1] * maps.shape[2]
+    return places, int(features.flatten(1).shape[1])
+
+
+def _load(network: Network, path: Path, start: _Start) -> None:
+    weights = load_weights(path)
+    heads = ("head.weight", "head.bias", "network.head.weight", "network.head.bias")
+    same_heads = weights.about.get("outputs") == network.outputs
+    kept = {k: v for k, v in weights.tensors.items() if same_heads or k not in heads}
+    left = fit_weights(network, kept, path)
+    if any(name.startswith("head.") for name in left):
+        start.notes.append(
+            f"The heads start anew: {path.name} has none of the same name and number of outputs."
+        )
+    if weights.provenance is None:
+        start.external.append(path.name)
+    else:
+        start.seen = weights.provenance

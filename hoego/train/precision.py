@@ -1,0 +1,163 @@
+"""Device, threads and precision of a training: `auto` is resolved once, and what was found is recorded."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import torch
+from lightning_fabric import Fabric
+
+from hoego.dataset.images import cpu_count
+from hoego.errors import TrainError
+from hoego.recipe import Recipe
+
+Precision = Literal["float32", "bfloat16", "float16"]
+PLUGINS: dict[Precision, str] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+GAIN = 1.05
+"""bfloat16 is taken where it is faster by at least this factor: float32 is the more exact of equals."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What `auto` became on this machine. A resumed or reproduced run takes these and does not look again.
+
+    Args:
+        device: "cpu", "cuda:0", "mps".
+        threads: CPU threads of the model.
+        precision: of the forward and backward pass; weights and optimiser stay in float32.
+        compile: whether torch.compile is used.
+        step_ms: milliseconds per step of each precision that was timed; {} where none was.
+    """
+
+    device: str
+    threads: int
+    precision: Precision
+    compile: bool = False
+    step_ms: dict[str, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "device": self.device,
+            "threads": self.threads,
+            "precision": self.precision,
+            "compile": self.compile,
+            "step_ms": self.step_ms or {},
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Resolved:
+        return cls(data["device"], data["threads"], data["precision"], data["compile"], data.get("step_ms"))
+
+
+def resolve_device(setting: str) -> torch.device:
+    """The device of a recipe. Raises TrainError where it is not there."""
+    if setting == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(setting)
+    except RuntimeError:
+        raise TrainError(f"There is no device {setting!r}.", remedy="auto, cpu, cuda, cuda:1, mps.") from None
+    if device.type == "cuda":
+        index = device.index or 0
+        if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+            raise TrainError(f"There is no {setting} on this machine.", remedy="Set device = 'auto'.")
+        return torch.device("cuda", index)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise TrainError("There is no mps on this machine.", remedy="Set device = 'auto'.")
+    return device
+
+
+def resolve_threads(setting: int) -> int:
+    """CPU threads of a recipe: 0 takes every core that this process may use."""
+    return setting or cpu_count()
+
+
+def resolve_compile(setting: str, device: torch.device, steps: int, step_seconds: float = 0.05) -> bool:
+    """Whether torch.compile pays: on a GPU, for a run of more than about ten minutes.
+
+    Compiling takes minutes before the first step, so only a long run earns them back. On a CPU it needs a C++ compiler
+    besides, and is used only when asked for.
+    """
+    if setting == "on":
+        return True
+    return setting == "auto" and device.type == "cuda" and steps * step_seconds > 600
+
+
+def make_fabric(device: torch.device, precision: Precision) -> Fabric:
+    """Lightning Fabric for one device."""
+    accelerator = {"cuda": "cuda", "mps": "mps"}.get(device.type, "cpu")
+    devices: Any = [device.index or 0] if device.type == "cuda" else 1
+    return Fabric(accelerator=accelerator, devices=devices, precision=cast(Any, PLUGINS[precision]))
+
+
+def choose_precision(
+    setting: str,
+    device: torch.device,
+    make_step: Callable[[Precision], Callable[[], None]],
+    *,
+    rounds: int = 4,
+) -> tuple[Precision, dict[str, float]]:
+    """The precision of a recipe; `auto` times float32 and bfloat16 in turns and takes the faster.
+
+    Args:
+        setting: of the recipe.
+        device: where the steps run.
+        make_step: gives a training step in a precision.
+        rounds: steps timed of each, after one that warms up.
+
+    Returns:
+        the precision, and milliseconds per step (the median) of each that was timed.
+    """
+    if setting != "auto":
+        return cast(Precision, setting), {}
+    names: tuple[Precision, ...] = ("float32", "bfloat16")
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "float32", {}
+    steps = {name: make_step(name) for name in names}
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for k in range(rounds + 1):
+        for name in names:
+            start = time.perf_counter()
+            steps[name]()
+            synchronize(device)
+            if k:
+                taken[name].append(time.perf_counter() - start)
+    ms = {name: 1e3 * statistics.median(values) for name, values in taken.items()}
+    faster = ms["bfloat16"] * GAIN < ms["float32"]
+    return ("bfloat16" if faster else "float32"), {k: round(v, 3) for k, v in ms.items()}
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def resolve(
+    recipe: Recipe,
+    steps: int,
+    make_step: Callable[[torch.device], Callable[[Precision], Callable[[], None]]],
+) -> Resolved:
+    """Every `auto` of a recipe on this machine. Sets torch's number of threads.
+
+    Args:
+        recipe: the resolved recipe.
+        steps: optimiser steps of the whole run.
+        make_step: for a device, gives training steps by precision.
+    """
+    device = resolve_device(recipe.device)
+    threads = resolve_threads(recipe.threads)
+    torch.set_num_threads(threads)
+    precision, step_ms = choose_precision(recipe.precision, device, make_step(device))
+    seconds = step_ms.get(precision, 50.0) / 1e3
+    return Resolved(
+        str(device), threads, precision, resolve_compile(recipe.compile, device, steps, seconds), step_ms
+    )

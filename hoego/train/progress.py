@@ -1,0 +1,82 @@
+"""Progress of a training on stderr: a live line on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+SPARSE_SECONDS = 15.0
+
+
+class Progress:
+    """Epochs with loss, macro F1, images per second and the time left.
+
+    Args:
+        name: of the fold.
+        epochs: of the training.
+        steps: per epoch.
+        shown: whether anything is printed.
+    """
+
+    def __init__(self, name: str, epochs: int, steps: int, shown: bool = True) -> None:
+        self.name, self.epochs, self.steps, self.shown = name, epochs, steps, shown
+        self.start = self.said = time.monotonic()
+        self.first: int | None = None
+        self.line = ""
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        if self.shown and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[line]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(self.name, total=self.epochs * self.steps, line="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def step(self, epoch: int, number: int) -> None:
+        """A step is done."""
+        if self.first is None:
+            self.first = epoch * self.steps + number
+        if self._bar is not None and (number % 8 == 7 or number + 1 == self.steps):
+            self._bar.update(self._task, completed=epoch * self.steps + number + 1)
+
+    def epoch(self, figures: dict[str, Any]) -> None:
+        """An epoch is done."""
+        if not self.shown:
+            return
+        epoch = figures["epoch"] + 1
+        self.line = f"epoch {epoch}/{self.epochs} loss {figures['train_loss']:.4f}{_scores(figures)}"
+        speed = figures["images_per_second"]
+        if speed:
+            self.line += f" {speed:,.0f} img/s"
+        if self._bar is not None:
+            self._bar.update(self._task, line=self.line)
+            return
+        now = time.monotonic()
+        if now - self.said >= SPARSE_SECONDS or epoch == self.epochs:
+            self.said = now
+            done = epoch * self.steps - (self.first or 0)
+            left = (now - self.start) / max(done, 1) * (self.epochs - epoch) * self.steps
+            print(f"{self.name}: {self.line}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+
+def _scores(figures: dict[str, Any]) -> str:
+    scores = figures.get("scores") or figures.get("inner") or {}
+    return "".join(f" {kind} macro F1 {values['macro_f1']:.4f}" for kind, values in scores.items())

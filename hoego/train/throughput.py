@@ -1,0 +1,90 @@
+"""How fast a training is: the model alone, the input alone and the two joined, measured in turns in one process."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hoego.train.precision import synchronize
+
+Steps = Callable[[int], None]
+"""Runs the given number of batches."""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Images per second on one machine.
+
+    Args:
+        model_only: forward, loss, backward and optimiser step on synthetic photos already on the device.
+        input_only: photos read, moved to the device, augmented and mixed, without a model.
+        joined: both, as the training runs them.
+        batch_size: photos per step.
+        rounds: turns of which these are the medians.
+    """
+
+    model_only: float
+    input_only: float
+    joined: float
+    batch_size: int
+    rounds: int
+
+    @property
+    def efficiency(self) -> float:
+        """joined / model_only."""
+        return self.joined / self.model_only
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "train_images_per_second": round(self.joined, 1),
+            "model_only_images_per_second": round(self.model_only, 1),
+            "input_only_images_per_second": round(self.input_only, 1),
+            "efficiency": round(self.efficiency, 4),
+            "batch_size": self.batch_size,
+            "rounds": self.rounds,
+        }
+
+
+def measure(
+    model_only: Steps,
+    input_only: Steps,
+    joined: Steps,
+    *,
+    batch_size: int,
+    device: torch.device,
+    seconds: float = 4.0,
+    rounds: int = 5,
+) -> Throughput:
+    """Time the three in turns.
+
+    Args:
+        model_only, input_only, joined: each runs n batches.
+        batch_size: photos per batch.
+        device: waited for before and after each turn.
+        seconds: what all of it may take, about; each turn runs at least two batches.
+        rounds: turns of each.
+    """
+    parts = {"model": model_only, "input": input_only, "joined": joined}
+    once = {name: _timed(steps, 2, device) / 2 for name, steps in parts.items()}
+    share = seconds / (rounds * sum(once.values()))
+    n = max(2, min(200, int(share)))
+    taken: dict[str, list[float]] = {name: [] for name in parts}
+    for k in range(rounds):
+        names = list(parts) if k % 2 == 0 else list(reversed(parts))
+        for name in names:
+            taken[name].append(_timed(parts[name], n, device) / n)
+    speed = {name: batch_size / statistics.median(values) for name, values in taken.items()}
+    return Throughput(speed["model"], speed["input"], speed["joined"], batch_size, rounds)
+
+
+def _timed(steps: Steps, n: int, device: torch.device) -> float:
+    synchronize(device)
+    start = time.perf_counter()
+    steps(n)
+    synchronize(device)
+    return time.perf_counter() - start

@@ -1,0 +1,83 @@
+"""Trains folds in forked children and kills them where it is told to. One JSON job per line in, one answer out.
+
+A job: recipe changes, folder, and `kill`: null, ["step", k] (after k optimiser steps of this process) or ["save", k]
+(while the k-th state is being written: after its bytes, before it has its name).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tiny_training import held_subjects, tiny_dataset, tiny_recipe
+
+from hoego.train import checkpoints, loop
+from hoego.train.engine import FoldTask, Hooks, train_fold
+from hoego.train.engine_parts import Parts
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def set_trap(kill: list[Any] | None) -> None:
+    if kill is None:
+        return
+    kind, left = kill[0], [kill[1]]
+
+    def count() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            die()
+
+    if kind == "step":
+        step = Parts.step
+
+        def counted(self: Parts, *args: Any) -> Any:
+            loss = step(self, *args)
+            count()
+            return loss
+
+        Parts.step = counted  # type: ignore[method-assign]
+    else:
+        save = checkpoints.torch.save
+
+        def torn(*args: Any) -> None:
+            save(*args)
+            count()
+
+        checkpoints.torch.save = torn  # type: ignore[assignment]
+
+
+def work(job: dict[str, Any]) -> None:
+    dataset, cache = tiny_dataset()
+    held = held_subjects(dataset)
+    inner = (dataset.subject_index % 7 == 0) & ~held if job.get("inner") else None
+    folder = Path(job["folder"])
+    task = FoldTask(tiny_recipe(**job["recipe"]), dataset, cache, ~held, held, folder, "run/fold-0", inner)
+    set_trap(job["kill"])
+    result = train_fold(task, Hooks(measure_seconds=0, state_steps=2, progress=False))
+    assert result.outputs is not None
+    np.savez(folder / "final.npz", **result.outputs.values)
+    best = {name: [b.value, b.epoch, b.weights] for name, b in result.best.items()}
+    (folder / "final.json").write_text(json.dumps(best, sort_keys=True))
+
+
+def main() -> None:
+    assert loop is not None
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            work(json.loads(line))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"killed": os.WIFSIGNALED(status), "status": status}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
