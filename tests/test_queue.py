@@ -388,18 +388,33 @@ def test_workers_side_by_side_do_every_run_once(tmp_path: Path) -> None:
 
 def test_the_empty_queue_asks_for_something_to_do(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    given = iter([add(store, recipe={"seed": k}) for k in range(2)])
-    for record in store.list():
-        record.update(state="interrupted")
+    asked: list[float] = []
 
-    def idle(_: Store) -> Record | None:
-        record = next(given, None)
-        if record is not None:
-            queue.retry(store, record.id)
-        return record
+    def idle(store: Store, left: float) -> bool:
+        asked.append(left)
+        if len(asked) <= 2:
+            add(store)
+        return len(asked) <= 2
 
     report = queue.work(store, train, WorkOptions(idle=idle))
     assert [ran.state for ran in report.ran] == ["done", "done"]
+    assert len(asked) == 3
+
+
+def test_a_run_that_never_asks_is_interrupted_where_it_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    record = add(store)
+
+    def deaf(record: Record, context: Context) -> Outcome:
+        with context.interrupting(poll=0.05):
+            time.sleep(30)
+        return Outcome("done")
+
+    began = time.time()
+    report = queue.work(store, deaf, WorkOptions(until=soon(0.4), reserve=0.0))
+    assert time.time() - began < 20
+    assert [(ran.state, ran.reason) for ran in report.ran] == [("waiting", "stopped at the deadline")]
+    assert store.find(record.id).state == "waiting"
 
 
 def test_status_shows_order_progress_and_what_is_waited_for(tmp_path: Path) -> None:

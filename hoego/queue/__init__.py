@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hoego.queue.claims import Ask, add, blocked, cancel, claim, recover, release, retry, take, waiting
-from hoego.queue.context import Context, Outcome
+from hoego.queue.context import Context, Outcome, StopRun
 from hoego.queue.failures import one_line
 from hoego.queue.keep import Tidied, tidy, tidy_run
 from hoego.queue.many import Background, gpu_count, start_background, work_many
@@ -28,6 +28,7 @@ __all__ = [
     "Runner",
     "Sample",
     "Status",
+    "StopRun",
     "Tidied",
     "WorkOptions",
     "WorkReport",

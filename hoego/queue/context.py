@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from hoego.queue.timing import Estimate, History, units
 from hoego.records import Record
 
 HEARTBEAT_SECONDS = 10.0
+
+
+class StopRun(KeyboardInterrupt):
+    """Raised inside a run that is to stop now; what Ctrl-C leaves, it leaves: a record that can go on."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,39 @@ class Context:
             folds = units({**recipe, "epochs": 1}, self.record.meta.extra)
             recipe["epochs"] = max(0.0, recipe.get("epochs", 10) - self.done_before / max(folds, 1.0))
         return self.history.remaining(recipe, self.record.meta.extra, self.epoch_seconds)
+
+    @contextlib.contextmanager
+    def interrupting(self, poll: float = 0.5) -> Iterator[None]:
+        """For a body that does not ask `should_stop`: StopRun is raised in it when there is a reason to stop.
+
+        It asks every `poll` seconds from a thread and reaches the main thread by SIGUSR1; in any other thread
+        nothing is raised, and the body must ask for itself.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        main, ended = threading.get_ident(), threading.Event()
+
+        def raise_stop(*_: object) -> None:
+            if not ended.is_set():
+                ended.set()
+                raise StopRun(self._reason)
+
+        def watch() -> None:
+            while not ended.wait(poll):
+                if self.should_stop():
+                    signal.pthread_kill(main, signal.SIGUSR1)
+                    return
+
+        before = signal.signal(signal.SIGUSR1, raise_stop)
+        thread = threading.Thread(target=watch, name="watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            signal.signal(signal.SIGUSR1, before)
 
     @contextlib.contextmanager
     def beating(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hoego.errors import HoegoError
 from hoego.queue import claims
-from hoego.queue.context import Context, Outcome
+from hoego.queue.context import Context, Outcome, StopRun
 from hoego.queue.failures import is_disk_full, one_line
 from hoego.queue.keep import tidy_run
 from hoego.queue.plan import Job, Plan, default_reserve, fit, make_plan, order
@@ -34,9 +34,10 @@ def silent(_: str) -> None:
 @dataclass(frozen=True)
 class WorkOptions:
     """How a worker works. `until` is the deadline (aware); `reserve` seconds are left before it for prediction
-    and submission (None: 5 % of the time, at most ten minutes). `idle` is asked for one more run when the queue
-    is empty (the ideas); `wait` keeps the worker there until the deadline. `limit` runs at most (0: no limit).
-    `after_run` is called after each; `clock` gives the Unix time (simulations bring their own).
+    and submission (None: 5 % of the time, at most ten minutes). `idle` is asked to queue more when nothing is
+    left to start (the ideas), with the seconds left, and says whether it did; `wait` keeps the worker there
+    until the deadline. `limit` runs at most (0: no limit). `after_run` is called after each; `clock` gives the
+    Unix time (simulations bring their own).
     """
 
     until: datetime.datetime | None = None
@@ -45,7 +46,7 @@ class WorkOptions:
     limit: int = 0
     wait: bool = False
     poll: float = 1.0
-    idle: Callable[[Store], Record | None] | None = None
+    idle: Callable[[Store, float], bool] | None = None
     after_run: Callable[[Store, Record], None] | None = None
     say: Callable[[str], None] = silent
     clock: Callable[[], float] = time.time
@@ -189,10 +190,8 @@ def _loop(worker: _Worker) -> None:
         if worker.window() <= 0:
             return
         record = _next(worker)
-        if record is None and options.idle is not None and not _busy(worker):
-            record = options.idle(worker.store)
-            if record is not None and not claims.take(record, options.name):
-                continue
+        if record is None and options.idle is not None and options.idle(worker.store, worker.window()):
+            record = _next(worker)
         if record is not None:
             _run(worker, record)
             if options.after_run is not None:
@@ -268,6 +267,8 @@ def _run(worker: _Worker, record: Record) -> None:
     try:
         with context.beating():
             outcome = worker.runner(record, context)
+    except StopRun as stop:
+        outcome = Outcome("interrupted", str(stop))
     except KeyboardInterrupt:
         worker.stop.reason = "stopped by hand"
         outcome = Outcome("interrupted", "stopped by hand")
