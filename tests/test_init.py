@@ -90,6 +90,32 @@ def test_class_folders_with_a_test_part(tmp_path: Path) -> None:
     assert "each photo counts" in next(i.reason for i in proposal.inferences if i.what == "subject")
 
 
+def test_file_names_that_repeat_the_class_are_no_subjects(tmp_path: Path) -> None:
+    for k in range(12):
+        for shot in range(4):
+            photo(tmp_path / f"flower{k}" / f"flower{k}_{shot:03}.jpg")
+    settings = propose(tmp_path).settings
+    assert "subject_regex" not in settings["dataset"]
+    assert len(settings["labels"]["attributes"]["label"]["classes"]) == 12
+
+
+def test_of_several_tables_the_one_with_the_labels_is_taken(tmp_path: Path) -> None:
+    rows = [(f"{k:03}", "ab"[k % 2], 1 - k % 2, k % 2) for k in range(24)]
+    for row in rows:
+        photo(tmp_path / "train_images" / f"{row[0]}.jpg")
+    for k in range(6):
+        photo(tmp_path / "test_images" / f"t{k}.jpg")
+    table(tmp_path / "train.csv", "image_id,kind,healthy,rust", rows)
+    table(tmp_path / "test.csv", "image_id", [(f"t{k}",) for k in range(6)])
+    table(tmp_path / "sample_submission.csv", "image_id,kind", [(f"t{k}", "a") for k in range(6)])
+    for k in range(60):
+        (tmp_path / f"{k}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    proposal = propose(tmp_path)
+    assert proposal.settings["dataset"]["table"] == "train.csv"
+    assert proposal.settings["dataset"]["unlabelled"] == "test.csv"
+    assert loaded(proposal, tmp_path).schema.target == "kind"
+
+
 def test_class_folders_that_spell_two_attributes_and_names_that_hold_the_subject(tmp_path: Path) -> None:
     for label in ("Tomato___blight", "Tomato___healthy", "Corn___healthy"):
         for k in range(24):

@@ -258,6 +258,7 @@ def test_parquet_and_csv_give_the_same_data(tmp_path: Path) -> None:
         ("path,kind\na.png,x\ngone.jpg,y\n", "no photo 'gone.jpg'", 3, "path"),
         ("path,kind\na.png,x\nb.png,\n", "blank", 3, "kind"),
         ("path,kind\na.png,x\nb.png,y,z\n", "3 cells, the header 2", 3, None),
+        ('path,kind\na.png,x\nb.png,"y\nc.png,x\n', "never closed", 3, None),
         ("path,kind,kind\na.png,x,y\n", "Two columns", 1, "kind"),
         ("where,kind\na.png,x\n", "no column 'path'", 1, "path"),
     ],

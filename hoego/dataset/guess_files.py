@@ -21,7 +21,7 @@ from hoego.dataset.tables import SUFFIXES, Table, read_table
 from hoego.errors import DataError
 
 PARTS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")
-LOOKED_AT = 64
+LOOKED_AT, MANY_TABLES = 64, 50
 
 Labelled = tuple[Path, Path, str, pl.DataFrame, Certainty]
 """Root, table, its path column, its rows, how sure."""
@@ -33,8 +33,10 @@ def find_labelled_table(path: Path) -> Labelled | None:
         found = [f for root in _roots(path) if (f := _labelled(path, root)) is not None]
         return found[0] if found else None
     tables = [p for p in sorted(path.iterdir()) if _is_table(p)]
+    if len(tables) > MANY_TABLES:  # one text per photo, as detectors have it
+        tables = [p for p in tables if p.suffix.lower() != ".txt"][:MANY_TABLES]
     tables += [p for d in sorted(path.iterdir()) if d.is_dir() and not d.name.startswith(".")
-               for p in sorted(d.iterdir()) if _is_table(p)][:50]  # fmt: skip
+               for p in sorted(d.iterdir()) if _is_table(p)][:MANY_TABLES]  # fmt: skip
     found = [f for p in tables if (f := _labelled(p, path)) is not None]
     return max(found, key=_claim) if found else None
 
@@ -181,8 +183,8 @@ def subject_in_names(
 ) -> tuple[str, Certainty, str] | None:
     """A regular expression that finds the subject in the photos' paths.
 
-    Accepted where it matches every path, makes at least 10 groups of two photos and more on average, none of them
-    larger than a fifth of all photos, and the labels hold together within the groups more than they do at large.
+    Accepted where it matches every path, makes at least 10 groups (and twice as many as there are classes) of two
+    photos and more on average, none of them larger than a fifth of all photos, and the labels hold together within the groups more than they do at large.
 
     Args:
         paths: [N].
@@ -196,7 +198,8 @@ def subject_in_names(
             continue
         groups = [m.group(1) for m in found if m]
         sizes = Counter(groups)
-        if len(sizes) < 10 or n / len(sizes) < 2 or max(sizes.values()) > n / 5:
+        classes = max((len(set(values)) for values in labels), default=1)
+        if len(sizes) < max(10, 2 * classes) or n / len(sizes) < 2 or max(sizes.values()) > n / 5:
             continue
         if not any(_holds_together(groups, values) for values in labels):
             continue

@@ -238,15 +238,16 @@ def _attribute(draft: _Draft, a: Guess) -> dict[str, Any]:
 
 def _test_set(draft: _Draft, table: Path, path_column: str) -> None:
     """A sister table that names photos but not their labels, or a test folder that the table does not mention."""
-    for other in sorted(table.parent.iterdir(), key=lambda p: (p.is_dir(), p.name)):
-        stem = other.stem.lower()
-        if other == table or not any(w in stem for w in ("test", "eval", "unlabel", "submission", "predict")):
-            continue
-        if other.suffix.lower() in (".csv", ".tsv", ".parquet") or (other.is_dir() and photos_below(other)):
-            name = os.path.relpath(other, draft.root)
-            draft.dataset["unlabelled"] = name
-            draft.say("unlabelled", name, "likely", "by its name it is the test set")
-            return
+    likely = ("test", "eval", "unlabel", "predict", "submission")
+    found = []
+    for other in sorted(table.parent.iterdir()):
+        rank = next((k for k, word in enumerate(likely) if word in other.stem.lower()), None)
+        listed = other.is_file() and other.suffix.lower() in (".csv", ".tsv", ".parquet")
+        if rank is not None and other != table and (listed or (other.is_dir() and photos_below(other))):
+            found.append((not listed, rank, os.path.relpath(other, draft.root)))
+    if found:
+        draft.dataset["unlabelled"] = min(found)[2]
+        draft.say("unlabelled", min(found)[2], "likely", "by its name it is the test set")
 
 
 def _folders(root: Path) -> _Draft:

@@ -130,9 +130,11 @@ def _frame(table: Table, names: list[str]) -> pl.DataFrame:
     """All cells as stripped strings, blank ones null."""
     assert table.text is not None
     try:
-        frame = pl.read_csv(
-            io.BytesIO(table.text.encode()), separator=table.separator, infer_schema=False, new_columns=names
-        )
+        if table.text.count('"') % 2:
+            frame = _slowly(table, names)
+        else:
+            text = io.BytesIO(table.text.encode())
+            frame = pl.read_csv(text, separator=table.separator, infer_schema=False, new_columns=names)
     except pl.exceptions.NoDataError:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     except pl.exceptions.PolarsError:
@@ -158,6 +160,17 @@ def _slowly(table: Table, names: list[str]) -> pl.DataFrame:
                 file=table.path,
                 row=last + 1,
                 remedy="Put quotes around cells that hold the separator.",
+            )
+        if (
+            table.text.count('"') % 2
+            and reader.line_num > last + 1
+            and reader.line_num >= table.text.count("\n")
+        ):
+            raise DataError(
+                "A quotation mark that opens here is never closed, so the rest of the file is one cell.",
+                file=table.path,
+                row=last + 1,
+                remedy="Close it, or write it twice where it is meant as a character.",
             )
         rows.append([*record, *[None] * (len(names) - len(record))])
         last = reader.line_num

@@ -148,9 +148,11 @@ class Store:
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 print("Waiting for another process that decodes the same photos ...", file=sys.stderr)
                 fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError:
+                pass  # a file system without locks: two builders then write the same bytes to the same places
             yield
 
     def prepare(self) -> None:
