@@ -17,7 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoego.errors import RecordError, UsageError
-from hoego.records import RunMeta, RunsQuery, Store, files, merge, note, notes, process, runs, toml
+from hoego.records import (
+    RunMeta,
+    RunsQuery,
+    Store,
+    differences_of,
+    files,
+    merge,
+    note,
+    notes,
+    process,
+    runs,
+    toml,
+)
 from hoego.records.meta import SCHEMA_VERSION, UPGRADES
 
 RECIPE = {"epochs": 3, "model": {"name": "resnet10t"}, "loss": {"focal": 0.6, "f1": 0.4}}
@@ -271,6 +283,31 @@ def test_a_merge_that_breaks_leaves_no_half_record(tmp_path: Path, monkeypatch: 
         merge(theirs, ours)
     assert ours.ids() == []
     assert not list(ours.root.glob(".new-*"))
+
+
+def test_the_difference_of_two_records_names_only_what_differs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    a = store.create(RECIPE, fingerprints={"split": "x", "dataset": "d"})
+    b = store.create({**RECIPE, "loss": "ce", "seed": 1}, fingerprints={"split": "y", "dataset": "d"})
+    a.update(score={"macro_f1": {"value": 0.5}, "honesty": "selected"})
+    b.update(score={"macro_f1": {"value": 0.6}, "honesty": "selected"})
+    files.write_json(b.folder / "environment.json", {**b.environment, "python": "3.99"})
+    files.write_json(
+        b.folder / "code-ran.json", {**b.code, "hash": "0", "files": {**b.code["files"], "labels.py": "0"}}
+    )
+    found = differences_of(a, b)
+    assert {(c.key, c.a, c.b) for c in found.recipe} == {
+        ("loss.focal", 0.6, None),
+        ("loss.f1", 0.4, None),
+        ("loss", {"focal": 0.6, "f1": 0.4}, "ce"),
+        ("seed", None, 1),
+    }
+    assert [c.key for c in found.code] == ["hash", "files.labels.py"]
+    assert [(c.key, c.b) for c in found.environment] == [("python", "3.99")]
+    assert [(c.key, c.a, c.b) for c in found.data] == [("split", "x", "y")]
+    assert [(c.key, c.a, c.b) for c in found.results] == [("macro_f1", 0.5, 0.6)]
+    assert not found.same
+    assert differences_of(a, a).same
 
 
 def test_notes_keep_their_order_and_run(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Studies: what queues several runs to answer a question."""
