@@ -296,12 +296,12 @@ def test_the_difference_of_two_records_names_only_what_differs(tmp_path: Path) -
         b.folder / "code-ran.json", {**b.code, "hash": "0", "files": {**b.code["files"], "labels.py": "0"}}
     )
     found = differences_of(a, b)
-    assert {(c.key, c.a, c.b) for c in found.recipe} == {
+    assert [(c.key, c.a, c.b) for c in found.recipe] == [
         ("loss.focal", 0.6, None),
         ("loss.f1", 0.4, None),
         ("loss", {"focal": 0.6, "f1": 0.4}, "ce"),
         ("seed", None, 1),
-    }
+    ]
     assert [c.key for c in found.code] == ["hash", "files.labels.py"]
     assert [(c.key, c.b) for c in found.environment] == [("python", "3.99")]
     assert [(c.key, c.a, c.b) for c in found.data] == [("split", "x", "y")]
