@@ -15,7 +15,9 @@ from timm.loss import AsymmetricLossSingleLabel
 
 from hoego.errors import RecipeError, TrainError
 from hoego.recipe.losses import LOSS_NAMES, LOSSES, LossOptions
+from hoego.recipe.sections import ModelSettings
 from hoego.train.losses import CosineLinear, Ldam, Loss, build_loss, distillation, sum_of_others
+from hoego.train.models import build_network
 
 pytestmark = pytest.mark.torch
 COUNTS = torch.tensor([500.0, 100.0, 20.0, 4.0])
@@ -217,3 +219,7 @@ def test_a_cosine_heads_logits_are_bounded_by_its_scale() -> None:
     features = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
     expected = 30 * F.cosine_similarity(features[:, None], head.weight[None], dim=2)
     torch.testing.assert_close(head(features), expected)
+    settings = ModelSettings(name="hoego_small32", cosine=30.0)
+    network = build_network(settings, {"mask": 3, "age": 4}, (32, 32)).network.eval()
+    logits = network(torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    assert max(float(v.detach().abs().max()) for v in logits.values()) <= 30

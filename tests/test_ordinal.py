@@ -157,6 +157,11 @@ def test_masks_weights_and_mixing(kind: str) -> None:
         head.mixed_loss(outputs, codes, numbers, partner, torch.zeros(6)),
         head.loss(outputs, codes[partner], numbers[partner]),
     )
+    weight = torch.tensor([2.0, 0.0, 1.0, 1.0, 0.0, 3.0])
+    torch.testing.assert_close(
+        head.mixed_loss(outputs, codes, numbers, partner, torch.ones(6), weight=weight),
+        head.loss(outputs, codes, numbers, weight=weight),
+    )
 
 
 def test_an_ordinal_attribute_without_a_number_uses_its_codes() -> None:

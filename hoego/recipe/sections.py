@@ -135,6 +135,11 @@ class ModelSettings(Section):
     )
     attribute: str | None = Field(None, description="The attribute of a single head.")
     drop: float = Field(0.0, ge=0, lt=1, description="Dropout before the head.")
+    cosine: float = Field(
+        0.0,
+        ge=0,
+        description="Scale of cosine heads (30 in LDAM's paper, with loss_options.ldam.scale); 0: linear.",
+    )
     drop_path: float = Field(0.0, ge=0, lt=1, description="Stochastic depth, where the model has it.")
     mean: tuple[float, ...] = Field(
         (0.485, 0.456, 0.406), description="Mean of each channel, for normalising."

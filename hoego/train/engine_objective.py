@@ -139,14 +139,14 @@ class Objective(nn.Module):
     def _head(self, name: str, outputs: Tensor, targets: Targets, step: Step) -> Tensor:
         part, rows = self.part(name), step.rows
         codes = step.codes[name] if name in step.codes else targets.codes[name][rows]
-        weight = None if targets.weight is None else targets.weight[rows]
+        own = weight = None if targets.weight is None else targets.weight[rows]
         if weight is not None and step.partner is not None and step.keep is not None:
             weight = torch.lerp(weight[step.partner], weight, step.keep)
         if isinstance(part, OrdinalHead):
             numbers = targets.numbers[name][rows] if name in targets.numbers else None
             if step.partner is None or step.keep is None:
                 return part.loss(outputs, codes, numbers, weight=weight)
-            return part.mixed_loss(outputs, codes, numbers, step.partner, step.keep)
+            return part.mixed_loss(outputs, codes, numbers, step.partner, step.keep, weight=own)
         loss = self._classes(part, outputs, codes, weight, targets.masked[name], step)
         if name not in targets.teacher:
             return loss

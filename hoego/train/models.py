@@ -20,6 +20,7 @@ from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import fit_weights, load_weights
+from hoego.train.losses import CosineLinear
 
 SMALL_MODEL = "hoego_small32"
 
@@ -162,14 +163,23 @@ class Network(nn.Module):
         features: F.
         outputs: number of outputs O of each head.
         drop: dropout before the heads.
+        cosine: scale of cosine heads (see `losses.CosineLinear`); 0 for linear ones.
     """
 
-    def __init__(self, body: nn.Module, features: int, outputs: Mapping[str, int], drop: float = 0.0) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        features: int,
+        outputs: Mapping[str, int],
+        drop: float = 0.0,
+        cosine: float = 0.0,
+    ) -> None:
         super().__init__()
         self.body = body
         self.names = tuple(outputs)
         self.sizes = tuple(outputs.values())
-        self.head = nn.Linear(features, sum(self.sizes))
+        n = sum(self.sizes)
+        self.head = CosineLinear(features, n, cosine) if cosine else nn.Linear(features, n)
         self.drop = drop
 
     @property
@@ -243,7 +253,7 @@ def build_network(
             f"{settings.name} shrinks a photo of {size[0]} x {size[1]} px to a single place before it looks at it; "
             f"{SMALL_MODEL} is made for such photos."
         )
-    network = Network(body, features, outputs, settings.drop)
+    network = Network(body, features, outputs, settings.drop, settings.cosine)
     if settings.checkpoint is not None and initialise:
         _load(network, Path(settings.checkpoint), start)
     return Built(network, tuple(start.notes), tuple(start.external), start.seen)

@@ -124,12 +124,25 @@ class OrdinalHead(nn.Module):
         return total / (counts * counted).sum().clamp_min(1e-12)
 
     def mixed_loss(
-        self, outputs: Tensor, codes: Tensor, numbers: Tensor | None, partner: Tensor, keep: Tensor
+        self,
+        outputs: Tensor,
+        codes: Tensor,
+        numbers: Tensor | None,
+        partner: Tensor,
+        keep: Tensor,
+        *,
+        weight: Tensor | None = None,
     ) -> Tensor:
-        """The loss of mixed photos: share keep [B] of each photo's own label, 1 - keep of its partner's (int[B])."""
+        """The loss of mixed photos: share keep [B] of each photo's own label, 1 - keep of its partner's (int[B]).
+
+        `weight` [B] is of the photos before they were mixed.
+        """
         both = torch.cat([codes, codes[partner]])
         values = None if numbers is None else torch.cat([numbers, numbers[partner]])
-        return self.loss(torch.cat([outputs, outputs]), both, values, weight=torch.cat([keep, 1 - keep]))
+        shares = torch.cat([keep, 1 - keep])
+        if weight is not None:
+            shares = shares * torch.cat([weight, weight[partner]])
+        return self.loss(torch.cat([outputs, outputs]), both, values, weight=shares)
 
 
 class Coral(OrdinalHead):
