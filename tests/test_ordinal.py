@@ -58,7 +58,7 @@ def test_corn_by_hand() -> None:
     # Photo of class 0 takes part in the first task alone; photo of class 1 in both: three terms.
     terms = [-math.log(1 - sigmoid(0.4)), -math.log(sigmoid(1.0)), -math.log(1 - sigmoid(2.0))]
     loss = head.loss(outputs, torch.tensor([0, 1]))
-    assert float(loss) == pytest.approx(sum(terms) / 3, rel=1e-6)
+    assert loss.item() == pytest.approx(sum(terms) / 3, rel=1e-6)
     first, both = sigmoid(0.4), sigmoid(0.4) * sigmoid(-0.3)
     expected = [1 - first, first - both, both]
     np.testing.assert_allclose(head.class_probabilities(outputs)[0].numpy(), expected, rtol=1e-6)
@@ -73,7 +73,7 @@ def test_a_label_distribution_is_a_gaussian_cut_to_the_grid() -> None:
     np.testing.assert_allclose(head.target(torch.tensor([27.0]))[0].numpy(), density, rtol=1e-4, atol=1e-9)
     uniform = torch.zeros(1, len(grid))
     expected = stats.entropy(density, np.full(len(grid), 1 / len(grid)))
-    assert float(head.loss(uniform, torch.tensor([0]), torch.tensor([27.0]))) == pytest.approx(
+    assert head.loss(uniform, torch.tensor([0]), torch.tensor([27.0])).item() == pytest.approx(
         expected, rel=1e-5
     )
     # 12 ages below 30, 30 from 30 to 59, one of 60.
@@ -88,7 +88,7 @@ def test_mean_variance_by_hand() -> None:
     mean, variance = 1.1, 0.2 * 1.1**2 + 0.5 * 0.1**2 + 0.3 * 0.9**2
     expected = -math.log(0.3) + 0.2 * (mean - 2) ** 2 / 2 + 0.05 * variance
     outputs = torch.tensor(np.log(p), dtype=torch.float32)[None]
-    assert float(head.loss(outputs, torch.tensor([1]), torch.tensor([2.0]))) == pytest.approx(
+    assert head.loss(outputs, torch.tensor([1]), torch.tensor([2.0])).item() == pytest.approx(
         expected, rel=1e-5
     )
     np.testing.assert_allclose(head.class_probabilities(outputs)[0].numpy(), [0.7, 0.3], rtol=1e-5)
@@ -169,7 +169,7 @@ def test_an_ordinal_attribute_without_a_number_uses_its_codes() -> None:
         head = head_of(kind, scale_of(4, (), [0.0, 1.0, 2.0, 3.0]))
         p = head.class_probabilities(torch.zeros(2, head.n_outputs))
         assert p.shape == (2, 4)
-        assert math.isfinite(float(head.loss(torch.zeros(2, head.n_outputs), torch.tensor([3, 0]))))
+        assert math.isfinite(head.loss(torch.zeros(2, head.n_outputs), torch.tensor([3, 0])).item())
 
 
 def test_scale_ignores_missing_numbers() -> None:
