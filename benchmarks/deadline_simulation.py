@@ -76,7 +76,7 @@ class World:
         recipe = record.recipe
         start = self.now
         predicted = 0.0
-        reason = self.advance(self.truth.overhead * 0.4, context)
+        reason = self.advance(self.truth.overhead * 0.4, None)
         behind = len(record.epochs(0))
         for k, seconds in enumerate(self.epoch_times(recipe, recipe["epochs"])[behind:]):
             reason = reason or self.advance(seconds, context)

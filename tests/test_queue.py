@@ -406,7 +406,7 @@ def test_a_run_that_never_asks_is_interrupted_where_it_is(tmp_path: Path) -> Non
     record = add(store)
 
     def deaf(record: Record, context: Context) -> Outcome:
-        with context.interrupting(poll=0.05):
+        with context.interrupting(patience=0.05):
             time.sleep(30)
         return Outcome("done")
 

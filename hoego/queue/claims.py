@@ -42,13 +42,6 @@ def add(store: Store, recipe: Mapping[str, Any], ask: Ask | None = None) -> Reco
     Raises RecordError when a run in `after` does not exist or can no longer be done.
     """
     ask = ask or Ask()
-    after = [store.find(text) for text in ask.after]
-    for record in after:
-        if record.state in ("failed", "cancelled"):
-            raise RecordError(
-                f"{record.id} is {record.state}, so nothing can come after it",
-                remedy=f"hoego queue retry {record.id}, or leave --after out.",
-            )
     return store.create(
         recipe,
         name=ask.name,
@@ -56,11 +49,23 @@ def add(store: Store, recipe: Mapping[str, Any], ask: Ask | None = None) -> Reco
         tags=ask.tags,
         state="waiting",
         parents=ask.parents,
-        after=[record.id for record in after],
+        after=after_of(store, ask),
         priority=ask.priority,
         value=ask.value,
         extra=dict(ask.extra or {}),
     )
+
+
+def after_of(store: Store, ask: Ask) -> list[str]:
+    """The ids of the runs that must be done first. Raises RecordError for one that is unknown, failed or cancelled."""
+    after = [store.find(text) for text in ask.after]
+    for record in after:
+        if record.state in ("failed", "cancelled"):
+            raise RecordError(
+                f"{record.id} is {record.state}, so nothing can come after it",
+                remedy=f"hoego queue retry {record.id}, or leave --after out.",
+            )
+    return [record.id for record in after]
 
 
 def waiting(store: Store) -> list[Record]:

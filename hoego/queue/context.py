@@ -53,6 +53,8 @@ class Context:
     done_before: float = 0
     _recipe: dict[str, Any] = field(default_factory=dict)
     _looked: float = 0.0
+    _mark: float | None = None
+    _asked: float = 0.0
     _reason: str = ""
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class Context:
         if self._reason:
             return self._reason
         now = self.clock()
+        self._mark = now if self._mark is None else self._mark
         asked = self.stop_request()
         if asked:
             self._reason = asked
@@ -77,10 +80,14 @@ class Context:
     def epoch_done(self, seconds: float) -> Estimate:
         """Note an epoch's seconds; predicts the rest, and stops the run here when the rest will not fit.
 
+        The epoch counts as long as the clock shows since the last one (since the run first asked whether to stop),
+        so that scoring and saving are in it even where `seconds` leaves them out.
         It is stopped when the next epoch would not end before the limit (a part of an epoch is lost anyway), or
         when the whole run will not and another run that waits would.
         """
-        self.epoch_seconds.append(seconds)
+        now = self.clock()
+        self.epoch_seconds.append(max(seconds, now - (now - seconds if self._mark is None else self._mark)))
+        self._mark = now
         left = self.remaining()
         if self.limit is None or self._reason or left.seconds is None:
             return left
@@ -105,11 +112,12 @@ class Context:
         return self.history.remaining(recipe, self.record.meta.extra, self.epoch_seconds)
 
     @contextlib.contextmanager
-    def interrupting(self, poll: float = 0.5) -> Iterator[None]:
-        """For a body that does not ask `should_stop`: StopRun is raised in it when there is a reason to stop.
+    def interrupting(self, patience: float = 10.0) -> Iterator[None]:
+        """For a body that does not ask `should_stop` all the time (it decodes, it scores): StopRun is raised in it
+        when there is a reason to stop and it has not asked for `patience` seconds.
 
-        It asks every `poll` seconds from a thread and reaches the main thread by SIGUSR1; in any other thread
-        nothing is raised, and the body must ask for itself.
+        A thread watches, and reaches the main thread by SIGUSR1; in any other thread nothing is raised, and the
+        body must ask for itself.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -122,8 +130,8 @@ class Context:
                 raise StopRun(self._reason)
 
         def watch() -> None:
-            while not ended.wait(poll):
-                if self.should_stop():
+            while not ended.wait(min(0.5, patience)):
+                if self._why_stop() and time.monotonic() - self._asked > patience:
                     signal.pthread_kill(main, signal.SIGUSR1)
                     return
 

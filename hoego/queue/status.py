@@ -8,7 +8,7 @@ from typing import Any
 
 from hoego.queue.claims import blocked, progress_of, waiting
 from hoego.queue.plan import order
-from hoego.queue.timing import History, units
+from hoego.queue.timing import History, row_seconds, units
 from hoego.queue.worker import job
 from hoego.records import Record, Store
 
@@ -70,8 +70,8 @@ def _row(record: Record, states: dict[str, str], history: History) -> Row:
     if state == "waiting":
         seconds = history.predict(record.recipe, meta.extra, done=done).seconds
     elif state == "running":
-        rows = [row.get("seconds") for fold in record.folds() for row in record.epochs(fold)]
-        own = [float(s) for s in rows if isinstance(s, (int, float))]
+        rows = [row for fold in record.folds() for row in record.epochs(fold)]
+        own = [s for row in rows if (s := row_seconds(row)) is not None]
         seconds = history.remaining(record.recipe, meta.extra, own).seconds
     return Row(
         run=meta.id,

@@ -102,33 +102,45 @@ def pixels(recipe: Mapping[str, Any]) -> float:
     return float(size[0]) * float(size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else 1.0
 
 
-def observe(record: Record) -> dict[str, Any]:
+def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> dict[str, Any]:
     """The timing of a run that is done, as `run.json` keeps it; {} where it cannot be known.
 
-    `seconds` is what the run took on this machine, `units` the epochs that took them. A run that went on after
-    an interruption is left out: its parts cannot be told apart.
+    `seconds` is what the run took on this machine, `units` the epochs that took them; the seconds inside the
+    epochs are `epoch_seconds` where given, else those of the folds, else those in the epochs' rows. Decoding is no
+    part of the overhead: it is done once. A run that went on after an interruption is left out: its parts cannot be
+    told apart.
     """
     meta = record.meta
     if meta.timing.get("keys"):
         return dict(meta.timing)
-    seconds = meta.timing.get("seconds") or _span(meta)
+    seconds = float(meta.timing.get("seconds") or _span(meta))
     rows = [row for fold in record.folds() for row in record.epochs(fold)]
-    if not seconds or not rows or meta.attempt or "resumed" in meta.extra:
+    if seconds <= 0 or not rows or meta.attempt or "resumed" in meta.extra:
         return {}
     recipe = record.recipe
-    per_epoch = [float(row["seconds"]) for row in rows if isinstance(row.get("seconds"), (int, float))]
-    count = max(float(len(rows)), 1.0)
-    inside = sum(per_epoch) if len(per_epoch) == len(rows) else 0.0
-    later = statistics.fmean(per_epoch[1:]) if len(per_epoch) > 1 else 0.0
+    refit = float(meta.timing.get("refit_seconds", 0.0))
+    own = [s for row in rows if (s := row_seconds(row)) is not None]
+    folds = sum(float(meta.timing.get(f"fold-{k}_seconds", 0.0)) for k in record.folds())
+    inside = sum(epoch_seconds) or (folds or sum(own)) + refit
+    count = float(len(epoch_seconds) or len(rows) + (int(recipe.get("epochs", 10)) if refit else 0))
+    later = statistics.fmean(own[1:]) if len(own) > 1 else 0.0
+    inside = inside if 0 < inside <= seconds else seconds
+    decoding = min(seconds - inside, float(meta.timing.get("decode_seconds", 0.0)))
     return {
         "keys": list(cost_keys(recipe)),
         "seconds": round(seconds, 3),
         "units": count,
-        "rate": (inside / count) if 0 < inside <= seconds else seconds / count,
-        "overhead": max(0.0, seconds - inside) if 0 < inside <= seconds else 0.0,
-        "first": per_epoch[0] / later if later > 0 else 1.0,
+        "rate": inside / count,
+        "overhead": round(seconds - inside - decoding, 3),
+        "first": own[0] / later if later > 0 else 1.0,
         "pixels": pixels(recipe),
     }
+
+
+def row_seconds(row: Mapping[str, Any]) -> float | None:
+    """The seconds of an epoch as its row tells them; None where it does not."""
+    seconds = row.get("seconds", row.get("train_seconds"))
+    return float(seconds) if isinstance(seconds, (int, float)) else None
 
 
 def _span(meta: RunMeta) -> float:

@@ -20,7 +20,7 @@ from hoego.queue.failures import is_disk_full, one_line
 from hoego.queue.keep import tidy_run
 from hoego.queue.plan import Job, Plan, default_reserve, fit, make_plan, order
 from hoego.queue.times import say
-from hoego.queue.timing import History, observe, sample_of
+from hoego.queue.timing import Estimate, History, observe, sample_of
 from hoego.records import Record, Store, files
 
 Runner = Callable[[Record, Context], Outcome]
@@ -277,7 +277,7 @@ def _run(worker: _Worker, record: Record) -> None:
     seconds = options.clock() - began
     _finish(worker, record, outcome, seconds, predicted.seconds)
     if outcome.state == "done":
-        _learn(worker, record, seconds, predicted.level if predicted.seconds else -1, predicted.seconds)
+        _learn(worker, context, seconds, predicted)
 
 
 def _another_fits(worker: _Worker, present: str, left: float) -> bool:
@@ -322,14 +322,15 @@ def _finish(
         tidy_run(record)
 
 
-def _learn(worker: _Worker, record: Record, seconds: float, level: int, predicted: float | None) -> None:
+def _learn(worker: _Worker, context: Context, seconds: float, predicted: Estimate) -> None:
     """Keep the run's timing, and by how much its prediction erred: the next margins rest on it."""
+    record = context.record
     record.update(timing={"seconds": seconds})
-    timing: dict[str, Any] = observe(record)
+    timing: dict[str, Any] = observe(record, context.epoch_seconds)
     if not timing:
         return
-    if predicted and level >= 0 and not record.meta.attempt:
-        timing["error"] = [level, math.log(max(seconds, 1e-9) / predicted)]
+    if predicted.seconds:
+        timing["error"] = [predicted.level, math.log(max(seconds, 1e-9) / predicted.seconds)]
     record.update(timing=timing)
     worker.history.add(sample_of(timing))
 

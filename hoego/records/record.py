@@ -65,6 +65,11 @@ class Record:
         """Whether the process that runs this record is alive (see `process.is_alive`)."""
         return process.is_alive(self.meta.process, process.age(self.folder / "heartbeat"))
 
+    def runs_elsewhere(self) -> bool:
+        """Whether a process that is not this one runs the record now."""
+        own = process.this_process()
+        return self.meta.state == "running" and self.meta.process != own and self.is_alive()
+
     def update(self, **changes: Any) -> RunMeta:
         """Change fields of run.json, atomically and under the record's lock; returns the new content.
 
