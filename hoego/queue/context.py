@@ -61,11 +61,15 @@ class Context:
         self._recipe = self._recipe or self.record.recipe
 
     def should_stop(self) -> str:
-        """ "" to go on, else why to stop now: cancelled, the worker is told to end, or the deadline."""
+        """Why to stop now (cancelled, the worker is told to end, the deadline); empty to go on."""
+        self._asked = time.monotonic()
+        self._mark = self.clock() if self._mark is None else self._mark
+        return self._why_stop()
+
+    def _why_stop(self) -> str:
         if self._reason:
             return self._reason
         now = self.clock()
-        self._mark = now if self._mark is None else self._mark
         asked = self.stop_request()
         if asked:
             self._reason = asked
