@@ -11,20 +11,23 @@ from hoego.dataset.people.studio import Studio, both
 
 
 def draw_age(studio: Studio, clip: Image.Image) -> None:
-    """Lines, folds, bags, jowls and spots."""
+    """Lines, folds, bags, jowls and spots; what a mask covers is left out."""
     ageing = studio.person.ageing
     quirks = Dice(*studio.person.seed, 6)
     lines: list[Shape] = [
         *_forehead(studio, quirks, ageing.forehead),
         *_frown(studio, quirks, ageing.frown),
         *_crow(studio, quirks, ageing.crow),
-        *_marionette(studio, ageing.folds * ageing.sag),
     ]
+    bare = studio.shot.mask is None or studio.shot.mask.top > 0.35
+    if bare:
+        lines += _marionette(studio, ageing.folds * ageing.sag)
     colour = mix(tone(studio.shadow, 0.80), (96, 52, 44), 0.25)
     studio.canvas.paint(lines, colour, 0.85, 0.013 * studio.unit, clip)
-    _folds(studio, clip, ageing.folds * (1.0 + 0.35 * max(0.0, studio.shot.smile)))
+    if bare:
+        _folds(studio, clip, ageing.folds * (1.0 + 0.35 * max(0.0, studio.shot.smile)))
+        _jowls(studio, clip, ageing.sag)
     _bags(studio, clip, ageing.bags)
-    _jowls(studio, clip, ageing.sag)
     _spots(studio, quirks, clip, ageing.spots)
 
 
@@ -102,7 +105,7 @@ def _folds(studio: Studio, clip: Image.Image, strength: float) -> None:
     studio.canvas.paint(
         cheek, mix(studio.person.face.skin, (255, 244, 230), 0.5), min(0.55, 0.42 * strength), 0.03 * px, clip
     )
-    studio.canvas.paint(crease, tone(studio.shadow, 0.84), min(0.9, 0.78 * strength), 0.016 * px, clip)
+    studio.canvas.paint(crease, tone(studio.shadow, 0.84), min(0.92, 0.85 * strength), 0.016 * px, clip)
 
 
 def _bags(studio: Studio, clip: Image.Image, strength: float) -> None:
@@ -120,12 +123,12 @@ def _bags(studio: Studio, clip: Image.Image, strength: float) -> None:
         swell.append((studio.head.at(ellipse(x, 0.115, w * 0.75, 0.03)), 1.0))
         dark.append((studio.head.at(ellipse(x - side * 0.03, 0.12, w * 0.95, 0.07)), 1.0))
     studio.canvas.paint(
-        dark, mix(studio.shadow, (110, 84, 100), 0.3), min(0.5, 0.34 * strength), 0.04 * px, clip
+        dark, mix(studio.shadow, (110, 84, 100), 0.3), min(0.55, 0.40 * strength), 0.04 * px, clip
     )
     studio.canvas.paint(
         swell, mix(face.skin, (255, 246, 236), 0.4), min(0.5, 0.42 * strength), 0.018 * px, clip
     )
-    studio.canvas.paint(crease, tone(studio.shadow, 0.86), min(0.85, 0.72 * strength), 0.012 * px, clip)
+    studio.canvas.paint(crease, tone(studio.shadow, 0.86), min(0.88, 0.80 * strength), 0.012 * px, clip)
 
 
 def _jowls(studio: Studio, clip: Image.Image, strength: float) -> None:

@@ -10,6 +10,8 @@ from hoego.dataset.people.dice import Dice
 from hoego.dataset.people.studio import Studio, both
 
 GREY: Colour = (212, 211, 208)
+TAIL = 1.12
+"""Tied hair longer than this is a bun, shorter a tail."""
 LONG = ("long", "longfringe")
 BOB = ("bob", "bobfringe")
 FRINGED = ("fringe", "longfringe", "bobfringe")
@@ -40,17 +42,7 @@ def draw_back_hair(studio: Studio) -> None:
         ]
         studio.canvas.fill(studio.head.at(spline(mirror(half), closed=True), -0.35), colour)
     elif hair.style == "tied":
-        if studio.person.gender == "female":
-            side = 1.0 if hair.part > 0 else -1.0
-            tail = [
-                (side * 0.35, 0.6),
-                (side * 0.66, 1.0),
-                (side * 0.62, 1.6),
-                (side * 0.46, 1.95),
-                (side * 0.30, 1.5),
-            ]
-            studio.canvas.fill(studio.head.at(spline(tail, closed=True), -0.4), colour)
-        if hair.length > 1.1:
+        if hair.length > TAIL:
             studio.canvas.fill(studio.head.at(ellipse(0.0, -1.16, 0.27, 0.24), -0.3), tone(colour, 1.15))
     elif hair.style == "perm":
         curls = Dice(hair.strands, 1)
@@ -155,6 +147,37 @@ def draw_top_hair(studio: Studio) -> None:
     )
     if hair.style in (*LONG, *BOB, "pixie"):
         _locks(studio, colour)
+
+
+def draw_tail(studio: Studio) -> None:
+    """Hair tied behind the neck and laid over a shoulder; drawn between clothes and face."""
+    hair = studio.person.hair
+    if hair.style != "tied" or studio.person.gender != "female" or hair.length > TAIL:
+        return
+    colour = hair_colour(studio)
+    side = 1.0 if studio.person.hair.part > 0 else -1.0
+    half = [
+        (0.20, 0.55),
+        (0.56, 0.72),
+        (0.84, 1.15),
+        (0.92, 1.65),
+        (0.80, 2.15),
+        (0.64, 2.45),
+        (0.54, 2.05),
+        (0.54, 1.60),
+        (0.20, 1.20),
+    ]
+    outline = studio.head.at(spline([(side * x, y) for x, y in half], closed=True), -0.1)
+    studio.canvas.fill(outline, colour)
+    clip = studio.canvas.mask(outline)
+    strands = [
+        stroke(
+            spline([(side * (x - 0.2), 0.75), (side * (x + 0.06), 1.6), (side * (x - 0.08), 2.4)]), 0.035, 0.6
+        )
+        for x in (0.60, 0.68, 0.76, 0.84)
+    ]
+    _lay(studio, strands[::2], tone(colour, 0.6), 0.6, -0.1, clip)
+    _lay(studio, strands[1::2], mix(colour, (255, 240, 222), 0.25), 0.5, -0.1, clip)
 
 
 def _strands(studio: Studio, clip: Image.Image, outer: Points, inner: Points, colour: Colour) -> None:

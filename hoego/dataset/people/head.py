@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from hoego.dataset.people.canvas import Colour, ellipse, mix, spline, stroke, tone
+from hoego.dataset.people.canvas import Colour, Points, ellipse, mix, spline, stroke, tone
 from hoego.dataset.people.studio import Studio, both, face_outline
 
 Clip = Image.Image
@@ -133,7 +133,7 @@ def _draw_eye(studio: Studio, side: int, clip: Clip) -> None:
         clip,
     )
 
-    def eye(points: list[tuple[float, float]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def eye(points: list[tuple[float, float]]) -> Points:
         local = spline(points, steps=6)
         lift = -tilt * local[:, 0] * w
         return np.stack([x0 + side * local[:, 0] * w, local[:, 1] * h + lift], axis=1)
@@ -162,15 +162,19 @@ def _draw_eye(studio: Studio, side: int, clip: Clip) -> None:
         0.02 * px,
     )
     studio.canvas.paint(glint, (255, 255, 255), 0.9, 0.0, opening)
-    lash = (34, 24, 24)
-    studio.canvas.paint(
-        head.at(stroke(upper, 0.026 + 0.026 * face.lashes, 0.55)), lash, 0.72 + 0.25 * face.lashes, 0.004 * px
-    )
+    _draw_lids(studio, side, upper, lower, clip)
+
+
+def _draw_lids(studio: Studio, side: int, upper: Points, lower: Points, clip: Clip) -> None:
+    face, ageing, head, px = studio.person.face, studio.person.ageing, studio.head, studio.unit
+    dark, lash = studio.shadow, (34, 24, 24)
+    edge = head.at(stroke(upper, 0.026 + 0.026 * face.lashes, 0.55))
+    studio.canvas.paint(edge, lash, 0.72 + 0.25 * face.lashes, 0.004 * px)
     if face.lashes > 0.4:
         wing = np.array([upper[-4], upper[-1], upper[-1] + np.array([side * 0.05, -0.035])])
         studio.canvas.paint(head.at(stroke(spline(wing), 0.026, 0.9)), lash, 0.9 * face.lashes, 0.003 * px)
-        lid = mix(face.skin, (150, 80, 74), 0.5)
-        studio.soft(ellipse(x0, -0.075, w * 0.9, 0.05), lid, 0.55 * (face.lashes - 0.4), 0.025, clip)
+        lid = ellipse(side * face.eye_gap, -0.075, face.eye_width * 0.9, 0.05)
+        studio.soft(lid, mix(face.skin, (150, 80, 74), 0.5), 0.55 * (face.lashes - 0.4), 0.025, clip)
     studio.canvas.paint(head.at(stroke(lower, 0.018, 0.9)), mix(dark, lash, 0.4), 0.55, 0.004 * px)
     if face.fold > 0.0:
         crease = upper[3:] + np.array([0.0, -face.fold - 0.02 * ageing.youth + 0.02 * ageing.lids])

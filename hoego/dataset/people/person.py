@@ -129,7 +129,7 @@ _HAIR: tuple[Colour, ...] = (
 def _ageing(dice: Dice, age: int, male: bool) -> Ageing:
     apparent = min(78.0, max(15.0, age + dice.bell(0.0, APPARENT_AGE_SD)))
 
-    def sign(low: float, high: float, spread: float = 4.0) -> float:
+    def sign(low: float, high: float, spread: float = 3.0) -> float:
         return ramp(apparent + dice.bell(0.0, spread), low, high) * dice.uniform(0.7, 1.3)
 
     onset = dice.bell(44.0, 5.5)
@@ -139,11 +139,11 @@ def _ageing(dice: Dice, age: int, male: bool) -> Ageing:
     recede = ramp(apparent, 22.0, 64.0) * (dice.uniform(0.0, 1.0) ** 2 if male else dice.uniform(0.0, 0.22))
     return Ageing(
         apparent=apparent,
-        forehead=sign(27.0, 62.0, 5.0),
+        forehead=sign(26.0, 60.0, 4.0),
         frown=sign(30.0, 68.0, 6.0),
-        crow=sign(27.0, 60.0),
-        folds=sign(23.0, 60.0),
-        bags=sign(25.0, 62.0) + dice.uniform(0.0, 0.15),
+        crow=sign(26.0, 58.0),
+        folds=sign(23.0, 58.0),
+        bags=sign(24.0, 58.0) + dice.uniform(0.0, 0.15),
         sag=sign(36.0, 72.0),
         lids=sign(31.0, 68.0),
         spots=sign(38.0, 70.0, 6.0),
@@ -160,7 +160,7 @@ def _face(dice: Dice, male: bool, ageing: Ageing) -> Face:
     skin = mix(_SKIN[shade], _SKIN[min(shade + 1, len(_SKIN) - 1)], dice.uniform(0.0, 1.0))
     skin = mix(skin, dice.pick(((236, 170, 150), (226, 190, 140))), dice.uniform(0.0, 0.22))
     skin = mix(skin, (186, 142, 108), 0.42 * ramp(ageing.apparent, 26.0, 70.0))
-    skin = mix(skin, (206, 150, 112), 0.16) if male else mix(skin, (255, 232, 220), 0.16)
+    skin = mix(skin, (206, 150, 112), 0.24) if male else mix(skin, (255, 232, 220), 0.22)
     lip = mix(skin, (176, 82, 84), dice.uniform(0.3, 0.5))
     if not male:
         lip = mix(lip, dice.pick(((196, 52, 72), (206, 92, 98), (170, 58, 62))), dice.uniform(0.1, 0.8))
@@ -170,19 +170,19 @@ def _face(dice: Dice, male: bool, ageing: Ageing) -> Face:
         beard = dice.pick(("moustache", "goatee", "full"))
     return Face(
         skin=skin,
-        width=dice.bell(0.735 + 0.025 * m, 0.036),
+        width=dice.bell(0.725 + 0.045 * m, 0.032),
         jaw=dice.bell(0.545 + 0.085 * m, 0.042),
         chin=dice.bell(0.19 + 0.095 * m, 0.03),
         length=dice.bell(1.12 + 0.035 * m, 0.03),
         eye_gap=dice.bell(0.335, 0.021),
-        eye_width=dice.bell(0.178 - 0.008 * m, 0.012),
-        eye_height=dice.bell(0.082 - 0.010 * m, 0.013),
+        eye_width=dice.bell(0.184 - 0.018 * m, 0.011),
+        eye_height=dice.bell(0.088 - 0.020 * m, 0.011),
         eye_tilt=dice.bell(0.10, 0.06),
         fold=dice.uniform(0.03, 0.06) if dice.chance(0.6) else 0.0,
         iris=dice.pick(((42, 28, 22), (62, 40, 28), (84, 58, 38), (34, 26, 26), (70, 66, 50))),
         lashes=dice.uniform(0.05, 0.3) if male else dice.uniform(0.5, 1.0),
-        brow_y=dice.bell(-0.235 + 0.03 * m, 0.02),
-        brow_width=dice.bell(0.056 + 0.040 * m, 0.011),
+        brow_y=dice.bell(-0.250 + 0.055 * m, 0.018),
+        brow_width=dice.bell(0.050 + 0.050 * m, 0.010),
         brow_arch=dice.bell(0.050 - 0.022 * m, 0.014),
         brow_tilt=dice.bell(0.0, 0.02),
         nose_width=dice.bell(0.150 + 0.022 * m, 0.016),
@@ -213,9 +213,9 @@ def _hair(dice: Dice, male: bool, ageing: Ageing) -> Hair:
             "fringe": 5.0 * (1.0 - ramp(years, 25.0, 50.0)) + 0.3,
             "swept": 3.0,
             "curtain": 2.0 * (1.0 - ramp(years, 25.0, 50.0)) + 0.1,
-            "bob": 0.12,
-            "tied": 0.1,
-            "perm": 0.2,
+            "bob": 0.10,
+            "tied": 0.06,
+            "perm": 0.15,
         }
     else:
         old = ramp(years, 35.0, 66.0)
@@ -226,7 +226,7 @@ def _hair(dice: Dice, male: bool, ageing: Ageing) -> Hair:
             "bobfringe": 1.6,
             "tied": 2.6,
             "perm": 0.2 + 5.0 * old,
-            "pixie": 0.5 + 2.0 * old,
+            "pixie": 0.4 + 1.5 * old,
             "crop": 0.1 + 0.3 * old,
         }
     style = dice.pick(tuple(styles), tuple(styles.values()))
@@ -257,8 +257,9 @@ def _outfit(dice: Dice, male: bool, ageing: Ageing) -> Outfit:
         "jacket": 1.5 + 1.5 * late,
         "vneck": 1.0 if male else 2.5,
     }
-    bright = [1.0 + 2.0 * late if max(c) - min(c) < 45 else 1.0 for c in _CLOTH]
-    colour = dice.pick(_CLOTH, bright)
+    muted = [1.0 + 2.0 * late if max(c) - min(c) < 45 else 1.0 for c in _CLOTH]
+    lean = [1.0 + (1.2 if (c[0] > c[2] + 20) is not male else 0.0) for c in _CLOTH]
+    colour = dice.pick(_CLOTH, [a * b for a, b in zip(muted, lean, strict=True)])
     second = dice.pick([other for other in _CLOTH if other != colour])
     return Outfit(
         cut=dice.pick(tuple(cuts), tuple(cuts.values())),
@@ -268,11 +269,11 @@ def _outfit(dice: Dice, male: bool, ageing: Ageing) -> Outfit:
             ("plain", "stripes", "check", "dots", "print"), (5.0, 1.5, 1.2, 0.8, 1.6 - 1.3 * late)
         ),
         pitch=dice.uniform(0.10, 0.24),
-        shoulders=dice.bell(1.56 if male else 1.27, 0.07),
-        neck=dice.bell(0.45 if male else 0.335, 0.022),
+        shoulders=dice.bell(1.60 if male else 1.24, 0.07),
+        neck=dice.bell(0.46 if male else 0.325, 0.022),
         glasses=dice.pick(("none", "round", "square", "half"), (7.0, 1.3, 1.3, 0.5 + 1.2 * late)),
         glasses_colour=dice.pick(((24, 24, 28), (70, 46, 34), (150, 126, 84), (96, 100, 110))),
-        earrings=(not male) and dice.chance(0.4),
+        earrings=(not male) and dice.chance(0.45),
     )
 
 

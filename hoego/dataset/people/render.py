@@ -10,7 +10,7 @@ from hoego.dataset.people.age import draw_age
 from hoego.dataset.people.camera import expose
 from hoego.dataset.people.canvas import Canvas, Frame
 from hoego.dataset.people.dice import Dice
-from hoego.dataset.people.hair import draw_back_hair, draw_top_hair
+from hoego.dataset.people.hair import draw_back_hair, draw_tail, draw_top_hair
 from hoego.dataset.people.head import draw_brows, draw_ears, draw_eyes, draw_face, draw_mouth, draw_nose
 from hoego.dataset.people.person import Person
 from hoego.dataset.people.scene import MARGIN, make_backdrop
@@ -69,6 +69,7 @@ def _photo(
     studio = Studio(canvas, head, body, person, shot)
     draw_back_hair(studio)
     draw_body(studio)
+    draw_tail(studio)
     draw_ears(studio)
     clip = draw_face(studio)
     draw_nose(studio, clip)

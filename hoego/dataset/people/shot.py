@@ -93,14 +93,44 @@ def make_shots(seed: tuple[int, ...]) -> dict[str, Shot]:
         make = wardrobe.pick(_MASKS, weights)
         if make not in makes[:5]:
             makes.append(make)
-    return {stem: _shot(Dice(*seed, 10 + i), stem, makes[min(i, 5)]) for i, stem in enumerate(STEMS)}
+    session = _session(Dice(*seed, 9))
+    return {stem: _shot(Dice(*seed, 10 + i), stem, makes[min(i, 5)], session) for i, stem in enumerate(STEMS)}
 
 
-def _shot(dice: Dice, stem: str, make: tuple[str, Colour, Colour, float]) -> Shot:
+@dataclass(frozen=True)
+class _Session:
+    """Light and camera that the seven photos of one sitting have in common."""
+
+    light: tuple[float, float]
+    hardness: float
+    warmth: float
+    exposure: float
+    backdrop: float
+    contrast: float
+    saturation: float
+    noise: float
+    quality: int
+
+
+def _session(dice: Dice) -> _Session:
+    return _Session(
+        light=(dice.uniform(-0.8, 0.8), dice.uniform(-0.7, 0.1)),
+        hardness=dice.uniform(0.10, 0.28),
+        warmth=dice.bell(0.0, 0.028),
+        exposure=dice.bell(1.0, 0.07),
+        backdrop=dice.bell(1.0, 0.08),
+        contrast=dice.bell(1.0, 0.06),
+        saturation=dice.bell(1.0, 0.08),
+        noise=dice.uniform(0.6, 3.4),
+        quality=dice.integer(70, 92),
+    )
+
+
+def _shot(dice: Dice, stem: str, make: tuple[str, Colour, Colour, float], session: _Session) -> Shot:
     kind = mask_class(stem)
     return Shot(
         shift=(dice.bell(0.0, 0.045), dice.bell(0.0, 0.028)),
-        scale=dice.bell(1.0, 0.07),
+        scale=dice.bell(1.0, 0.065),
         yaw=dice.bell(0.0, 0.13),
         pitch=dice.bell(0.0, 0.06),
         roll=dice.bell(0.0, 0.05),
@@ -109,15 +139,15 @@ def _shot(dice: Dice, stem: str, make: tuple[str, Colour, Colour, float]) -> Sho
         lids=dice.uniform(0.8, 1.05),
         gaze=(dice.bell(0.0, 0.18), dice.bell(0.0, 0.08)),
         brows=dice.bell(0.0, 0.012),
-        light=(dice.uniform(-1.0, 1.0), dice.uniform(-0.9, 0.2)),
-        hardness=dice.uniform(0.08, 0.30),
-        warmth=dice.bell(0.0, 0.03),
-        exposure=dice.bell(1.0, 0.09),
-        backdrop=dice.bell(1.0, 0.09),
-        contrast=dice.bell(1.0, 0.07),
-        saturation=dice.bell(1.0, 0.08),
-        blur=max(0.0, dice.uniform(-0.5, 0.75)),
-        noise=dice.uniform(0.8, 5.0),
-        quality=dice.integer(62, 95),
+        light=(session.light[0] + dice.bell(0.0, 0.3), session.light[1] + dice.bell(0.0, 0.2)),
+        hardness=session.hardness * dice.uniform(0.8, 1.2),
+        warmth=session.warmth + dice.bell(0.0, 0.012),
+        exposure=session.exposure * dice.bell(1.0, 0.04),
+        backdrop=session.backdrop * dice.bell(1.0, 0.035),
+        contrast=session.contrast * dice.bell(1.0, 0.03),
+        saturation=session.saturation * dice.bell(1.0, 0.03),
+        blur=max(0.0, dice.uniform(-0.6, 0.7)),
+        noise=session.noise * dice.uniform(0.8, 1.2),
+        quality=session.quality + dice.integer(-8, 3),
         mask=None if kind == 2 else _mask(dice, make, kind),
     )

@@ -123,68 +123,45 @@ def _draw_pattern(studio: Studio, clip: Image.Image) -> None:
 
 def _draw_collar(studio: Studio, dark: Colour) -> None:
     outfit, body, canvas, unit = studio.person.outfit, studio.body, studio.canvas, studio.unit
-    n, light = outfit.neck, mix(outfit.colour, (255, 255, 255), 0.12)
+    n = outfit.neck
     for side in (-1, 1):
-        if outfit.cut == "shirt":
-            flap = np.array(
-                [
-                    (side * n * 0.98, 1.42),
-                    (side * n * 1.25, 1.62),
-                    (side * n * 0.80, 2.10),
-                    (side * 0.06, 2.02),
-                ]
-            )
-            canvas.paint(body.at(flap, 0.05) + np.array([0.0, 0.03 * unit]), dark, 0.7, 0.03 * unit)
-            canvas.fill(body.at(flap, 0.05), light)
-        elif outfit.cut == "jacket":
-            flap = np.array(
-                [
-                    (side * n * 1.05, 1.46),
-                    (side * (n + 0.34), 1.78),
-                    (side * (n + 0.16), 2.1),
-                    (side * 0.30, 3.0),
-                    (side * 0.16, 3.0),
-                ]
-            )
-            canvas.paint(body.at(flap, 0.05), dark, 0.8, 0.03 * unit)
-            canvas.fill(body.at(flap * np.array([0.98, 1.0]), 0.05), tone(outfit.colour, 1.15))
+        if outfit.cut in ("shirt", "jacket"):
+            _draw_flap(studio, side, dark)
         elif outfit.cut == "hoodie":
-            hood = spline(
-                [
-                    (side * n * 0.9, 1.28),
-                    (side * (n + 0.30), 1.40),
-                    (side * (n + 0.26), 1.78),
-                    (side * 0.16, 2.02),
-                    (side * n * 0.9, 1.70),
-                ],
-                closed=True,
-            )
-            canvas.fill(body.at(hood, 0.0), light)
-            canvas.paint(
-                body.at(
-                    stroke(spline([(side * n * 0.9, 1.3), (side * n, 1.66), (side * 0.16, 2.0)]), 0.06, 0.5),
-                    0.0,
-                ),
-                dark,
-                0.7,
-                0.02 * unit,
-            )
-            canvas.line(
-                body.at([(side * 0.14, 1.98), (side * 0.17, 2.45)], 0.1), (232, 230, 224), 0.035 * unit
-            )
+            _draw_hood(studio, side, dark)
     if outfit.cut in ("tee", "sweater"):
-        rib = spline(
-            [(-n * 1.22, 1.60), (-n * 0.85, 1.60 + 0.2), (0.0, 1.84), (n * 0.85, 1.80), (n * 1.22, 1.60)]
-        )
+        rib = spline([(-n * 1.22, 1.60), (-n * 0.85, 1.80), (0.0, 1.84), (n * 0.85, 1.80), (n * 1.22, 1.60)])
         canvas.paint(body.at(stroke(rib, 0.08, 0.1), 0.0), tone(outfit.colour, 0.82), 0.9, 0.008 * unit)
-    if outfit.cut == "turtle":
+    elif outfit.cut == "turtle":
         for y in (1.36, 1.52):
             rib = spline([(-n, y), (0.0, y + 0.08), (n, y)])
             canvas.paint(body.at(stroke(rib, 0.05, 0.3), 0.0), dark, 0.6, 0.02 * unit)
+    elif outfit.cut == "shirt":
+        placket = body.at([(-0.02, 2.03), (0.02, 2.03), (0.02, 3.6), (-0.02, 3.6)], 0.0)
+        canvas.paint(placket, dark, 0.7, 0.01 * unit)
+
+
+def _draw_flap(studio: Studio, side: int, dark: Colour) -> None:
+    outfit, unit, n = studio.person.outfit, studio.unit, studio.person.outfit.neck
     if outfit.cut == "shirt":
-        canvas.paint(
-            body.at([(-0.02, 2.03), (0.02, 2.03), (0.02, 3.6), (-0.02, 3.6)], 0.0), dark, 0.7, 0.01 * unit
-        )
+        half = [(n * 0.98, 1.42), (n * 1.25, 1.62), (n * 0.80, 2.10), (0.06, 2.02)]
+        colour = mix(outfit.colour, (255, 255, 255), 0.12)
+    else:
+        half = [(n * 1.05, 1.46), (n + 0.34, 1.78), (n + 0.16, 2.1), (0.30, 3.0), (0.16, 3.0)]
+        colour = tone(outfit.colour, 1.15)
+    pixels = studio.body.at([(side * x, y) for x, y in half], 0.05)
+    studio.canvas.paint(pixels + np.array([0.0, 0.03 * unit]), dark, 0.75, 0.03 * unit)
+    studio.canvas.fill(pixels, colour)
+
+
+def _draw_hood(studio: Studio, side: int, dark: Colour) -> None:
+    body, canvas, unit, n = studio.body, studio.canvas, studio.unit, studio.person.outfit.neck
+    half = [(n * 0.9, 1.28), (n + 0.30, 1.40), (n + 0.26, 1.78), (0.16, 2.02), (n * 0.9, 1.70)]
+    hood = spline([(side * x, y) for x, y in half], closed=True)
+    canvas.fill(body.at(hood, 0.0), mix(studio.person.outfit.colour, (255, 255, 255), 0.12))
+    edge = spline([(side * n * 0.9, 1.3), (side * n, 1.66), (side * 0.16, 2.0)])
+    canvas.paint(body.at(stroke(edge, 0.06, 0.5), 0.0), dark, 0.7, 0.02 * unit)
+    canvas.line(body.at([(side * 0.14, 1.98), (side * 0.17, 2.45)], 0.1), (232, 230, 224), 0.035 * unit)
 
 
 def draw_glasses(studio: Studio) -> None:
@@ -296,74 +273,51 @@ def draw_mask(studio: Studio) -> None:
 
 
 def _mask_shading(studio: Studio, mask: Mask, clip: Image.Image) -> None:
-    head, canvas, unit, width = studio.head, studio.canvas, studio.unit, studio.person.face.width
-    t, height = mask.top, mask.bottom - mask.top
+    head, canvas, unit = studio.head, studio.canvas, studio.unit
+    t, b, height = mask.top, mask.bottom, mask.bottom - mask.top
     dark, light = tone(mask.colour, 0.60), mix(mask.colour, (255, 255, 255), 0.55)
     lit = 1.0 if studio.shot.light[0] >= 0 else -1.0
-    far = [
-        (-lit * 0.25, t - 0.1),
-        (-lit * 1.0, t),
-        (-lit * 1.0, mask.bottom + 0.2),
-        (-lit * 0.10, mask.bottom + 0.2),
-        (-lit * 0.34, t + 0.5 * height),
+    far = [(-0.25, t - 0.1), (-1.0, t), (-1.0, b + 0.2), (-0.10, b + 0.2), (-0.34, t + 0.5 * height)]
+    side = head.at([(lit * x, y) for x, y in far])
+    canvas.paint(side, dark, 0.25 + 0.35 * abs(studio.shot.light[0]), 0.10 * unit, clip)
+    low = [
+        (-0.9, b - 0.20 * height),
+        (0.0, b - 0.07 * height),
+        (0.9, b - 0.20 * height),
+        (0.9, b + 0.3),
+        (-0.9, b + 0.3),
     ]
-    canvas.paint(head.at(far), dark, 0.25 + 0.35 * abs(studio.shot.light[0]), 0.10 * unit, clip)
-    edge = head.at(
-        [
-            (-0.9, t + 0.80 * height),
-            (0.0, t + 0.93 * height),
-            (0.9, t + 0.80 * height),
-            (0.9, mask.bottom + 0.3),
-            (-0.9, mask.bottom + 0.3),
-        ]
-    )
-    canvas.paint(edge, dark, 0.5, 0.06 * unit, clip)
+    canvas.paint(head.at(low), dark, 0.5, 0.06 * unit, clip)
     canvas.paint(head.at(ellipse(lit * 0.12, t + 0.32 * height, 0.16, 0.16)), light, 0.35, 0.07 * unit, clip)
-    lines: list[Shape] = []
     if mask.style == "pleated":
-        for k in (0.30, 0.48, 0.66):
-            y = t + k * height
-            lines.append(
-                (
-                    head.at(
-                        stroke(spline([(-width, y - 0.02), (0.0, y + 0.05), (width, y - 0.02)]), 0.035, 0.2)
-                    ),
-                    1.0,
-                )
-            )
         top = spline([(-0.5, t + 0.17 * height), (0.0, t + 0.045), (0.5, t + 0.17 * height)])
         canvas.paint(head.at(stroke(top, 0.07, 0.2)), mask.second, 0.8, 0.008 * unit, clip)
-    elif mask.style == "boat":
-        for k, bend in ((0.36, 0.06), (0.74, -0.04)):
-            y = t + k * height
-            lines.append(
-                (
-                    head.at(
-                        stroke(
-                            spline([(-width, y + bend * 0.5), (0.0, y - bend), (width, y + bend * 0.5)]),
-                            0.032,
-                            0.1,
-                        )
-                    ),
-                    1.0,
-                )
-            )
-    elif mask.style == "cloth":
+    if mask.style == "cloth":
         _cloth(studio, mask, clip)
-    else:
-        lines.append(
-            (
-                head.at(
-                    stroke(spline([(0.0, t), (0.03, t + 0.5 * height), (0.0, mask.bottom)]), 0.03, 0.1), 0.66
-                ),
-                1.0,
-            )
-        )
-    canvas.paint(lines, dark, 0.62, 0.010 * unit, clip)
+    canvas.paint(_seams(studio, mask), dark, 0.62, 0.010 * unit, clip)
     if mask.style == "valve":
-        canvas.paint(
-            head.at(ellipse(lit * 0.26, t + 0.62 * height, 0.12, 0.10)), mask.second, 0.9, 0.006 * unit, clip
-        )
+        valve = ellipse(lit * 0.26, t + 0.62 * height, 0.12, 0.10)
+        canvas.paint(head.at(valve), mask.second, 0.9, 0.006 * unit, clip)
+
+
+def _seams(studio: Studio, mask: Mask) -> list[Shape]:
+    head, width, t, height = studio.head, studio.person.face.width, mask.top, mask.bottom - mask.top
+    if mask.style == "cloth":
+        return []
+    if mask.style in ("moulded", "valve"):
+        seam = spline([(0.0, t), (0.03, t + 0.5 * height), (0.0, mask.bottom)])
+        return [(head.at(stroke(seam, 0.03, 0.1), 0.66), 1.0)]
+    pleats = (
+        ((0.30, -0.05, -0.02), (0.48, -0.05, -0.02), (0.66, -0.05, -0.02))
+        if mask.style == "pleated"
+        else ((0.36, 0.06, 0.03), (0.74, -0.04, -0.02))
+    )
+    shapes: list[Shape] = []
+    for share, middle, ends in pleats:
+        y = t + share * height
+        line = spline([(-width, y + ends), (0.0, y - middle), (width, y + ends)])
+        shapes.append((head.at(stroke(line, 0.034, 0.15)), 1.0))
+    return shapes
 
 
 def _cloth(studio: Studio, mask: Mask, clip: Image.Image) -> None:
