@@ -34,7 +34,8 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def _small_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOEGO_CACHE", str(tmp_path / "own"))
     monkeypatch.setattr(store, "CHUNK_ROWS", 8)
 
 
@@ -230,3 +231,13 @@ def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
 
 def test_no_photos_is_an_empty_cache(tmp_path: Path) -> None:
     assert build([], tmp_path / "cache").shape == (0, 12, 10, 3)
+
+
+def test_the_cache_of_a_dataset_is_in_its_order(photos: list[Path], tmp_path: Path) -> None:
+    from hoego.dataset.load import load_unlabelled
+    from hoego.labels import Attribute, LabelSchema
+
+    schema = LabelSchema((Attribute("a", "nominal", ("x",)),), "a")
+    data = load_unlabelled(photos[0].parent, schema)
+    made = PixelCache.of(data, SMALL, options=BuildOptions(folder=tmp_path / "cache"))
+    assert np.array_equal(made.rows(slice(None)), np.stack([SMALL.load(p) for p in data.paths]))

@@ -184,7 +184,8 @@ def subject_in_names(
     """A regular expression that finds the subject in the photos' paths.
 
     Accepted where it matches every path, makes at least 10 groups (and twice as many as there are classes) of two
-    photos and more on average, none of them larger than a fifth of all photos, and the labels hold together within the groups more than they do at large.
+    photos and more on average, none of them larger than a fifth of all photos, and the labels hold together
+    within the groups more than they do at large.
 
     Args:
         paths: [N].

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hoego.dataset.contents import cache_folder
 from hoego.dataset.images import Photo, bad_photos, cpu_count
+from hoego.dataset.manifest import Dataset
 from hoego.dataset.preprocess import Box, Preprocess
 from hoego.errors import DataError
 from hoego.pixels.store import Store
@@ -70,6 +71,14 @@ class PixelCache:
     def rows(self, indices: NDArray[np.integer[Any]] | Sequence[int] | slice) -> Photo:
         """Pixels uint8 [n, H, W, 3] of some photos, copied into memory."""
         return np.ascontiguousarray(self.array[self.row[indices]])
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, preprocess: Preprocess, *, options: BuildOptions | None = None
+    ) -> PixelCache:
+        """The cache of a Dataset's photos, in its order; see `build`."""
+        images = dataset.image_ids.tolist()
+        return cls.build(dataset.paths, dataset.contents, preprocess, images=images, options=options)
 
     @classmethod
     def build(
