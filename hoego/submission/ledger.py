@@ -1,0 +1,167 @@
+"""The ledger: one line per submission and per score that came back, beside hoego.toml, never rewritten.
+
+submissions/ledger.jsonl      one JSON object a line: {"kind": "submission", ...} or {"kind": "score", ...}
+submissions/files/ID.csv      a copy of every file, for agreement with later ones
+"""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hoego.errors import RecordError, UsageError
+from hoego.records import files
+
+FOLDER = "submissions"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission.
+
+    Args:
+        id: of the entry.
+        time: ISO 8601, UTC.
+        file: where it was written.
+        run: name of the predictions.
+        lineage: ids of all runs behind them.
+        honest: the honest score (value, low, high), or None.
+        expected: what the leaderboard was expected to say, or None.
+        classes: answers per class.
+        public: what the leaderboard said; None until it is recorded.
+    """
+
+    id: str
+    time: str
+    file: str
+    run: str
+    lineage: tuple[str, ...]
+    metric: str
+    honest: Mapping[str, Any] | None
+    expected: Mapping[str, Any] | None
+    classes: Mapping[str, int]
+    public: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "lineage": list(self.lineage)}
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """The ledger as it stands: entries in order, submissions left today, warnings."""
+
+    entries: tuple[Entry, ...]
+    left_today: int
+    per_day: int
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "entries": [e.to_dict() for e in self.entries],
+            "left_today": self.left_today,
+            "per_day": self.per_day,
+            "warnings": list(self.warnings),
+        }
+
+
+class Ledger:
+    """The ledger of one project's folder."""
+
+    def __init__(self, project: Path) -> None:
+        self.folder = project / FOLDER
+        self.file = self.folder / "ledger.jsonl"
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every submission with the score that came back, the oldest first."""
+        found: dict[str, Entry] = {}
+        for line in files.read_lines(self.file):
+            if line.get("kind") == "submission":
+                fields = {k: line[k] for k in Entry.__dataclass_fields__ if k in line}
+                fields["lineage"] = tuple(fields.get("lineage", ()))
+                found[line["id"]] = Entry(**fields)
+            elif line.get("kind") == "score" and line["id"] in found:
+                old = found[line["id"]]
+                found[line["id"]] = Entry(**{**old.__dict__, "public": line["value"]})
+        return tuple(found.values())
+
+    def add(self, entry: Entry, content: bytes) -> None:
+        """Enter a submission and keep a copy of its file."""
+        files.write_bytes(self.folder / "files" / f"{entry.id}.csv", content)
+        files.append_line(self.file, {"kind": "submission", **entry.to_dict()})
+
+    def record_score(self, file: str | Path, value: float, time: str) -> Entry:
+        """Enter what the leaderboard said of a file (or of an entry's id).
+
+        Raises:
+            RecordError: no submission wrote that file.
+            UsageError: the value is no score.
+        """
+        if not 0 <= value <= 1:
+            raise UsageError(f"A score lies between 0 and 1, not {value}.", remedy="77.35 % is 0.7735.")
+        wanted = Path(file)
+        mine = [e for e in self.entries() if e.id == str(file) or Path(e.file).name == wanted.name]
+        exact = [e for e in mine if Path(e.file).resolve() == wanted.resolve()]
+        chosen = (exact or mine)[-1:]
+        if not chosen:
+            known = ", ".join(Path(e.file).name for e in self.entries()) or "none"
+            raise RecordError(f"No submission wrote {str(file)!r}.", remedy=f"In the ledger: {known}.")
+        files.append_line(self.file, {"kind": "score", "id": chosen[0].id, "value": value, "time": time})
+        return next(e for e in self.entries() if e.id == chosen[0].id)
+
+    def agreement(self, answers: Mapping[str, str], id_column: str, answer_column: str) -> dict[str, float]:
+        """Share of equal answers with every earlier file that has the same ids, by entry."""
+        out = {}
+        for entry in self.entries():
+            path = self.folder / "files" / f"{entry.id}.csv"
+            if not path.is_file():
+                continue
+            table = pl.read_csv(path, infer_schema_length=0)
+            if not {id_column, answer_column} <= set(table.columns):
+                continue
+            earlier = dict(zip(table[id_column].to_list(), table[answer_column].to_list(), strict=True))
+            common = [i for i in answers if i in earlier]
+            if len(common) == len(answers):
+                out[entry.id] = sum(answers[i] == earlier[i] for i in common) / max(len(common), 1)
+        return out
+
+    def left_today(self, per_day: int, timezone: str, now: datetime.datetime) -> int:
+        """Submissions left until midnight in the leaderboard's time zone."""
+        try:
+            zone = zoneinfo.ZoneInfo(timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            raise UsageError(f"{timezone!r} is no time zone.", remedy="Example: Asia/Seoul") from None
+        today = now.astimezone(zone).date()
+        sent = [datetime.datetime.fromisoformat(e.time).astimezone(zone).date() for e in self.entries()]
+        return max(0, per_day - sent.count(today))
+
+
+def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[Entry, ...]) -> str:
+    """A warning where an ensemble's members look as if the public score had picked them, else "".
+
+    The rule: of the single runs in the ledger with both scores (at least three more than members would leave a
+    choice), the members are exactly the best by public score, and are not the best by honest score.
+    """
+    if len(lineage) < 2:
+        return ""
+    single = {
+        e.lineage[0]: (e.public, e.honest["value"])
+        for e in entries
+        if len(e.lineage) == 1 and e.public is not None and e.honest is not None
+    }
+    m = len(lineage)
+    if len(single) <= m or not set(lineage) <= set(single):
+        return ""
+    by_public = set(sorted(single, key=lambda r: -single[r][0])[:m])
+    by_honest = set(sorted(single, key=lambda r: -single[r][1])[:m])
+    if set(lineage) == by_public != by_honest:
+        return (
+            f"the members are the {m} best by public score and not by honest score: "
+            "picking members by the leaderboard fits its public half"
+        )
+    return ""

@@ -1,0 +1,139 @@
+"""Submissions: the form is held, the ledger tells, the expectation keeps its level."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from test_diagnose import people, predict
+
+from hoego.errors import DataError, MismatchError, RecordError, UsageError
+from hoego.predictions import Predictions
+from hoego.recipe import SubmissionSettings
+from hoego.submission import Form, Ledger, SubmitRequest, expected_score, read_form, submit
+from hoego.submission.ledger import Entry, picked_by_leaderboard
+from hoego.submission.submit import ledger_view
+
+NOW = datetime.datetime(2022, 3, 4, 14, 30, tzinfo=datetime.UTC)
+SCORE = {
+    "macro_f1": {"value": 0.75, "low": 0.70, "high": 0.80},
+    "n_images": 240,
+    "n_subjects": 40,
+    "honesty": "out-of-fold",
+}
+
+
+def run_and_form(folder: Path) -> tuple[Predictions, Form]:
+    run = predict(people(40))
+    names = [f"{i:03d}.jpg" for i in range(run.n_images)]
+    run = Predictions(**{**run.__dict__, "images": np.asarray([f"images/{n}" for n in names])})
+    order = np.random.default_rng(0).permutation(len(names))
+    pl.DataFrame({"ImageID": [names[i] for i in order], "ans": 0}).write_csv(folder / "info.csv")
+    return run, read_form(folder / "info.csv", "ImageID", "ans")
+
+
+def request(folder: Path, name: str = "sub.csv", **changes: object) -> SubmitRequest:
+    fields: dict[str, object] = {
+        "project": folder,
+        "out": folder / name,
+        "settings": SubmissionSettings(per_day=2, timezone="Asia/Seoul"),
+        "score": SCORE,
+        "now": NOW,
+    }
+    return SubmitRequest(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_the_file_has_the_form_s_ids_in_its_order_and_the_composite_codes(tmp_path: Path) -> None:
+    run, form = run_and_form(tmp_path)
+    submit(run, form, request(tmp_path))
+    table = pl.read_csv(tmp_path / "sub.csv")
+    assert table.columns == ["ImageID", "ans"]
+    assert tuple(table["ImageID"]) == form.ids
+    said = dict(zip(run.images.tolist(), run.target_probabilities().argmax(axis=1).tolist(), strict=True))
+    assert table["ans"].to_list() == [said[f"images/{i}"] for i in form.ids]
+
+
+def test_missing_and_extra_photos_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    run, form = run_and_form(tmp_path)
+    with pytest.raises(MismatchError, match="were not predicted"):
+        submit(run.take(np.arange(run.n_images - 3)), form, request(tmp_path))
+    with pytest.raises(MismatchError, match="not in the form"):
+        submit(run, Form(form.file, form.ids[1:], "ImageID", "ans"), request(tmp_path))
+    assert not (tmp_path / "sub.csv").exists()
+    assert Ledger(tmp_path).entries() == ()
+
+
+def test_a_repeated_id_or_a_wrong_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "info.csv").write_text("ImageID,ans\na,0\nb,0\na,0\n")
+    with pytest.raises(DataError, match="row 4"):
+        read_form(tmp_path / "info.csv", "ImageID", "ans")
+    with pytest.raises(DataError, match="ImageID"):
+        read_form(tmp_path / "info.csv", "ImageId", "ans")
+
+
+def test_the_ledger_knows_agreement_and_what_is_left_today(tmp_path: Path) -> None:
+    run, form = run_and_form(tmp_path)
+    first = submit(run, form, request(tmp_path))
+    other = run.with_values(
+        {a: np.roll(v, 1, axis=1) if a == "gender" else v for a, v in run.values.items()}, "probabilities"
+    )
+    second = submit(other, form, request(tmp_path, "two.csv"))
+    assert (first.left_today, second.left_today) == (1, 0)
+    assert second.agreement == {first.entry.id: 0.0}
+    with pytest.raises(UsageError, match="used up"):
+        submit(run, form, request(tmp_path, "three.csv"))
+    midnight_in_seoul = NOW.replace(hour=15, minute=1)
+    third = submit(run, form, request(tmp_path, "three.csv", now=midnight_in_seoul))
+    assert third.left_today == 1
+    assert any("identical to the file" in w for w in third.warnings)
+
+
+def test_the_leaderboard_s_number_is_entered_and_compared(tmp_path: Path) -> None:
+    run, form = run_and_form(tmp_path)
+    submit(run, form, request(tmp_path))
+    with pytest.raises(UsageError, match=r"0\.7735"):
+        Ledger(tmp_path).record_score(tmp_path / "sub.csv", 77.35, NOW.isoformat())
+    with pytest.raises(RecordError, match=r"sub\.csv"):
+        Ledger(tmp_path).record_score("other.csv", 0.7, NOW.isoformat())
+    assert Ledger(tmp_path).record_score(tmp_path / "sub.csv", 0.3, NOW.isoformat()).public == 0.3
+    view = ledger_view(tmp_path, SubmissionSettings(), NOW)
+    assert "outside what was expected" in view.warnings[0]
+
+
+def test_members_that_only_the_leaderboard_would_pick_are_noticed() -> None:
+    def entry(run: str, public: float, honest: float) -> Entry:
+        return Entry(run, NOW.isoformat(), run, run, (run,), "macro_f1", {"value": honest}, None, {}, public)
+
+    entries = (entry("a", 0.78, 0.70), entry("b", 0.77, 0.71), entry("c", 0.72, 0.76), entry("d", 0.71, 0.75))
+    assert "public score" in picked_by_leaderboard(("a", "b"), entries)
+    assert picked_by_leaderboard(("c", "d"), entries) == ""
+    assert picked_by_leaderboard(("a", "c"), entries) == ""
+    assert picked_by_leaderboard(("a", "b"), entries[:2]) == ""
+
+
+def test_the_expected_interval_covers_a_test_of_another_size() -> None:
+    """Accuracy of correlated photos: the widened interval holds 95 % of the scores of fresh tests of half the size."""
+    rng = np.random.default_rng(0)
+    subjects, test_subjects, photos, repeats = 120, 60, 6, 3000
+
+    def accuracies(n: int) -> tuple[np.ndarray, np.ndarray]:
+        skill = rng.beta(8, 2, (repeats, n))
+        right = rng.binomial(photos, skill) / photos
+        return right.mean(axis=1), right.std(axis=1, ddof=1) / np.sqrt(n)
+
+    value, error = accuracies(subjects)
+    tested, _ = accuracies(test_subjects)
+    inside = 0
+    for v, e, t in zip(value, error, tested, strict=True):
+        score = {
+            "accuracy": {"value": v, "low": v - 1.96 * e, "high": v + 1.96 * e},
+            "n_images": subjects * photos,
+            "n_subjects": subjects,
+        }
+        found = expected_score(score, "accuracy", test_subjects * photos)
+        assert found is not None
+        inside += found.low <= t <= found.high
+    assert 0.93 <= inside / repeats <= 0.97
