@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose.variants import Estimate, variants_of
 from hoego.ensemble.crossfit import cross_fit, parts_of
 from hoego.labels import Attribute
 from hoego.predictions import Predictions
+from hoego.score.variants import Estimate, variants_of
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose.variants import Estimate, Variants, variants_of
 from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Predictions
+from hoego.score.variants import Estimate, Variants, variants_of
 
 Ints = NDArray[np.integer[Any]]
 

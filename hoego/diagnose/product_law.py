@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose.variants import Estimate, estimate
 from hoego.predictions import Predictions
 from hoego.score.table import SubjectTable
+from hoego.score.variants import Estimate, estimate
 
 
 @dataclass(frozen=True)

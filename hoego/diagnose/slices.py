@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from scipy.stats import norm
 
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose.variants import Estimate, estimate
 from hoego.predictions import Predictions
 from hoego.score.table import SubjectTable
+from hoego.score.variants import Estimate, estimate
 
 MOST_VALUES = 12
 FEW_SUBJECTS = 5
