@@ -16,7 +16,8 @@ from hoego.recipe import build
 from hoego.recipe.resolve import apply_overrides
 from hoego.records import Record, Store, merge
 from hoego.studies.idea_lists import LISTS
-from hoego.studies.ideas import IdeaWorker, Verdict, add_idea, adopt, ideas
+from hoego.studies.ideas import IdeaWorker, Verdict, adopt, ideas
+from hoego.studies.ideas import add as add_idea
 
 LEADER = build({"epochs": 2, "name": "base", "model": {"head": "composite"}}).to_dict()
 GAIN = {"optim.lr=0.01": 0.10, "batch_size=32": 0.0, "loss=focal": -0.10}

@@ -12,7 +12,7 @@ from typing import Any
 
 from hoego.errors import RecordError, UsageError
 from hoego.queue.worker import Ran, Runner, WorkOptions, WorkReport, work
-from hoego.records import Record, Store, process
+from hoego.records import Record, RunMeta, Store, process
 
 
 def gpu_count() -> int:
@@ -119,5 +119,10 @@ def start_background(record: Record, arguments: Sequence[str]) -> Background:
             setsid=True,
         )
     started = process.process_of(pid)
-    record.update(state="running", process=started)
+
+    def in_its_name(meta: RunMeta) -> dict[str, Any] | None:
+        waiting = meta.state in ("waiting", "interrupted", "failed", "cancelled")
+        return {"state": "running", "reason": "", "process": started} if waiting else None
+
+    record.change(in_its_name)
     return Background(record.id, pid, str(output))

@@ -2,53 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoego.errors import UsageError
+from hoego.errors import RecordError, UsageError
 from hoego.queue.claims import Ask, after_of
 from hoego.queue.context import Context, Outcome
+from hoego.queue.many import Background, start_background
 from hoego.recipe import Recipe, build
 from hoego.records import Record, Store
 
 
 def parse_fold(text: str | int) -> Any:
-    """A fold's number, or "all". Raises UsageError for anything else."""
+    """A fold's number, or "all"; 0 where nothing is said. Raises UsageError for anything else."""
     if text == "all" or isinstance(text, int):
         return text
+    if not text:
+        return 0
     if not text.isdigit():
         raise UsageError(f"{text!r} is not a fold", remedy="Give a number from 0, or all.")
     return int(text)
 
 
 def queue_run(
-    runs: Path, recipe: Recipe, ask: Ask | None = None, *, fold: str | int = 0, audit: bool = True
+    runs: Path,
+    recipe: Recipe,
+    *,
+    fold: str | int = 0,
+    after: Sequence[str] = (),
+    priority: int = 0,
+    why: str = "",
 ) -> Record:
     """Put a run of `recipe` into the queue of the folder `runs`: data audited, split made and stored, code noted.
 
     Raises:
         DataError: the audit found errors that are not accepted.
         SplitError: there is no such fold.
-        RecordError: a run in `ask.after` does not exist or can no longer be done.
+        RecordError: a run in `after` does not exist or can no longer be done.
     """
-    from hoego.run.project import open_project
-    from hoego.run.train import TrainOptions, prepare
+    ask = Ask(why=why, after=tuple(after), priority=priority, extra={"fold": fold})
+    return _asked(runs, recipe, ask, audit=True)
 
-    ask = ask or Ask()
+
+def enqueue(store: Store, recipe: Mapping[str, Any], ask: Ask) -> Record:
+    """`queue_run` of plain settings, for what queues several runs; the data were audited with the first of them."""
+    return _asked(store.root, build(recipe), ask, audit=False)
+
+
+def _asked(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
     after = after_of(Store(runs), ask)
-    options = TrainOptions(
-        folder=_project_folder(runs),
-        fold=parse_fold(fold),
-        why=ask.why,
-        tags=ask.tags,
-        parents=ask.parents,
-        extra=dict(ask.extra or {}),
-        audit=audit,
-    )
-    record = prepare(open_project(recipe, options.folder), options, state="interrupted")
+    record = _prepared(runs, recipe, ask, audit=audit)
     record.update(
         state="waiting",
+        reason="",
         name=ask.name or record.meta.name,
         after=after,
         priority=ask.priority,
@@ -57,10 +64,41 @@ def queue_run(
     return record
 
 
-def enqueue(store: Store, recipe: Mapping[str, Any], ask: Ask) -> Record:
-    """`queue_run` of plain settings, for what queues several runs; the data were audited with the first of them."""
-    fold = (ask.extra or {}).get("fold", 0)
-    return queue_run(store.root, build(recipe), ask, fold=fold, audit=False)
+def _prepared(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
+    """A whole record (its split included) that no worker takes yet."""
+    from hoego.run.project import open_project
+    from hoego.run.train import TrainOptions, prepare
+
+    extra = dict(ask.extra or {})
+    options = TrainOptions(
+        folder=_project_folder(runs),
+        fold=parse_fold(extra.pop("fold", 0)),
+        why=ask.why,
+        tags=ask.tags,
+        parents=ask.parents,
+        extra=extra,
+        audit=audit,
+    )
+    return prepare(open_project(recipe, options.folder), options, state="interrupted")
+
+
+def start_in_background(
+    runs: Path, recipe: Recipe | None, *, resume: str = "", fold: str | int = 0, why: str = ""
+) -> Background:
+    """`hoego train --background`: the record is made now, the training goes on in a session of its own.
+
+    With `resume` (a run) instead of a recipe, that run goes on. Raises UsageError where neither or both are given,
+    RecordError for a run that is done or runs already, and what `queue_run` raises.
+    """
+    if (recipe is None) == (not resume):
+        raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
+    if recipe is not None:
+        record = _prepared(runs, recipe, Ask(why=why, extra={"fold": fold}), audit=True)
+    else:
+        record = Store(runs).find(resume)
+        if record.state in ("done", "running"):
+            raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
+    return start_background(record, ["train", "--resume", str(record.folder.resolve())])
 
 
 def train_runner(record: Record, context: Context) -> Outcome:
@@ -70,6 +108,7 @@ def train_runner(record: Record, context: Context) -> Outcome:
     control = Control(should_stop=context.should_stop, epoch_done=context.epoch_done)
     with context.interrupting():
         result = resume(record, control)
+    record.refresh()
     return Outcome(result.state, result.reason)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hoego.errors import RecipeError, RecordError, UsageError
-from hoego.queue import Ask, History, add
+from hoego.queue import Ask, History
+from hoego.queue import add as add_run
 from hoego.queue.keep import score_of
+from hoego.queue.worker import silent
 from hoego.recipe import Recipe, build
 from hoego.recipe.resolve import apply_overrides
 from hoego.records import Record, Store, files, now
@@ -47,6 +49,15 @@ class Verdict:
     runs: tuple[str, ...] = ()
     reason: str = ""
 
+    def __str__(self) -> str:
+        if self.difference is None:
+            return f"{self.words}: {self.reason}" if self.reason else self.words
+        interval = f" ({self.low:+.4f} to {self.high:+.4f})" if None not in (self.low, self.high) else ""
+        p = "" if self.p_value is None else f", p {self.p_value:.3g}"
+        return (
+            f"{self.words}: {self.metric} {self.difference:+.4f}{interval}{p}, {len(self.runs)} runs a side"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""
         return asdict(self)
@@ -70,8 +81,13 @@ class Idea:
     verdict: Verdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
-        return dict(files.plain(asdict(self)))
+        """Plain types: `set` is the overlay, `verdict` its word, `words` the sentence with its numbers."""
+        plain = {**asdict(self), "set": list(self.overlay), "comparison": None, "words": ""}
+        plain["verdict"] = "" if self.verdict is None else self.verdict.words
+        if self.verdict is not None:
+            plain |= {"comparison": self.verdict.to_dict(), "words": str(self.verdict)}
+        del plain["overlay"]
+        return dict(files.plain(plain))
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,7 @@ Judge = Callable[[Store, Sequence[Record], Sequence[Record]], Verdict]
 """Compares the idea's runs (second) with the leader's (first)."""
 
 
-def add_idea(
+def add(
     store: Store,
     text: str,
     overrides: Sequence[str],
@@ -129,9 +145,7 @@ def adopt(store: Store, name: str) -> tuple[Idea, ...]:
         raise UsageError(f"no list of ideas {name!r}", remedy=f"There are: {', '.join(sorted(LISTS))}.")
     present = {idea.overlay for idea in ideas(store).ideas}
     fresh = [entry for entry in LISTS[name] if entry.overlay not in present]
-    return tuple(
-        add_idea(store, e.text, e.overlay, why=e.why, source=e.source, promise=e.promise) for e in fresh
-    )
+    return tuple(add(store, e.text, e.overlay, why=e.why, source=e.source, promise=e.promise) for e in fresh)
 
 
 def ideas(store: Store) -> IdeaList:
@@ -175,10 +189,11 @@ class IdeaWorker:
     """
 
     recipe: Mapping[str, Any] | None = None
-    fold: str = ""
+    fold: int | str = 0
     seeds: int = SEEDS
     judge: Judge | None = None
-    say: Callable[[str], None] = field(default=lambda _: None)
+    say: Callable[[str], None] = silent
+    enqueue: Callable[[Store, Mapping[str, Any], Ask], Record] = add_run
 
     def idle(self, store: Store, left: float) -> bool:
         """Judge what is complete, then queue the next idea that fits in `left` seconds; whether one was queued."""
@@ -292,7 +307,7 @@ class IdeaWorker:
             about = {"idea": idea.id, "side": ("baseline", "idea")[side], "fold": self.fold}
             name = f"{('leader for', 'idea')[side]}: {idea.text}"
             ask = Ask(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
-            ids[side][k] = add(store, seeded, ask).id
+            ids[side][k] = self.enqueue(store, seeded, ask).id
         event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
         files.append_line(store.root / IDEAS, event)
         self.say(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
@@ -305,7 +320,7 @@ class IdeaWorker:
     def _reusable(self, store: Store, recipe: Recipe, seed: int) -> Record | None:
         """A run (done, or on its way) of this very recipe with this seed and these folds."""
         for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
-            same_fold = str(record.meta.extra.get("fold", "")) == self.fold
+            same_fold = str(record.meta.extra.get("fold", 0)) == str(self.fold)
             if same_fold and "shortened" not in record.meta.extra and _is(record, recipe, seed):
                 return record
         return None
