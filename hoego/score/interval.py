@@ -28,12 +28,11 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from hoego.score.layout import Layout
-from hoego.score.table import Statistic, SubjectTable
+from hoego.score.table import STEP, Statistic, SubjectTable
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FEW_SUBJECTS = 5
-STEP = 1e-3
 
 
 @dataclass(frozen=True)

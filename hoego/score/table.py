@@ -23,6 +23,7 @@ Statistic = Callable[[NDArray[Any]], NDArray[np.float64]]
 COMMON = 24  # a group of at least this many equal subjects is drawn by one binomial instead of one by one
 CHUNK = 24_000_000  # weights held at once
 DENSE = 60_000_000  # cells above which the counts stay sparse
+STEP = 1e-3  # how far the infinitesimal jackknife moves a weight
 EXACT = 1 << 24  # float32 holds every integer up to here
 
 
@@ -42,7 +43,10 @@ class SubjectTable:
 
     @classmethod
     def of(cls, counts: csr_array) -> SubjectTable:
-        """Group the subjects of counts [S, columns]."""
+        """Group the subjects of counts [S, columns]; sums that are no counts (floats) stay one by one."""
+        n = counts.shape[0]
+        if not np.issubdtype(counts.dtype, np.integer):
+            return cls(counts, np.ones(n, dtype=np.int64), np.arange(n))
         key = np.random.default_rng(0x5EED).integers(1, 2**62, counts.shape[1], dtype=np.int64) | 1
         with np.errstate(over="ignore"):
             mark = counts.astype(np.int64) @ key
@@ -117,23 +121,48 @@ class SubjectTable:
 
 
 class Product:
-    """Weights [r, G] times counts [G, columns]: empty columns left out, exact in float32 wherever it can be."""
+    """Weights [r, G] times counts [G, columns]: empty columns left out, equal ones multiplied once.
+
+    Exact in float32 wherever no sum can pass 2^24; float64 otherwise.
+    """
 
     def __init__(self, rows: csr_array, largest: float) -> None:
-        self.columns = np.unique(rows.indices)
-        self.width = rows.shape[1]
-        self.dtype = np.float32 if largest * 2 < EXACT else np.float64
-        used = rows[:, self.columns].astype(self.dtype)
+        whole = np.issubdtype(rows.dtype, np.integer)
+        self.dtype = np.float32 if whole and largest * 2 < EXACT else np.float64
+        columns, self.place = _distinct_columns(rows)
+        used = rows[:, columns].astype(self.dtype)
         self.counts = used.toarray() if used.shape[0] * used.shape[1] <= DENSE else csr_array(used.T)
 
     def __call__(self, weights: NDArray[np.float32]) -> NDArray[Any]:
         w = weights.astype(self.dtype, copy=False)
-        found = w @ self.counts if isinstance(self.counts, np.ndarray) else (self.counts @ w.T).T
-        if len(self.columns) == self.width:
-            return np.asarray(found)
-        out = np.zeros((len(w), self.width), dtype=self.dtype)
-        out[:, self.columns] = found
+        found = np.asarray(w @ self.counts if isinstance(self.counts, np.ndarray) else (self.counts @ w.T).T)
+        if len(self.place) == found.shape[1]:
+            return found
+        out: NDArray[Any] = np.concatenate([found, np.zeros((len(found), 1), self.dtype)], axis=1)[
+            :, self.place
+        ]
         return out
+
+
+def _distinct_columns(rows: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Columns to multiply, and for every column its place among them (one past the last: empty)."""
+    filled = np.unique(rows.indices).astype(np.int64)
+    if not np.issubdtype(rows.dtype, np.integer):
+        distinct, where = filled, np.arange(len(filled))
+    else:
+        key = np.random.default_rng(0xC01).integers(1, 2**62, rows.shape[0], dtype=np.int64) | 1
+        with np.errstate(over="ignore"):
+            mark = (rows.astype(np.int64).T @ key)[filled]
+        _, first, where = np.unique(mark, return_index=True, return_inverse=True)
+        order = np.argsort(first, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        distinct, where = filled[first[order]], rank[where.reshape(-1)]
+    place = np.full(rows.shape[1], len(distinct), dtype=np.int64)
+    place[filled] = where
+    if len(distinct) == rows.shape[1]:
+        return distinct, np.arange(len(distinct))
+    return distinct, place
 
 
 def draw(sizes: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> NDArray[np.float32]:
