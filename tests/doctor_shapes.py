@@ -834,3 +834,151 @@ if __name__ == "__main__":
     main()
 """,
 }
+
+FORK = {
+    "options.py": """
+import argparse
+
+
+def get_opts():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--root", default="../input/data/train")
+    ap.add_argument("--img-size", type=int, default=260)
+    ap.add_argument("--bs", type=int, default=40)
+    ap.add_argument("--max-epoch", type=int, default=12)
+    ap.add_argument("--lr", type=float, default=1e-4)
+    ap.add_argument("--k", type=int, default=5)
+    ap.add_argument("--which", type=int, default=0)
+    ap.add_argument("--use-weights", type=bool, default=True)  # HERE flag-type
+    ap.add_argument("--tta", action="store_true")  # HERE unused-flag
+    return ap.parse_args()
+""",
+    "engine/loops.py": """
+import torch
+from sklearn.metrics import f1_score
+
+
+def fit_one(net, dl, opt, lossf, dev):
+    net.train()
+    for x, y in dl:
+        opt.zero_grad()
+        l = lossf(net(x.to(dev)).softmax(1), y.to(dev))  # HERE softmax-before-cross-entropy
+        l.backward()
+        opt.step()
+
+
+def check(net, valid_dl, dev):  
+    tot = 0
+    net.eval()
+    with torch.no_grad():
+        for x, y in valid_dl:
+            p = net(x.to(dev)).argmax(1).cpu()
+            tot += f1_score(y.numpy(), p.numpy(), average="macro")  # HERE batch-f1
+    return tot / len(valid_dl)
+""",
+    "engine/data.py": """
+import glob
+import os
+
+import numpy as np
+import torchvision.transforms as T
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.sampler import SubsetRandomSampler
+
+
+class Masks(Dataset):
+    def __init__(self, root, size, paths=[]):  # HERE shared-class-lists
+        for d in sorted(os.listdir(os.path.join(root, "images"))):
+            paths += sorted(glob.glob(os.path.join(root, "images", d, "*")))
+        self.paths = paths
+        self.t = T.Compose([T.Resize((size, size)), T.RandomHorizontalFlip(), T.ToTensor()])
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, i):
+        parts = os.path.basename(os.path.dirname(self.paths[i])).split("_")
+        return self.t(Image.open(self.paths[i])), min(int(parts[-1]) // 30, 2) + 3 * (parts[1] == "female")
+
+
+def loaders(opt):
+    ds = Masks(opt.root, opt.img_size)
+    order = np.random.permutation(len(ds))
+    cut = len(ds) // opt.k
+    valid_idx, train_idx = order[:cut], order[cut:]  # HERE photo-split
+    tl = DataLoader(ds, opt.bs, sampler=SubsetRandomSampler(train_idx), num_workers=4)  # HERE shared-augmentation
+    vl = DataLoader(ds, opt.bs, sampler=SubsetRandomSampler(valid_idx), num_workers=4)
+    return tl, vl
+""",
+    "run.py": """
+import numpy as np
+import timm
+import torch
+from torch import nn
+
+from engine.data import loaders
+from engine.loops import check, fit_one
+from options import get_opts
+
+if __name__ == "__main__":
+    opt = get_opts()
+    torch.manual_seed(opt.which)
+    np.random.seed(opt.which)
+    tl, vl = loaders(opt)
+    net = timm.create_model("resnext50_32x4d", pretrained=True, num_classes=18).to("cuda")
+    lossf = nn.CrossEntropyLoss(weight=torch.ones(18).cuda() if opt.use_weights else None)
+    best = -1
+    optim = torch.optim.Adam(net.parameters(), lr=opt.lr)
+    for e in range(opt.max_epoch):
+        fit_one(net, tl, optim, lossf, "cuda")
+        score = check(net, vl, "cuda")
+        if score > best:
+            best = score
+            torch.save(net.state_dict(), f"fold{opt.which}.pt")
+""",
+}
+
+TRAINER = {
+    "finetune.py": """
+import evaluate
+import numpy as np
+from datasets import load_dataset
+from torchvision.transforms import ColorJitter, Compose, Normalize, RandomResizedCrop, Resize, ToTensor
+from transformers import AutoImageProcessor, AutoModelForImageClassification, Trainer, TrainingArguments, set_seed
+
+set_seed(11)
+ckpt = "google/vit-base-patch16-224-in21k"
+ds = load_dataset("imagefolder", data_dir="masks")["train"].train_test_split(test_size=0.2, seed=11)  # HERE photo-split
+proc = AutoImageProcessor.from_pretrained(ckpt)
+norm = Normalize(mean=proc.image_mean, std=proc.image_std)
+jitter = Compose([RandomResizedCrop(224), ColorJitter(0.2, 0.2), ToTensor(), norm])
+plain = Compose([Resize((224, 224)), ToTensor(), norm])
+
+
+def train_tf(batch):
+    batch["pixel_values"] = [jitter(im.convert("RGB")) for im in batch["image"]]
+    return batch
+
+
+def val_tf(batch):
+    batch["pixel_values"] = [plain(im.convert("RGB")) for im in batch["image"]]
+    return batch
+
+
+ds["train"].set_transform(train_tf)
+ds["test"].set_transform(val_tf)
+acc = evaluate.load("accuracy")  # HERE no-f1
+
+
+def compute_metrics(p):
+    return acc.compute(predictions=np.argmax(p.predictions, 1), references=p.label_ids)
+
+
+labels = ds["train"].features["label"].names
+model = AutoModelForImageClassification.from_pretrained(ckpt, num_labels=len(labels))
+args = TrainingArguments("out", per_device_train_batch_size=32, learning_rate=5e-5, num_train_epochs=6, evaluation_strategy="epoch",
+                         save_strategy="epoch", load_best_model_at_end=True, metric_for_best_model="accuracy", remove_unused_columns=False)  # HERE best-by-accuracy
+Trainer(model, args, train_dataset=ds["train"], eval_dataset=ds["test"], compute_metrics=compute_metrics, tokenizer=proc).train()
+""",
+}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import doctor_shapes
@@ -9,9 +10,10 @@ from doctor_folders import CLEAN, DEFECTIVE, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoego.doctor import CHECKS, DEFECTS, diagnose_folder
+from hoego.doctor import CHECKS, DEFECTS, against, diagnose_folder, to_recipe
 from hoego.doctor.plainyaml import read_yaml
 from hoego.errors import DataError
+from hoego.recipe import resolve
 
 CASES = [(defect, n) for defect, folders in DEFECTIVE.items() for n in range(len(folders))]
 
@@ -54,7 +56,7 @@ def expected(files: dict[str, str]) -> set[tuple[str, int, str]]:
     }
 
 
-@pytest.mark.parametrize("shape", ["BASELINE", "LIGHTNING", "HYDRA"])
+@pytest.mark.parametrize("shape", ["BASELINE", "LIGHTNING", "HYDRA", "FORK", "TRAINER"])
 def test_whole_folders_are_read_defect_by_defect(tmp_path: Path, shape: str) -> None:
     files = getattr(doctor_shapes, shape)
     report = diagnose_folder(write(tmp_path, files))
@@ -130,3 +132,70 @@ def test_yaml_agrees_with_what_was_written(data: st.DataObject) -> None:
             lines.append(f"{name}: {spelled}" if sub is None else f"  {sub}: {spelled}")
             flat[name if sub is None else f"{name}.{sub}"] = leaf
     assert {k: v for k, v, _ in read_yaml("\n".join(lines))} == flat
+
+
+def test_flags_become_a_recipe_that_hoego_accepts(tmp_path: Path) -> None:
+    conversion = to_recipe(write(tmp_path, doctor_shapes.BASELINE))
+    assert conversion.recipe["epochs"] == 1
+    assert conversion.recipe["dataset"] == {"size": [128, 96], "root": "/opt/ml/input/data"}
+    assert conversion.recipe["optim"] == {
+        "name": "sgd",
+        "lr": 1e-3,
+        "weight_decay": 5e-4,
+        "schedule": "constant",
+    }
+    assert conversion.recipe["split"] == {"ratio": 0.2}
+    assert {one.name for one in conversion.left} >= {"model", "valid_batch_size", "log_interval", "model_dir"}
+    assert resolve(conversion.recipe).batch_size == 64
+
+
+def test_what_ran_goes_before_what_is_only_a_default(tmp_path: Path) -> None:
+    write(tmp_path, {**CLEAN, "run.sh": "python train.py --lr 3e-4 \\\n  --batch_size 32 --resize 224 168\n"})
+    assert to_recipe(tmp_path).recipe["optim"]["lr"] == 3e-4
+    assert to_recipe(tmp_path).recipe["batch_size"] == 32
+    assert to_recipe(tmp_path).recipe["dataset"]["size"] == [224, 168]
+    write(tmp_path, {"model/exp/config.json": '{"lr": 0.01, "criterion": "focal", "model": "resnet34"}'})
+    recipe = to_recipe(tmp_path).recipe
+    assert recipe["optim"]["lr"] == 0.01
+    assert recipe["loss"] == "focal"
+    assert recipe["model"]["name"] == "resnet34"
+    assert recipe["batch_size"] == 32
+
+
+@pytest.mark.parametrize("shape", ["BASELINE", "NOTEBOOK", "LIGHTNING", "HYDRA"])
+def test_a_conversion_written_as_toml_reads_back_the_same(tmp_path: Path, shape: str) -> None:
+    conversion = to_recipe(write(tmp_path, getattr(doctor_shapes, shape)))
+    assert tomllib.loads(conversion.to_toml()) == conversion.recipe
+    assert json.loads(json.dumps(conversion.to_dict()))["taken"]
+
+
+def test_an_inverted_probability_is_converted_to_what_it_did(tmp_path: Path) -> None:
+    cells = tuple(
+        cell.replace("cutmix_prob = 0.5", "cutmix_prob = 0.2") for cell in doctor_shapes.NOTEBOOK_CELLS
+    )
+    write(tmp_path, {"mask.ipynb": doctor_shapes.notebook(*cells)})
+    assert to_recipe(tmp_path).recipe["mixing"]["cutmix"]["share"] == 0.8
+
+
+def test_a_value_out_of_range_is_left_and_not_guessed(tmp_path: Path) -> None:
+    write(tmp_path, {**CLEAN, "config.json": '{"epochs": 0, "val_ratio": 20, "criterion": "my_loss"}'})
+    conversion = to_recipe(tmp_path)
+    assert {"epochs", "val_ratio", "criterion"} <= {one.name for one in conversion.left}
+    assert conversion.recipe["split"]["ratio"] == 0.2
+    resolve(conversion.recipe)
+
+
+def test_against_lists_where_a_folder_chooses_differently(tmp_path: Path) -> None:
+    write(tmp_path, CLEAN)
+    ours = {"epochs": 5, "batch_size": 128, "optim": {"lr": 1e-3}, "mixing": {"mixup": {"share": 0.5}}}
+    found = against(tmp_path, ours)
+    assert ("batch_size", 64, 128) in [(d.key, d.folder, d.recipe) for d in found.differs]
+    assert {"epochs", "optim.lr"} <= set(found.same)
+    assert ("mixing.mixup.share", 0.5) in found.unstated
+    assert against(tmp_path, to_recipe(tmp_path).recipe).differs == ()
+
+
+def test_the_page_lists_the_table() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    for defect in DEFECTS:
+        assert f"| `{defect.id}` | {defect.severity} | {defect.title} | {defect.source} |" in page

@@ -20,6 +20,8 @@ from hoego.doctor import (
     selecting,
     splitting,
 )
+from hoego.doctor.against import Difference, Differences, against
+from hoego.doctor.convert import Conversion, Left, Taken, to_recipe
 from hoego.doctor.defects import BY_ID, DEFECTS, Defect
 from hoego.doctor.hit import Check
 from hoego.doctor.project import Project
@@ -91,10 +93,17 @@ __all__ = [
     "BY_ID",
     "CHECKS",
     "DEFECTS",
+    "Conversion",
     "Defect",
+    "Difference",
+    "Differences",
     "DoctorReport",
     "Finding",
+    "Left",
     "Place",
     "Question",
+    "Taken",
+    "against",
     "diagnose_folder",
+    "to_recipe",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hoego.doctor.hit import Hit, augmenting_calls, hit, is_augmenting
 from hoego.doctor.project import Project
 from hoego.doctor.source import Module
-from hoego.doctor.syntax import identifiers, is_train_name, is_valid_name, last, reference, targets
+from hoego.doctor.syntax import identifiers, is_train_name, is_valid_name, keyword, last, reference, targets
 
 
 def shared_augmentation(project: Project) -> Iterator[Hit]:
@@ -27,7 +27,11 @@ def shared_augmentation(project: Project) -> Iterator[Hit]:
                 or "?." + (call.func.attr if isinstance(call.func, ast.Attribute) else "")
             )
             names = [reference(t) for t in targets(module.statement_of(call)) if reference(t)]
-            if (name == "Subset" and call.args) or (name == "random_split" and call.args):
+            sampler = keyword(call, "sampler")
+            if name == "DataLoader" and sampler is not None and call.args:
+                data = call.args[0]
+                names += identifiers(sampler)
+            elif name in ("Subset", "random_split") and call.args:
                 data = call.args[0]
             elif name in splitters and isinstance(call.func, ast.Attribute):
                 data = call.func.value
@@ -104,6 +108,11 @@ def _transform_of(
                     return
     _, maker = project.resolve(module, _name(module, call, data_name))
     if isinstance(maker, ast.Call):
+        if _always_augments(project, last(module.name(maker.func))):
+            yield hit(
+                "shared-augmentation", module, call, f"Both sides read {data_name}, which always augments."
+            )
+            return
         for given in (*maker.args, *(k.value for k in maker.keywords)):
             if _augments(project, module, given, named=True):
                 yield hit(
@@ -113,6 +122,15 @@ def _transform_of(
                     f"Both subsets of {data_name} share its random transform.",
                 )
                 return
+
+
+def _always_augments(project: Project, name: str) -> bool:
+    """Whether a data set of the folder builds a random transform under no condition."""
+    for module, owner in project.classes.get(name, []):
+        for call in augmenting_calls(module, owner) if project.is_dataset(name) else []:
+            if module.enclosing(call, (ast.If, ast.IfExp)) is None:
+                return True
+    return False
 
 
 def _name(module: Module, call: ast.Call, data_name: str) -> ast.expr:

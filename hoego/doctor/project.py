@@ -85,6 +85,16 @@ class Project:
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[tuple[Module, ast.AST]]:
         return ((m, node) for m in self.modules for node in m.nodes if isinstance(node, kinds))
 
+    def is_dataset(self, name: str) -> bool:
+        """Whether a class of the folder is a torch data set, itself or by what it inherits from."""
+        for _, owner in self.classes.get(name, []):
+            for base in map(last, map(reference, owner.bases)):
+                if base in ("Dataset", "VisionDataset", "ImageFolder", "DatasetFolder"):
+                    return True
+                if base != name and self.is_dataset(base):
+                    return True
+        return False
+
     @cached_property
     def flags(self) -> list[Flag]:
         found = []
@@ -116,9 +126,8 @@ class Project:
     @cached_property
     def trains(self) -> bool:
         """Whether this folder trains a network at all."""
-        return any(
-            last(n) in ("backward", "fit", "fit_one_cycle", "fine_tune") for _, _, n in self.calls
-        ) or any(last(n) == "train" and "rainer" in n for _, _, n in self.calls)
+        names = ("backward", "fit", "fit_one_cycle", "fine_tune", "Trainer")
+        return any(last(n) in names for _, _, n in self.calls)
 
     @cached_property
     def framework(self) -> str:
@@ -165,6 +174,12 @@ class Project:
                         if found:
                             module = other
                             break
+                if not found:
+                    function = module.function_of(node)
+                    sites = list(self._at_call_sites(function, node.id)) if function is not None else []
+                    if len(sites) == 1 and isinstance(sites[0][1], ast.expr):
+                        module, node = sites[0][0], sites[0][1]
+                        continue
                 if len(found) != 1:
                     return module, node
                 node = found[0]
@@ -243,6 +258,8 @@ class Project:
                 spelled = _spelled(other, part)
                 if spelled:
                     found.setdefault(spelled, step)
+                if isinstance(part, ast.Call) and self.is_dataset(last(other.name(part.func))):
+                    found.setdefault("dataset", step)
         return found
 
     def _behind(self, module: Module, part: ast.AST) -> Iterator[tuple[Module, ast.AST]]:

@@ -118,9 +118,10 @@ def _monitors(project: Project) -> Iterator[tuple[Module, ast.AST, str]]:
         if last(name) in ("EarlyStopping", "ReduceLROnPlateau") or "Scheduler" in name:
             continue
         for key in ("monitor", "metric_for_best_model", "checkpoint_metric", "monitor_metric", "best_metric"):
-            given = project.constant(module, keyword(call, key))
-            if isinstance(given, str):
-                yield module, call, given
+            value = keyword(call, key)
+            given = project.constant(module, value)
+            if isinstance(given, str) and value is not None:
+                yield module, value, given
 
 
 def _monitored(project: Project) -> Iterator[Hit]:
@@ -181,6 +182,10 @@ def no_f1(project: Project) -> Iterator[Hit]:
     for module, call, name in project.called("accuracy_score", "multiclass_accuracy", "accuracy"):
         if name != "?.accuracy":
             yield hit("no-f1", module, call, "Accuracy is computed here, and F1 in no file.")
+            return
+    for module, call, _ in project.called("load", "load_metric"):
+        if call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == "accuracy":
+            yield hit("no-f1", module, call, "Accuracy is computed by this metric, and F1 in no file.")
             return
     for module, call, name in project.calls:
         given = [*call.args[:1], *(k.value for k in call.keywords)]

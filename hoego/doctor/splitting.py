@@ -39,7 +39,12 @@ def photo_split(project: Project) -> Iterator[Hit]:
     """random_split, train_test_split, KFold and cut lists whose items are photos."""
     yield from _random_splits(project)
     for module, call, name in project.called("train_test_split"):
-        if name.startswith(("datasets.", "?.")) or keyword(call, "groups") is not None or not call.args:
+        if keyword(call, "groups") is not None:
+            continue
+        if isinstance(call.func, ast.Attribute) and "model_selection" not in name:
+            yield from _judge(project, module, call, [call.func.value], "train_test_split")
+            continue
+        if not call.args:
             continue
         yield from _judge(project, module, call, list(call.args), "train_test_split")
     for module, call, _ in project.called("split"):
