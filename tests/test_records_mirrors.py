@@ -1,0 +1,195 @@
+"""Mirrors: live, never in the way, and complete after they were down."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoego.errors import UsageError
+from hoego.records import Record, Store
+from hoego.records.mirrors import MlflowMirror, WandbMirror, following, mirrors_of, sync
+
+
+class FakeMirror:
+    """Remembers what was pushed; `down` makes every call fail, `slow` makes it take seconds."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.down, self.slow = False, 0.0
+        self.pushed: list[tuple[Any, ...]] = []
+
+    def _call(self, *what: Any) -> None:
+        time.sleep(self.slow)
+        if self.down:
+            raise ConnectionError("the server is down")
+        self.pushed.append(what)
+
+    def begin(self, record: Record, params: Mapping[str, str]) -> str:
+        self._call("begin", record.id, dict(params))
+        return f"remote-{record.id}"
+
+    def metrics(self, remote: str, fold: int, rows: Sequence[Mapping[str, float]]) -> None:
+        self._call("metrics", fold, [(int(r["epoch"]), r["macro_f1"]) for r in rows])
+
+    def artifact(self, remote: str, path: Path) -> None:
+        self._call("artifact", path.name)
+
+    def end(self, remote: str, state: str, summary: Mapping[str, float]) -> None:
+        self._call("end", state, dict(summary))
+
+
+def make(tmp_path: Path) -> tuple[Store, Record]:
+    store = Store(tmp_path / "runs")
+    return store, store.create({"epochs": 2, "loss": {"focal": 0.6}}, name="first", why="focal helps")
+
+
+def finish(record: Record) -> None:
+    record.append_epoch(0, {"epoch": 1, "macro_f1": 0.6, "flag": True, "loss": None})
+    record.update(
+        score={"macro_f1": {"value": 0.6, "low": 0.5, "high": 0.7, "level": 0.95}, "honesty": "selected"}
+    )
+    record.set_state("done")
+
+
+def test_what_is_new_is_pushed_once(tmp_path: Path) -> None:
+    store, record = make(tmp_path)
+    mirror = FakeMirror()
+    record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
+    sync(store, mirror)
+    sync(store, mirror)
+    assert mirror.pushed == [
+        ("begin", record.id, {"epochs": "2", "loss.focal": "0.6"}),
+        ("metrics", 0, [(0, 0.4)]),
+    ]
+    finish(record)
+    sync(store, mirror)
+    assert mirror.pushed[2] == ("metrics", 0, [(1, 0.6)])
+    assert mirror.pushed[-1] == ("end", "done", {"macro_f1": 0.6, "macro_f1.low": 0.5, "macro_f1.high": 0.7})
+    count = len(mirror.pushed)
+    assert sync(store, mirror).current == (record.id,)
+    assert len(mirror.pushed) == count
+
+
+def test_a_mirror_that_is_down_catches_up_later(tmp_path: Path) -> None:
+    store, record = make(tmp_path)
+    mirror = FakeMirror()
+    mirror.down = True
+    record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
+    assert "the server is down" in sync(store, mirror).behind[record.id]
+    finish(record)
+    mirror.down = False
+    assert sync(store, mirror).behind == {}
+    assert [p for p in mirror.pushed if p[0] == "metrics"] == [("metrics", 0, [(0, 0.4), (1, 0.6)])]
+
+
+def test_a_slow_or_broken_mirror_costs_the_run_nothing(tmp_path: Path) -> None:
+    store, record = make(tmp_path)
+    slow, broken = FakeMirror(), FakeMirror()
+    slow.slow, broken.down = 30.0, True
+    began = time.monotonic()
+    with following(store, [slow, broken], every=0.01, patience=0.2):
+        record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
+    assert time.monotonic() - began < 15
+
+
+def test_mirrors_are_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = mirrors_of("mlflow=http://127.0.0.1:5000, wandb=faces")
+    assert [m.name for m in made] == ["mlflow", "wandb"]
+    with pytest.raises(UsageError):
+        mirrors_of("tensorboard=x")
+    monkeypatch.delenv("HOEGO_MIRRORS", raising=False)
+    with following(Store(tmp_path)):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("mlflow", reason="the extra `track` is not installed")
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    options = {
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--workers": "1",
+        "--backend-store-uri": f"sqlite:///{folder}/store.db",
+        "--artifacts-destination": str(folder / "files"),
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", *(word for pair in options.items() for word in pair)],
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + 90
+        while True:
+            try:
+                with urllib.request.urlopen(f"{address}/health", timeout=2):
+                    break
+            except OSError:
+                assert time.monotonic() < end, "the MLflow server did not start"
+                assert child.poll() is None, "the MLflow server ended"
+                time.sleep(0.3)
+        yield address
+    finally:
+        os.killpg(child.pid, 15)
+        child.wait(20)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_real_mlflow_server_shows_the_run(server: str, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    store, record = make(tmp_path)
+    mirror = MlflowMirror(server)
+    record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
+    assert sync(store, mirror).behind == {}
+    client = MlflowClient(tracking_uri=server)
+    experiment = client.get_experiment_by_name("hoego")
+    assert experiment is not None
+    (live,) = client.search_runs([experiment.experiment_id])
+    assert live.info.status == "RUNNING"
+    assert live.data.params["loss.focal"] == "0.6"
+    finish(record)
+    (record.folder / "predictions.parquet").write_bytes(b"PAR1")
+    assert sync(store, mirror).behind == {}
+    (record.folder / "mirrors" / "mlflow.json").unlink()
+    assert sync(store, mirror).behind == {}
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["hoego.run"] == record.id
+    assert run.data.metrics["macro_f1"] == 0.6
+    history = client.get_metric_history(run.info.run_id, "fold-0/macro_f1")
+    assert [(m.step, m.value) for m in history] == [(0, 0.4), (1, 0.6)]
+    assert "predictions.parquet" in {f.path for f in client.list_artifacts(run.info.run_id)}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_offline_writes_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="the extra `track` is not installed")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    store, record = make(tmp_path)
+    mirror = WandbMirror("faces", mode="offline", folder=tmp_path)
+    record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
+    assert sync(store, mirror).behind == {}
+    finish(record)
+    assert sync(store, mirror).behind == {}
+    (folder,) = (tmp_path / "wandb").glob(f"offline-run-*-{record.id}")
+    log = (folder / f"run-{record.id}.wandb").read_bytes()
+    assert b"fold-0/macro_f1" in log
+    assert b"loss.focal" in log
+    assert (folder / "files" / "recipe.toml").exists()
