@@ -31,7 +31,8 @@ from hoego.train.throughput import Throughput, measure
 
 Bits = NDArray[np.bool_]
 Epoch = dict[str, Any]
-"""One epoch's figures: epoch (from 0), loss, images_per_second, seconds, and by kind of weights every criterion."""
+"""One epoch's figures: epoch (from 0), train_loss, lr, images_per_second, train_seconds, macro_f1, accuracy,
+held_loss, macro_f1_<attribute>; those of averaged weights end in _ema or _swa, those of the slice start with inner_."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Hooks:
         on_resolved: called once with what `auto` became, before the first step.
         on_epoch: called after each epoch with its figures.
         on_note: called with each sentence for the log.
+        should_stop: asked after each step; a text is the reason to stop now, with the state written.
         state_seconds: seconds between two states within an epoch; every epoch ends with one.
         state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
         measure_seconds: time given to measuring the throughput; 0 measures nothing.
@@ -113,6 +115,7 @@ class Hooks:
     on_resolved: Callable[[Resolved], None] = lambda _: None
     on_epoch: Callable[[Epoch], None] = lambda _: None
     on_note: Callable[[str], None] = lambda _: None
+    should_stop: Callable[[], str] = lambda: ""
     state_seconds: float = 60.0
     state_steps: int = 0
     measure_seconds: float = 4.0
@@ -160,6 +163,7 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         hooks.state_steps,
         hooks.progress,
         hooks.on_epoch,
+        hooks.should_stop,
         provenance,
     )
     loop = Loop(parts, settings, held, _held(task, task.inner, device))
@@ -268,7 +272,11 @@ def _provenance(task: FoldTask, parts: Parts) -> Provenance:
 def _keep_provenance(folder: Path, provenance: Provenance) -> None:
     """Before the first state, so that a resumed training knows what its starting weights had seen."""
     text = json.dumps(provenance.to_dict())
-    write_atomically(folder / "provenance.json", lambda path: path.write_text(text) and None)
+
+    def write(path: Path) -> None:
+        path.write_text(text)
+
+    write_atomically(folder / "provenance.json", write)
 
 
 def _kept_provenance(folder: Path) -> Provenance:

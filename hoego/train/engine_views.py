@@ -16,7 +16,7 @@ from hoego.train.views import Views, summarise
 
 
 @dataclass
-class _View:
+class View:
     """View `number` of photos that come in order."""
 
     views: Views
@@ -43,7 +43,7 @@ def view_outputs(
                 outputs_of(
                     learner.network,
                     pixels,
-                    _View(views, keys, number),
+                    View(views, keys, number),
                     autocast=parts.autocast,
                     batch_size=parts.recipe.batch_size,
                 ),

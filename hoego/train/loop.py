@@ -52,6 +52,7 @@ class LoopSettings:
         state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
         progress: whether progress is shown.
         on_epoch: called with each epoch's figures.
+        should_stop: asked after each step; a text is the reason to stop now.
         provenance: what the weights will have seen.
     """
 
@@ -61,7 +62,12 @@ class LoopSettings:
     state_steps: int
     progress: bool
     on_epoch: Callable[[dict[str, Any]], None]
+    should_stop: Callable[[], str]
     provenance: Provenance
+
+
+class Stopped(Exception):
+    """Raised where a training was asked to stop, after its state was written. The text is the reason."""
 
 
 class Loop:
@@ -93,6 +99,8 @@ class Loop:
                 figures = self._epoch(progress)
                 self.settings.on_epoch(figures)
                 progress.epoch(figures)
+                if self.epoch < epochs and not self.stopped and (reason := self.settings.should_stop()):
+                    raise Stopped(reason)
 
     def _epoch(self, progress: Progress) -> dict[str, Any]:
         parts, epoch, first = self.parts, self.epoch, self.number
@@ -103,6 +111,9 @@ class Loop:
             self.loss_sum += parts.step(epoch, number, images, batch)
             self.number, batch_size = number + 1, len(batch.rows)
             progress.step(epoch, number)
+            if self.number < parts.steps and (reason := self.settings.should_stop()):
+                self._save()
+                raise Stopped(reason)
             if self._due(written) and self.number < parts.steps:
                 self._save()
                 written = time.perf_counter()
@@ -147,9 +158,11 @@ class Loop:
         scored = last or (epoch + 1) % self.select.every == 0
         figures: dict[str, Any] = {}
         if scored and self.held is not None:
-            figures["scores"] = self._score(epoch, self.held, store=True, judged=self.judge is self.held)
+            figures |= flat(self._score(epoch, self.held, store=True, judged=self.judge is self.held), "")
         if scored and self.inner is not None:
-            figures["inner"] = self._score(epoch, self.inner, store=False, judged=self.judge is self.inner)
+            figures |= flat(
+                self._score(epoch, self.inner, store=False, judged=self.judge is self.inner), "inner_"
+            )
         if last and self.by_last:
             self._keep(epoch, self.last_weights, {}, [LAST])
         return figures
@@ -278,10 +291,26 @@ class Loop:
         self.parts.restore(state["parts"])
 
 
+def flat(scores: Mapping[str, Mapping[str, float]], prefix: str) -> dict[str, float]:
+    """Criteria by kind of weights as one row of figures.
+
+    >>> flat({"raw": {"macro_f1": 0.5, "loss": 1.0, "age": 0.4}, "ema": {"macro_f1": 0.6}}, "")
+    {'macro_f1': 0.5, 'held_loss': 1.0, 'macro_f1_age': 0.4, 'macro_f1_ema': 0.6}
+    """
+    out = {}
+    for weights, values in scores.items():
+        for name, value in values.items():
+            key = {"loss": "held_loss", "macro_f1": "macro_f1", "accuracy": "accuracy"}.get(
+                name, f"macro_f1_{name}"
+            )
+            out[prefix + key + ("" if weights == "raw" else f"_{weights}")] = value
+    return out
+
+
 def checkpoint_of(folder: Path, criterion: str) -> Path:
-    """The checkpoint of a criterion in a fold's folder; of the last epoch for "last"."""
+    """The checkpoint of a criterion in a fold's folder; "last" is the last epoch's."""
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in criterion)
-    return folder / (f"{LAST}.safetensors" if criterion == LAST else f"best-{safe}.safetensors")
+    return folder / f"{safe}.safetensors"
 
 
 def describe(parts: Parts, learner: Learner) -> dict[str, Any]:

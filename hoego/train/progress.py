@@ -78,5 +78,5 @@ class Progress:
 
 
 def _scores(figures: dict[str, Any]) -> str:
-    scores = figures.get("scores") or figures.get("inner") or {}
-    return "".join(f" {kind} macro F1 {values['macro_f1']:.4f}" for kind, values in scores.items())
+    said = {"macro_f1": "macro F1", "macro_f1_ema": "ema", "macro_f1_swa": "swa", "inner_macro_f1": "inner"}
+    return "".join(f" {words} {figures[key]:.4f}" for key, words in said.items() if key in figures)

@@ -1,0 +1,159 @@
+"""`hoego train`: from a recipe to a record with checkpoints, predictions and an honest score."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoego.dataset.load import load
+from hoego.dataset.manifest import Dataset
+from hoego.errors import HoegoError, RecordError
+from hoego.recipe import Recipe, build
+from hoego.records import Record, Store
+from hoego.run.execute import Control, Execution, Fold, RunResult, folds_of, say
+from hoego.run.project import Project, open_project
+from hoego.split import Split
+from hoego.split import load as load_split
+from hoego.split import save as save_split
+
+__all__ = [
+    "SPLIT_FILE",
+    "Control",
+    "Fold",
+    "RunResult",
+    "TrainOptions",
+    "fingerprints",
+    "prepare",
+    "resume",
+    "to_json",
+    "train",
+]
+
+SPLIT_FILE = "split.parquet"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a training is told besides its recipe.
+
+    Args:
+        folder: the project's folder, in which `runs/` and `splits/` lie.
+        fold: the fold to hold out, or "all" for out-of-fold predictions of the whole data set; None: the recipe's.
+        why: the hypothesis.
+        tags, parents: of the record.
+        extra: further facts for the record.
+        audit: whether the data are audited first.
+    """
+
+    folder: Path = field(default_factory=Path)
+    fold: Fold | None = None
+    why: str = ""
+    tags: Sequence[str] = ()
+    parents: Sequence[str] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    audit: bool = True
+
+
+def train(recipe: Recipe, options: TrainOptions | None = None, control: Control | None = None) -> RunResult:
+    """Audit, split, train, predict, score and record.
+
+    Raises:
+        HoegoError: anything that a user can mend; the record then says failed, with the reason.
+        KeyboardInterrupt: the record then says interrupted and can be resumed.
+    """
+    options = options or TrainOptions()
+    started = time.perf_counter()
+    project = open_project(recipe, options.folder)
+    record = prepare(project, options)
+    return _guarded(record, project, control or Control(), started)
+
+
+def prepare(project: Project, options: TrainOptions, *, state: str = "running") -> Record:
+    """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
+
+    Raises:
+        DataError: the audit found errors that are not accepted.
+        SplitError: there is no such fold.
+    """
+    recipe, dataset, split = project.recipe, project.dataset, project.split
+    fold = recipe.fold if options.fold is None else options.fold
+    folds_of(split, fold)
+    if options.audit:
+        from hoego.audit import audit
+        from hoego.run.project import require_clean
+
+        require_clean(audit(dataset, recipe))
+    record = Store(options.folder / "runs").create(
+        recipe.to_dict(),
+        name=recipe.name,
+        why=options.why,
+        tags=options.tags,
+        parents=options.parents,
+        state=state,
+        fingerprints=fingerprints(recipe, dataset, split),
+        extra={"fold": fold, "target": dataset.schema.target, **options.extra},
+    )
+    save_split(split, record.folder / SPLIT_FILE)
+    return record
+
+
+def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, str]:
+    """What two runs must share to be compared."""
+    return {
+        "recipe": recipe.fingerprint,
+        "dataset": dataset.fingerprint,
+        "labels": dataset.labels_version,
+        "split": split.fingerprint,
+        "split_kind": split.kind,
+    }
+
+
+def resume(record: Record, control: Control | None = None) -> RunResult:
+    """Go on with a run that was interrupted (or that waits), to the numbers of one that was not.
+
+    Raises:
+        RecordError: the run is done, or another process runs it.
+        MismatchError: the photos have changed since it began.
+    """
+    started = time.perf_counter()
+    state = record.refresh().state
+    if state == "done":
+        raise RecordError(f"The run {record.id} is done.", remedy="`hoego reproduce` trains it again.")
+    if record.runs_elsewhere():
+        raise RecordError(
+            f"The run {record.id} is running in another process.", remedy="Wait for it, or end it."
+        )
+    recipe = build(record.recipe)
+    dataset = load(recipe)
+    split = load_split(record.folder / SPLIT_FILE, dataset)
+    if any(record.epochs(k) for k in record.folds()):
+        record.update(extra={"resumed": True})
+    record.set_state("running")
+    return _guarded(record, Project(recipe, dataset, split), control or Control(), started)
+
+
+def _guarded(record: Record, project: Project, control: Control, started: float) -> RunResult:
+    from hoego.train.loop import Stopped
+
+    try:
+        return Execution(record, project, control, started).run()
+    except Stopped as stop:
+        record.set_state("interrupted", str(stop))
+        return RunResult(record.id, record.folder, "interrupted", str(stop))
+    except KeyboardInterrupt:
+        record.set_state("interrupted", "stopped by hand (Ctrl-C)")
+        say(f"Interrupted. Go on with: hoego train --resume {record.id}")
+        raise
+    except BaseException as e:
+        reason = e.message if isinstance(e, HoegoError) else f"{type(e).__name__}: {e}"
+        record.set_state("failed", reason)
+        raise
+
+
+def to_json(result: RunResult) -> str:
+    """The result as `--json` prints it."""
+    return json.dumps(result.to_dict(), ensure_ascii=False)

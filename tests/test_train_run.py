@@ -1,0 +1,144 @@
+"""From a recipe to a record, from a record to predictions: the whole path on a tiny data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from PIL import Image  # noqa: E402
+from tiny_training import SIZE, tiny_dataset  # noqa: E402
+
+from hoego.errors import RecordError, SplitError  # noqa: E402
+from hoego.predictions import Predictions, honesty  # noqa: E402
+from hoego.recipe import Recipe, build  # noqa: E402
+from hoego.records import Store  # noqa: E402
+from hoego.run.predict import PredictOptions, predict  # noqa: E402
+from hoego.run.train import Control, TrainOptions, resume, train  # noqa: E402
+
+QUIET = Control(progress=False, measure_seconds=0.05)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOEGO_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny data set as files with a table; and twelve photos without labels."""
+    root = tmp_path_factory.mktemp("photos")
+    dataset, cache = tiny_dataset()
+    for name, pixels in zip(dataset.images["path"].to_list(), cache.array, strict=True):
+        Image.fromarray(pixels).save(root / name)
+    colours = dataset.schema.attribute("colour").classes
+    table = dataset.images.select("path", "subject").with_columns(
+        colour=pl.Series([colours[c] for c in dataset.codes[:, 0]]), age=pl.Series(dataset.numbers["age"])
+    )
+    table.write_csv(root / "train.csv")
+    other, unseen = tiny_dataset(seed=5)
+    names = [f"new/{n}" for n in reversed(other.images["path"].to_list()[:12])]
+    (root / "new").mkdir()
+    for name, pixels in zip(names, unseen.array, strict=False):
+        Image.fromarray(pixels).save(root / name)
+    pl.DataFrame({"path": names}).write_csv(root / "test.csv")
+    return root
+
+
+def recipe(photos: Path, **changes: Any) -> Recipe:
+    data: dict[str, Any] = {
+        "name": "tiny",
+        "dataset": {
+            "root": str(photos), "layout": "table", "table": "train.csv", "subject": ["subject"], "size": [SIZE, SIZE],
+        },
+        "labels": {"attributes": {"colour": {}, "age": {"edges": [30, 60], "classes": ["young", "middle", "old"]}}},
+        "split": {"ratio": 0.25},
+        "model": {"name": "hoego_small32", "options": {"width": 0.125, "norm": False}},
+        "epochs": 2,
+        "batch_size": 16,
+        "precision": "float32",
+        "device": "cpu",
+        "threads": 1,
+        "score": {"resamples": 200},
+    }  # fmt: skip
+    return build(data | changes)
+
+
+def test_record_holds_what_ran(photos: Path, tmp_path: Path) -> None:
+    asked = recipe(photos, refit=True)
+    result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
+    record = Store(tmp_path / "runs").find(result.run)
+    assert record.state == "done"
+    assert build(record.recipe) == asked
+    kept = {p.relative_to(record.folder).as_posix() for p in record.folder.rglob("*") if p.is_file()}
+    assert {"split.parquet", "predictions.parquet", "score.json", "refit/last.safetensors"} <= kept
+    criteria = ("macro_f1", "accuracy", "loss", "colour", "age")
+    assert {f"fold-0/{c}.safetensors" for c in criteria} <= kept
+    assert [row["epoch"] for row in record.epochs(0)] == [0, 1]
+    said = json.loads(json.dumps(result.to_dict()))
+    assert {"value", "low", "high", "level"} <= said["score"]["macro_f1"].keys()
+    assert said["score"]["honesty"] == "selected"
+    assert said["throughput"]["train_images_per_second"] > 0
+    assert said["throughput"]["model_only_images_per_second"] > 0
+
+
+def test_predictions_of_new_photos_keep_order_and_provenance(photos: Path, tmp_path: Path) -> None:
+    result = train(recipe(photos, refit=True), TrainOptions(tmp_path, audit=False), QUIET)
+    made = predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "p.parquet"))
+    predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "p.csv"))
+    table = pl.read_csv(tmp_path / "p.csv")
+    assert table["path"].to_list() == pl.read_csv(photos / "test.csv")["path"].to_list()
+    assert {"composite", "colour", "age"} <= set(table.columns)
+    assert made.models == ("refit/last.safetensors",)
+    source = Predictions.read(tmp_path / "p.parquet").sources[0]
+    assert source.seen.all()  # the refit has seen every subject
+
+
+def test_held_out_subjects_are_not_seen_and_training_ones_are(photos: Path, tmp_path: Path) -> None:
+    from hoego.dataset.load import load
+
+    asked = recipe(photos, split={"kind": "folds", "folds": 3}, fold="all")
+    result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
+    predictions = Predictions.read(result.folder / "predictions.parquet")
+    dataset = load(asked)
+    assert sorted(predictions.images.tolist()) == sorted(dataset.image_ids.tolist())
+    assert not honesty(predictions, dataset).in_sample.any()
+    swapped = predictions.with_values(predictions.values, "logits", source=(predictions.source + 1) % 3)
+    assert honesty(swapped, dataset).in_sample.any()
+
+
+def test_last_epoch_is_out_of_fold(photos: Path, tmp_path: Path) -> None:
+    result = train(recipe(photos, select={"on": "last"}), TrainOptions(tmp_path, audit=False), QUIET)
+    assert result.score is not None
+    assert result.score.honesty == "out-of-fold"
+
+
+def test_stopped_run_goes_on_to_the_same_numbers(photos: Path, tmp_path: Path) -> None:
+    whole = train(recipe(photos, refit=True), TrainOptions(tmp_path / "a", audit=False), QUIET)
+    asks = iter(range(1000))
+    stop = Control(
+        should_stop=lambda: "time is up" if next(asks) == 7 else "", progress=False, measure_seconds=0
+    )
+    part = train(recipe(photos, refit=True), TrainOptions(tmp_path / "b", audit=False), stop)
+    record = Store(tmp_path / "b" / "runs").find(part.run)
+    assert (part.state, record.state, record.reason) == ("interrupted", "interrupted", "time is up")
+    resume(record, QUIET)
+    for file in ("predictions.parquet",):
+        a, b = (Predictions.read(folder / file) for folder in (whole.folder, record.folder))
+        for name, values in a.values.items():
+            np.testing.assert_array_equal(values, b.values[name])
+    with pytest.raises(RecordError, match="is done"):
+        resume(record, QUIET)
+
+
+def test_all_folds_of_a_holdout_is_an_error(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(SplitError, match="all"):
+        train(recipe(photos), TrainOptions(tmp_path, fold="all", audit=False), QUIET)
+    assert not (tmp_path / "runs").exists()
