@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
 from hoego.dataset.people.canvas import Colour, Points, Shape, ellipse, mirror, mix, spline, stroke, tone
 from hoego.dataset.people.dice import Dice
+from hoego.dataset.people.person import Person
 from hoego.dataset.people.studio import Studio, both
 
 GREY: Colour = (212, 211, 208)
@@ -56,12 +59,12 @@ def draw_back_hair(studio: Studio) -> None:
                 studio.canvas.fill(studio.head.at(curl, -0.1), tone(colour, curls.uniform(1.05, 1.45)))
 
 
-def _outer(studio: Studio, low: float) -> Points:
+def _outer(person: Person, low: float) -> Points:
     """The hair's outside from the right ear over the crown to the left ear, open."""
-    width, v = studio.person.face.width, studio.person.hair.volume
-    flat = studio.person.ageing.recede
+    width, v = person.face.width, person.hair.volume
+    flat = person.ageing.recede
     v = v * (1.0 - 0.75 * flat)
-    thick = 0.35 if studio.person.hair.style in ("crop", "swept", "side") else 1.0
+    thick = 0.35 if person.hair.style in ("crop", "swept", "side") else 1.0
     half = [
         (width + 0.01 + 0.3 * v * thick, low),
         (width + 0.035 + 0.7 * v * thick, -0.25),
@@ -73,9 +76,9 @@ def _outer(studio: Studio, low: float) -> Points:
     return spline(half + left, steps=6)
 
 
-def _inner(studio: Studio, low: float) -> list[tuple[float, float]]:
+def _inner(person: Person, low: float) -> list[tuple[float, float]]:
     """Control points of the hairline, from the left ear to the right one."""
-    hair, w, r = studio.person.hair, studio.person.face.width, studio.person.ageing.recede
+    hair, w, r = person.hair, person.face.width, person.ageing.recede
     style = hair.style
     temple = [(w - 0.035, low), (w - 0.045, -0.16), (w - 0.10 + 0.03 * r, -0.40 - 0.10 * r)]
     if style in FRINGED:
@@ -121,11 +124,17 @@ def _inner(studio: Studio, low: float) -> list[tuple[float, float]]:
     return [(-x, y) for x, y in right] + right[-2::-1]
 
 
+@lru_cache(maxsize=4)
+def _outlines(person: Person) -> tuple[Points, Points]:
+    """The hair's outside and the hairline, both open curves in head coordinates."""
+    low = 0.10 if person.hair.style in ("crop", "swept", "tied") else 0.16
+    return _outer(person, low), spline(_inner(person, low), steps=4)
+
+
 def draw_top_hair(studio: Studio) -> None:
     """Hair on the skull, with strands, a band of light, and grey hairs."""
     hair = studio.person.hair
-    low = 0.10 if hair.style in ("crop", "swept", "tied") else 0.16
-    outer, inner = _outer(studio, low), spline(_inner(studio, low), steps=4)
+    outer, inner = _outlines(studio.person)
     colour = hair_colour(studio)
     outline = np.concatenate([studio.head.at(outer, 0.0), studio.head.at(inner, 0.22)])
     shadow = studio.head.at(stroke(inner, 0.10, 0.3) + np.array([0.0, 0.04]), 0.25)
@@ -135,7 +144,7 @@ def draw_top_hair(studio: Studio) -> None:
     if hair.style == "perm":
         _curls(studio, clip, colour)
     else:
-        _strands(studio, clip, outer, inner, colour)
+        _strands(studio, clip, colour)
     lit = 0.25 * (1.0 if studio.shot.light[0] >= 0 else -1.0)
     band = stroke(
         spline([(-0.62 + lit, -0.66), (-0.3 + lit, -0.92), (0.1 + lit, -0.98), (0.48 + lit, -0.82)]),
@@ -180,13 +189,15 @@ def draw_tail(studio: Studio) -> None:
     _lay(studio, strands[1::2], mix(colour, (255, 240, 222), 0.25), 0.5, -0.1, clip)
 
 
-def _strands(studio: Studio, clip: Image.Image, outer: Points, inner: Points, colour: Colour) -> None:
-    hair = studio.person.hair
+@lru_cache(maxsize=4)
+def _strand_outlines(person: Person) -> dict[str, list[Points]]:
+    """Strands by tint in head coordinates: the same in all photos of a person."""
+    hair = person.hair
+    outer, inner = _outlines(person)
     dice = Dice(hair.strands, 3)
     groups: dict[str, list[Points]] = {"dark": [], "light": [], "grey": []}
-    root = np.array(
-        [hair.part if hair.style in (*LONG, *BOB, "side", "curtain") else 0.0, -0.98 - 0.6 * hair.volume]
-    )
+    parted = hair.style in (*LONG, *BOB, "side", "curtain")
+    root = np.array([hair.part if parted else 0.0, -0.98 - 0.6 * hair.volume])
     reverse = inner[::-1]
     for k in range(34):
         t = (k + dice.uniform(0.0, 1.0)) / 34
@@ -196,15 +207,18 @@ def _strands(studio: Studio, clip: Image.Image, outer: Points, inner: Points, co
         end = rim * (1.0 - mixin) + line * mixin
         start = root * 0.7 + 0.3 * rim
         bend = 0.5 * (start + end) + np.array([0.10 * (end[0] - root[0]), -0.08])
-        strand = stroke(spline([start, bend, end], steps=4), 0.032, 0.8)
         kind = "grey" if dice.chance(0.75 * hair.grey) else dice.pick(("dark", "light"))
-        groups[kind].append(strand)
+        groups[kind].append(stroke(spline([start, bend, end], steps=4), 0.032, 0.8))
+    return groups
+
+
+def _strands(studio: Studio, clip: Image.Image, colour: Colour) -> None:
     tints = {
         "dark": tone(colour, 0.55),
         "light": mix(colour, (255, 236, 214), 0.22),
         "grey": mix(colour, (232, 232, 230), 0.7),
     }
-    for kind, strands in groups.items():
+    for kind, strands in _strand_outlines(studio.person).items():
         shapes = [(shape, 0.45 + 0.15 * (i % 4)) for i, shape in enumerate(studio.head.at_all(strands, 0.12))]
         studio.canvas.paint(shapes, tints[kind], 0.6, 0.010 * studio.unit, clip)
 

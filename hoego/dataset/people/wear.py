@@ -98,27 +98,28 @@ def _draw_pattern(studio: Studio, clip: Image.Image) -> None:
         )
         canvas.paint(body.at(area, 0.1), second, 0.9, 0.0, clip)
         return
-    shapes: list[Shape] = []
+    outlines: list[Points] = []
     if outfit.pattern == "dots":
         for row in range(10):
             for column in range(-9, 10):
                 x, y = (column + 0.5 * (row % 2)) * step * 1.3, 1.6 + row * step
-                shapes.append((body.at(ellipse(x, y, step * 0.2, step * 0.2), 0.0), 1.0))
+                outlines.append(ellipse(x, y, step * 0.2, step * 0.2))
     else:
-        for row in range(int(1.6 / step)):
-            y = 1.5 + row * step
-            shapes.append(
-                (body.at([(-2.0, y), (2.0, y), (2.0, y + step * 0.42), (-2.0, y + step * 0.42)], 0.0), 1.0)
-            )
-    canvas.paint(shapes, second, 0.85 if outfit.pattern != "check" else 0.45, 0.0, clip)
+        outlines += [_bar(-2.0, 1.5 + row * step, 4.0, step * 0.42) for row in range(int(1.6 / step))]
+    _print(studio, outlines, 0.45 if outfit.pattern == "check" else 0.85, clip)
     if outfit.pattern == "check":
-        bars: list[Shape] = []
-        for column in range(-int(1.9 / step), int(1.9 / step)):
-            x = column * step
-            bars.append(
-                (body.at([(x, 1.4), (x + step * 0.42, 1.4), (x + step * 0.42, 3.5), (x, 3.5)], 0.0), 1.0)
-            )
-        canvas.paint(bars, second, 0.45, 0.0, clip)
+        reach = int(1.9 / step)
+        columns = [_bar(column * step, 1.4, step * 0.42, 2.1) for column in range(-reach, reach)]
+        _print(studio, columns, 0.45, clip)
+
+
+def _bar(x: float, y: float, width: float, height: float) -> Points:
+    return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
+
+
+def _print(studio: Studio, outlines: list[Points], alpha: float, clip: Image.Image) -> None:
+    shapes: list[Shape] = [(pixels, 1.0) for pixels in studio.body.at_all(outlines, 0.0)]
+    studio.canvas.paint(shapes, studio.person.outfit.second, alpha, 0.0, clip)
 
 
 def _draw_collar(studio: Studio, dark: Colour) -> None:
@@ -321,9 +322,10 @@ def _seams(studio: Studio, mask: Mask) -> list[Shape]:
 
 
 def _cloth(studio: Studio, mask: Mask, clip: Image.Image) -> None:
-    dots: list[Shape] = []
-    for row in range(8):
-        for column in range(-5, 6):
-            x, y = (column + 0.5 * (row % 2)) * 0.16, mask.top + 0.05 + row * 0.14
-            dots.append((studio.head.at(ellipse(x, y, 0.028, 0.028)), 1.0))
-    studio.canvas.paint(dots, mask.second, 0.85, 0.004 * studio.unit, clip)
+    dots = [
+        ellipse((column + 0.5 * (row % 2)) * 0.16, mask.top + 0.05 + row * 0.14, 0.028, 0.028)
+        for row in range(8)
+        for column in range(-5, 6)
+    ]
+    shapes: list[Shape] = [(pixels, 1.0) for pixels in studio.head.at_all(dots)]
+    studio.canvas.paint(shapes, mask.second, 0.85, 0.004 * studio.unit, clip)
