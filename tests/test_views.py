@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 import torch
 
 from hoego.errors import TrainError
+from hoego.recipe import build
 from hoego.recipe.techniques import ViewSettings
 from hoego.train.views import Views, summarise
 
@@ -41,6 +42,29 @@ def test_views_seeds_and_photos_differ() -> None:
     same = IMAGES[:1].expand(9, -1, -1, -1)
     seen = views().view(same, keys, 1)
     assert len({tuple(v.flatten().tolist()) for v in seen}) == 9
+
+
+def test_views_flip_only_where_training_does_and_the_class_stays() -> None:
+    keys = Views.keys(IDS)
+
+    def flipped(augment: dict[str, object]) -> bool:
+        still = {
+            "n": 2,
+            "flip": 1.0,
+            "rotate": 0,
+            "translate": 0,
+            "scale": [1, 1],
+            "brightness": 0,
+            "contrast": 0,
+        }
+        view = Views.of(build({"views": still, "augment": augment}))
+        plain, second = view.view(IMAGES, keys, 0), view.view(IMAGES, keys, 1)
+        assert torch.equal(second, plain) or torch.equal(second, plain.flip(3))
+        return torch.equal(second, plain.flip(3))
+
+    assert flipped({"flip": 0.5})
+    assert not flipped({"flip": 0})
+    assert not flipped({"flip": 0.5, "mirror": {"left": "right"}})
 
 
 def test_there_are_only_n_views() -> None:

@@ -129,6 +129,6 @@ def _predict_one(model: Model, cache: PixelCache, images: Sequence[str] | NDArra
 
     if not recipe.views.n:
         return read(Augment(recipe.augment, mean=settings.mean, std=settings.std, seed=recipe.seed).plain)
-    views = Views(recipe.views, mean=settings.mean, std=settings.std, seed=recipe.seed)
+    views = Views.of(recipe)
     keys = Views.keys(list(images))
     return mean_views([probabilities(read(View(views, keys, number))) for number in range(views.n)])[0]

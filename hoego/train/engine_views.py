@@ -34,8 +34,7 @@ def view_outputs(
     parts: Parts, learner: Learner, pixels: Pixels, images: Sequence[str] | NDArray[np.str_]
 ) -> tuple[Outputs, float]:
     """The mean probabilities over the recipe's views of the photos `images` [N], and the mean spread over views."""
-    model = parts.recipe.model
-    views = Views(parts.recipe.views, mean=model.mean, std=model.std, seed=parts.recipe.seed)
+    views = Views.of(parts.recipe)
     keys = Views.keys(list(images))
     each = [
         probabilities(

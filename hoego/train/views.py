@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hoego.errors import TrainError
+from hoego.recipe import Recipe
 from hoego.recipe.techniques import AugmentSettings, ViewSettings
 from hoego.train.augment import Augment
 from hoego.train.counter import mix, text_keys
@@ -51,6 +52,14 @@ class Views:
             dtype=dtype,
             channels_last=channels_last,
         )
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Views:
+        """The views of a recipe. They flip only where its training flips and a flip keeps every class."""
+        augment, settings = recipe.augment, recipe.views
+        if not augment.flip or augment.mirror:
+            settings = settings.model_copy(update={"flip": 0.0})
+        return cls(settings, mean=recipe.model.mean, std=recipe.model.std, seed=recipe.seed)
 
     @staticmethod
     def keys(images: NDArray[np.str_] | list[str]) -> NDArray[np.uint64]:

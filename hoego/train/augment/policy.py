@@ -62,15 +62,15 @@ def apply_ops(
     space: Space,
 ) -> Tensor:
     """Images float[B, 3, H, W] in [0, 1], each under its operation int[B] at its magnitude 0..30, signs -1 or 1 [B]."""
-    out = images
+    out = images.clone(memory_format=torch.contiguous_format)
     share = magnitudes / 30
     for names, change in _CHANGES:
         rows = np.flatnonzero(np.isin(ops, [OPS.index(name) for name in names]))
         if not len(rows):
             continue
         place = torch.from_numpy(rows).to(images.device, non_blocking=True)
-        part = change(images[place], ops[rows], share[rows], signs[rows], space)
-        out = out.index_copy(0, place, part)
+        part = change(out.index_select(0, place), ops[rows], share[rows], signs[rows], space)
+        out.index_copy_(0, place, part)
     return out
 
 

@@ -1,0 +1,1 @@
+"""Training: the only rooms of the house that import torch and timm."""
