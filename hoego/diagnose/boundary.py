@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.compare.variants import Estimate, variants_of
 from hoego.dataset.manifest import Dataset
 from hoego.ensemble.crossfit import cross_fit, parts_of
 from hoego.labels import Attribute
 from hoego.predictions import Predictions
-from hoego.score.variants import Estimate, variants_of
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -83,8 +83,12 @@ def _boundary(
 
     moved, _ = cross_fit(parts, fit, lambda t, inside: decide(probabilities[inside], t))
     counted = variants_of(
-        {"said": said, "moved": moved}, truth, dataset.subject_index[rows], attribute.n_classes
-    ).bootstrap(resamples, seed)
+        {"said": said, "moved": moved},
+        truth,
+        dataset.subject_index[rows],
+        attribute.n_classes,
+        draws=(resamples, seed),
+    )
     bins: tuple[EdgeBin, ...] = ()
     if attribute.name in dataset.numbers:
         wrong = (said != truth) & (truth >= 0)

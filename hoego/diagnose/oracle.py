@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.compare.variants import Estimate, Variants, variants_of
 from hoego.dataset.manifest import Dataset
 from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Predictions
-from hoego.score.variants import Estimate, Variants, variants_of
 
 Ints = NDArray[np.integer[Any]]
 
@@ -94,8 +94,10 @@ def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000
     named = {f"hard:{'+'.join(k)}": v for k, v in predicted.items()} | {
         f"soft:{a}": v for a, v in soft.items()
     }
-    found = variants_of(named, truth, dataset.subject_index[rows], schema.n_target_classes)
-    return _assemble(found.bootstrap(resamples, seed), parts, list(soft))
+    found = variants_of(
+        named, truth, dataset.subject_index[rows], schema.n_target_classes, draws=(resamples, seed)
+    )
+    return _assemble(found, parts, list(soft))
 
 
 def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]) -> Ints:

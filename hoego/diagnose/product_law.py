@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from hoego.compare.variants import Estimate, estimate
 from hoego.dataset.manifest import Dataset
 from hoego.predictions import Predictions
 from hoego.score.table import SubjectTable
-from hoego.score.variants import Estimate, estimate
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import norm
 
+from hoego.compare.variants import Estimate, estimate
 from hoego.dataset.manifest import Dataset
 from hoego.predictions import Predictions
 from hoego.score.table import SubjectTable
-from hoego.score.variants import Estimate, estimate
 
 MOST_VALUES = 12
 FEW_SUBJECTS = 5

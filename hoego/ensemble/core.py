@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.compare.variants import Estimate, variants_of
 from hoego.compose import align_members, stacked, what_to_combine
 from hoego.dataset.manifest import Dataset
 from hoego.ensemble.combiners import METHODS, Combiner, fit, method_named
@@ -16,7 +17,8 @@ from hoego.ensemble.crossfit import cross_fit, cross_fitted_sources, parts_of
 from hoego.errors import MismatchError, UsageError
 from hoego.predictions import Predictions, honesty, join_rows, require_honest
 from hoego.score import Score, ScoreOptions, score
-from hoego.score.variants import Estimate, variants_of
+from hoego.score.formulas import macro_f1
+from hoego.score.layout import Layout, tally
 
 MOST_MARGINALS = 24
 
@@ -293,8 +295,12 @@ def _judge(
         )
     for i, values in left.items():
         said[f"without {i}"] = made.with_values(values, "probabilities").target_probabilities().argmax(axis=1)
-    found = variants_of(said, truth, dataset.subject_index[rows], made.schema.n_target_classes).bootstrap(
-        chosen.resamples, chosen.seed
+    found = variants_of(
+        said,
+        truth,
+        dataset.subject_index[rows],
+        made.schema.n_target_classes,
+        draws=(chosen.resamples, chosen.seed),
     )
     listed = tuple(
         Member(
@@ -314,15 +320,16 @@ def _judge(
 def _best_elsewhere(
     said: list[NDArray[np.int64]], truth: NDArray[np.int32], parts: NDArray[np.int64], n_classes: int
 ) -> NDArray[np.int64]:
-    """Each part's rows by the member that is best on the other parts."""
+    """Each part's rows by the member with the best macro F1 on the other parts."""
     out = np.empty(len(truth), dtype=np.int64)
     for part in range(int(parts.max()) + 1):
-        outside, inside = parts != part, parts == part
-        subject = np.arange(int(outside.sum())) if outside.sum() > 2 else np.arange(3)
-        counted = variants_of(
-            {str(i): s[outside] for i, s in enumerate(said)}, truth[outside], subject, n_classes
-        )
-        scores = [float(counted.metric(counted.table.totals, at, counted.present)) for at in counted.layouts]
+        outside, inside = (parts != part) & (truth >= 0), parts == part
+        single = np.zeros(int(outside.sum()), dtype=np.int64)
+        scores = []
+        for s in said:
+            totals = np.asarray(tally(truth[outside], s[outside], single, 1, n_classes).toarray()[0])
+            at = Layout(n_classes)
+            scores.append(float(macro_f1(totals, at, at.truth(totals) > 0)))
         out[inside] = said[int(np.argmax(scores))][inside]
     return out
 

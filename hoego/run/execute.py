@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.errors import SplitError
+from hoego.diagnose import diagnose
+from hoego.errors import HoegoError, SplitError
 from hoego.predictions import Predictions, concat
 from hoego.records import Record, files
 from hoego.run.inputs import decode, inner_slice, refit_recipe, teacher_of, training_edits
@@ -247,7 +248,20 @@ class Execution:
         result = score(predictions, self.dataset, options)
         content = result.to_dict()
         files.write_json(self.record.folder / "score.json", content)
+        self._diagnose(predictions, result)
         return result
+
+    def _diagnose(self, predictions: Predictions, result: Score) -> None:
+        """What holds the score back, for the report; what cannot be said is noted."""
+        if not predictions.has(predictions.schema.target):
+            return
+        epochs = {k: self.record.epochs(k) for k in self.record.folds()}
+        try:
+            found = diagnose(predictions, self.dataset, epochs=epochs, optimism=result.optimism)
+        except HoegoError as e:
+            self._note(f"not diagnosed: {e.message}")
+        else:
+            files.write_json(self.record.folder / "diagnosis.json", found.to_dict())
 
     def _finish(self, result: Score) -> None:
         rows = [row for k in self.record.folds() for row in self.record.epochs(k)]

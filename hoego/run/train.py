@@ -13,7 +13,7 @@ from hoego.dataset.load import load
 from hoego.dataset.manifest import Dataset
 from hoego.errors import HoegoError, RecordError
 from hoego.recipe import Recipe, build
-from hoego.records import Record, Store
+from hoego.records import Record, Store, files
 from hoego.run.execute import Control, Execution, Fold, RunResult, folds_of, say
 from hoego.run.project import Project, open_project
 from hoego.split import Split
@@ -82,11 +82,13 @@ def prepare(project: Project, options: TrainOptions, *, state: str = "running") 
     recipe, dataset, split = project.recipe, project.dataset, project.split
     fold = recipe.fold if options.fold is None else options.fold
     folds_of(split, fold)
+    audited = None
     if options.audit:
         from hoego.audit import audit
         from hoego.run.project import require_clean
 
-        require_clean(audit(dataset, recipe))
+        audited = audit(dataset, recipe)
+        require_clean(audited)
     record = Store(options.folder / "runs").create(
         recipe.to_dict(),
         name=recipe.name,
@@ -98,6 +100,9 @@ def prepare(project: Project, options: TrainOptions, *, state: str = "running") 
         extra={"fold": fold, "target": dataset.schema.target, **options.extra},
     )
     save_split(split, record.folder / SPLIT_FILE)
+    files.write_json(record.folder / "split.json", split.to_dict())
+    if audited is not None:
+        files.write_json(record.folder / "audit.json", audited.to_dict())
     return record
 
 
