@@ -16,6 +16,7 @@ from hoego.diagnose import diagnose
 from hoego.errors import HoegoError, SplitError
 from hoego.predictions import Predictions, concat
 from hoego.records import Record, files
+from hoego.run.heat import heat_of_mistakes
 from hoego.run.inputs import decode, inner_slice, refit_recipe, teacher_of, training_edits
 from hoego.run.project import Project
 from hoego.score import Candidates, Score, ScoreOptions, score
@@ -121,6 +122,9 @@ class Execution:
         folds = folds_of(self.split, self.fold)
         predictions = concat([self._fold(k) for k in folds])
         predictions.write(self.record.folder / PREDICTIONS)
+        select = self.recipe.select
+        criterion = "last" if select.on == "last" else select.by
+        heat_of_mistakes(self.record.folder, criterion, self.dataset, self.cache, predictions)
         result = self._score(predictions, folds)
         if self.recipe.refit:
             self._train(REFIT, None)

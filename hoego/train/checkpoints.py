@@ -131,8 +131,8 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
         TrainError: less than half of the model's weights are in the file, so it is of another architecture.
     """
     own = dict(model.state_dict())
-    given = {_stripped(k): v for k, v in tensors.items()}
-    taken = {k: given[_stripped(k)] for k, v in own.items() if _fits(v, given.get(_stripped(k)))}
+    given = {stripped(k): v for k, v in tensors.items()}
+    taken = {k: given[stripped(k)] for k, v in own.items() if _fits(v, given.get(stripped(k)))}
     left = [k for k in own if k not in taken]
     n_own = sum(v.numel() for v in own.values())
     n_taken = sum(own[k].numel() for k in taken)
@@ -147,7 +147,8 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
     return left
 
 
-def _stripped(name: str) -> str:
+def stripped(name: str) -> str:
+    """A weight's name without the prefixes that wrappers put before it."""
     while True:
         for prefix in PREFIXES:
             if name.startswith(prefix):

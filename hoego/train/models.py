@@ -19,7 +19,7 @@ from hoego.errors import TrainError, nearest
 from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
-from hoego.train.checkpoints import fit_weights, load_weights
+from hoego.train.checkpoints import fit_weights, load_weights, stripped
 from hoego.train.losses import CosineLinear
 
 SMALL_MODEL = "hoego_small32"
@@ -323,9 +323,9 @@ def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> t
 
 def _load(network: Network, path: Path, start: _Start) -> None:
     weights = load_weights(path)
-    heads = ("head.weight", "head.bias", "network.head.weight", "network.head.bias")
+    heads = ("head.weight", "head.bias")
     same_heads = weights.about.get("outputs") == network.outputs
-    kept = {k: v for k, v in weights.tensors.items() if same_heads or k not in heads}
+    kept = {k: v for k, v in weights.tensors.items() if same_heads or stripped(k) not in heads}
     left = fit_weights(network, kept, path)
     if any(name.startswith("head.") for name in left):
         start.notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -93,6 +94,8 @@ def make_fabric(device: torch.device, precision: Precision) -> Fabric:
     """Lightning Fabric for one device."""
     accelerator = {"cuda": "cuda", "mps": "mps"}.get(device.type, "cpu")
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return Fabric(accelerator=accelerator, devices=devices, precision=cast(Any, PLUGINS[precision]))
 
 

@@ -1,0 +1,143 @@
+"""Pixels on their way to the model, and the epochs that are made of them."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from tiny_training import tiny_dataset  # noqa: E402
+
+from hoego.train.data import ahead, batch_rows, free_bytes, open_pixels, steps_per_epoch  # noqa: E402
+from hoego.train.precision import resolve_compile  # noqa: E402
+from hoego.train.throughput import measure  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+@given(st.integers(1, 400), st.integers(1, 90))
+def test_batches_have_one_size_and_hold_the_order_from_its_start(n: int, size: int) -> None:
+    order = np.random.default_rng(n).permutation(n)
+    batches = batch_rows(order, size)
+    assert len(batches) == steps_per_epoch(n, size)
+    assert {len(b) for b in batches} == {min(size, n)}
+    flat = np.concatenate(batches)
+    kept = min(len(flat), n)
+    np.testing.assert_array_equal(flat[:kept], order[:kept])
+    np.testing.assert_array_equal(flat[kept:], order[: len(flat) - kept])
+    assert abs(len(flat) - n) <= size / 2 or n < size
+
+
+def test_streamed_and_resident_pixels_are_the_same() -> None:
+    dataset, cache = tiny_dataset()
+    images = np.flatnonzero(dataset.codes[:, 0] != 1)
+    random = np.random.default_rng(0)
+    rows = [random.integers(0, len(images), 7) for _ in range(9)]
+    resident = open_pixels(cache, images, CPU, budget=1 << 30)
+    streamed = open_pixels(cache, images, CPU, budget=0)
+    assert (resident.resident, streamed.resident) == (True, False)
+    for a, b, r in zip(resident.batches(rows), streamed.batches(rows), rows, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+        np.testing.assert_array_equal(a.numpy(), cache.array[images[r]])
+
+
+def test_error_of_the_background_thread_reaches_the_loop() -> None:
+    def source():  # type: ignore[no-untyped-def]
+        yield torch.zeros(1)
+        raise OSError("the disk went away")
+
+    feed = ahead(source())
+    next(feed)
+    with pytest.raises(OSError, match="went away"):
+        next(feed)
+
+
+def test_background_thread_ends_when_the_loop_stops_early() -> None:
+    made: list[int] = []
+
+    def source():  # type: ignore[no-untyped-def]
+        for k in range(10_000):
+            made.append(k)
+            yield torch.zeros(1)
+
+    feed = ahead(source(), depth=2)
+    next(feed)
+    feed.close()
+    assert len(made) <= 5
+
+
+BOUNDED = """
+import resource, sys
+import numpy as np, torch
+from pathlib import Path
+from hoego.dataset.preprocess import Preprocess
+from hoego.pixels import PixelCache
+from hoego.train.data import open_pixels
+n, side = 4000, 128
+file = np.memmap(sys.argv[1], dtype=np.uint8, mode="w+", shape=(n, side, side, 3))
+file[::400] = 7
+file.flush()
+del file
+array = np.asarray(np.memmap(sys.argv[1], dtype=np.uint8, mode="r", shape=(n, side, side, 3)))
+cache = PixelCache(array, np.arange(n), Preprocess(size=(side, side)), Path("."))
+pages = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (pages + (100 << 20),) * 2)
+pixels = open_pixels(cache, np.arange(n), torch.device("cpu"))
+assert not pixels.resident
+total = sum(int(b[:, 0, 0, 0].sum()) for b in pixels.batches([np.arange(k, k + 50) for k in range(0, n, 50)]))
+assert total == 7 * 10, total
+print("streamed", array.nbytes >> 20)
+"""
+
+
+def test_cache_larger_than_memory_is_streamed_within_a_limit(tmp_path: Path) -> None:
+    """A process that may hold 100 MB more reads a cache of 187 MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", BOUNDED, str(tmp_path / "pixels")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("streamed 187"), done.stderr
+
+
+def test_free_memory_respects_the_limit_of_the_process() -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    plain = free_bytes(CPU)
+    resource.setrlimit(resource.RLIMIT_DATA, (1 << 36, before[1]))
+    try:
+        assert 0 < free_bytes(CPU) <= min(plain * 2, 1 << 36)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def test_compile_is_for_long_runs_on_a_gpu() -> None:
+    gpu = torch.device("cuda")
+    assert resolve_compile("auto", gpu, steps=100_000, step_seconds=0.1)
+    assert not resolve_compile("auto", gpu, steps=100, step_seconds=0.1)
+    assert not resolve_compile("auto", CPU, steps=100_000, step_seconds=0.1)
+    assert resolve_compile("on", CPU, steps=1)
+    assert not resolve_compile("off", gpu, steps=10**9)
+
+
+def test_throughput_counts_what_each_part_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("hoego.train.throughput.time.perf_counter", lambda: clock[0])
+
+    def part(seconds: float):  # type: ignore[no-untyped-def]
+        def run(n: int) -> None:
+            clock[0] += n * seconds
+
+        return run
+
+    found = measure(part(0.1), part(0.02), part(0.125), batch_size=10, device=CPU)
+    assert found.model_only == pytest.approx(100)
+    assert found.input_only == pytest.approx(500)
+    assert found.joined == pytest.approx(80)
+    assert found.efficiency == pytest.approx(0.8)
