@@ -120,16 +120,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    options = {
-        "--host": "127.0.0.1",
-        "--port": str(port),
-        "--workers": "1",
-        "--backend-store-uri": f"sqlite:///{folder}/store.db",
-        "--artifacts-destination": str(folder / "files"),
+    # What `mlflow server` starts, without the command line in front of it: half the time to the first answer.
+    settings = {
+        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder}/store.db",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "files"),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
     }
+    application = "mlflow.server.fastapi_app:app"
     child = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", *(word for pair in options.items() for word in pair)],
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        [sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port)],
+        env={**os.environ, **settings},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -352,4 +352,7 @@ def compared(store: Store, baseline: Sequence[Record], runs: Sequence[Record]) -
     """The verdict of `hoego compare` on the two sides, at scope `recipes`."""
     from hoego.studies.verdicts import compare_sides
 
-    return compare_sides(baseline, runs)
+    about = runs[0].meta
+    return compare_sides(
+        baseline, runs, ("the recipe that led", about.name.removeprefix("idea: ") or about.id)
+    )

@@ -49,7 +49,7 @@ def diff(a: Record, b: Record) -> Diff:
         comparison = _compared(a, b)
     except HoegoError as problem:
         return Diff(found, None, f"The results cannot be compared: {problem.message}")
-    return Diff(found, comparison, str(comparison.get("words") or comparison.get("verdict", "")))
+    return Diff(found, comparison, str(comparison["sentence"]))
 
 
 def _compared(a: Record, b: Record) -> dict[str, Any]:
