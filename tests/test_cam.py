@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 import timm
 import torch
+from tiny_training import held_subjects, tiny_dataset, tiny_recipe
 from torch import Tensor, nn
 
+from hoego.dataset.preprocess import Preprocess
 from hoego.errors import TrainError
+from hoego.pixels import PixelCache
+from hoego.predictions import Predictions
+from hoego.run.heat import heat_of_mistakes
 from hoego.train.cam import attention_map, captured_attention, grad_cam, last_map, rollout
+from hoego.train.engine import FoldTask, Hooks, train_fold
+from hoego.train.engine_predict import load_model
+from hoego.train.heat import heat_maps, overlay
 
 pytestmark = pytest.mark.torch
 
@@ -82,13 +92,13 @@ def test_frozen_models_and_other_outputs_have_a_map_too() -> None:
     assert int(heat.flatten().argmax()) == 5 * 8 + 6
 
 
-def test_the_last_map_is_not_a_single_pixel() -> None:
+def test_the_map_is_large_enough_to_show_a_place() -> None:
     model = timm.create_model("resnet10t", num_classes=5).eval()
     small = torch.zeros(1, 3, 32, 32)
     shapes = []
     last_map(model, small).register_forward_hook(lambda _m, _i, out: shapes.append(out.shape))
     model(small)
-    assert shapes[0][2] * shapes[0][3] > 1
+    assert shapes[0][2] * shapes[0][3] == 64  # 32 px: the last stages have 4, 2 and 1 places a side
 
 
 def test_rollout_by_hand() -> None:
@@ -133,3 +143,53 @@ def test_networks_without_a_map_say_so() -> None:
         last_map(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.zeros(1, 3, 2, 2))
     with pytest.raises(TrainError, match="Grad-CAM"):
         attention_map(RedOrBlue(), torch.zeros(1, 3, 8, 8))
+
+
+def test_a_trained_networks_heat_covers_what_it_was_trained_to_see(tmp_path: Path) -> None:
+    dataset, _ = tiny_dataset()
+    random = np.random.default_rng(0)
+    # Only the upper left quarter tells the colour; the rest is grey noise.
+    photos = np.repeat(random.integers(0, 120, (dataset.n_images, 16, 16, 1)), 3, axis=3)
+    for i, colour in enumerate(dataset.codes[:, 0]):
+        photos[i, :8, :8, colour] += 120
+    cache = PixelCache(photos.astype(np.uint8), np.arange(len(photos)), Preprocess(size=(16, 16)), tmp_path)
+    held = held_subjects(dataset)
+    recipe = tiny_recipe(
+        model={"head": "single", "attribute": "colour"}, epochs=5, select={"on": "last"}, augment={"flip": 0}
+    )
+    train_fold(
+        FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny"),
+        Hooks(measure_seconds=0, progress=False),
+    )
+    heat = heat_maps(load_model(tmp_path / "last.safetensors"), cache.rows(np.flatnonzero(held)))
+    assert heat.shape == (held.sum(), 16, 16)
+    quarter = heat[:, :8, :8].sum() / heat.sum()
+    assert quarter > 0.6  # a quarter of the area
+    picture = overlay(cache.rows([0])[0], heat[0])
+    assert picture.size == (160, 160)
+
+
+def test_the_heat_of_mistakes_is_kept_by_content(tmp_path: Path) -> None:
+    dataset, cache = tiny_dataset()
+    held = held_subjects(dataset)
+    recipe = tiny_recipe(epochs=1, select={"on": "last"}, optim={"lr": 1e-6})
+    quiet = Hooks(measure_seconds=0, progress=False)
+    result = train_fold(FoldTask(recipe, dataset, cache, ~held, held, tmp_path / "fold-0", "tiny"), quiet)
+    assert result.outputs is not None
+    n = int(held.sum())
+    predictions = Predictions(
+        images=dataset.image_ids[result.images],
+        values=result.outputs.values,
+        scale=result.outputs.scale,
+        schema=dataset.schema,
+        fold=np.zeros(n, dtype=np.int16),
+        source=np.zeros(n, dtype=np.int32),
+        sources=result.provenance.sources,
+        universe=result.provenance.universe,
+        dataset_fingerprint=dataset.fingerprint,
+    )
+    said = predictions.target_probabilities().argmax(axis=1)
+    wrong = set(dataset.contents[result.images][said != dataset.target[result.images]].tolist())
+    written = heat_of_mistakes(tmp_path, "last", dataset, cache, predictions)
+    assert written == min(len(wrong), 40) > 0
+    assert {int(p.stem, 16) for p in (tmp_path / "heat").iterdir()} <= wrong

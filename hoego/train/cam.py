@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from hoego.errors import TrainError
 
 Outputs = Callable[[Any], Tensor]
+LEAST = 36
+"""Places that a map needs: each place of a smaller one has seen nearly the whole photo, and shows nothing."""
 
 
 def grad_cam(
@@ -32,7 +34,7 @@ def grad_cam(
         model: the network, in the mode it predicts in.
         images: normalised [B, 3, H, W].
         classes: int[B].
-        layer: the convolutional layer to look at; the last module with a map [B, K, h, w] (h * w > 1) where None.
+        layer: the convolutional layer to look at; that of `last_map` where None.
         logits_of: logits [B, C] of what the model returns; needed where it does not return logits.
 
     Raises:
@@ -64,13 +66,16 @@ def grad_cam(
 
 @torch.no_grad()
 def last_map(model: nn.Module, image: Tensor) -> nn.Module:
-    """The last leaf module, in the order of use, whose output is a map [1, K, h, w] with more than one place."""
-    found: list[nn.Module] = []
+    """The last leaf module, in the order of use, whose output is a map [1, K, h, w] with h * w >= LEAST.
+
+    Where no map is so large, the last of the largest. Raises TrainError where there is none.
+    """
+    found: list[tuple[int, nn.Module]] = []
 
     def note(module: nn.Module, _inputs: Any, out: Any) -> None:
         value = _first(out)
         if isinstance(value, Tensor) and value.dim() == 4 and value.shape[2] * value.shape[3] > 1:
-            found.append(module)
+            found.append((min(value.shape[2] * value.shape[3], LEAST), module))
 
     leaves = [m for m in model.modules() if not list(m.children())]
     hooks = [m.register_forward_hook(note) for m in leaves]
@@ -83,7 +88,8 @@ def last_map(model: nn.Module, image: Tensor) -> nn.Module:
         raise TrainError(
             "No layer of the model gives a map to look at.", remedy="Transformers: attention roll-out."
         )
-    return found[-1]
+    most = max(places for places, _ in found)
+    return [module for places, module in found if places == most][-1]
 
 
 def rollout(attentions: Sequence[Tensor], *, prefix: int = 1) -> Tensor:
