@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.dataset.contents import cache_folder
 from hoego.dataset.images import Photo, bad_photos, cpu_count
-from hoego.dataset.manifest import Dataset
 from hoego.dataset.preprocess import Box, Preprocess
 from hoego.errors import DataError
 from hoego.pixels.store import Store
 from hoego.pixels.work import Bar, Item, work
+
+if TYPE_CHECKING:
+    from hoego.dataset.manifest import Dataset
 
 MANY = 3_000
 """From this many photos on, decoding is done by processes."""
@@ -103,6 +104,10 @@ class PixelCache:
             DataError: photos cannot be used (all are tried, up to 20 are named), one has changed since it was
                 hashed, or the disk is full.
         """
+        from hoego.dataset.contents import (
+            cache_folder,
+        )  # here, so that decoding processes start without polars
+
         start = time.perf_counter()
         options = options or BuildOptions()
         boxes = _boxes(preprocess, images, len(paths))
