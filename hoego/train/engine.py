@@ -340,5 +340,6 @@ def _measure(parts: Parts, seconds: float) -> Throughput:
         lambda n: run(n, step=True),
         batch_size=len(batch.rows),
         device=parts.device,
+        steps=parts.steps * parts.recipe.epochs,
         seconds=seconds,
     )

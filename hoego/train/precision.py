@@ -105,6 +105,7 @@ def choose_precision(
     make_step: Callable[[Precision], Callable[[], None]],
     *,
     rounds: int = 4,
+    seconds: float = 3.0,
 ) -> tuple[Precision, dict[str, float]]:
     """The precision of a recipe; `auto` times float32 and bfloat16 in turns and takes the faster.
 
@@ -112,7 +113,8 @@ def choose_precision(
         setting: of the recipe.
         device: where the steps run.
         make_step: gives a training step in a precision.
-        rounds: steps timed of each, after one that warms up.
+        rounds: steps timed of each, after one that warms up; two where steps are slow.
+        seconds: after which no further round is begun.
 
     Returns:
         the precision, and milliseconds per step (the median) of each that was timed.
@@ -124,7 +126,10 @@ def choose_precision(
         return "float32", {}
     steps = {name: make_step(name) for name in names}
     taken: dict[str, list[float]] = {name: [] for name in names}
+    begun = time.perf_counter()
     for k in range(rounds + 1):
+        if k > 2 and time.perf_counter() - begun > seconds:
+            break
         for name in names:
             start = time.perf_counter()
             steps[name]()

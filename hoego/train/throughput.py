@@ -57,8 +57,8 @@ def measure(
     *,
     batch_size: int,
     device: torch.device,
+    steps: int = 10**9,
     seconds: float = 4.0,
-    rounds: int = 5,
 ) -> Throughput:
     """Time the three in turns.
 
@@ -66,13 +66,16 @@ def measure(
         model_only, input_only, joined: each runs n batches.
         batch_size: photos per batch.
         device: waited for before and after each turn.
-        seconds: what all of it may take, about; each turn runs at least two batches.
-        rounds: turns of each.
+        steps: batches of the whole training; measuring takes at most a thirtieth of it, about.
+        seconds: what all of it may take, about; there are five turns of each, or two where steps are slow.
     """
     parts = {"model": model_only, "input": input_only, "joined": joined}
-    once = {name: _timed(steps, 2, device) / 2 for name, steps in parts.items()}
-    share = seconds / (rounds * sum(once.values()))
-    n = max(2, min(200, int(share)))
+    once = {name: _timed(part, 1, device) for name, part in parts.items()}
+    once = {name: min(once[name], _timed(part, 1, device)) for name, part in parts.items()}
+    allowed = min(seconds, max(0.3, steps * once["joined"] / 30))
+    turns = allowed / sum(once.values())
+    rounds = int(min(5, max(2, turns)))
+    n = max(1, min(200, int(turns / rounds)))
     taken: dict[str, list[float]] = {name: [] for name in parts}
     for k in range(rounds):
         names = list(parts) if k % 2 == 0 else list(reversed(parts))
