@@ -80,6 +80,8 @@ def test_layer_wise_decay_is_timms() -> None:
 def test_unknown_optimisers_are_named() -> None:
     with pytest.raises(TrainError, match="'adamx'"):
         build_optimizer(net(), OptimSettings(name="adamx"))
+    with pytest.raises(TrainError, match="not for sgd"):
+        build_optimizer(net(), OptimSettings(name="sgd", betas=(0.9, 0.99)))
 
 
 def test_one_cycle_is_torchs() -> None:

@@ -72,6 +72,8 @@ def build_optimizer(
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=0.0, fused=True, **extra)
     if settings.name == "sgd":
+        if settings.betas is not None:
+            raise TrainError("optim.betas is not for sgd.", remedy="Set optim.momentum instead.")
         return torch.optim.SGD(
             groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.momentum > 0, fused=True
         )

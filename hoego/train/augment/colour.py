@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -34,6 +35,12 @@ class Norm:
 UNIT = Norm()
 
 
+@lru_cache(maxsize=32)
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """The values on the device, sent there once: a copy in the loop would wait for the device."""
+    return torch.tensor(values, device=device)
+
+
 def luma(images: Tensor) -> Tensor:
     """Lightness [B, 1, H, W] (ITU-R BT.601 weights, as torchvision rounds them)."""
     r, g, b = images.unbind(1)
@@ -58,8 +65,7 @@ def linear_colour(
     bias = None
     if contrast is not None:
         assert means is not None
-        weights = torch.tensor(LUMA, device=means.device, dtype=means.dtype)
-        mean = (means * weights).sum(1)
+        mean = (means * constant(LUMA, means.device)).sum(1)
         bias = (1 - contrast) * (mean if own is None else own * mean)
         own = contrast if own is None else own * contrast
     if saturation is None:
@@ -90,9 +96,8 @@ def apply_linear(images: Tensor, terms: Terms, norm: Norm, *, unit: float = 1.0)
     if grey is None:
         out = scaled(images, gain.view(-1, channels), offset)
     else:
-        weights = torch.tensor(LUMA, device=device, dtype=images.dtype)
         matrix = torch.diag_embed(gain.expand(batch, channels))
-        matrix = matrix + (grey[:, None] * scale)[:, :, None] * (weights * unit)
+        matrix = matrix + (grey[:, None] * scale)[:, :, None] * (constant(LUMA, device) * unit)
         flat = images.reshape(batch, channels, height * width)
         out = torch.baddbmm(offset.expand(batch, channels)[:, :, None], matrix, flat).view(images.shape)
     for channel, (low, high) in enumerate(norm.bounds):
@@ -125,7 +130,7 @@ def shift_hue(images: Tensor, shifts: Tensor) -> Tensor:
         top == r, (g - b) / safe, torch.where(top == g, 2 + (b - r) / safe, 4 + (r - g) / safe)
     )
     hue = sector + 6 * shifts[:, None, None]
-    places = torch.tensor([5.0, 3.0, 1.0], device=images.device, dtype=images.dtype)
+    places = constant((5.0, 3.0, 1.0), images.device)
     k = torch.remainder(places[None, :, None, None] + hue[:, None], 6.0)
     return top[:, None] - spread[:, None] * torch.minimum(k, 4 - k).clamp(0, 1)
 

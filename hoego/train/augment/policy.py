@@ -97,7 +97,9 @@ def _move(
     centre = np.where(corner[:, None], [-width / 2, -height / 2], 0.0)
     inverse[:, :2, 2] += centre - np.einsum("bij,bj->bi", inverse[:, :2, :2], centre)
     maps = np.ascontiguousarray(to_normalised(inverse, (height, width))[:, :2], dtype=np.float32)
-    return warp(images, torch.from_numpy(maps).to(images.device), border="black", nearest=True)
+    return warp(
+        images, torch.from_numpy(maps).to(images.device, non_blocking=True), border="black", nearest=True
+    )
 
 
 def _blend(
@@ -107,7 +109,7 @@ def _blend(
 
     def of(name: str) -> Tensor:
         values = np.where(ops == OPS.index(name), factor, 1.0).astype(np.float32)
-        return torch.from_numpy(values).to(images.device)
+        return torch.from_numpy(values).to(images.device, non_blocking=True)
 
     terms = colour.linear_colour(images.mean((2, 3)), of("Brightness"), of("Contrast"), of("Color"))
     return colour.apply_linear(images, terms, colour.UNIT)
@@ -117,13 +119,15 @@ def _sharpness(
     images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
 ) -> Tensor:
     factor = torch.from_numpy((1 + share * signs * space.blend).astype(np.float32))
-    return filters.sharpness(images, factor.to(images.device))
+    return filters.sharpness(images, factor.to(images.device, non_blocking=True))
 
 
 def _posterize(
     images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
 ) -> Tensor:
-    lost = torch.from_numpy(np.rint(share * space.posterize).astype(np.int64)).to(images.device)
+    lost = torch.from_numpy(np.rint(share * space.posterize).astype(np.int64)).to(
+        images.device, non_blocking=True
+    )
     values = filters.levels(images)
     kept = torch.bitwise_left_shift(
         torch.bitwise_right_shift(values, lost[:, None, None, None]), lost[:, None, None, None]
@@ -134,7 +138,7 @@ def _posterize(
 def _solarize(
     images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
 ) -> Tensor:
-    threshold = torch.from_numpy((1 - share).astype(np.float32)).to(images.device)
+    threshold = torch.from_numpy((1 - share).astype(np.float32)).to(images.device, non_blocking=True)
     return torch.where(images >= threshold[:, None, None, None] - 1e-6, 1 - images, images)
 
 
