@@ -70,9 +70,7 @@ def predict(
         for k in range(FOLDS)
     )
     values = {
-        a.name: logits(
-            dataset.codes[:, i], a.n_classes, errors[i], dataset.subject_index, seed=97 * seed + i
-        )
+        a.name: logits(dataset.codes[:, i], a.n_classes, errors[i], dataset.subject_index, seed=97 * seed + i)
         for i, a in enumerate(dataset.schema.attributes)
     }
     return Predictions(

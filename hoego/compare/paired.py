@@ -1,7 +1,8 @@
 """The difference of two sides: its interval, its p-value and what the split could have detected.
 
 - **Interval**: percentiles of the paired bootstrap over subjects, moved to the difference and stretched so that their
-  spread is that of the jackknife (see `hoego.score.interval`: bootstrap spread is short by (n-1)/n in each class).
+  spread is that of the jackknife (see `hoego.score.interval`: bootstrap spread is short by (n-1)/n in each class)
+  times Student's t over the normal quantile.
 - **p**: swapping whole subjects between two models (Fisher's randomisation test; Good 2005, chapter 3). For recipes,
   Student's t over seeds and subjects.
 - **Recipes**: variance over subjects + over seeds - of their interaction, the two-way clustered variance of Cameron,
@@ -132,7 +133,8 @@ class Bench:
         spread = float(drawn.std()) if len(drawn) else 0.0
         if error == 0 or spread == 0:
             return difference, difference
-        wide = student.ppf(1 - tail, df) / norm.ppf(1 - tail) if scope == "recipes" else 1.0
+        freedom = df if scope == "recipes" else self.evidence.n_subjects - 1
+        wide = float(student.ppf(1 - tail, freedom) / norm.ppf(1 - tail))
         low, high = np.quantile(drawn, [tail, 1 - tail]) - drawn.mean()
         stretch = wide * error / spread
         return difference + stretch * float(low), difference + stretch * float(high)

@@ -9,10 +9,10 @@ of the order of 1 / subjects in the class, which the bootstrap doubles), the var
   (Efron and Stein 1981): exactly unbiased for a mean within each class, as CR2 is for regressions with clusters
   (Bell and McCaffrey 2002);
 - **quantile**: Student's t with Satterthwaite's degrees of freedom (1946) over strata: a subject belongs to the
-  rarest class that it holds;
+  rarest class that it holds; a class with a single subject borrows the others' mean variance between subjects;
 - **form**: Wilson's score interval (1927) with the effective sample size centre (1 - centre) / variance (Korn and
   Graubard 1998); where few subjects err, that size is drawn towards the one at which a subject's photos all err
-  together, with the weight of one erring subject.
+  together, with the weight of `PRIOR` against the square of the number of erring subjects.
 
 `benchmarks/coverage_score.py` measures the coverage; docs/scores.md shows it beside that of the percentile interval.
 """
@@ -33,6 +33,7 @@ from hoego.score.table import STEP, Statistic, SubjectTable
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FEW_SUBJECTS = 5
+PRIOR = 1.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,10 @@ def gathered(
     corrected = np.zeros((n_strata, len(value)))
     np.add.at(corrected, stratum, sizes[:, None] * np.abs(slope * jack))
     members = np.bincount(stratum, weights=sizes, minlength=n_strata)
+    alone, several = members == 1, members > 1
+    if alone.any() and several.any():
+        borrowed = (members[:, None] * corrected)[several].mean(axis=0)
+        corrected[alone] = np.maximum(corrected[alone], borrowed)
     variance = corrected.sum(axis=0)
     below = (corrected**2 / np.maximum(members - 1, 1)[:, None]).sum(axis=0)
     df = np.divide(variance**2, below, out=np.full(len(value), np.inf), where=below > 0)
@@ -146,7 +151,7 @@ def proportion_interval(
         variance, centre * (1 - centre), out=np.zeros_like(centre), where=(centre > 0) & (centre < 1)
     )
     cautious = 1.0 / np.maximum(support.cautious_size, 1.0)
-    drawn = (support.erring**2 * inverse + cautious) / (support.erring**2 + 1)
+    drawn = (support.erring**2 * inverse + PRIOR * cautious) / (support.erring**2 + PRIOR)
     inverse = np.where(inverse < cautious, drawn, inverse)
     quantile = np.where(
         variance > 0, student.ppf((1 + level) / 2, found.df), student.ppf((1 + level) / 2, np.inf)

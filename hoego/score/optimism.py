@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.errors import CannotSay, MismatchError, UsageError
-from hoego.score import metrics as table_of_metrics
 from hoego.score.layout import Layout, side_by_side, tally
-from hoego.score.metrics import METRICS, PRIMARY
+from hoego.score.metrics import METRICS, PRIMARY, Metric
 from hoego.score.table import SubjectTable
 
 Float = NDArray[np.float64]
@@ -119,23 +118,19 @@ def optimism(
         raise MismatchError(
             f"Candidates of shape {predicted.shape}, {len(truth)} labels and {len(subject)} subjects do not fit."
         )
-    formula = METRICS[settings.metric].formula if settings.metric in METRICS else None
-    if formula is None:
+    row = METRICS.get(settings.metric)
+    if row is None or row.formula is None:
         raise UsageError(f"The optimism of {settings.metric!r} is not defined: choose a metric of counts.")
     kept = np.asarray(truth) >= 0
     folds = np.zeros(len(truth), dtype=np.int64) if fold is None else np.asarray(fold)
     at = Layout(n_classes, settings.ordered)
     present = np.bincount(np.asarray(truth)[kept], minlength=n_classes) > 0
-    sign = 1.0 if table_of_metrics.metric(settings.metric).better == "higher" else -1.0
-
-    def value(totals: NDArray[Any]) -> Float:
-        found: Float = formula(totals, at, present)
-        return found
-
+    judge = _Judge(at, present, row, settings)
+    value = judge.value
     pooled = _Pool()
     for k, f in enumerate(np.unique(folds[kept]).tolist()):
         rows = kept & (folds == f)
-        pooled.add(_fold(predicted[:, rows], truth[rows], subject[rows], at, settings, k, value, sign))
+        pooled.add(_fold(predicted[:, rows], truth[rows], subject[rows], judge, k))
     plain = float(value(pooled.plain))
     real = value(pooled.own)
     placebo = np.mean([value(p) - value(f) for p, f in zip(pooled.placebo, pooled.full, strict=True)], axis=0)
@@ -154,6 +149,27 @@ def optimism(
         len(predicted),
         len(real),
     )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """By what candidates are chosen and scored."""
+
+    at: Layout
+    present: NDArray[np.bool_]
+    row: Metric
+    options: OptimismOptions
+
+    def value(self, totals: NDArray[Any]) -> Float:
+        """The metric [...] of totals [..., columns]."""
+        assert self.row.formula is not None
+        return self.row.formula(totals, self.at, self.present)
+
+    def ranked(self, totals: NDArray[Any]) -> Float:
+        """The same, larger where better; what is not defined comes last."""
+        sign = 1.0 if self.row.better == "higher" else -1.0
+        out: Float = np.nan_to_num(sign * self.value(totals), nan=-np.inf)
+        return out
 
 
 @dataclass
@@ -192,16 +208,8 @@ class _Pool:
         self.chosen.append(part.chosen)
 
 
-def _fold(
-    predicted: Ints,
-    truth: Ints,
-    subject: Ints,
-    at: Layout,
-    options: OptimismOptions,
-    k: int,
-    value: Any,
-    sign: float,
-) -> _Fold:
+def _fold(predicted: Ints, truth: Ints, subject: Ints, judge: _Judge, k: int) -> _Fold:
+    at, options = judge.at, judge.options
     names, owner = np.unique(subject, return_inverse=True)
     if len(names) < 10:
         raise CannotSay(
@@ -214,12 +222,12 @@ def _fold(
     table = SubjectTable.of(side_by_side(parts))
     resamples = int(np.clip(CELLS // max(1, table.rows.nnz), 100, options.resamples))
     everywhere = table.totals.reshape(m, width)
-    best = int(np.argmax(_ranked(value(everywhere), sign)))
+    best = int(np.argmax(judge.ranked(everywhere)))
     chosen, own, out_all, bags = [], [], [], []
     for inside, outside in table.resampled_with(resamples, options.seed + 7919 * k, held_out=True):
         assert outside is not None
         bag = inside.reshape(-1, m, width)
-        choice = np.argmax(_ranked(value(bag), sign), axis=1)
+        choice = np.argmax(judge.ranked(bag), axis=1)
         out = outside.reshape(-1, m, width)
         own.append(out[np.arange(len(out)), choice])
         chosen.append(choice)
@@ -236,8 +244,3 @@ def _fold(
         full=[everywhere[c] for c in shifts],
         chosen=best,
     )
-
-
-def _ranked(values: Float, sign: float) -> Float:
-    out: Float = np.nan_to_num(sign * values, nan=-np.inf)
-    return out

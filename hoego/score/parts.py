@@ -181,7 +181,7 @@ def _bounded(
 def _why(ground: _Ground, name: str) -> str:
     if ground.space.n_subjects < FEW_SUBJECTS:
         return f"fewer than {FEW_SUBJECTS} scored subjects"
-    return CANNOT.get(name, "the class is never predicted")
+    return CANNOT.get(name, "a single subject holds the class, or it is never predicted")
 
 
 def _count_estimate(ground: _Ground, row: Metric) -> Estimate:
@@ -212,6 +212,12 @@ def _classes(ground: _Ground, areas: list[Estimate]) -> tuple[ClassScore, ...]:
         statistic = bound(formula, ground.at, ground.present)
         found = spread(statistic, ground.table, ground.stratum)
         interval = _bounded(ground, found, statistic(ground.resampled), support, (0.0, 1.0))
+        lone = support.cautious_size == 1
+        interval = Interval(
+            np.where(lone, np.nan, interval.low),
+            np.where(lone, np.nan, interval.high),
+            interval.standard_error,
+        )
         columns[name] = estimates(found.value, interval, ground.options.level, _why(ground, name))
     columns["auroc"] = areas
     truth, predicted = (f(ground.table.totals) for f in (ground.at.truth, ground.at.predicted))

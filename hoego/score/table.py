@@ -179,13 +179,15 @@ def draw(sizes: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> 
         times = drawn[:, -1]
     else:
         times = np.full(resamples, total)
-    if len(rare):
-        picked = rng.integers(0, len(members), int(times.sum()), dtype=np.int32)
-        cell = picked if len(members) == len(rare) else members[picked]
-        cell = cell + np.repeat(np.arange(resamples) * len(rare), times)
-        counts = np.bincount(cell, minlength=resamples * len(rare)).reshape(resamples, len(rare))
+    for r, n in enumerate(
+        times.tolist() if len(rare) else []
+    ):  # one resample at a time stays in the processor's cache
+        picked = rng.integers(0, len(members), n)
+        if len(members) > len(rare):
+            picked = members[picked]
+        rows = np.bincount(picked, minlength=len(rare))
         if len(common):
-            out[:, rare] = counts
+            out[r, rare] = rows
         else:
-            out[...] = counts
+            out[r] = rows
     return out
