@@ -24,7 +24,7 @@ LEVELS = ("the same recipe", "the same model, image size and data", "the same mo
 
 _PRIOR_SPREAD = (0.04, 0.15, 0.50)
 _PRIOR_WEIGHT = 4.0
-_IRRELEVANT = {"name", "seed", "epochs", "queue", "submission", "score", "refit", "threads", "audit"}
+_IRRELEVANT = {"name", "seed", "epochs", "fold", "queue", "submission", "score", "refit", "threads", "audit"}
 _DEFAULT_OVERHEAD = 5.0
 
 
@@ -78,7 +78,7 @@ def student_quantile(probability: float, freedom: float) -> float:
 def units(recipe: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> float:
     """Epochs in all: those of each fold that runs, and of the last model on all subjects (`refit`)."""
     split = recipe.get("split", {})
-    every = (extra or {}).get("fold", "") == "all" and split.get("kind") == "folds"
+    every = (extra or {}).get("fold", recipe.get("fold")) == "all" and split.get("kind") == "folds"
     folds = int(split.get("folds", 5)) if every else 1
     return float(recipe.get("epochs", 10)) * (folds + (1 if recipe.get("refit") else 0))
 

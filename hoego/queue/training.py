@@ -14,12 +14,12 @@ from hoego.recipe import Recipe, build
 from hoego.records import Record, Store
 
 
-def parse_fold(text: str | int) -> Any:
-    """A fold's number, or "all"; 0 where nothing is said. Raises UsageError for anything else."""
+def parse_fold(text: str | int | None) -> Any:
+    """A fold's number, or "all"; None (the recipe's) where nothing is said. Raises UsageError for anything else."""
     if text == "all" or isinstance(text, int):
         return text
     if not text:
-        return 0
+        return None
     if not text.isdigit():
         raise UsageError(f"{text!r} is not a fold", remedy="Give a number from 0, or all.")
     return int(text)
@@ -29,7 +29,7 @@ def queue_run(
     runs: Path,
     recipe: Recipe,
     *,
-    fold: str | int = 0,
+    fold: str | int | None = None,
     after: Sequence[str] = (),
     priority: int = 0,
     why: str = "",
@@ -72,7 +72,7 @@ def _prepared(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
     extra = dict(ask.extra or {})
     options = TrainOptions(
         folder=_project_folder(runs),
-        fold=parse_fold(extra.pop("fold", 0)),
+        fold=parse_fold(extra.pop("fold", None)),
         why=ask.why,
         tags=ask.tags,
         parents=ask.parents,
@@ -83,7 +83,7 @@ def _prepared(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
 
 
 def start_in_background(
-    runs: Path, recipe: Recipe | None, *, resume: str = "", fold: str | int = 0, why: str = ""
+    runs: Path, recipe: Recipe | None, *, resume: str = "", fold: str | int | None = None, why: str = ""
 ) -> Background:
     """`hoego train --background`: the record is made now, the training goes on in a session of its own.
 

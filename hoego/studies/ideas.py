@@ -185,11 +185,12 @@ def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: Verdict | N
 class IdeaWorker:
     """What `queue work --ideas` asks when nothing is left to start: `WorkOptions.idle` and `.after_run`.
 
-    `recipe` is the first leader (None: that of the best-scored honest run); `fold` is handed to every run.
+    `recipe` is the first leader (None: that of the best-scored honest run); `fold` is handed to every run
+    (None: that of the recipe).
     """
 
     recipe: Mapping[str, Any] | None = None
-    fold: int | str = 0
+    fold: int | str | None = None
     seeds: int = SEEDS
     judge: Judge | None = None
     say: Callable[[str], None] = silent
@@ -271,14 +272,14 @@ class IdeaWorker:
         """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
         untried = [idea for idea in ideas(store).ideas if idea.state == "untried"]
         history = History.of(store)
-        usual = history.predict(leader, {"fold": self.fold}).seconds or 1.0
+        usual = history.predict(leader, self._extra()).seconds or 1.0
 
         def worth(idea: Idea) -> float:
             try:
                 recipe = overlaid(leader, idea).to_dict()
             except RecipeError:
                 return 0.0
-            return idea.promise / (history.predict(recipe, {"fold": self.fold}).seconds or usual)
+            return idea.promise / (history.predict(recipe, self._extra()).seconds or usual)
 
         return sorted(untried, key=worth, reverse=True)
 
@@ -298,13 +299,13 @@ class IdeaWorker:
         have = [[self._reusable(store, side, seed) for seed in self._seeds(leader)] for side in sides]
         missing = [(side, seed) for side in (0, 1) for seed, run in enumerate(have[side]) if run is None]
         history = History.of(store)
-        needed = [history.predict(sides[side].to_dict(), {"fold": self.fold}).seconds for side, _ in missing]
+        needed = [history.predict(sides[side].to_dict(), self._extra()).seconds for side, _ in missing]
         if sum(s for s in needed if s is not None) > left:
             return False
         ids = [[run.id if run else "" for run in side] for side in have]
         for side, k in missing:
             seeded = {**sides[side].to_dict(), "seed": self._seeds(leader)[k]}
-            about = {"idea": idea.id, "side": ("baseline", "idea")[side], "fold": self.fold}
+            about = {"idea": idea.id, "side": ("baseline", "idea")[side], **self._extra()}
             name = f"{('leader for', 'idea')[side]}: {idea.text}"
             ask = Ask(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
             ids[side][k] = self.enqueue(store, seeded, ask).id
@@ -313,6 +314,9 @@ class IdeaWorker:
         self.say(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
         return True
 
+    def _extra(self) -> dict[str, Any]:
+        return {} if self.fold is None else {"fold": self.fold}
+
     def _seeds(self, leader: Mapping[str, Any]) -> list[int]:
         first = int(leader.get("seed", 0))
         return [first + k for k in range(self.seeds)]
@@ -320,7 +324,8 @@ class IdeaWorker:
     def _reusable(self, store: Store, recipe: Recipe, seed: int) -> Record | None:
         """A run (done, or on its way) of this very recipe with this seed and these folds."""
         for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
-            same_fold = str(record.meta.extra.get("fold", 0)) == str(self.fold)
+            own = recipe.fold if self.fold is None else self.fold
+            same_fold = str(record.meta.extra.get("fold", recipe.fold)) == str(own)
             if same_fold and "shortened" not in record.meta.extra and _is(record, recipe, seed):
                 return record
         return None

@@ -31,7 +31,7 @@ class WorkRequest:
     ideas: bool = False
     wait: bool = False
     leader: Recipe | None = None
-    fold: int | str = 0
+    fold: int | str | None = None
 
 
 def to_stderr(text: str) -> None:
