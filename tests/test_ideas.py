@@ -130,6 +130,16 @@ def test_what_the_leader_does_already_is_not_run(tmp_path: Path) -> None:
     assert (idea.state, idea.verdict.words) == ("tried", "already so")
 
 
+def test_a_lucky_run_does_not_lead_without_being_better(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add_idea(store, "lucky", ["optim.lr=0.01"])
+    undecided = lambda s, a, b: Verdict("not distinguishable", "", 0.1, None, None, None, "recipes")  # noqa: E731
+    work(store, recipe=None, fallback=LEADER, judge=undecided)
+    add_idea(store, "smaller batches", ["batch_size=32"])
+    work(store, recipe=None, fallback=LEADER)
+    assert store.find(ideas(store).ideas[1].runs[0]).recipe["optim"]["lr"] == LEADER["optim"]["lr"]
+
+
 def test_an_idea_whose_run_fails_says_so_and_the_others_go_on(tmp_path: Path) -> None:
     store = Store(tmp_path)
     bad, good = (

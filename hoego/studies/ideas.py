@@ -185,8 +185,8 @@ def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: Verdict | N
 class IdeaWorker:
     """What `queue work --ideas` asks when nothing is left to start: `WorkOptions.idle` and `.after_run`.
 
-    `recipe` is the first leader (None: that of the best-scored honest run); `fold` is handed to every run
-    (None: that of the recipe).
+    `recipe` is the first leader (None: that of the best-scored honest run, else `fallback`); from then on it
+    changes only on *better*. `fold` is handed to every run (None: that of the recipe).
     """
 
     recipe: Mapping[str, Any] | None = None
@@ -195,12 +195,13 @@ class IdeaWorker:
     judge: Judge | None = None
     say: Callable[[str], None] = silent
     enqueue: Callable[[Store, Mapping[str, Any], Ask], Record] = add_run
+    fallback: Mapping[str, Any] | None = None
 
     def idle(self, store: Store, left: float) -> bool:
         """Judge what is complete, then queue the next idea that fits in `left` seconds; whether one was queued."""
         self.settle(store)
         with files.locked(store.root / ".ideas.lock"):
-            leader = self._leader(store)
+            leader = self._first_leader(store)
             for idea in self._ranked(store, leader):
                 if self._queue(store, idea, leader, left):
                     return True
@@ -257,6 +258,14 @@ class IdeaWorker:
             and build(baseline.recipe).fingerprint == build(self._leader(store)).fingerprint
         )
 
+    def _first_leader(self, store: Store) -> dict[str, Any]:
+        """The leader, written down the first time that an idea waits for it."""
+        leader, found = self._leader(store), ideas(store)
+        if found.leader is None and any(idea.state == "untried" for idea in found.ideas):
+            event = {"kind": "leader", "idea": "", "time": now(), "recipe": leader}
+            files.append_line(store.root / IDEAS, event)
+        return leader
+
     def _leader(self, store: Store) -> dict[str, Any]:
         kept = ideas(store).leader
         if kept is not None:
@@ -264,6 +273,8 @@ class IdeaWorker:
         if self.recipe is not None:
             return dict(self.recipe)
         honest = [r for r in store.list(states=["done"]) if not _naive(r) and score_of(r) is not None]
+        if not honest and self.fallback is not None:
+            return dict(self.fallback)
         if not honest:
             raise RecordError("no run leads yet", remedy="Give a recipe: hoego queue work --ideas RECIPE.")
         return max(honest, key=lambda r: score_of(r) or 0.0).recipe

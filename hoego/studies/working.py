@@ -11,7 +11,7 @@ from pathlib import Path
 from hoego.errors import UsageError
 from hoego.queue import WorkOptions, WorkReport, gpu_count, parse_duration, parse_until, work_many
 from hoego.queue.training import enqueue, train_runner
-from hoego.recipe import Recipe
+from hoego.recipe import Recipe, find_project, resolve
 from hoego.records import Store
 from hoego.studies.ideas import IdeaWorker
 
@@ -65,7 +65,9 @@ def work_queue(
     ideas = None
     if request.ideas:
         leader = request.leader.to_dict() if request.leader is not None else None
-        ideas = IdeaWorker(recipe=leader, fold=request.fold, say=tell, enqueue=enqueue)
+        ideas = IdeaWorker(
+            recipe=leader, fold=request.fold, say=tell, enqueue=enqueue, fallback=_usual(runs).to_dict()
+        )
         ideas.settle(store)
     options = WorkOptions(
         until=deadline_of(request),
@@ -76,6 +78,11 @@ def work_queue(
         say=tell,
     )
     return work_many(store, train_runner, options, workers=workers)
+
+
+def _usual(runs: Path) -> Recipe:
+    """What `hoego train` would train without a recipe: the project's settings over the profile quick."""
+    return resolve(None, project=find_project(runs.resolve().parent))
 
 
 def _reserve(text: str | None) -> float | None:
