@@ -14,9 +14,11 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "hoego"
 
 ORDER = (
+    ("__main__",),
     ("cli",),
     ("board",),
-    ("report", "retrospective", "submission"),
+    ("report", "retrospective"),
+    ("submission",),
     ("studies", "doctor"),
     ("queue",),
     ("run",),

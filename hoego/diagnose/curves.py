@@ -30,7 +30,7 @@ class Reading:
 
 
 def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
-    """Read the rows of epochs.jsonl (epoch, train_loss, held_loss, macro_f1) of one fold.
+    """Read the rows of epochs.jsonl (epoch from 0, train_loss, held_loss) of one fold; words count epochs from 1.
 
     Overfitting: the held-out loss has risen from its minimum by more than 5 % of its fall while the training loss went
     on falling. Still learning: the last fifth of the epochs brought more than 5 % of the whole fall of the held-out
@@ -39,7 +39,7 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
     rows = [r for r in epochs if r.get("held_loss") is not None and r.get("train_loss") is not None]
     if len(rows) < 4:
         return Reading(fold, "cannot say", f"{len(rows)} scored epochs are too few to read a curve", {})
-    at = np.asarray([r["epoch"] for r in rows], dtype=np.float64)
+    at = np.asarray([r["epoch"] + 1 for r in rows], dtype=np.float64)
     train = np.asarray([r["train_loss"] for r in rows], dtype=np.float64)
     held = np.asarray([r["held_loss"] for r in rows], dtype=np.float64)
     best = int(held.argmin())

@@ -186,7 +186,8 @@ def heatmap(
                         css=css,
                     )
                 )
-    return svg(left + cell * m + 60, top + cell * n + 8, parts, label)
+    overhang = max((text_width(shorten(c, 24)) for c in columns), default=0) * 0.72
+    return svg(left + cell * m + max(overhang - cell / 2, 8) + 8, top + cell * n + 8, parts, label)
 
 
 def waterfall(start: Interval, steps: Sequence[Interval], end: Interval, *, label: str = "waterfall") -> str:

@@ -65,14 +65,19 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         return path, value.strip()
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, tables merged key by key, everything else replaced."""
+WHOLE = ("loss", "attributes")
+"""Tables that a file gives whole: it replaces what lies below instead of adding to it."""
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], whole: Sequence[str] = WHOLE) -> dict[str, Any]:
+    """`over` laid on `base`, tables merged key by key, everything else and the tables `whole` replaced."""
     out = dict(base)
     for key, value in over.items():
         below = out.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        replaced = key == "loss"
-        out[key] = merge(below, value) if both and not replaced else value  # type: ignore[arg-type]
+        if isinstance(below, Mapping) and isinstance(value, Mapping) and key not in whole:
+            out[key] = merge(below, value, whole)
+        else:
+            out[key] = value
     return out
 
 
@@ -89,7 +94,7 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
         if path[0] == "loss" and isinstance(out.get("loss"), Mapping) and isinstance(patch["loss"], Mapping):
             out["loss"] = {**out["loss"], **patch["loss"]}
         else:
-            out = merge(out, patch)
+            out = merge(out, patch, whole=("loss",))
     return out
 
 

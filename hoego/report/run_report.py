@@ -134,25 +134,34 @@ def _edges(bins: list[Facts]) -> str:
 
 
 def _curves(record: Record) -> list[Facts]:
+    """Loss and scores by epoch; where there are several folds, one line for each in one chart of each kind."""
+    folds = {k: rows for k in record.folds() if len(rows := record.epochs(k)) > 1}
+    if len(folds) > 1:
+        return [
+            _chart(title, [(f"fold {k}", rows, key) for k, rows in folds.items()])
+            for title, key in (
+                ("macro F1", "macro_f1"),
+                ("held-out loss", "held_loss"),
+                ("training loss", "train_loss"),
+            )
+        ]
     charts = []
-    for k in record.folds():
-        rows = record.epochs(k)
-        if len(rows) < 2:
-            continue
-        x = [float(r["epoch"]) for r in rows]
-        for title, keys in (
-            ("loss", ("train_loss", "held_loss")),
-            ("score", tuple(key for key in rows[-1] if key.startswith("macro_f1") or key == "accuracy")),
-        ):
-            series = [
-                Line(key.replace("_", " "), x, [_float(r.get(key)) for r in rows])
-                for key in keys
-                if any(r.get(key) is not None for r in rows)
-            ]
-            if series:
-                caption = f"fold {k}: {title} by epoch" if len(record.folds()) > 1 else f"{title} by epoch"
-                charts.append({"chart": Markup(lines(series, x_label="epoch")), "caption": caption})
+    for rows in folds.values():
+        scores = [key for key in rows[-1] if key.startswith("macro_f1") or key == "accuracy"]
+        charts.append(
+            _chart("loss", [(key.replace("_", " "), rows, key) for key in ("train_loss", "held_loss")])
+        )
+        charts.append(_chart("score", [(key.replace("_", " "), rows, key) for key in scores]))
     return charts
+
+
+def _chart(title: str, series: list[tuple[str, list[Facts], str]]) -> Facts:
+    drawn = [
+        Line(label, [float(r["epoch"]) + 1 for r in rows], [_float(r.get(key)) for r in rows])
+        for label, rows, key in series
+        if any(r.get(key) is not None for r in rows)
+    ]
+    return {"chart": Markup(lines(drawn, x_label="epoch")), "caption": f"{title} by epoch"}
 
 
 def _float(value: Any) -> float:

@@ -18,7 +18,7 @@ from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
 from hoego.records import files
 from hoego.submission.expected import Expected, expected_score
-from hoego.submission.form import Form, answers_of
+from hoego.submission.form import Form, answers_of, read_form
 from hoego.submission.ledger import Entry, Ledger, LedgerView, picked_by_leaderboard
 
 
@@ -179,3 +179,20 @@ def _absent(predictions: Predictions, answers: Mapping[str, str]) -> list[str]:
     n = predictions.schema.n_target_classes
     said = len(set(answers.values()))
     return [f"{n - said} of {n} classes are never answered"] if said < n else []
+
+
+def hand_in_demo(
+    project: Path, predictions: Predictions, score: Mapping[str, Any]
+) -> tuple[Path, Expected | None]:
+    """Write the demo's submission into its project, and say what is expected of it.
+
+    Args:
+        project: folder of the demo.
+        predictions: of the eval people.
+        score: of the honest run.
+    """
+    settings = SubmissionSettings(timezone="Asia/Seoul")
+    form = read_form(project / "people" / "eval" / "info.csv", settings.image, settings.answer)
+    out = project / "submissions" / "submission.csv"
+    request = SubmitRequest(project, out, settings, score, public_share=1.0)
+    return out, submit(predictions, form, request).expected

@@ -1,0 +1,111 @@
+"""Write docs/reference/*.md from the tables in the code: commands, settings, metrics, checks.
+
+`python -m docs.reference` writes; `python -m docs.reference --check` says whether the pages are current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "reference"
+HEADER = "<!-- Written by `make docs` from the code. Change the code, not this page. -->\n\n"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; pipes in cells are escaped."""
+    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines += ["| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    from hoego.recipe import PROFILES, settings_table
+
+    rows = [(f"`{s.key}`", s.type, f"`{s.default}`" if s.default else "", s.range, s.help) for s in settings_table()]
+    text = "# Settings\n\nEvery key of a recipe, of `hoego.toml` and of `--set KEY=VALUE`.\n\n"
+    text += table(("setting", "type", "default", "range", "what it does"), rows)
+    text += "\n## Profiles\n\n"
+    for name, data in PROFILES.items():
+        pairs = ", ".join(f"`{k} = {v}`" for k, v in flat(data))
+        text += f"- **{name}**: {pairs}\n"
+    return text
+
+
+def flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def metrics() -> str:
+    from hoego.score.metrics import METRICS
+
+    rows = [(f"`{m.name}`", getattr(m, "better", ""), m.help) for m in METRICS.values()]
+    return "# Metrics\n\n" + table(("metric", "better", "what it is"), rows)
+
+
+def checks() -> str:
+    from hoego.audit.checks import CHECKS
+
+    rows = [(f"`{c.name}`", c.severity, c.help) for c in CHECKS.values()]
+    return "# Checks of the audit\n\n" + table(("check", "severity", "what it finds"), rows)
+
+
+def commands() -> str:
+    import typer
+
+    from hoego.cli.main import app
+
+    root = typer.main.get_command(app)
+    text = "# Commands\n\nEvery command takes `--help`; those that show a result take `--json`.\n"
+    for path, command in walk(root, ("hoego",)):
+        help_text = (command.help or "").strip()
+        text += f"\n## `{' '.join(path)}`\n\n{help_text}\n"
+        rows = []
+        for p in command.params:
+            if p.name == "help":
+                continue
+            spelled = ", ".join(f"`{o}`" for o in p.opts) if p.param_type_name == "option" else f"`{p.human_readable_name}`"
+            rows.append((spelled, (getattr(p, "help", "") or "").strip()))
+        if rows:
+            text += "\n" + table(("option", "what it does"), rows)
+    return text
+
+
+def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    subcommands = getattr(command, "commands", None)
+    if subcommands is None:
+        yield path, command
+        return
+    for name in sorted(subcommands):
+        yield from walk(subcommands[name], (*path, name))
+
+
+PAGES = {"commands": commands, "settings": settings, "metrics": metrics, "checks": checks}
+
+
+def stale() -> list[str]:
+    """Names of the pages that differ from what the code says."""
+    out = []
+    for name, make in PAGES.items():
+        path = FOLDER / f"{name}.md"
+        if not path.is_file() or path.read_text(encoding="utf-8") != HEADER + make():
+            out.append(name)
+    return out
+
+
+def write() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / f"{name}.md").write_text(HEADER + make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit("\n".join(stale()) and f"not current: {', '.join(stale())}; run make docs")
+    write()

@@ -1,0 +1,5 @@
+"""`python -m hoego` is the command `hoego`."""
+
+from hoego.cli.main import main
+
+main()

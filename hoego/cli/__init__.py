@@ -1,0 +1,1 @@
+"""A door: parse, call one library function, print its result object."""

@@ -1,0 +1,167 @@
+"""people, init, audit, split, settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import Json, Overrides, RecipeFile, project_folder, recipe_of
+from hoego.cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from hoego.audit import AuditReport
+    from hoego.dataset.people import PeopleSummary
+    from hoego.dataset.propose import Proposal
+    from hoego.split import Split
+
+SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    app.command()(people)
+    app.command()(init)
+    app.command()(audit)
+    app.command()(split)
+    app.command()(settings)
+
+
+def people(
+    out: Annotated[Path, typer.Argument(help="Folder to write into; must be new or empty.")],
+    train: Annotated[int, typer.Option(help="Number of training people.")] = 300,
+    evaluate: Annotated[int, typer.Option("--eval", help="Number of evaluation people.")] = 100,
+    width: Annotated[int, typer.Option(help="Width of a photo in pixels (the height is 4/3 of it).")] = 384,
+    seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same people.")] = 0,
+    errors: Annotated[float, typer.Option(help="Share of planted label errors.")] = 0.0,
+    traps: Annotated[bool, typer.Option(help="Add the competition's leftovers and odd ids.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a synthetic data set in the competition's layout."""
+    from hoego.dataset.people import PeopleSettings, write_people
+
+    chosen = PeopleSettings(
+        n_train=train,
+        n_eval=evaluate,
+        size=(width, width * 4 // 3),
+        seed=seed,
+        error_share=errors,
+        traps=traps,
+    )
+    emit(write_people(out, chosen), as_json, _show_people)
+
+
+def _show_people(summary: PeopleSummary) -> None:
+    facts = summary.to_dict()
+    for key, value in facts.items():
+        say(f"[bold]{key.replace('_', ' ')}[/]: {value}")
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of photos, or a table that lists them.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write hoego.toml; the folder itself if not given.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace an existing hoego.toml.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at a folder or table and propose a commented hoego.toml."""
+    from hoego.dataset.propose import propose, write_proposal
+
+    proposal = propose(folder)
+    target = out if out is not None else Path.cwd()
+    written = write_proposal(
+        proposal, target if target.suffix == ".toml" else target / "hoego.toml", force=force
+    )
+
+    def show(p: Proposal) -> None:
+        _show_proposal(p)
+        say(f"\nwritten: [bold]{written}[/]   next: hoego audit")
+
+    emit(proposal, as_json, show)
+
+
+def _show_proposal(proposal: Proposal) -> None:
+    facts = proposal.to_dict()
+    table(
+        "inferred",
+        ("what", "value", "sure", "because"),
+        [(i["what"], i["value"], i["certainty"], i["reason"]) for i in facts["inferences"]],
+    )
+
+
+def audit(
+    recipe: RecipeFile = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """What is wrong with the data before a model is trained. Exit status 1 when an error stands."""
+    from hoego.run.project import audit_project
+
+    report = audit_project(recipe_of(recipe, overrides))
+    emit(report, as_json, _show_audit)
+    raise typer.Exit(report.exit_code)
+
+
+def _show_audit(report: AuditReport) -> None:
+    facts = report.to_dict()
+    rows: list[Any] = []
+    for f in facts["findings"]:
+        style = SEVERITY_STYLE.get(f["severity"], "")
+        rows.append((f"[{style}]{f['severity']}[/]", f["check"], f"{f['count']:,}", f["message"]))
+        if f.get("remedy") and f["severity"] != "info":
+            rows.append(("", "", "", f"[dim]→ {f['remedy']}[/]"))
+    table("audit", ("severity", "check", "count", "finding"), rows, right=("count",))
+    say(
+        "\n[green]nothing stands in the way of training[/]"
+        if report.exit_code == 0
+        else "\n[bold red]errors stand[/]: mend them, or accept them by name in hoego.toml ([audit] accept = [...])"
+    )
+
+
+def split(
+    recipe: RecipeFile = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Make, check and show the split: who is held out, and the proof that nobody stands on two sides."""
+    from hoego.run.project import split_project
+
+    emit(split_project(recipe_of(recipe, overrides), project_folder()), as_json, _show_split)
+
+
+def _show_split(made: Split) -> None:
+    facts = made.to_dict()
+    say(
+        f"[bold]{facts['name']}[/] ({facts['kind']}, seed {facts['seed']})   fingerprint {facts['fingerprint']}"
+    )
+    table(
+        "",
+        ("side", "images", "subjects"),
+        [(s["side"], f"{s['images']:,}", f"{s['subjects']:,}") for s in facts["sides"]],
+        right=("images", "subjects"),
+    )
+    say(f"worst class deviation {facts['worst_class_deviation']:.4f}")
+
+
+def settings(
+    match: Annotated[str, typer.Argument(metavar="[PART]", help="Only settings whose name holds this.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Every setting with its default, its range and one line."""
+    from hoego.recipe import settings_table
+
+    rows = [s for s in settings_table() if match in s.key]
+    if as_json:
+        from hoego.cli.output import print_json
+
+        print_json({"settings": [s.to_dict() for s in rows]})
+        return
+    table(
+        "",
+        ("setting", "type", "default", "range", "what it does"),
+        [(f"[bold]{s.key}[/]", s.type, s.default, s.range, s.help) for s in rows],
+    )

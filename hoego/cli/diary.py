@@ -1,0 +1,199 @@
+"""note, retro, submit, doctor: the diary, the ledger, and somebody else's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
+from hoego.cli.output import console, emit, print_json, say, table
+
+if TYPE_CHECKING:
+    from hoego.doctor import DoctorReport
+    from hoego.submission import Submission
+    from hoego.submission.ledger import LedgerView
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    app.command()(submit)
+    app.command()(note)
+    app.command()(retro)
+    app.command()(doctor)
+
+
+def submit(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A run, or a .parquet file of predictions.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; submissions/RUN.csv if not given.")
+    ] = None,
+    info: Annotated[Path | None, typer.Option(help="The form: ids and their order (info.csv).")] = None,
+    score: Annotated[
+        tuple[str, float] | None, typer.Option(metavar="FILE VALUE", help="Record what the leaderboard said.")
+    ] = None,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write a submission, checked against its form, and enter it in the ledger; without RUN, show the ledger."""
+    import datetime
+
+    from hoego.recipe import find_project, resolve
+    from hoego.submission import Ledger, SubmitRequest, read_form
+    from hoego.submission import submit as hand_in
+    from hoego.submission.submit import ledger_view
+
+    project = project_folder()
+    if score is not None:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        entry = Ledger(project).record_score(score[0], score[1], now)
+        emit(entry, as_json, lambda e: say(f"{e.id}: leaderboard {e.public:.4f}"))
+        return
+    if not run:
+        settings = resolve({}, project=find_project(Path.cwd())).submission
+        emit(ledger_view(project, settings), as_json, _show_ledger)
+        return
+    from hoego.studies.submitting import in_codes, predict_test
+
+    test = predict_test(runs_folder(folder), run, info)
+    settings = test.recipe.submission
+    request = SubmitRequest(
+        project=project,
+        out=out if out is not None else project / "submissions" / f"{test.predictions.name}.csv",
+        settings=settings,
+        score=test.score,
+        training_classes=in_codes(test.training_classes, test.predictions),
+    )
+    form = read_form(test.info, settings.image, settings.answer)
+    emit(hand_in(test.predictions, form, request), as_json, _show_submission)
+
+
+def _show_submission(made: Submission) -> None:
+    facts = made.to_dict()
+    say(f"written: [bold]{facts['file']}[/]  {facts['answers']:,} answers")
+    if e := facts["expected"]:
+        say(
+            f"the leaderboard will probably say {e['value']:.4f} [{e['low']:.4f}, {e['high']:.4f}]  ({e['method']})"
+        )
+    rows = [
+        (c, f"{100 * s:.1f} %", f"{100 * facts['training_share'].get(c, 0.0):.1f} %")
+        for c, s in facts["share"].items()
+    ]
+    table("classes", ("class", "this file", "training"), rows)
+    for entry, share in facts["agreement"].items():
+        say(f"agrees with {entry} in {100 * share:.1f} %")
+    say(f"submissions left today: {facts['left_today']}")
+    for w in facts["warnings"]:
+        say(f"[yellow]warning[/] {w}")
+
+
+def _show_ledger(view: LedgerView) -> None:
+    facts = view.to_dict()
+    rows = [
+        (
+            e["time"][:16].replace("T", " "),
+            Path(e["file"]).name,
+            e["run"],
+            "" if e["honest"] is None else f"{e['honest']['value']:.4f}",
+            "" if e["expected"] is None else f"{e['expected']['low']:.4f} to {e['expected']['high']:.4f}",
+            "" if e["public"] is None else f"{e['public']:.4f}",
+        )
+        for e in facts["entries"]
+    ]
+    if rows:
+        table("ledger", ("when", "file", "run", "honest", "expected", "leaderboard"), rows)
+    else:
+        say("nothing was submitted yet")
+    say(f"left today: {facts['left_today']} of {facts['per_day']}")
+    for w in facts["warnings"]:
+        say(f"[yellow]warning[/] {w}")
+
+
+def note(
+    text: Annotated[str, typer.Argument(help="What you want to remember.")],
+    run: Annotated[str, typer.Option(help="The run that it is about.")] = "",
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """A dated entry of the diary."""
+    from hoego.records import Store
+    from hoego.records import note as keep
+
+    emit(keep(Store(runs_folder(folder)), text, run=run), as_json, lambda n: say(f"noted: {n.text}"))
+
+
+def retro(
+    week: Annotated[str, typer.Option(help="A week, such as 2022-W09.")] = "",
+    since: Annotated[str, typer.Option("--from", help="First day, such as 2022-02-28.")] = "",
+    to: Annotated[str, typer.Option("--to", help="Last day.")] = "",
+    today: Annotated[bool, typer.Option("--today", help="This day alone.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Grow as runs finish, until Ctrl-C.")] = False,
+    lang: Annotated[str, typer.Option(help="ko or en.")] = "en",
+    out: Annotated[
+        Path | None, typer.Option(help="Write here: .md or .html; both beside runs/ if not given.")
+    ] = None,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """The retrospective, written from the records: every statement links to the run behind it."""
+    from hoego.records import Store
+    from hoego.retrospective import follow as grow
+    from hoego.retrospective import period_of, retrospective, write
+
+    store = Store(runs_folder(folder))
+    period = period_of(week=week, since=since, to=to, today=today)
+    if follow:
+        for entry in grow(store, period, lang=lang):
+            say(entry)
+        return
+    found = retrospective(store, period, lang=lang)
+    paths = write(found, out if out is not None else project_folder())
+    if as_json:
+        print_json({**found.to_dict(), "files": [str(p) for p in paths]})
+        return
+    for p in paths:
+        say(f"[bold]{p}[/]")
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A training folder; nothing in it is run.")],
+    against: Annotated[
+        Path | None, typer.Option(metavar="RECIPE", help="List where the folder chooses differently.")
+    ] = None,
+    recipe_out: Annotated[
+        Path | None, typer.Option("--recipe", help="Write its flags as a Hoego recipe.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What is wrong with an existing training folder, with file, line and remedy. Exit status 1 on a defect."""
+    from hoego.doctor import against as choose_differently
+    from hoego.doctor import diagnose_folder, to_recipe
+
+    if against is not None:
+        emit(choose_differently(folder, against), as_json, lambda d: print_json(d.to_dict()))
+        return
+    if recipe_out is not None:
+        from hoego.records.files import write_text
+
+        converted = to_recipe(folder)
+        write_text(recipe_out, converted.to_toml())
+        console(stderr=True).print(f"written: {recipe_out}")
+    report = diagnose_folder(folder)
+    emit(report, as_json, _show_doctor)
+    raise typer.Exit(1 if report.findings else 0)
+
+
+def _show_doctor(report: DoctorReport) -> None:
+    facts = report.to_dict()
+    for f in facts["findings"]:
+        say(f"[bold]{f['defect']}[/]  {f.get('file', '')}:{f.get('line', '')}")
+        for key in ("title", "why", "evidence", "remedy"):
+            if f.get(key):
+                say(f"    {key}: {f[key]}" if key != "title" else f"    {f[key]}")
+    rows: list[Any] = facts.get("questions", [])
+    for q in rows:
+        say(f"[yellow]to ask[/] {q.get('defect')}: {q.get('evidence', '')} {q.get('detail', '')}")
+    say(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")

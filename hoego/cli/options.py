@@ -1,0 +1,76 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hoego.recipe import Recipe
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
+Overrides = Annotated[
+    list[str],
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set one setting, such as model.name=resnet18."),
+]
+Profile = Annotated[str | None, typer.Option(help="Lay a profile over the recipe: quick or overnight.")]
+RecipeFile = Annotated[
+    Path | None, typer.Argument(metavar="[RECIPE]", help="A TOML file; the profile quick if none.")
+]
+RunsFolder = Annotated[
+    Path | None,
+    typer.Option("--runs", help="Folder of the records; runs/ beside hoego.toml where not given."),
+]
+AllowInSample = Annotated[
+    bool, typer.Option("--allow-in-sample", help="Print a score of seen subjects too, marked in-sample.")
+]
+Why = Annotated[
+    str, typer.Option("--why", help="The hypothesis: kept in the record, answered by the numbers.")
+]
+
+
+def recipe_of(file: Path | None, overrides: list[str], profile: str | None = None) -> Recipe:
+    """The recipe of a command line: the nearest hoego.toml, the file, the profile, the overrides."""
+    from hoego.recipe import find_project, resolve
+
+    project = find_project(Path.cwd())
+    return resolve(file, overrides=overrides, profile=profile, project=project)
+
+
+def project_folder() -> Path:
+    """The folder of the nearest hoego.toml, else the working directory."""
+    from hoego.recipe import find_project
+
+    project = find_project(Path.cwd())
+    return project.parent if project is not None else Path.cwd()
+
+
+def runs_folder(given: Path | None) -> Path:
+    """Where the records lie: as given, else runs/ beside hoego.toml, else the working directory if it holds records."""
+    if given is not None:
+        return given
+    folder = project_folder()
+    inside = Path.cwd()
+    if not (folder / "hoego.toml").exists() and not (folder / "runs").exists():
+        looks_like_records = any((p / "run.json").is_file() for p in inside.iterdir() if p.is_dir())
+        return inside if looks_like_records else folder / "runs"
+    return folder / "runs"
+
+
+def plain(data: Any) -> Any:
+    """Any result as JSON types: numpy scalars and paths become plain, NaN becomes null."""
+    import math
+
+    if isinstance(data, dict):
+        return {str(k): plain(v) for k, v in data.items()}
+    if isinstance(data, list | tuple | set | frozenset):
+        return [plain(v) for v in data]
+    if isinstance(data, Path):
+        return str(data)
+    if hasattr(data, "tolist"):
+        return plain(data.tolist())
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data

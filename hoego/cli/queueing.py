@@ -1,0 +1,202 @@
+"""queue add|work|status|cancel|retry, idea add|list: runs that wait for the machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import Json, Overrides, Profile, RecipeFile, RunsFolder, Why, recipe_of, runs_folder
+from hoego.cli.output import console, emit, say, table
+from hoego.cli.records import RunArgument
+
+if TYPE_CHECKING:
+    from hoego.queue import Status, WorkReport
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    queue = typer.Typer(
+        help="Runs that wait for the machine: overnight, until the deadline.", no_args_is_help=True
+    )
+    queue.command()(add)
+    queue.command()(work)
+    queue.command()(status)
+    queue.command()(cancel)
+    queue.command()(retry)
+    app.add_typer(queue, name="queue")
+    idea = typer.Typer(help="Ideas kept, and executed when the machine is free.", no_args_is_help=True)
+    idea.command("add")(idea_add)
+    idea.command("list")(idea_list)
+    app.add_typer(idea, name="idea")
+
+
+def add(
+    recipe: RecipeFile = None,
+    overrides: Overrides = [],  # noqa: B006
+    profile: Profile = None,
+    fold: Annotated[str, typer.Option(help="Fold to train, or all.")] = "0",
+    after: Annotated[list[str], typer.Option(help="Runs that must be done first.")] = [],  # noqa: B006
+    priority: Annotated[
+        int | None, typer.Option(help="Higher first; queue.priority where not given.")
+    ] = None,
+    why: Why = "",
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Put a run in the queue: its recipe is resolved and the code's state stored now."""
+    from hoego.queue.training import queue_run
+
+    chosen = recipe_of(recipe, overrides, profile)
+    record = queue_run(
+        runs_folder(folder),
+        chosen,
+        fold=fold,
+        after=tuple(after),
+        priority=chosen.queue.priority if priority is None else priority,
+        why=why,
+    )
+    emit(record.meta, as_json, lambda m: say(f"waiting: [bold]{m.id}[/] {m.name}"))
+
+
+def work(
+    workers: Annotated[int, typer.Option(help="Processes; 0 for one per GPU, at least one.")] = 1,
+    until: Annotated[str | None, typer.Option(help='The deadline, such as "19:00".')] = None,
+    for_: Annotated[str | None, typer.Option("--for", help="The time there is, such as 8h.")] = None,
+    ideas: Annotated[
+        bool, typer.Option("--ideas", help="When the queue is empty, take the next idea.")
+    ] = False,
+    reserve: Annotated[str | None, typer.Option(help="Time to leave for prediction and submission.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for new runs until the deadline.")] = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Run what waits, best first, until the queue is empty or nothing more fits before the deadline."""
+    from hoego.studies.working import WorkRequest, work_queue
+
+    request = WorkRequest(
+        workers=workers, until=until, duration=for_, ideas=ideas, reserve=reserve, wait=wait
+    )
+    err = console(stderr=True)
+    report = work_queue(runs_folder(folder), request, lambda text: err.print(text, highlight=False))
+    emit(report, as_json, _show_work)
+
+
+def _show_work(report: WorkReport) -> None:
+    facts = report.to_dict()
+    table(
+        "ran",
+        ("run", "state", "seconds", "predicted", "reason"),
+        [
+            (
+                r["run"],
+                r["state"],
+                f"{r['seconds']:.0f}",
+                "" if r["predicted"] is None else f"{r['predicted']:.0f}",
+                r["reason"],
+            )
+            for r in facts["ran"]
+        ],
+    )
+    for run, why in facts["left"].items():
+        say(f"still waiting: {run}: {why}")
+    if facts["ended_early"] is not None:
+        say(f"ended {facts['ended_early']:.0f} s before the deadline")
+
+
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every two seconds until Ctrl-C.")
+    ] = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """What is running, what waits and in which order, and what ended."""
+    import time
+
+    from hoego.queue import status as look
+    from hoego.records import Store
+
+    store = Store(runs_folder(folder))
+    while True:
+        if watch and not as_json:
+            console().clear()
+        emit(look(store), as_json, _show_status)
+        if not watch:
+            return
+        time.sleep(2)
+
+
+def _show_status(found: Status) -> None:
+    facts = found.to_dict()
+    rows: list[tuple[Any, ...]] = []
+    for part in ("running", "waiting", "ended"):
+        for r in facts[part]:
+            left = "" if r["seconds"] is None else f"{r['seconds']:.0f} s"
+            why = r["reason"] or (f"after {r['after']}" if r["after"] else "")
+            rows.append(
+                (r["run"], r["name"], r["state"], f"{100 * r['progress']:.0f} %", left, r["priority"], why)
+            )
+    if not rows:
+        say("the queue is empty")
+        return
+    table("", ("run", "name", "state", "done", "left", "priority", "reason"), rows)
+
+
+def cancel(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+    """A waiting run is taken out; a running one stops at its next step."""
+    from hoego.queue import cancel as take_out
+    from hoego.records import Store
+
+    emit(take_out(Store(runs_folder(folder)), run).meta, as_json, lambda m: say(f"{m.id}: {m.state}"))
+
+
+def retry(
+    run: RunArgument,
+    fresh: Annotated[bool, typer.Option(help="From the beginning instead of the last checkpoint.")] = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """A run that failed, was interrupted or cancelled waits again."""
+    from hoego.queue import retry as wait_again
+    from hoego.records import Store
+
+    emit(
+        wait_again(Store(runs_folder(folder)), run, fresh=fresh).meta,
+        as_json,
+        lambda m: say(f"{m.id}: {m.state}"),
+    )
+
+
+def idea_add(
+    text: Annotated[str, typer.Argument(help="The idea in a line.")],
+    overrides: Overrides = [],  # noqa: B006
+    why: Why = "",
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Keep an idea: a change of the recipe with its hypothesis."""
+    from hoego.records import Store
+    from hoego.studies.ideas import add as keep
+
+    emit(
+        keep(Store(runs_folder(folder)), text, overrides, why=why),
+        as_json,
+        lambda i: say(f"kept: {i.id} {i.text}"),
+    )
+
+
+def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
+    """Ideas untried, queued and tried, the tried with their verdicts."""
+    from hoego.records import Store
+    from hoego.studies.ideas import ideas
+
+    found = ideas(Store(runs_folder(folder)))
+
+    def show_ideas(_: Any) -> None:
+        rows = [
+            (i["id"], i["state"], i["text"], " ".join(i["set"]), i["words"]) for i in found.to_dict()["ideas"]
+        ]
+        table("", ("idea", "state", "what", "change", "verdict"), rows)
+
+    emit(found, as_json, show_ideas)

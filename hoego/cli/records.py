@@ -1,0 +1,207 @@
+"""runs, show, diff, reproduce, merge, tag: the records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import Json, RunsFolder, runs_folder
+from hoego.cli.output import emit, print_json, say, table
+
+if TYPE_CHECKING:
+    from hoego.records import Merged, RunsTable
+
+STATE_STYLE = {
+    "done": "green",
+    "running": "cyan",
+    "waiting": "blue",
+    "failed": "bold red",
+    "interrupted": "yellow",
+}
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix of it, or its folder.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    app.command()(runs)
+    app.command()(show)
+    app.command()(diff)
+    app.command()(reproduce)
+    app.command()(merge)
+    app.command()(tag)
+
+
+def runs(
+    state: Annotated[list[str], typer.Option(help="Only runs in this state (repeatable).")] = [],  # noqa: B006
+    tags: Annotated[list[str], typer.Option("--tag", help="Only runs with this tag (repeatable).")] = [],  # noqa: B006
+    match: Annotated[str, typer.Option(help="Only runs whose id, name or hypothesis holds this text.")] = "",
+    columns: Annotated[
+        str, typer.Option(help="Columns, separated by commas; recipe.optim.lr and the like too.")
+    ] = "",
+    sort: Annotated[str, typer.Option(help="Column to sort by; -macro_f1 for the best first.")] = "id",
+    limit: Annotated[int, typer.Option(help="At most this many; 0 for all.")] = 0,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """The table of runs."""
+    from hoego.records import RunsQuery, Store
+    from hoego.records import runs as list_runs
+    from hoego.records.table import COLUMNS
+
+    chosen = tuple(c.strip() for c in columns.split(",") if c.strip()) or COLUMNS
+    query = RunsQuery(tuple(state), tuple(tags), match, chosen, sort, limit)
+    found = list_runs(Store(runs_folder(folder)), query)
+    if csv:
+        typer.echo(found.to_csv(), nl=False)
+        return
+    emit(found, as_json, _show_runs)
+
+
+def _show_runs(found: RunsTable) -> None:
+    if not found.rows:
+        say("no runs here yet: hoego train, or hoego demo")
+        return
+    table(
+        "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
+    )
+    for name, why in found.broken.items():
+        say(f"[yellow]not readable[/] {name}: {why}")
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if column == "state":
+        return f"[{STATE_STYLE.get(value, '')}]{value}[/]" if value in STATE_STYLE else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def show(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+    """One run: its state, its recipe, its score with its honesty."""
+    from hoego.records import Store
+
+    record = Store(runs_folder(folder)).find(run)
+    facts = {
+        **record.meta.to_dict(),
+        "state": record.state,
+        "reason": record.reason,
+        "folder": str(record.folder),
+    }
+    if as_json:
+        print_json({**facts, "recipe": record.recipe, "environment": record.environment})
+        return
+    say(f"[bold]{facts['id']}[/]  {facts['name']}   {_cell('state', facts['state'])} {facts['reason']}")
+    if facts["why"]:
+        say(f"why: {facts['why']}")
+    show_score(facts["score"])
+    if verdict := facts.get("verdict"):
+        say(f"verdict: {verdict.get('words', verdict)}")
+    rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
+    table("recipe", ("setting", "value"), rows)
+    say(f"folder: {facts['folder']}")
+
+
+def show_score(score: dict[str, Any] | None) -> None:
+    """A score's two main numbers with interval and honesty, and its notes."""
+    from hoego.cli.output import interval
+
+    if not score:
+        say("no score yet")
+        return
+    for name in ("macro_f1", "accuracy"):
+        if e := score.get(name):
+            label = name.replace("_", " ").replace("f1", "F1")
+            say(f"{label} [bold]{interval(e['value'], e['low'], e['high'])}[/]   honesty: {score['honesty']}")
+    optimism = score.get("optimism")
+    if optimism:
+        say(f"optimism {optimism['optimism']:+.4f}: expected of this choice {optimism['corrected']:.4f}")
+    elif "selected" in score.get("honesty", ""):
+        say("optimism: not estimated")
+    for note in score.get("notes", []):
+        say(f"[yellow]note[/] {note}")
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+    """What differs between two runs: recipe, code, environment, labels, split, then the results."""
+    from hoego.records import Store
+    from hoego.studies.records_diff import diff as find_differences
+
+    store = Store(runs_folder(folder))
+    found = find_differences(store.find(a), store.find(b))
+
+    def show_diff(_: Any) -> None:
+        facts = found.to_dict()
+        for part in ("recipe", "code", "environment", "labels", "split"):
+            rows = [(d["key"], d["a"], d["b"]) for d in facts.get(part, [])]
+            if rows:
+                table(part, ("what", a, b), rows)
+            else:
+                say(f"{part}: the same")
+        say(f"\n{facts['words']}")
+
+    emit(found, as_json, show_diff)
+
+
+def reproduce(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+    """Run a record's recipe again and say whether the numbers are the same. Exit status 1 where they are not."""
+    from hoego.records import Store
+    from hoego.studies.reproduce import reproduce as run_again
+
+    store = Store(runs_folder(folder))
+    found = run_again(store, store.find(run))
+    emit(found, as_json, lambda r: say(r.words))
+    raise typer.Exit(0 if found.same else 1)
+
+
+def merge(
+    source: Annotated[Path, typer.Argument(help="A teammate's runs folder.")],
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a teammate's records in: same ids, same content; conflicts are named. Exit status 1 on a conflict."""
+    from hoego.records import Store
+    from hoego.records import merge as merge_stores
+
+    found = merge_stores(Store(source), Store(runs_folder(folder)))
+    emit(found, as_json, _show_merged)
+    raise typer.Exit(1 if found.to_dict().get("conflicts") else 0)
+
+
+def _show_merged(merged: Merged) -> None:
+    for key, value in merged.to_dict().items():
+        shown = (
+            f"{len(value)}: {', '.join(map(str, list(value)[:8]))}"
+            if isinstance(value, list | dict)
+            else value
+        )
+        say(f"{key}: {shown}")
+
+
+def tag(
+    run: RunArgument,
+    add: Annotated[list[str], typer.Argument(help="Tags to add.")],
+    remove: Annotated[list[str], typer.Option(help="Tags to take away.")] = [],  # noqa: B006
+    folder: RunsFolder = None,
+) -> None:
+    """Put tags on a run."""
+    from hoego.records import Store
+
+    meta = Store(runs_folder(folder)).find(run).tag(*add, remove=tuple(remove))
+    say(" ".join(meta.tags))

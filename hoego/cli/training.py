@@ -1,0 +1,201 @@
+"""train, lr, predict, report, demo: what needs a model, and the page that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import (
+    AllowInSample,
+    Json,
+    Overrides,
+    Profile,
+    RecipeFile,
+    RunsFolder,
+    Why,
+    project_folder,
+    recipe_of,
+    runs_folder,
+)
+from hoego.cli.output import console, emit, print_json, say
+from hoego.cli.records import RunArgument, show_score
+
+if TYPE_CHECKING:
+    from hoego.run.train import RunResult
+    from hoego.studies.demo import Demo
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    app.command()(demo)
+    app.command()(train)
+    app.command("lr")(learning_rate)
+    app.command()(predict)
+    app.command()(score)
+    app.command()(report)
+
+
+def train(
+    recipe: RecipeFile = None,
+    overrides: Overrides = [],  # noqa: B006
+    profile: Profile = None,
+    fold: Annotated[str, typer.Option(help='A fold\'s number, or "all" for out-of-fold predictions.')] = "",
+    resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = "",
+    background: Annotated[
+        bool, typer.Option("--background", help="Return at once; the run outlives the terminal.")
+    ] = False,
+    tags: Annotated[list[str], typer.Option("--tag", help="Tags of the record.")] = [],  # noqa: B006
+    why: Why = "",
+    as_json: Json = False,
+) -> None:
+    """Train a recipe: one fold, or all folds for out-of-fold predictions of every photo."""
+    from hoego.run.train import TrainOptions
+    from hoego.run.train import resume as go_on
+    from hoego.run.train import train as run
+
+    if background:
+        from hoego.queue.training import start_in_background
+
+        record = None if resume else recipe_of(recipe, overrides, profile)
+        started = start_in_background(runs_folder(None), record, resume=resume, fold=fold, why=why)
+        emit(
+            started,
+            as_json,
+            lambda b: say(f"running: [bold]{b.run}[/] (process {b.pid}); hoego show {b.run}"),
+        )
+        return
+    if resume:
+        from hoego.records import Store
+
+        result = go_on(Store(runs_folder(None)).find(resume))
+    else:
+        options = TrainOptions(project_folder(), fold=fold_of(fold), why=why, tags=tags)
+        result = run(recipe_of(recipe, overrides, profile), options)
+    emit(result, as_json, _show_run)
+
+
+def fold_of(text: str) -> Any:
+    """The fold of a command line: a number, "all", or None for the recipe's."""
+    from hoego.errors import UsageError
+
+    if text in ("", "all"):
+        return text or None
+    if not text.isdigit():
+        raise UsageError(f'--fold takes a number or "all", not {text!r}.')
+    return int(text)
+
+
+def _show_run(result: RunResult) -> None:
+    facts = result.to_dict()
+    say(f"\n[bold]{facts['run']}[/] {facts['state']} {facts['reason']}")
+    show_score(facts["score"])
+    speed = facts["throughput"]
+    if speed.get("train_images_per_second"):
+        say(
+            f"{speed['train_images_per_second']:,.0f} images/s; the model alone "
+            f"{speed.get('model_only_images_per_second') or 0:,.0f}"
+        )
+    for note in facts["notes"]:
+        say(f"[dim]{note}[/]")
+    say(f"next: hoego report {facts['run']}   hoego diagnose {facts['run']}")
+
+
+def learning_rate(
+    recipe: RecipeFile = None,
+    overrides: Overrides = [],  # noqa: B006
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """The learning-rate finder: a short run whose rate rises until the loss does."""
+    from hoego.run.lr import find_learning_rate
+
+    found = find_learning_rate(recipe_of(recipe, overrides, profile), project_folder())
+    emit(found, as_json, lambda f: say(f.text()))
+
+
+def predict(
+    run: RunArgument,
+    on: Annotated[Path, typer.Option(help="A table with a path column, or a folder of photos.")],
+    out: Annotated[Path, typer.Option(help="*.parquet keeps provenance; *.csv does not.")],
+    root: Annotated[
+        Path | None, typer.Option(help="What the table's paths are relative to; its folder if not given.")
+    ] = None,
+    views: Annotated[
+        int, typer.Option(help="Random views of each photo to average; 0 for the recipe's.")
+    ] = 0,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Predict new images with a run (its refit model where there is one) or an ensemble."""
+    from hoego.run.predict import PredictOptions
+    from hoego.run.predict import predict as run_predict
+
+    found = run_predict(runs_folder(folder), run, PredictOptions(on=on, out=out, root=root, views=views))
+
+    def show(_: Any) -> None:
+        say(f"{found.n_images:,} predictions: [bold]{found.out}[/]")
+        for note in found.notes:
+            say(f"[dim]{note}[/]")
+
+    emit(found, as_json, show)
+
+
+def score(
+    run: RunArgument,
+    allow_in_sample: AllowInSample = False,
+    metrics: Annotated[list[str], typer.Option("--metric", help='A metric, or "module:function".')] = [],  # noqa: B006
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Score a run's predictions again, on today's labels with their corrections."""
+    from hoego.score import ScoreOptions
+    from hoego.studies.loading import rescore
+
+    options = ScoreOptions(metrics=tuple(metrics), allow_in_sample=allow_in_sample)
+    found = rescore(runs_folder(folder), run, options)
+    emit(found, as_json, lambda s: show_score(s.to_dict()))
+
+
+def report(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+    """Write the page of a run: one HTML file that needs nothing beside it."""
+    from hoego.records import Store
+    from hoego.report import report as write_report
+    from hoego.studies.loading import dataset_of
+
+    record = Store(runs_folder(folder)).find(run)
+    path = write_report(record, dataset_of(record, required=False))
+    if as_json:
+        print_json({"run": record.id, "report": str(path)})
+    else:
+        say(f"[bold]{path}[/]")
+
+
+def demo(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer people and runs.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Of the people and the runs.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """The whole story on synthetic people: the diary's week, each claim with its evidence."""
+    from dataclasses import replace
+
+    from hoego.report import report as write_report
+    from hoego.report import week_report
+    from hoego.studies.demo import run_demo
+    from hoego.submission.submit import hand_in_demo
+
+    err = console(stderr=True)
+    result = run_demo(out, quick=quick, seed=seed, say=lambda text: err.print(text, highlight=False))
+    submission, expected = hand_in_demo(result.folder, result.test, dict(result.honest))
+    for run in dict.fromkeys(r for c in result.chapters for r in c.runs):
+        write_report(result.store.find(run), result.dataset)
+    page = week_report(result, expected, result.folder / "report.html")
+    emit(replace(result, report=page, submission=submission), as_json, _show_demo)
+
+
+def _show_demo(result: Demo) -> None:
+    for sentence in result.sentences:
+        say(sentence)
+    say(f"\nreport      [bold]{result.report}[/]\nsubmission  [bold]{result.submission}[/]")

@@ -1,0 +1,161 @@
+"""Compare, diagnose, compose and ensemble runs that lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hoego.compare import CompareOptions, Comparison, compare
+from hoego.compose import compose
+from hoego.dataset.manifest import Dataset
+from hoego.diagnose import DiagnoseOptions, Diagnosis, as_corrections, designs, diagnose
+from hoego.ensemble import Ensemble, EnsembleOptions, ensemble
+from hoego.errors import UsageError
+from hoego.predictions import Predictions
+from hoego.records import Record, Store, files
+from hoego.run.combined import save_composition, save_ensemble
+from hoego.score import OptimismOptions, Score, ScoreOptions, optimism, score
+from hoego.studies.loading import load_runs
+
+
+def compare_runs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
+    """Compare runs by id; `a1+a2+a3` names one side of several seeds.
+
+    Raises:
+        UsageError: fewer than two sides.
+        MismatchError: they are of different data sets, splits or labels.
+    """
+    groups = [name.split("+") for name in names]
+    if len(groups) < 2:
+        raise UsageError(
+            "A comparison needs two runs.", remedy="hoego compare A B; seeds of a recipe as A1+A2+A3."
+        )
+    found = load_runs(folder, [n for g in groups for n in g])
+    left = list(found.predictions)
+    sides: list[Predictions | list[Predictions]] = []
+    for g in groups:
+        mine, left = left[: len(g)], left[len(g) :]
+        sides.append(mine if len(mine) > 1 else mine[0])
+    chosen = options or CompareOptions()
+    if not chosen.names:
+        chosen = replace(chosen, names=_titles(found.records, groups))
+    return compare(sides, found.dataset, chosen)
+
+
+def _titles(records: Sequence[Record], groups: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    if len(records) != sum(len(g) for g in groups):
+        return ()
+    titles, at = [], 0
+    for g in groups:
+        first = records[at]
+        titles.append(f"{first.meta.name or first.id} ({first.id if len(g) == 1 else f'{len(g)} seeds'})")
+        at += len(g)
+    return tuple(titles)
+
+
+def diagnose_run(
+    folder: Path, name: str, options: DiagnoseOptions | None = None, overlay: Path | None = None
+) -> Diagnosis:
+    """Diagnose a run, keep the result in its record, and write its suspects as an overlay where asked for.
+
+    Args:
+        folder: of the records.
+        name: of the run.
+        options: how to look.
+        overlay: CSV file for the suspected labels, to be reviewed.
+    """
+    found = load_runs(folder, [name])
+    record, predictions = found.records[0], found.predictions[0]
+    made = diagnose_record(record, predictions, found.dataset, options)
+    if overlay is not None:
+        from hoego.dataset.overlay import write_overlay
+
+        write_overlay(overlay, as_corrections(made.suspects, record.id))
+    return made
+
+
+def diagnose_record(
+    record: Record, predictions: Predictions, dataset: Dataset, options: DiagnoseOptions | None = None
+) -> Diagnosis:
+    """The diagnosis of a run, also kept as diagnosis.json in its record."""
+    made = diagnose(
+        predictions,
+        dataset,
+        options,
+        epochs={k: record.epochs(k) for k in record.folds()},
+        optimism=_optimism(record, predictions, dataset),
+    )
+    files.write_json(record.folder / "diagnosis.json", made.to_dict())
+    return made
+
+
+def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Any:
+    from hoego.run.execute import candidates_of
+
+    if not (record.folder / "recipe.toml").is_file() or record.meta.extra.get("kind"):
+        return None
+    if not any(s.selected.any() for s in predictions.sources):
+        return None
+    candidates = candidates_of(record, record.folds(), predictions)
+    if candidates is None:
+        return None
+    aligned = predictions.align(candidates.images)
+    rows = dataset.positions(aligned.images)
+    return optimism(
+        candidates.predicted,
+        dataset.target[rows],
+        dataset.subject_index[rows],
+        dataset.schema.n_target_classes,
+        OptimismOptions(),
+        aligned.fold,
+    )
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A combination that was made and kept: its record beside the result."""
+
+    record: Record
+    score: Score
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.record.id, "folder": str(self.record.folder), **self.facts}
+
+
+def ensemble_runs(
+    folder: Path, names: Sequence[str], options: EnsembleOptions | None = None, *, why: str = ""
+) -> Combined:
+    """Combine runs, and keep the ensemble as a record that `hoego predict` can use."""
+    found = load_runs(folder, names)
+    made: Ensemble = ensemble(found.predictions, found.dataset, options)
+    members = {p.name: r for p, r in zip(found.predictions, found.records, strict=True)}
+    record = save_ensemble(Store(folder), made, members, why=why)
+    return Combined(record, made.score, made.to_dict())
+
+
+def compose_runs(folder: Path, parts: Mapping[str, str], *, name: str = "", why: str = "") -> Combined:
+    """Compose a prediction from the attributes of several runs, and keep it as a record."""
+    found = load_runs(folder, list(parts.values()))
+    by_attribute = dict(zip(parts, found.predictions, strict=True))
+    made = compose(by_attribute, name=name)
+    result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
+    records = dict(zip(parts, found.records, strict=True))
+    record = save_composition(Store(folder), made.predictions, result, records, why=why)
+    return Combined(record, result, {**made.to_dict(), "score": result.to_dict()})
+
+
+def rank_designs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
+    """Which design: every run that gives the target, and every product of attributes of different runs, ranked.
+
+    Raises:
+        UsageError: fewer than two designs can be made.
+    """
+    found = load_runs(folder, names)
+    ways = designs(found.predictions)
+    if len(ways) < 2:
+        raise UsageError("These runs make one design alone.", remedy="Give runs of several heads.")
+    chosen = replace(options or CompareOptions(), names=tuple(w.name for w in ways))
+    return compare([w.predictions for w in ways], found.dataset, chosen)

@@ -1,0 +1,80 @@
+"""Runs that a study needs: those that are done already, and those that have to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoego.errors import TrainError
+from hoego.predictions import Predictions
+from hoego.recipe import Recipe
+from hoego.recipe.resolve import apply_overrides, build
+from hoego.records import Record, Store
+from hoego.run.train import Control, Fold, TrainOptions, train
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a study trains.
+
+    Args:
+        folder: the project's folder.
+        fold: the fold of every run, or "all".
+        tags: of every run.
+        say: told what is about to be trained.
+        progress: whether training shows its progress.
+        again: train even what is done already.
+    """
+
+    folder: Path
+    fold: Fold = 0
+    tags: Sequence[str] = ()
+    say: Callable[[str], None] = field(default=lambda _: None)
+    progress: bool = True
+    again: bool = False
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "runs")
+
+    def obtain(self, recipe: Recipe, *, why: str = "") -> Record:
+        """The record of a recipe: one that is done with the same settings, seed and fold, or a new one.
+
+        Raises:
+            TrainError: the run was interrupted.
+        """
+        if not self.again and (known := self._done(recipe)) is not None:
+            self.say(f"{recipe.name}: done already ({known.id})")
+            return known
+        self.say(f"{recipe.name}: training")
+        options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
+        result = train(recipe, options, Control(progress=self.progress))
+        if result.state != "done":
+            raise TrainError(f"The run {result.run} was {result.state}: {result.reason}.")
+        return self.store.find(result.run)
+
+    def _done(self, recipe: Recipe) -> Record | None:
+        wanted = trained_by(recipe)
+        for record in reversed(self.store.list(states=("done",))):
+            if record.meta.extra.get("fold", 0) == self.fold and trained_by(build(record.recipe)) == wanted:
+                return record
+        return None
+
+
+def trained_by(recipe: Recipe) -> dict[str, Any]:
+    """The settings that decide what a training gives: all but its name and what only the queue or the score reads."""
+    dropped = ("name", "queue", "submission", "score", "audit", "threads")
+    return {k: v for k, v in recipe.to_dict().items() if k not in dropped}
+
+
+def varied(recipe: Recipe, overrides: Sequence[str], *, name: str, **changes: Any) -> Recipe:
+    """A recipe with some settings changed, under another name."""
+    data: Mapping[str, Any] = apply_overrides(recipe.to_dict(), overrides)
+    return build({**data, "name": name, **changes})
+
+
+def predictions_of(record: Record) -> Predictions:
+    """The predictions of a run."""
+    return Predictions.read(record.folder / "predictions.parquet")
