@@ -143,12 +143,12 @@ def test_a_perfect_score_is_not_certain() -> None:
 
 
 def test_the_interval_holds_its_level_where_a_percentile_interval_does_not() -> None:
-    """600 repetitions of 12 classes held by about ten subjects each: nominal 95 %, Monte Carlo error 0.9."""
+    """300 repetitions of 12 classes held by about ten subjects each: nominal 95 %, Monte Carlo error 1.3."""
     rng = np.random.default_rng(0)
     classes, subjects, photos = 12, 120, 5
     at, everywhere = Layout(classes), np.ones(classes, bool)
     held = plain = 0
-    for r in range(600):
+    for r in range(300):
         g = np.append(np.repeat(np.arange(classes), 5), rng.integers(0, classes, subjects - 5 * classes))
         own = rng.beta(0.6, 0.4, subjects)
         truth, subject = np.repeat(g, photos), np.repeat(np.arange(subjects), photos)
@@ -162,5 +162,5 @@ def test_the_interval_holds_its_level_where_a_percentile_interval_does_not() -> 
         held += limits.low[0] <= 0.6 <= limits.high[0]
         low, high = np.quantile(drawn, [0.025, 0.975])
         plain += low <= 0.6 <= high
-    assert 0.92 <= held / 600 <= 0.98
+    assert 0.91 <= held / 300 <= 0.985
     assert plain < held

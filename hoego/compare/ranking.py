@@ -2,7 +2,7 @@
 
 The best is itself chosen by these scores, so p-values against it are corrected as if all pairs had been compared:
 Holm's step-down (1979) with the multiplicity of all k (k - 1) / 2 pairs, which holds the chance of any false
-"behind" under 5 %. Where fewer than ten permutations reach the difference, the tail of their normal approximation
+"behind" under 5 %. Where fewer than ten permutations reach the difference, Student's tail over subjects
 resolves what counting cannot.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from hoego.compare.paired import Bench, Paired
 from hoego.compare.result import Ranked
@@ -33,7 +33,7 @@ def ranked(
     largest = 0.0
     for step, i in enumerate(sorted(p, key=lambda i: p[i] if np.isfinite(p[i]) else 2.0)):
         largest = max(largest, min(1.0, (k * (k - 1) // 2 - step) * p[i])) if np.isfinite(p[i]) else np.nan
-        adjusted[i] = largest
+        adjusted[i] = max(largest, pairs[i].p_value)
     none = Estimate(0.0, 0.0, 0.0, bench.level, 0.0)
     out = [Ranked(1, best, names[best], float(values[best]), none, None, None, True)]
     for rank, i in enumerate(order[1:], start=2):
@@ -61,4 +61,6 @@ def _resolved(found: Paired, bench: Bench) -> float:
     floor = RESOLVED / max(len(bench.replicates), 1)
     if not np.isfinite(found.p_value) or found.p_value > floor or found.standard_error == 0:
         return found.p_value
-    return min(found.p_value, float(2 * norm.sf(abs(found.difference) / found.standard_error)))
+    s = bench.evidence.n_subjects
+    tail = float(2 * student.sf(abs(found.difference) / found.standard_error, s - 1))
+    return min(found.p_value, max(tail, 2.0 ** (1 - s)))

@@ -137,7 +137,7 @@ def optimism(
     bag = np.mean([value(p) - value(f) for p, f in zip(pooled.bag, pooled.full, strict=True)], axis=0)
     each = real - placebo - bag if len(predicted) > 1 else np.full(len(real), plain)
     good = np.isfinite(each)
-    corrected = float(each[good].mean())
+    corrected = float(each[good].mean()) if len(predicted) > 1 else plain
     error = float(each[good].std() / np.sqrt(max(good.sum(), 1)))
     return Optimism(
         settings.metric,
