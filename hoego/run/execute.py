@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from hoego.run.inputs import decode, inner_slice, refit_recipe, teacher_of, trai
 from hoego.run.project import Project
 from hoego.score import Candidates, Score, ScoreOptions, score
 from hoego.split import Split
+
+if TYPE_CHECKING:
+    from hoego.train.engine import FoldResult, FoldTask
 
 Fold = int | Literal["all"]
 PREDICTIONS = "predictions.parquet"
@@ -154,14 +157,39 @@ class Execution:
         return made
 
     def _train(self, name: str, fold: int | None) -> Predictions | None:
-        from hoego.train.engine import FoldTask, Hooks, train_fold
+        from hoego.train.engine import Hooks, train_fold
+
+        task = self._task(name, fold)
+        self.record.log(
+            f"{name}: {int(task.trained.sum()):,} training images, {int(task.held.sum()):,} held out"
+        )
+        hooks = Hooks(
+            on_resolved=lambda r: self._resolved(r.to_dict()),
+            on_throughput=lambda t: self._measured(t.to_dict()),
+            on_epoch=lambda row: self._epoch(name, fold, row),
+            on_note=self._note,
+            should_stop=self.control.should_stop,
+            measure_seconds=0.0 if self.throughput else self.control.measure_seconds,
+            progress=self.control.progress,
+        )
+        result = train_fold(task, hooks)
+        self.timing[f"{name}_seconds"] = round(result.seconds, 3)
+        self._chosen(name, result.selected.epoch, result.selected.weights)
+        if result.spread is not None:
+            self._note(
+                f"{name}: the views of a photo differ by {result.spread:.4f} in probability (mean spread)."
+            )
+        return None if fold is None else self._predictions(result, fold)
+
+    def _task(self, name: str, fold: int | None) -> FoldTask:
+        from hoego.train.engine import FoldTask
         from hoego.train.precision import Resolved
 
         everything = np.ones(self.dataset.n_images, dtype=bool)
         held = ~everything if fold is None else self.split.held(fold)
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
         known = self.record.meta.extra.get("resolved")
-        task = FoldTask(
+        return FoldTask(
             recipe,
             self.dataset,
             self.cache,
@@ -175,26 +203,9 @@ class Execution:
             teacher=self.teacher,
             resolved=None if known is None else Resolved.from_dict(known),
         )
-        self.record.log(f"{name}: {int(task.trained.sum()):,} training images, {int(held.sum()):,} held out")
-        hooks = Hooks(
-            on_resolved=lambda r: self._resolved(r.to_dict()),
-            on_epoch=lambda row: self._epoch(name, fold, row),
-            on_note=self._note,
-            should_stop=self.control.should_stop,
-            measure_seconds=0.0 if self.throughput else self.control.measure_seconds,
-            progress=self.control.progress,
-        )
-        result = train_fold(task, hooks)
-        if result.throughput is not None:
-            self.throughput |= result.throughput.to_dict()
-        self.timing[f"{name}_seconds"] = round(result.seconds, 3)
-        self._chosen(name, result.selected.epoch, result.selected.weights)
-        if result.outputs is None or fold is None:
-            return None
-        if result.spread is not None:
-            self._note(
-                f"{name}: the views of a photo differ by {result.spread:.4f} in probability (mean spread)."
-            )
+
+    def _predictions(self, result: FoldResult, fold: int) -> Predictions:
+        assert result.outputs is not None
         n = len(result.images)
         return Predictions(
             images=self.dataset.image_ids[result.images],
@@ -211,6 +222,10 @@ class Execution:
             name=self.record.id,
             lineage=(self.record.id,),
         )
+
+    def _measured(self, found: dict[str, Any]) -> None:
+        self.throughput |= found
+        self.record.update(throughput=self.throughput)
 
     def _resolved(self, found: dict[str, Any]) -> None:
         if self.record.meta.extra.get("resolved") != found:

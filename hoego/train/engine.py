@@ -27,7 +27,7 @@ from hoego.train.engine_parts import Parts, TrainingRows
 from hoego.train.engine_select import Best
 from hoego.train.loop import Held, Loop, LoopSettings
 from hoego.train.precision import Precision, Resolved, resolve, resolve_device
-from hoego.train.throughput import Throughput, measure
+from hoego.train.throughput import Throughput, Timed, measure
 
 Bits = NDArray[np.bool_]
 Epoch = dict[str, Any]
@@ -103,6 +103,7 @@ class Hooks:
 
     Args:
         on_resolved: called once with what `auto` became, before the first step.
+        on_throughput: called with the measured throughput.
         on_epoch: called after each epoch with its figures.
         on_note: called with each sentence for the log.
         should_stop: asked after each step; a text is the reason to stop now, with the state written.
@@ -113,6 +114,7 @@ class Hooks:
     """
 
     on_resolved: Callable[[Resolved], None] = lambda _: None
+    on_throughput: Callable[[Throughput], None] = lambda _: None
     on_epoch: Callable[[Epoch], None] = lambda _: None
     on_note: Callable[[str], None] = lambda _: None
     should_stop: Callable[[], str] = lambda: ""
@@ -136,26 +138,12 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
     task.folder.mkdir(parents=True, exist_ok=True)
     for torn in task.folder.glob(".*.part"):
         torn.unlink(missing_ok=True)
-    rows = training_rows(task)
-    device = (
-        resolve_device(task.recipe.device) if task.resolved is None else torch.device(task.resolved.device)
-    )
-    pixels = open_pixels(task.cache, rows.images, device)
-    resolved = task.resolved or _resolve(task, rows, pixels)
-    torch.set_num_threads(resolved.threads)
-    hooks.on_resolved(resolved)
     resuming = (task.folder / "state.pt").is_file()
-    speed = None
-    if hooks.measure_seconds and not resuming:
-        speed = _measure(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
-    parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
-    notes = list(parts.built.notes)
-    for note in notes:
-        hooks.on_note(note)
+    parts, speed = _prepare(task, hooks, resuming)
     provenance = _kept_provenance(task.folder) if resuming else _provenance(task, parts)
     if not resuming:
         _keep_provenance(task.folder, provenance)
-    held = _held(task, task.held, device)
+    held = _held(task, task.held, parts.device)
     settings = LoopSettings(
         task.folder,
         task.name,
@@ -166,7 +154,7 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         hooks.should_stop,
         provenance,
     )
-    loop = Loop(parts, settings, held, _held(task, task.inner, device))
+    loop = Loop(parts, settings, held, _held(task, task.inner, parts.device))
     loop.run(started)
     selected = loop.selected()
     outputs, spread = (None, None) if held is None else loop.final(selected)
@@ -176,12 +164,31 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         provenance,
         dict(loop.tracker.best),
         selected,
-        resolved,
+        parts.resolved,
         speed,
         loop.seconds,
-        tuple(notes),
+        parts.built.notes,
         spread,
     )
+
+
+def _prepare(task: FoldTask, hooks: Hooks, resuming: bool) -> tuple[Parts, Throughput | None]:
+    """The training, ready for its first step (or for its state), and how fast it is."""
+    known = task.resolved
+    rows = training_rows(task)
+    device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
+    pixels = open_pixels(task.cache, rows.images, device)
+    resolved = known or _resolve(task, rows, pixels)
+    torch.set_num_threads(resolved.threads)
+    hooks.on_resolved(resolved)
+    speed = None
+    if hooks.measure_seconds and not resuming:
+        speed = _measure(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
+        hooks.on_throughput(speed)
+    parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
+    for note in parts.built.notes:
+        hooks.on_note(note)
+    return parts, speed
 
 
 def training_rows(task: FoldTask) -> TrainingRows:
@@ -335,9 +342,7 @@ def _measure(parts: Parts, seconds: float) -> Throughput:
                 at[0] += 1
 
     return measure(
-        model,
-        lambda n: run(n, step=False),
-        lambda n: run(n, step=True),
+        Timed(model, lambda n: run(n, step=False), lambda n: run(n, step=True)),
         batch_size=len(batch.rows),
         device=parts.device,
         steps=parts.steps * parts.recipe.epochs,

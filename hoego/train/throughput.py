@@ -50,10 +50,23 @@ class Throughput:
         }
 
 
+@dataclass(frozen=True)
+class Timed:
+    """What is timed; each runs a number of batches.
+
+    Args:
+        model_only: steps on synthetic photos that lie on the device.
+        input_only: photos made ready, without a model.
+        joined: both.
+    """
+
+    model_only: Steps
+    input_only: Steps
+    joined: Steps
+
+
 def measure(
-    model_only: Steps,
-    input_only: Steps,
-    joined: Steps,
+    timed: Timed,
     *,
     batch_size: int,
     device: torch.device,
@@ -63,13 +76,13 @@ def measure(
     """Time the three in turns.
 
     Args:
-        model_only, input_only, joined: each runs n batches.
+        timed: what runs.
         batch_size: photos per batch.
         device: waited for before and after each turn.
         steps: batches of the whole training; measuring takes at most a thirtieth of it, about.
         seconds: what all of it may take, about; there are five turns of each, or two where steps are slow.
     """
-    parts = {"model": model_only, "input": input_only, "joined": joined}
+    parts = {"model": timed.model_only, "input": timed.input_only, "joined": timed.joined}
     once = {name: _timed(part, 1, device) for name, part in parts.items()}
     once = {name: min(once[name], _timed(part, 1, device)) for name, part in parts.items()}
     allowed = min(seconds, max(0.3, steps * once["joined"] / 30))
