@@ -164,6 +164,14 @@ def test_another_data_set_is_refused(scored) -> None:
         score(predictions, people(81), QUICK)
 
 
+def test_other_edges_are_another_question(scored) -> None:
+    dataset, predictions, _ = scored
+    mask, gender, age = dataset.schema.attributes
+    other = replace(dataset.schema, attributes=(mask, gender, replace(age, edges=(30, 58))))
+    with pytest.raises(MismatchError, match="edges"):
+        score(predictions, replace(dataset, schema=other), QUICK)
+
+
 def test_without_a_subject_column_the_score_says_so() -> None:
     dataset = people(20, subject_shown=False)
     found = score(predict(dataset), dataset, QUICK)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.dataset.manifest import Dataset
+from hoego.errors import MismatchError
 from hoego.labels import COMPOSITE
 from hoego.predictions import Predictions
 
@@ -76,7 +77,12 @@ def scored_rows(predictions: Predictions, dataset: Dataset) -> ScoredRows:
 
 
 def space_of(name: str, predictions: Predictions, dataset: Dataset, positions: NDArray[np.int64]) -> Space:
-    """The label space `name` of aligned predictions; rows with a missing label are left out."""
+    """The label space `name` of aligned predictions; rows with a missing label are left out.
+
+    Raises:
+        MismatchError: the model was made for other classes or other edges.
+    """
+    _require_same_classes(name, predictions, dataset)
     truth = dataset.classes_of(name)[positions]
     kept = np.flatnonzero(truth >= 0)
     schema = dataset.schema
@@ -90,6 +96,24 @@ def space_of(name: str, predictions: Predictions, dataset: Dataset, positions: N
         rows=kept,
         n_missing=int((truth < 0).sum()),
     )
+
+
+def _require_same_classes(name: str, predictions: Predictions, dataset: Dataset) -> None:
+    ours, theirs = dataset.schema, predictions.schema
+    if ours.fingerprint == theirs.fingerprint:
+        return
+    pairs = []
+    for schema in (ours, theirs):
+        parts = [schema.attribute(n) for n in (schema.composite if name == COMPOSITE else (name,))]
+        pairs.append(
+            ("; ".join(f"{a.name} {a.kind}, edges {list(a.edges)}" for a in parts), schema.classes(name))
+        )
+    if pairs[0] != pairs[1]:
+        raise MismatchError(
+            f"{name!r} means one thing in the data set ({pairs[0][0]}, {len(pairs[0][1])} classes) and another in the "
+            f"predictions {predictions.name!r} ({pairs[1][0]}, {len(pairs[1][1])} classes).",
+            remedy="Score with the label schema that the run was trained for, or train again.",
+        )
 
 
 def voted(space: Space) -> Space | None:
