@@ -16,7 +16,7 @@ pytestmark = pytest.mark.torch
 from PIL import Image  # noqa: E402
 from tiny_training import SIZE, tiny_dataset  # noqa: E402
 
-from hoego.errors import RecordError, SplitError  # noqa: E402
+from hoego.errors import LeakError, RecordError, SplitError  # noqa: E402
 from hoego.predictions import Predictions, honesty  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
 from hoego.records import Store  # noqa: E402
@@ -142,3 +142,41 @@ def test_all_folds_of_a_holdout_is_an_error(photos: Path, tmp_path: Path) -> Non
     with pytest.raises(SplitError, match="all"):
         train(recipe(photos), TrainOptions(tmp_path, fold="all", audit=False), QUIET)
     assert not (tmp_path / "runs").exists()
+
+
+def test_naive_split_is_marked(photos: Path, tmp_path: Path) -> None:
+    asked = recipe(photos, split={"kind": "naive", "ratio": 0.25})
+    result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
+    assert result.score is not None
+    assert "naive" in result.score.honesty
+    assert not result.score.honest
+
+
+def test_pseudo_labels_teach_and_their_teacher_is_remembered(photos: Path, tmp_path: Path) -> None:
+    options = TrainOptions(tmp_path, audit=False)
+    teacher = train(recipe(photos, refit=True), options, QUIET)
+    file = tmp_path / "teacher.parquet"
+    predict(tmp_path / "runs", teacher.run, PredictOptions(photos / "test.csv", file))
+    distilled = {"distill": {"teacher": str(file), "weight": 0.5}}
+    asked = recipe(photos, **distilled)
+    asked = build({**asked.to_dict(), "dataset": {**asked.to_dict()["dataset"], "unlabelled": "test.csv"}})
+    # The teacher is a refit: it has seen the held-out subjects, so nothing that it taught may be scored on them.
+    with pytest.raises(LeakError, match="teacher"):
+        train(asked, options, QUIET)
+
+
+def test_pseudo_labels_of_an_honest_teacher(photos: Path, tmp_path: Path) -> None:
+    options = TrainOptions(tmp_path, audit=False)
+    teacher = train(recipe(photos), options, QUIET)
+    file = tmp_path / "teacher.parquet"
+    predict(tmp_path / "runs", teacher.run, PredictOptions(photos / "test.csv", file))
+    asked = recipe(photos, distill={"teacher": str(file), "weight": 0.5}, select={"on": "last"})
+    asked = build({**asked.to_dict(), "dataset": {**asked.to_dict()["dataset"], "unlabelled": "test.csv"}})
+    result = train(asked, options, QUIET)
+    (source,) = (found := Predictions.read(result.folder / "predictions.parquet")).sources
+    seen = set(found.universe.names[source.seen].tolist())
+    assert "unlabelled:new/p0000.png" in seen
+    assert result.score is not None
+    assert (
+        result.score.honesty == "selected"
+    )  # the teacher's epoch was chosen on the subjects that are scored

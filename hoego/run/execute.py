@@ -17,7 +17,7 @@ from hoego.errors import HoegoError, SplitError
 from hoego.predictions import Predictions, concat
 from hoego.records import Record, files
 from hoego.run.heat import heat_of_mistakes
-from hoego.run.inputs import decode, inner_slice, refit_recipe, teacher_of, training_edits
+from hoego.run.inputs import decode, inner_slice, refit_recipe, taught, training_edits
 from hoego.run.project import Project
 from hoego.score import Candidates, Score, ScoreOptions, score
 from hoego.split import Split
@@ -121,7 +121,8 @@ class Execution:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
             self.timing["decoded_images"] = self.cache.decoded
         self.edits = training_edits(self.recipe, self.dataset)
-        self.teacher = teacher_of(self.recipe, self.dataset, self.record.folder.parent)
+        self.trained_on, self.teacher = taught(self.recipe, self.dataset, self.record.folder.parent)
+        self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
         folds = folds_of(self.split, self.fold)
         predictions = concat([self._fold(k) for k in folds])
         predictions.write(self.record.folder / PREDICTIONS)
@@ -185,19 +186,20 @@ class Execution:
         from hoego.train.engine import FoldTask
         from hoego.train.precision import Resolved
 
-        everything = np.ones(self.dataset.n_images, dtype=bool)
-        held = ~everything if fold is None else self.split.held(fold)
+        held = np.zeros(self.trained_on.n_images, dtype=bool)
+        if fold is not None:
+            held[: self.dataset.n_images] = self.split.held(fold)
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
         known = self.record.meta.extra.get("resolved")
         return FoldTask(
             recipe,
-            self.dataset,
-            self.cache,
+            self.trained_on,
+            self.pixels,
             ~held,
             held,
             self.record.folder / name,
             f"{self.record.id}/{name}",
-            inner=inner_slice(recipe, self.dataset, ~held) if fold is not None else None,
+            inner=inner_slice(recipe, self.trained_on, ~held) if fold is not None else None,
             naive=self.split.naive,
             edits=self.edits,
             teacher=self.teacher,
