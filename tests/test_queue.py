@@ -345,6 +345,19 @@ def test_a_run_of_unknown_length_stops_before_the_deadline_and_waits(tmp_path: P
     assert len(record.epochs(0)) >= 3
 
 
+def test_what_a_stopped_run_has_shown_is_known_the_next_time(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    stopped = add(store, recipe={"epochs": 500}, extra={"seconds": 0.05})
+    queue.work(store, train, WorkOptions(until=soon(0.6), reserve=0.0))
+    begun = len(stopped.epochs(0))
+    other = add(store, recipe={"epochs": 500, "seed": 1}, extra={"seconds": 0.05})
+    report = queue.work(store, train, WorkOptions(until=soon(1.0), reserve=0.0))
+    assert report.ran == ()
+    assert set(report.left) == {stopped.id, other.id}
+    assert all("needs about" in reason for reason in report.left.values())
+    assert len(stopped.epochs(0)) == begun
+
+
 def test_a_run_that_may_is_shortened_to_fit(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for seed in range(3):

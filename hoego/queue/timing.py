@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from hoego.errors import RecordError
 from hoego.records import Record, RunMeta, Store
 from hoego.records.environment import machine_key
 
@@ -26,6 +27,7 @@ _PRIOR_SPREAD = (0.04, 0.15, 0.50)
 _PRIOR_WEIGHT = 4.0
 _IRRELEVANT = {"name", "seed", "epochs", "fold", "queue", "submission", "score", "refit", "threads", "audit"}
 _DEFAULT_OVERHEAD = 5.0
+_UNFINISHED = ("waiting", "running", "interrupted", "failed")
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,12 @@ class History:
 
     @classmethod
     def of(cls, store: Store, machine: str | None = None, *, latest: int = 300) -> History:
-        """From the latest done runs of `machine` (this one) in `store`."""
+        """From the latest runs of `machine` (this one) in `store`: those that are done, else their epochs so far."""
         wanted = machine or machine_key()
-        done = store.list(where=lambda meta: meta.state == "done" and meta.machine == wanted)
-        return cls(s for record in done[-latest:] if (s := sample_of(observe(record))) is not None)
+        own = store.list(where=lambda meta: meta.machine == wanted and bool(meta.started))[-latest:]
+        done = [sample_of(observe(record)) for record in own if record.meta.state == "done"]
+        begun = [_begun(record) for record in own if record.meta.state in _UNFINISHED]
+        return cls(s for s in (*begun, *done) if s is not None)
 
     def add(self, sample: Sample | None) -> None:
         """Learn from one more run."""
@@ -233,6 +237,26 @@ class History:
     def _overhead(self, recipe: Mapping[str, Any], level: int) -> float:
         alike = self._alike(recipe, level) or self.samples
         return statistics.median(s.overhead for s in alike) if alike else _DEFAULT_OVERHEAD
+
+
+def own_epochs(record: Record) -> list[float]:
+    """The seconds of the epochs that a run has behind it on this machine; [] where it ran on another."""
+    if record.meta.machine != machine_key():
+        return []
+    rows = [row for fold in record.folds() for row in record.epochs(fold)]
+    return [s for row in rows if (s := row_seconds(row)) is not None]
+
+
+def _begun(record: Record) -> Sample | None:
+    """What the epochs of an unfinished run tell: their rate, under the usual overhead."""
+    try:
+        seconds, recipe = own_epochs(record), record.recipe
+    except RecordError:
+        return None
+    if not seconds:
+        return None
+    rate = statistics.median(seconds)
+    return Sample(cost_keys(recipe), float(len(seconds)), rate, _DEFAULT_OVERHEAD, 1.0, pixels(recipe))
 
 
 def sample_of(timing: Mapping[str, Any]) -> Sample | None:
