@@ -16,7 +16,7 @@ import pytest
 
 from hoego.errors import UsageError
 from hoego.records import Record, Store
-from hoego.records.mirrors import MlflowMirror, WandbMirror, following, mirrors_of, sync
+from hoego.records.mirrors import MlflowMirror, WandbMirror, following, mirrors_of, sync, sync_all
 
 
 class FakeMirror:
@@ -88,7 +88,8 @@ def test_a_mirror_that_is_down_catches_up_later(tmp_path: Path) -> None:
     assert "the server is down" in sync(store, mirror).behind[record.id]
     finish(record)
     mirror.down = False
-    assert sync(store, mirror).behind == {}
+    synced = sync_all(store, [mirror])
+    assert (synced.behind, synced.words) == (False, "fake: 1 runs up to date")
     assert [p for p in mirror.pushed if p[0] == "metrics"] == [("metrics", 0, [(0, 0.4), (1, 0.6)])]
 
 

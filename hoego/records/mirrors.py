@@ -85,6 +85,36 @@ def sync(store: Store, mirror: Mirror, *, records: Sequence[Record] | None = Non
     return Synced(mirror.name, tuple(current), behind)
 
 
+@dataclass(frozen=True)
+class AllSynced:
+    """What `sync` did in each mirror."""
+
+    mirrors: tuple[Synced, ...]
+
+    @property
+    def behind(self) -> bool:
+        """Whether a run is behind in any of them."""
+        return any(m.behind for m in self.mirrors)
+
+    @property
+    def words(self) -> str:
+        """A line per mirror."""
+        lines = []
+        for m in self.mirrors:
+            why = f"; {len(m.behind)} behind: {next(iter(m.behind.values()))}" if m.behind else ""
+            lines.append(f"{m.mirror}: {len(m.current)} runs up to date{why}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return {"mirrors": [m.to_dict() for m in self.mirrors]}
+
+
+def sync_all(store: Store, mirrors: Sequence[Mirror]) -> AllSynced:
+    """`sync` with each of `mirrors`."""
+    return AllSynced(tuple(sync(store, mirror) for mirror in mirrors))
+
+
 def _push(record: Record, mirror: Mirror) -> None:
     meta = record.refresh()
     path = record.folder / "mirrors" / f"{mirror.name}.json"

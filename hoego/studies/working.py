@@ -13,6 +13,7 @@ from hoego.queue import WorkOptions, WorkReport, gpu_count, parse_duration, pars
 from hoego.queue.training import enqueue, train_runner
 from hoego.recipe import Recipe, find_project, resolve
 from hoego.records import Store
+from hoego.records.mirrors import following
 from hoego.studies.ideas import IdeaWorker
 
 
@@ -77,7 +78,8 @@ def work_queue(
         after_run=ideas.after_run if ideas else None,
         say=tell,
     )
-    return work_many(store, train_runner, options, workers=workers)
+    with following(store):
+        return work_many(store, train_runner, options, workers=workers)
 
 
 def _usual(runs: Path) -> Recipe:
