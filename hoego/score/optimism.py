@@ -26,6 +26,7 @@ from hoego.score.table import SubjectTable
 Float = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
 CELLS = 2_000_000_000  # multiplications that one fold's resamples may cost
+HELD = 60_000_000  # totals held at once
 PLACEBOS = 8
 GROUPS = ("placebo", "bag", "full")
 
@@ -220,7 +221,9 @@ def _fold(predicted: Ints, truth: Ints, subject: Ints, judge: _Judge, k: int) ->
     m, width = len(predicted), at.width
     parts = [tally(truth, p, owner, len(names), at.n_classes, ordered=at.ordered) for p in predicted]
     table = SubjectTable.of(side_by_side(parts))
-    resamples = int(np.clip(CELLS // max(1, table.rows.nnz), 100, options.resamples))
+    resamples = int(
+        np.clip(min(CELLS // max(1, table.rows.nnz), HELD // (m * width)), 100, options.resamples)
+    )
     everywhere = table.totals.reshape(m, width)
     best = int(np.argmax(judge.ranked(everywhere)))
     chosen, own, out_all, bags = [], [], [], []
