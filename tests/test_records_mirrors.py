@@ -103,6 +103,20 @@ def test_a_slow_or_broken_mirror_costs_the_run_nothing(tmp_path: Path) -> None:
     assert time.monotonic() - began < 15
 
 
+def test_a_run_is_followed_while_it_runs(tmp_path: Path) -> None:
+    store, record = make(tmp_path)
+    mirror = FakeMirror()
+    with following(store, [mirror], every=0.02):
+        record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
+        end = time.monotonic() + 20
+        while ("metrics", 0, [(0, 0.4)]) not in mirror.pushed:
+            assert time.monotonic() < end, "nothing was pushed while the run ran"
+            time.sleep(0.01)
+        finish(record)
+    assert mirror.pushed[-1][:2] == ("end", "done")
+    assert [p[0] for p in mirror.pushed].count("begin") == 1
+
+
 def test_mirrors_are_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = mirrors_of("mlflow=http://127.0.0.1:5000, wandb=faces")
     assert [m.name for m in made] == ["mlflow", "wandb"]

@@ -24,10 +24,12 @@ def register(app: typer.Typer) -> None:
     queue.command()(status)
     queue.command()(cancel)
     queue.command()(retry)
+    queue.command()(tidy)
     app.add_typer(queue, name="queue")
     idea = typer.Typer(help="Ideas kept, and executed when the machine is free.", no_args_is_help=True)
     idea.command("add")(idea_add)
     idea.command("list")(idea_list)
+    idea.command("adopt")(idea_adopt)
     app.add_typer(idea, name="idea")
 
 
@@ -168,6 +170,22 @@ def retry(
     )
 
 
+def tidy(
+    recent: Annotated[int, typer.Option(help="Latest runs that keep every checkpoint.")] = 20,
+    best: Annotated[int, typer.Option(help="Best runs that keep every checkpoint.")] = 5,
+    look: Annotated[bool, typer.Option("--look", help="Only say what would be deleted.")] = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Free the disk of old checkpoints; the selected one of a run is never deleted."""
+    from hoego.queue import tidy as free
+    from hoego.records import Store
+
+    found = free(Store(runs_folder(folder)), recent=recent, best=best, look=look)
+    verb = "would free" if look else "freed"
+    emit(found, as_json, lambda t: say(f"{verb} {t.bytes / 1e6:,.1f} MB in {len(t.files)} files"))
+
+
 def idea_add(
     text: Annotated[str, typer.Argument(help="The idea in a line.")],
     overrides: Overrides = [],  # noqa: B006
@@ -200,3 +218,17 @@ def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
         table("", ("idea", "state", "what", "change", "verdict"), rows)
 
     emit(found, as_json, show_ideas)
+
+
+def idea_adopt(
+    name: Annotated[str, typer.Argument(help="mask-competition, imbalance or generalise.")],
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Take over a bundled list of ideas, each with its source."""
+    from hoego.records import Store
+    from hoego.studies.ideas import adopt, ideas
+
+    store = Store(runs_folder(folder))
+    taken = adopt(store, name)
+    emit(ideas(store), as_json, lambda _: say(f"{len(taken)} ideas taken over; hoego idea list shows them"))

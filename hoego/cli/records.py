@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command()(reproduce)
     app.command()(merge)
     app.command()(tag)
+    app.command()(mirror)
 
 
 def runs(
@@ -205,3 +206,17 @@ def tag(
 
     meta = Store(runs_folder(folder)).find(run).tag(*add, remove=tuple(remove))
     say(" ".join(meta.tags))
+
+
+def mirror(
+    to: Annotated[list[str], typer.Argument(help="mlflow=ADDRESS or wandb=PROJECT.")],
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Bring MLflow or Weights & Biases up to date with the records. Exit status 1 where one is behind."""
+    from hoego.records import Store
+    from hoego.records.mirrors import mirrors_of, sync_all
+
+    found = sync_all(Store(runs_folder(folder)), mirrors_of(",".join(to)))
+    emit(found, as_json, lambda s: say(s.words))
+    raise typer.Exit(1 if found.behind else 0)

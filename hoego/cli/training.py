@@ -66,13 +66,16 @@ def train(
             lambda b: say(f"running: [bold]{b.run}[/] (process {b.pid}); hoego show {b.run}"),
         )
         return
-    if resume:
-        from hoego.records import Store
+    from hoego.records import Store
+    from hoego.records.mirrors import following
 
-        result = go_on(Store(runs_folder(None)).find(resume))
-    else:
-        options = TrainOptions(project_folder(), fold=fold_of(fold), why=why, tags=tags)
-        result = run(recipe_of(recipe, overrides, profile), options)
+    store = Store(runs_folder(None))
+    with following(store):
+        if resume:
+            result = go_on(store.find(resume))
+        else:
+            options = TrainOptions(project_folder(), fold=fold_of(fold), why=why, tags=tags)
+            result = run(recipe_of(recipe, overrides, profile), options)
     emit(result, as_json, _show_run)
 
 

@@ -332,11 +332,14 @@ def following(
     ended = threading.Event()
 
     def follow(mirror: Mirror) -> None:
-        last = False
+        last, complete = False, set[str]()
         while not last:
             last = ended.wait(every)
             with contextlib.suppress(Exception):
-                sync(store, mirror)
+                open_ones = [r for r in store.list() if r.id not in complete]
+                current = sync(store, mirror, records=open_ones).current
+                ended_ones = {r.id for r in open_ones if r.meta.state in FINAL_STATES}
+                complete |= ended_ones.intersection(current)
 
     threads = [
         threading.Thread(target=follow, args=(m,), name=f"mirror {m.name}", daemon=True) for m in chosen
