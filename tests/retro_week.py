@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """A week of records for the tests of the retrospective: 28 February to 6 March 2022, written by hand."""
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from hoego.errors import DataError, MismatchError, RecordError, UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
 from hoego.submission import Form, Ledger, SubmitRequest, expected_score, read_form, submit
-from hoego.submission.ledger import Entry, picked_by_leaderboard
+from hoego.submission.ledger import Entry, luck_of_the_best, picked_by_leaderboard
 from hoego.submission.submit import ledger_view
 
 NOW = datetime.datetime(2022, 3, 4, 14, 30, tzinfo=datetime.UTC)
@@ -137,3 +137,18 @@ def test_the_expected_interval_covers_a_test_of_another_size() -> None:
         assert found is not None
         inside += found.low <= t <= found.high
     assert 0.93 <= inside / repeats <= 0.97
+
+
+def test_the_luck_of_the_best_is_about_what_chance_gives() -> None:
+    """Five equally good files whose public scores scatter: the best stands as far above the truth as is said."""
+    rng = np.random.default_rng(1)
+    sd, truth, m = 0.02, 0.75, 5
+    best = rng.normal(truth, sd, (20_000, m)).max(axis=1).mean() - truth
+    expected = {"value": truth, "low": truth - 1.96 * sd, "high": truth + 1.96 * sd}
+    entries = tuple(
+        Entry(f"{i}", NOW.isoformat(), f"{i}.csv", "", ("r",), "macro_f1", None, expected, {}, truth)
+        for i in range(m)
+    )
+    said = luck_of_the_best(entries)
+    assert float(said.split("up to ")[1].split()[0]) == pytest.approx(best, abs=0.001)
+    assert luck_of_the_best(entries[:2]) == ""

@@ -11,7 +11,7 @@ from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
 from hoego.cli.output import console, emit, print_json, say, table
 
 if TYPE_CHECKING:
-    from hoego.doctor import DoctorReport
+    from hoego.doctor import Differences, DoctorReport
     from hoego.submission import Submission
     from hoego.submission.ledger import LedgerView
 
@@ -147,7 +147,7 @@ def retro(
     period = period_of(week=week, since=since, to=to, today=today)
     if follow:
         for entry in grow(store, period, lang=lang):
-            say(entry)
+            say(entry.__rich__())
         return
     found = retrospective(store, period, lang=lang)
     paths = write(found, out if out is not None else project_folder())
@@ -173,7 +173,7 @@ def doctor(
     from hoego.doctor import diagnose_folder, to_recipe
 
     if against is not None:
-        emit(choose_differently(folder, against), as_json, lambda d: print_json(d.to_dict()))
+        emit(choose_differently(folder, against), as_json, _show_differences)
         return
     if recipe_out is not None:
         from hoego.records.files import write_text
@@ -186,14 +186,35 @@ def doctor(
     raise typer.Exit(1 if report.findings else 0)
 
 
+def _show_differences(found: Differences) -> None:
+    from rich.markup import escape
+
+    rows = [(d.key, _short(d.folder), _short(d.recipe), f"{d.name} at {d.place}") for d in found.differs]
+    if rows:
+        table("chosen differently", ("setting", "the folder", "the recipe", "where"), rows)
+    say(f"alike: {', '.join(found.same) or 'nothing'}")
+    for key, value in found.unstated:
+        say(f"only in the recipe: {key} = {escape(_short(value))}")
+    for one in found.left:
+        say(f"only in the folder: {one.name} = {escape(_short(one.value))} ({escape(one.reason)})")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
 def _show_doctor(report: DoctorReport) -> None:
+    from rich.markup import escape
+
     facts = report.to_dict()
     for f in facts["findings"]:
         say(f"[bold]{f['defect']}[/]  {f.get('file', '')}:{f.get('line', '')}")
         for key in ("title", "why", "evidence", "remedy"):
             if f.get(key):
-                say(f"    {key}: {f[key]}" if key != "title" else f"    {f[key]}")
+                text = escape(f[key])
+                say(f"    {key}: {text}" if key != "title" else f"    {text}")
     rows: list[Any] = facts.get("questions", [])
     for q in rows:
-        say(f"[yellow]to ask[/] {q.get('defect')}: {q.get('evidence', '')} {q.get('detail', '')}")
+        say(f"[yellow]to ask[/] {q['defect']}: {escape(q['evidence'])} {escape(q['detail'])}")
     say(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")

@@ -56,6 +56,14 @@ class Differences:
 
 
 _OURS = ("name", "dataset.root", "queue", "submission", "score", "audit")
+_OF_THE_DATA = (
+    "labels",
+    "dataset.layout",
+    "dataset.table",
+    "dataset.subject",
+    "dataset.path",
+    "augment.mirror",
+)
 
 
 def against(folder: Path | str, recipe: Recipe | Mapping[str, Any] | Path | str) -> Differences:
@@ -76,12 +84,24 @@ def against(folder: Path | str, recipe: Recipe | Mapping[str, Any] | Path | str)
     if isinstance(recipe, str):
         recipe = Path(recipe)
     resolved = recipe if isinstance(recipe, RecipeType) else resolve(recipe)
-    return compare(to_recipe(folder), resolved.to_dict(), RecipeType().to_dict(), resolved.name or shown)
+    stated = resolved.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    sides = Sides(resolved.to_dict(), stated, RecipeType().to_dict(), resolved.name or shown)
+    return compare(to_recipe(folder), sides)
 
 
-def compare(theirs: Conversion, ours: dict[str, Any], defaults: dict[str, Any], name: str) -> Differences:
+@dataclass(frozen=True)
+class Sides:
+    """A recipe as plain data: whole, what it states itself, and the defaults of all recipes."""
+
+    whole: dict[str, Any]
+    stated: dict[str, Any]
+    defaults: dict[str, Any]
+    name: str
+
+
+def compare(theirs: Conversion, ours: Sides) -> Differences:
     """`against` of a conversion and plain recipes."""
-    flat, plain = _flat(ours), _flat(defaults)
+    flat, plain = _flat(ours.whole), _flat(ours.defaults)
     differs, same = [], []
     for one in theirs.taken:
         if one.key.startswith(_OURS):
@@ -94,10 +114,12 @@ def compare(theirs: Conversion, ours: dict[str, Any], defaults: dict[str, Any], 
     stated = {one.key for one in theirs.taken}
     unstated = [
         (key, value)
-        for key, value in flat.items()
-        if key not in stated and not key.startswith(_OURS) and not _alike(value, plain.get(key))
+        for key, value in _flat(ours.stated).items()
+        if key not in stated
+        and not key.startswith((*_OURS, *_OF_THE_DATA))
+        and not _alike(value, plain.get(key))
     ]
-    return Differences(theirs.folder, name, tuple(differs), tuple(same), tuple(unstated), theirs.left)
+    return Differences(theirs.folder, ours.name, tuple(differs), tuple(same), tuple(unstated), theirs.left)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import polars as pl
@@ -141,11 +142,31 @@ class Ledger:
         return max(0, per_day - sent.count(today))
 
 
+def luck_of_the_best(entries: tuple[Entry, ...]) -> str:
+    """What the best of several public scores owes to chance, in words; "" below three scores.
+
+    The highest of m equally good submissions is expected to stand sd * z above their common truth, with z the expected
+    maximum of m standard normals (Blom's approximation, 1958) and sd the mean error of the expected scores: an upper
+    bound, since files that agree share their error.
+    """
+    scored = [e for e in entries if e.public is not None and e.expected is not None]
+    if len(scored) < 3:
+        return ""
+    m = len(scored)
+    sd = sum((e.expected["high"] - e.expected["low"]) / (2 * 1.96) for e in scored if e.expected) / m
+    luck = sd * NormalDist().inv_cdf((m - 0.375) / (m + 0.25))
+    best = max(scored, key=lambda e: e.public or 0.0)
+    return (
+        f"{Path(best.file).name} has the best of {m} public scores ({best.public:.4f}); the best of {m} equally "
+        f"good files is expected up to {luck:.4f} above what it is worth"
+    )
+
+
 def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[Entry, ...]) -> str:
     """A warning where an ensemble's members look as if the public score had picked them, else "".
 
-    The rule: of the single runs in the ledger with both scores (at least three more than members would leave a
-    choice), the members are exactly the best by public score, and are not the best by honest score.
+    The rule: all m members are single runs of the ledger with both scores, the ledger holds more such runs than
+    members, and the members are exactly the m best by public score without being the m best by honest score.
     """
     if len(lineage) < 2:
         return ""

@@ -19,7 +19,7 @@ from hoego.recipe import SubmissionSettings
 from hoego.records import files
 from hoego.submission.expected import Expected, expected_score
 from hoego.submission.form import Form, answers_of, read_form
-from hoego.submission.ledger import Entry, Ledger, LedgerView, picked_by_leaderboard
+from hoego.submission.ledger import Entry, Ledger, LedgerView, luck_of_the_best, picked_by_leaderboard
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,8 @@ def ledger_view(
     for e in entries:
         if text := picked_by_leaderboard(e.lineage, tuple(o for o in entries if o.time < e.time)):
             warnings.append(f"{Path(e.file).name}: {text}")
+    if text := luck_of_the_best(entries):
+        warnings.append(text)
     left = ledger.left_today(settings.per_day, settings.timezone, moment)
     return LedgerView(entries, left, settings.per_day, tuple(warnings))
 
