@@ -13,7 +13,7 @@ Generator = np.random.Generator
 
 LACKING = 1e6
 """Price of a class absent from a side on which it could stand, or of an empty side: more than balance can gain."""
-SPREAD, SIZE, SQUARES = 0.5, 0.02, 0.05
+SPREAD, SIZE, SQUARES = 0.5, 0.05, 0.05
 """Prices, beside the worst deviation itself, of the worst spread of a class (`balance.spread_deviation`), of the worst
 relative error of a side's size, and of the root of the summed squares of all three (which leads out of plateaus)."""
 BATCH_CELLS = 250_000
