@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from hoego.audit.findings import CHECKS, AuditReport, Check, Finding, accepting, finding
+from hoego.audit.checks import CHECKS, Check
+from hoego.audit.findings import AuditReport, Finding, accepting
+from hoego.audit.labels import label_findings
 from hoego.audit.photos import photo_findings
 from hoego.audit.tables import table_findings
 from hoego.dataset.load import load_unlabelled
@@ -16,30 +16,33 @@ from hoego.recipe import Recipe
 __all__ = ["CHECKS", "AuditReport", "Check", "Finding", "audit"]
 
 
-def audit(dataset: Dataset, recipe: Recipe, *, photos: bool = True) -> AuditReport:
-    """Run every check of the table.
+def audit(
+    dataset: Dataset, recipe: Recipe, *, photos: bool = True, test: Dataset | None = None
+) -> AuditReport:
+    """Run every check of the table `CHECKS`.
+
+    Progress is shown on stderr while photos are decoded; thumbnails and headers are kept in the user's cache, so that
+    a second audit of the same photos takes seconds.
 
     Args:
         dataset: with its labels.
         recipe: its split (for rare classes), its test set and the checks it accepts.
-        photos: also decode the photos.
+        photos: also decode the photos; without it only what the table and the files' contents say is checked.
+        test: photos without labels to compare with; `recipe.dataset.unlabelled` where not given.
+
+    Raises:
+        UsageError: `audit.accept` names what is no check.
+        DataError: the test set cannot be listed.
     """
-    found = list(table_findings(dataset, recipe.split))
-    if recipe.dataset.unlabelled is not None:
-        found += _in_training(dataset, Path(recipe.dataset.root) / recipe.dataset.unlabelled)
+    found = [*table_findings(dataset), *label_findings(dataset, recipe.split)]
     if photos:
-        found += photo_findings(dataset, recipe.audit.near_distance)
+        if test is None and recipe.dataset.unlabelled is not None:
+            test = _test_set(dataset, Path(recipe.dataset.root) / recipe.dataset.unlabelled)
+        found += photo_findings(dataset, recipe.audit.near_distance, test)
     return AuditReport(
         accepting(found, recipe.audit.accept), dataset.n_images, dataset.n_subjects, tuple(CHECKS)
     )
 
 
-def _in_training(dataset: Dataset, test: Path) -> list[Finding]:
-    if not test.exists():
-        return []
-    other = load_unlabelled(test, dataset.schema)
-    same = np.flatnonzero(np.isin(other.contents, dataset.contents))
-    if not len(same):
-        return []
-    shown = other.image_ids[same[:10]].tolist()
-    return [finding("eval-in-train", len(same), f"{len(same):,} test photos are training photos too", shown)]
+def _test_set(dataset: Dataset, path: Path) -> Dataset | None:
+    return load_unlabelled(path, dataset.schema) if path.exists() else None

@@ -4,106 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
+from hoego.audit.checks import CHECKS, Severity
 from hoego.errors import UsageError, nearest
 
-Severity = Literal["error", "warning", "info"]
 ORDER = {"error": 0, "warning": 1, "info": 2}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One row of the table of checks."""
-
-    name: str
-    severity: Severity
-    help: str
-    remedy: str
-
-
-CHECKS: dict[str, Check] = {
-    c.name: c
-    for c in (
-        Check(
-            "unreadable",
-            "error",
-            "photos that cannot be decoded",
-            "Copy them again, or list them in dataset.exclude.",
-        ),
-        Check(
-            "two-labels",
-            "error",
-            "the same photo under two labels",
-            "Correct one of them by an overlay, or take one out.",
-        ),
-        Check(
-            "eval-in-train",
-            "error",
-            "test photos that are identical to training photos",
-            "Take them out of training.",
-        ),
-        Check(
-            "duplicates",
-            "warning",
-            "identical photos",
-            "They are joined into one subject; take copies out if they are not wanted.",
-        ),
-        Check(
-            "two-subjects",
-            "warning",
-            "the same photo under two subjects",
-            "They are joined before splitting; check which subject is right.",
-        ),
-        Check(
-            "near-duplicates",
-            "warning",
-            "photos of different subjects that look alike (perceptual hash, then correlation)",
-            "Look at them; join confirmed ones by split.join.",
-        ),
-        Check(
-            "suffixed-subjects",
-            "warning",
-            "subject ids that differ by a suffix alone",
-            "If they are one person, join them by split.join.",
-        ),
-        Check(
-            "no-subject",
-            "warning",
-            "no subject column: each photo counts as its own subject",
-            "Name dataset.subject, if photos share a subject.",
-        ),
-        Check(
-            "too-rare",
-            "warning",
-            "classes held by fewer subjects than there are sides",
-            "Such a class is missing on some side.",
-        ),
-        Check("constant-photos", "warning", "photos of one colour", "Take them out, or copy them again."),
-        Check(
-            "odd-photos", "info", "sizes and modes that few photos have", "Check that they are of this set."
-        ),
-        Check(
-            "imbalance",
-            "info",
-            "classes that are much rarer than others",
-            "See sampling.strength and the class-balanced losses.",
-        ),
-        Check(
-            "constant-in-subject",
-            "info",
-            "attributes that do not change within a subject: a photo-level split leaks them",
-            "Split by subject (split.kind = holdout or folds).",
-        ),
-        Check(
-            "dependent",
-            "info",
-            "attributes that another one determines",
-            "Their score follows from the other's; a sparse composite may fit.",
-        ),
-        Check("single-photo", "info", "subjects with one photo", "Nothing to do."),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -157,7 +63,7 @@ class AuditReport:
 
 
 def finding(name: str, count: int, message: str, examples: Sequence[str] = ()) -> Finding:
-    """A finding of the check `name`, with its severity and remedy from the table."""
+    """A finding of the check `name`, with its severity and remedy from the table; ten examples are kept."""
     check = CHECKS[name]
     return Finding(name, check.severity, count, message, tuple(examples[:10]), check.remedy)
 
