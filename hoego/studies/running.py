@@ -26,6 +26,7 @@ class Workshop:
         say: told what is about to be trained.
         progress: whether training shows its progress.
         again: train even what is done already.
+        measure_seconds: time that every run gives to measuring its throughput.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Workshop:
     say: Callable[[str], None] = field(default=lambda _: None)
     progress: bool = True
     again: bool = False
+    measure_seconds: float = 4.0
 
     @property
     def store(self) -> Store:
@@ -50,7 +52,7 @@ class Workshop:
             return known
         self.say(f"{recipe.name}: training")
         options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
-        result = train(recipe, options, Control(progress=self.progress))
+        result = train(recipe, options, Control(progress=self.progress, measure_seconds=self.measure_seconds))
         if result.state != "done":
             raise TrainError(f"The run {result.run} was {result.state}: {result.reason}.")
         return self.store.find(result.run)

@@ -34,7 +34,7 @@ BASE: dict[str, Any] = {
     "name": "baseline",
     "dataset": {"root": "people/train", "layout": "competition", "size": [64, 48]},
     "split": {"kind": "holdout", "ratio": 0.3, "seed": 0},
-    "model": {"name": "hoego_small32", "head": "multi"},
+    "model": {"name": "hoego_small32", "head": "multi", "options": {"width": 0.34}},
     "epochs": 12,
     "batch_size": 64,
     "optim": {"name": "adamw", "lr": 3e-3, "schedule": "onecycle"},
@@ -55,7 +55,7 @@ class Scale:
 
 
 FULL = Scale(train=300, evaluate=120, epochs=12, seeds=3)
-QUICK = Scale(train=160, evaluate=60, epochs=8, seeds=1)
+QUICK = Scale(train=160, evaluate=60, epochs=10, seeds=1)
 
 
 PROJECT = """# The demo's project.
@@ -81,7 +81,7 @@ class Week:
         self.folder, self.scale, self.seed, self.say = folder, scale, seed, say
         self.started = time.perf_counter()
         self.chapters: list[Chapter] = []
-        self.shop = Workshop(folder, say=lambda text: self.tell(f"  {text}"), progress=False)
+        self.shop = Workshop(folder, say=lambda text: self.tell(f"  {text}"), progress=False, measure_seconds=0.0)
 
     def tell(self, text: str) -> None:
         self.say(f"[{time.perf_counter() - self.started:4.0f} s] {text}")

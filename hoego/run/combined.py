@@ -1,0 +1,99 @@
+"""Ensembles and compositions as records: kept like runs, and able to predict new images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hoego.compose import compose
+from hoego.ensemble import Combiner, Ensemble, apply_combiners
+from hoego.errors import RecordError
+from hoego.predictions import Predictions
+from hoego.records import Record, Store, files
+from hoego.score import Score
+
+COMBINED = "combined.json"
+PREDICTIONS = "predictions.parquet"
+PredictOne = Callable[[Record], Predictions]
+
+
+def save_ensemble(store: Store, made: Ensemble, members: Mapping[str, Record], *, why: str = "") -> Record:
+    """A record of an ensemble, with what `hoego predict` needs to repeat it.
+
+    Args:
+        store: of the records.
+        made: the ensemble.
+        members: name of each member's predictions -> its record.
+        why: the hypothesis.
+    """
+    content = {
+        "kind": "ensemble",
+        "members": [members[m.run].id for m in made.members],
+        "combiners": {k: c.to_dict() for k, c in made.combiners.items()},
+        "ensemble": made.to_dict(),
+    }
+    return _save(store, made.predictions, made.score, content, why)
+
+
+def save_composition(
+    store: Store, predictions: Predictions, score: Score, parts: Mapping[str, Record], *, why: str = ""
+) -> Record:
+    """A record of a composition: which attribute comes from which record."""
+    content = {"kind": "composition", "parts": {a: r.id for a, r in parts.items()}}
+    return _save(store, predictions, score, content, why)
+
+
+def _save(store: Store, predictions: Predictions, score: Score, content: dict[str, Any], why: str) -> Record:
+    kind = str(content["kind"])
+    parents = content.get("members") or sorted(set(content["parts"].values()))
+    base = store.find(parents[0])
+    facts = score.to_dict()
+    record = store.create(
+        base.recipe,
+        name=predictions.name,
+        why=why,
+        tags=(kind,),
+        parents=parents,
+        fingerprints=base.meta.fingerprints,
+        extra={"kind": kind},
+    )
+    named = Predictions(**{**predictions.__dict__, "name": record.id})
+    named.write(record.folder / PREDICTIONS)
+    files.write_json(record.folder / COMBINED, content)
+    files.write_json(record.folder / "score.json", facts)
+    record.update(
+        score={k: facts[k] for k in ("macro_f1", "accuracy", "honesty", "n_images", "n_subjects", "notes")}
+    )
+    record.set_state("done")
+    return record
+
+
+def is_combined(record: Record) -> bool:
+    """Whether a record is an ensemble or a composition."""
+    return (record.folder / COMBINED).is_file()
+
+
+def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> Predictions:
+    """New images by an ensemble or a composition: each member predicts, then they are combined as they were.
+
+    Args:
+        record: of the combination.
+        store: where its members lie.
+        predict_one: predicts the new images with one member.
+
+    Raises:
+        RecordError: a member's record is gone.
+    """
+    content = files.read_json(record.folder / COMBINED)
+    names = content.get("members") or list(content["parts"].values())
+    try:
+        members = {name: store.find(name) for name in dict.fromkeys(names)}
+    except RecordError as e:
+        raise RecordError(
+            f"{record.id} needs a run that is not here: {e.message}", remedy="Copy it in with `hoego merge`."
+        ) from None
+    made = {name: predict_one(member) for name, member in members.items()}
+    if content["kind"] == "ensemble":
+        combiners = {k: Combiner.from_dict(c) for k, c in content["combiners"].items()}
+        return apply_combiners([made[n] for n in names], combiners, record.id)
+    return compose({a: made[n] for a, n in content["parts"].items()}, name=record.id).predictions
