@@ -75,11 +75,34 @@ def _ideas(facts: Facts, say: Speaker) -> list[Statement]:
         told.append(Statement(_idea(idea.text, idea.overlay, idea.why, idea.source, say), "plan", source))
     if facts.runs:
         known = {i.overlay for i in facts.ideas}
-        bundled = [e for entries in LISTS.values() for e in entries if e.overlay not in known]
+        attributes = _known_attributes(facts)
+        bundled = [
+            e
+            for name, entries in LISTS.items()
+            if name != "mask-competition" or {"mask", "age"} & attributes
+            for e in entries
+            if e.overlay not in known and _fits(e.overlay, attributes)
+        ]
         bundled = [e for e in bundled if not _tried(e.overlay, (*facts.runs, *facts.earlier))]
         for entry in sorted(bundled, key=lambda e: -e.promise)[: max(0, MOST_IDEAS - len(told))]:
             told.append(Statement(_idea(entry.text, entry.overlay, entry.why, entry.source, say), "plan"))
     return told[:MOST_IDEAS]
+
+
+def _known_attributes(facts: Facts) -> set[str]:
+    """Attributes of the data: those that the latest scored run was scored on, or that its recipe names."""
+    for run in reversed(facts.done):
+        labels = run.recipe.get("labels", {})
+        named_ones = {*_attributes(facts, run), *(labels.get("attributes") or {})}
+        if named_ones:
+            return named_ones
+    return set()
+
+
+def _fits(overlay: Sequence[str], attributes: set[str]) -> bool:
+    """Whether settings of single attributes are of attributes that the data has."""
+    keys = [parse_override(text)[0] for text in overlay]
+    return all(path[1] in attributes for path in keys if path[0] in ("train_edits", "ordinal"))
 
 
 def _tried(overlay: Sequence[str], runs: Sequence[RunFact]) -> bool:

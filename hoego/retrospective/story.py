@@ -240,7 +240,7 @@ def learned(facts: Facts, say: Speaker) -> Section:
     order = {"better": 0, "worse": 1, "not distinguishable": 2}
     told = [v for v in facts.verdicts if v.difference is not None]
     told.sort(key=lambda v: (order.get(v.word, 3), -_size(v.difference)))
-    statements = [verdict_statement(v, say) for v in told]
+    statements = [*_leaks(facts, say), *(verdict_statement(v, say) for v in told)]
     pairs = [(s, s.public - s.honest) for s in facts.sent if s.public is not None and s.honest is not None]
     if len(pairs) >= 2:
         gap = f"{mean(g for _, g in pairs):+.4f}"
@@ -250,6 +250,31 @@ def learned(facts: Facts, say: Speaker) -> Section:
         statements = [Statement(say("nothing_learned"), "word")]
     pictures = effects_picture(told, say) + ledger_picture(facts, say)
     return Section("learned", say("learned"), tuple(statements), pictures=pictures)
+
+
+def _leaks(facts: Facts, say: Speaker) -> Iterator[Statement]:
+    """A naive run beside an honest one whose recipe differs in the split alone."""
+    pool = [r for r in (*facts.earlier, *facts.done) if r.honest and r.score is not None and r.kind == "run"]
+    for naive in facts.done:
+        if naive.honesty != "naive" or naive.score is None:
+            continue
+        same = [r for r in pool if all(k.startswith("split.") for k, _, _ in apart(naive, r))]
+        honest = max(same, key=lambda r: (r.seed == naive.seed, r.moment.timestamp()), default=None)
+        if honest is not None and honest.score is not None:
+            values = {"naive": named(naive), "honest": named(honest)}
+            values |= {"promised": f"{naive.score.value:.4f}", "true": f"{honest.score.value:.4f}"}
+            gap = say.effect(_apart(naive.score, honest.score))
+            yield Statement(say("leak", gap=gap, **values), "result", of_run(naive, honest))
+
+
+def _apart(a: Value, b: Value) -> Value:
+    """The difference of two independent values; its interval adds their squared half-widths."""
+    value = a.value - b.value
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return Value(value)
+    below = ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5
+    above = ((a.high - a.value) ** 2 + (b.value - b.low) ** 2) ** 0.5
+    return Value(value, value - below, value + above)
 
 
 def _size(value: Value | None) -> float:

@@ -104,6 +104,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "이 두 모델에 대한 것이고, 레시피에 대한 결론은 아니다.",
         "This is about these two models, not about the recipes.",
     ),
+    "leak": (
+        "누수: `{naive}`는 {promised}을 약속했고 `{honest}`는 {true}이다. 차이 {gap} (서로 다른 사진으로 낸 점수라 두 분산을 더한 구간).",
+        "The leak: `{naive}` promised {promised}, `{honest}` is worth {true}; {gap} apart (scored on different photos, so the interval adds both variances).",
+    ),
     "nothing_learned": (
         "숫자가 뒷받침하는 결론은 이 기간의 기록에 없다.",
         "The records of this period hold no conclusion that a number supports.",
@@ -145,8 +149,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "resume": ("중단된 채로 있는 실험: `{name}` (`hoego train --resume {id}`)", "`{name}` stands interrupted (`hoego train --resume {id}`)"),
     "span": ("{first}부터 {last}까지의 기록이다.", "The records from {first} to {last}."),
     "dataset": (
-        "데이터 {dataset}, 분할 {split}: 사진 {images}장, 독립 대상 {subjects}개로 점수를 냈다.",
-        "Data {dataset}, split {split}: scored on {images} photos of {subjects} subjects.",
+        "데이터 {dataset}, 분할 {split}: 많게는 사진 {images}장, 독립 대상 {subjects}개로 점수를 냈다.",
+        "Data {dataset}, split {split}: scored on up to {images} photos of {subjects} subjects.",
     ),
     "labels_many": (
         "라벨 판본이 {n}가지({versions})라서 점수를 그대로 견주면 안 된다.",
