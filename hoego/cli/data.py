@@ -107,13 +107,17 @@ def audit(
 
 
 def _show_audit(report: AuditReport) -> None:
+    from rich.markup import escape
+
     facts = report.to_dict()
     rows: list[Any] = []
     for f in facts["findings"]:
         style = SEVERITY_STYLE.get(f["severity"], "")
-        rows.append((f"[{style}]{f['severity']}[/]", f["check"], f"{f['count']:,}", f["message"]))
-        if f.get("remedy") and f["severity"] != "info":
-            rows.append(("", "", "", f"[dim]→ {f['remedy']}[/]"))
+        said = f["severity"] + (" (accepted)" if f["accepted"] else "")
+        rows.append((f"[{style}]{said}[/]", f["check"], f"{f['count']:,}", escape(f["message"])))
+        if f["severity"] != "info":
+            rows += [("", "", "", f"[dim]{escape(example)}[/]") for example in f["examples"][:3]]
+            rows.append(("", "", "", f"[dim]→ {escape(f['remedy'])}[/]"))
     table("audit", ("severity", "check", "count", "finding"), rows, right=("count",))
     say(
         "\n[green]nothing stands in the way of training[/]"
@@ -134,6 +138,8 @@ def split(
 
 
 def _show_split(made: Split) -> None:
+    from rich.markup import escape
+
     facts = made.to_dict()
     say(
         f"[bold]{facts['name']}[/] ({facts['kind']}, seed {facts['seed']})   fingerprint {facts['fingerprint']}"
@@ -144,7 +150,12 @@ def _show_split(made: Split) -> None:
         [(s["side"], f"{s['images']:,}", f"{s['subjects']:,}") for s in facts["sides"]],
         right=("images", "subjects"),
     )
-    say(f"worst class deviation {facts['worst_class_deviation']:.4f}")
+    say(
+        f"worst class deviation {facts['worst_class_deviation']:.4f}, "
+        f"subjects on two sides {facts['subjects_on_two_sides']:,}"
+    )
+    for note in facts["notes"]:
+        say(f"[yellow]note[/] {escape(note)}")
 
 
 def settings(
