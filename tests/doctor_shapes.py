@@ -982,3 +982,469 @@ args = TrainingArguments("out", per_device_train_batch_size=32, learning_rate=5e
 Trainer(model, args, train_dataset=ds["train"], eval_dataset=ds["test"], compute_metrics=compute_metrics, tokenizer=proc).train()
 """,
 }
+
+CLEAN_LIGHTNING = {
+    "data.py": """
+from pathlib import Path
+
+import lightning as L
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+from torch.utils.data import DataLoader, Dataset
+from torchvision.io import read_image
+from torchvision.transforms import v2
+
+
+def photos(root):
+    rows = [
+        {"path": str(p), "person": p.parent.name.split("_")[0], "label": int(p.parent.name.split("_")[3]) // 30}
+        for p in sorted(Path(root).glob("*/*.jpg"))
+    ]
+    return pd.DataFrame(rows)
+
+
+def transforms(size, train):
+    extra = [v2.RandomHorizontalFlip(), v2.ColorJitter(0.2, 0.2)] if train else []
+    return v2.Compose([v2.Resize(size), *extra, v2.ConvertImageDtype(), v2.Normalize([0.5] * 3, [0.25] * 3)])
+
+
+class Faces(Dataset):
+    def __init__(self, table, transform):
+        self.paths, self.labels, self.transform = table["path"].tolist(), table["label"].tolist(), transform
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, i):
+        return self.transform(read_image(self.paths[i])), self.labels[i]
+
+
+class FaceData(L.LightningDataModule):
+    def __init__(self, root, size=(128, 96), batch_size=64, fold=0, drop_age=()):
+        super().__init__()
+        self.save_hyperparameters()
+
+    def setup(self, stage=None):
+        table = photos(self.hparams.root)
+        cv = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+        tr, va = list(cv.split(table["path"], table["label"], groups=table["person"]))[self.hparams.fold]
+        train_table = table.iloc[tr]
+        train_table = train_table[~train_table["label"].isin(self.hparams.drop_age)]
+        self.train_set = Faces(train_table, transforms(self.hparams.size, True))
+        self.val_set = Faces(table.iloc[va], transforms(self.hparams.size, False))
+
+    def train_dataloader(self):
+        return DataLoader(self.train_set, self.hparams.batch_size, shuffle=True, drop_last=True, num_workers=4)
+
+    def val_dataloader(self):
+        return DataLoader(self.val_set, 2 * self.hparams.batch_size, num_workers=4)
+""",
+    "main.py": """
+import lightning as L
+import timm
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torchmetrics import Accuracy, F1Score
+
+from data import FaceData
+
+
+class Net(L.LightningModule):
+    def __init__(self, lr=1e-3, classes=3):
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = timm.create_model("resnet18", num_classes=classes)
+        self.loss = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
+        self.f1 = F1Score(task="multiclass", num_classes=classes, average="macro")
+        self.acc = Accuracy(task="multiclass", num_classes=classes)
+
+    def training_step(self, batch, i):
+        x, y = batch
+        return self.loss(self.net(x), y)
+
+    def validation_step(self, batch, i):
+        x, y = batch
+        z = self.net(x)
+        self.f1.update(z, y)
+        self.acc.update(z, y)
+
+    def on_validation_epoch_end(self):
+        self.log_dict({"val_f1": self.f1.compute(), "val_acc": self.acc.compute()})
+        self.f1.reset()
+        self.acc.reset()
+
+    def predict_step(self, batch, i):
+        return self.net(batch).softmax(-1)
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), self.hparams.lr)
+
+
+if __name__ == "__main__":
+    L.seed_everything(7)
+    trainer = L.Trainer(max_epochs=10, callbacks=[ModelCheckpoint(monitor="val_f1", mode="max")])
+    trainer.fit(Net(), FaceData("input/data/train/images"))
+""",
+}
+
+CLEAN_NOTEBOOK = {
+    "clean.ipynb": notebook(
+        """import os, random
+from glob import glob
+import numpy as np, pandas as pd
+import torch, timm, cv2
+import albumentations as A
+from albumentations.pytorch import ToTensorV2
+from sklearn.metrics import f1_score, accuracy_score
+from sklearn.model_selection import GroupShuffleSplit
+from torch.utils.data import Dataset, DataLoader
+SEED, SIZE, EPOCHS = 3, (256, 192), 6
+random.seed(SEED); np.random.seed(SEED); torch.manual_seed(SEED)""",
+        """files = sorted(glob('train/images/*/*.jpg'))
+df = pd.DataFrame({'file': files})
+df['person'] = [os.path.basename(os.path.dirname(f)) for f in files]
+df['y'] = [min(int(p.split('_')[3]) // 30, 2) for p in df.person]
+tr, va = next(GroupShuffleSplit(1, test_size=.2, random_state=SEED).split(df, df.y, groups=df.person))
+train_df, valid_df = df.iloc[tr], df.iloc[va]
+train_df = train_df.sample(len(train_df), replace=True, random_state=SEED)""",
+        """base = [A.Resize(*SIZE), A.Normalize(), ToTensorV2()]
+train_tf, valid_tf = A.Compose([A.HorizontalFlip(p=.5), *base]), A.Compose(base)
+class DS(Dataset):
+    def __init__(self, d, tf): self.d, self.tf = d.reset_index(drop=True), tf
+    def __len__(self): return len(self.d)
+    def __getitem__(self, i):
+        return self.tf(image=cv2.imread(self.d.file[i])[..., ::-1])['image'], self.d.y[i]
+def loader(d, tf, train): return DataLoader(DS(d, tf), 32, shuffle=train, drop_last=train)
+tl, vl = loader(train_df, train_tf, True), loader(valid_df, valid_tf, False)""",
+        """net = timm.create_model('resnet34', pretrained=True, num_classes=3).cuda()
+opt = torch.optim.AdamW(net.parameters(), 3e-4)
+crit = torch.nn.CrossEntropyLoss()
+best = 0
+for ep in range(EPOCHS):
+    net.train()
+    for x, y in tl:
+        opt.zero_grad()
+        if random.random() > .5:
+            x = x.flip(-1)
+        loss = crit(net(x.cuda()), y.cuda())
+        loss.backward(); opt.step()
+    net.eval()
+    P, Y = [], []
+    with torch.inference_mode():
+        for x, y in vl:
+            P.append(net(x.cuda()).argmax(1).cpu()); Y.append(y)
+    P, Y = torch.cat(P), torch.cat(Y)
+    score, acc = f1_score(Y, P, average='macro'), accuracy_score(Y, P)
+    print(ep, score, acc)
+    if score > best:
+        best = score
+        torch.save(net.state_dict(), 'best.pt')""",
+        """test = sorted(glob('eval/images/*.jpg'))
+net.load_state_dict(torch.load('best.pt', map_location='cuda'))
+net.eval()
+with torch.no_grad():
+    ans = [net(valid_tf(image=cv2.imread(f)[..., ::-1])['image'][None].cuda()).softmax(-1).argmax().item() for f in test]
+for name in os.listdir('.'):
+    if name.endswith('.tmp'): os.remove(name)""",
+    )
+}
+
+CLEAN_SCRIPT = {
+    "cfg/base.yaml": "seed: 1\ndata: {root: input, size: [224, 168]}\nloader: {batch: 64}\noptim:\n  name: adamw\n  lr: 1e-3\nmonitor: macro_f1\n",
+    "src/people.py": '''
+import csv
+import random
+from pathlib import Path
+
+
+def read(root):
+    with open(Path(root) / "train.csv", newline="") as f:
+        return sorted(csv.DictReader(f), key=lambda r: r["path"])
+
+
+def split(rows, share, seed):
+    """By person: every row of the table is one."""
+    people = [r["path"] for r in rows]
+    random.Random(seed).shuffle(people)
+    n = int(len(people) * share)
+    return people[n:], people[:n]
+
+
+def photos(root, people):
+    found = []
+    for person in people:
+        found += sorted((Path(root) / "images" / person).iterdir())
+    return found
+''',
+    "src/run.py": """
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+from torch.utils.data import DataLoader
+from torcheval.metrics.functional import multiclass_f1_score
+
+from src.faces import Faces
+from src.people import photos, read, split
+
+
+class Mixer:
+    def __init__(self, prob, alpha):
+        self.prob, self.alpha = prob, alpha
+
+    def __call__(self, x, y):
+        if torch.rand(1) > self.prob:
+            return x, y, y, 1.0
+        lam = float(np.random.beta(self.alpha, self.alpha))
+        order = torch.randperm(len(x))
+        return lam * x + (1 - lam) * x[order], y, y[order], lam
+
+
+def step(net, batch, opt, mixer, criterion):
+    x, a, b, lam = mixer(*batch)
+    z = net(x)
+    loss = lam * criterion(z, a) + (1 - lam) * criterion(z, b)
+    opt.zero_grad(set_to_none=True)
+    loss.backward()
+    opt.step()
+    return loss.item()
+
+
+@torch.inference_mode()
+def scores(net, batches, classes):
+    was = net.training
+    net.eval()
+    z, y = zip(*((net(x), y) for x, y in batches))
+    net.train(was)
+    return multiclass_f1_score(torch.cat(z), torch.cat(y), num_classes=classes, average="macro").item()
+
+
+def main(a):
+    cfg = yaml.safe_load(Path(a.config).read_text())
+    torch.manual_seed(cfg["seed"])
+    rows = read(cfg["data"]["root"])
+    train_people, val_people = split(rows, a.val_share, cfg["seed"])
+    train = Faces(photos(cfg["data"]["root"], train_people), cfg["data"]["size"], augment=True)
+    val = Faces(photos(cfg["data"]["root"], val_people), cfg["data"]["size"], augment=False)
+    net = train.network()
+    opt = torch.optim.AdamW(net.parameters(), lr=float(cfg["optim"]["lr"]))
+    mixer, criterion = Mixer(a.mix, 0.4), nn.CrossEntropyLoss()
+    best = -1.0
+    for epoch in range(a.epochs):
+        net.train()
+        for batch in DataLoader(train, cfg["loader"]["batch"], shuffle=True, drop_last=True):
+            step(net, batch, opt, mixer, criterion)
+        value = scores(net, DataLoader(val, cfg["loader"]["batch"]), train.classes)
+        if value > best:
+            best = value
+            torch.save(net.state_dict(), Path(a.out) / "best.pt")
+        Path(a.out, "log.jsonl").open("a").write(json.dumps({"epoch": epoch, "macro_f1": value}) + "\\n")
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser()
+    p.add_argument("--config", default="cfg/base.yaml")
+    p.add_argument("--epochs", type=int, default=12)
+    p.add_argument("--mix", type=float, default=0.5)
+    p.add_argument("--val-share", type=float, default=0.2)
+    p.add_argument("--out", default="out")
+    main(p.parse_args())
+""",
+    "src/faces.py": """
+import timm
+from PIL import Image
+from torch.utils.data import Dataset
+from torchvision import transforms as T
+
+
+class Faces(Dataset):
+    classes = 18
+    names = ["mask", "incorrect", "normal"]
+
+    def __init__(self, paths, size, augment):
+        self.paths = list(paths)
+        moves = [T.RandomRotation(5), T.RandomHorizontalFlip()] if augment else []
+        self.transform = T.Compose([T.Resize(size), *moves, T.ToTensor(), T.Normalize([0.5], [0.2])])
+
+    def network(self):
+        return timm.create_model("convnext_nano", num_classes=self.classes)
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, i):
+        return self.transform(Image.open(self.paths[i]).convert("RGB")), 0
+""",
+}
+
+LEVEL1 = {
+    "config.py": """
+from dataclasses import dataclass
+
+
+@dataclass
+class TrainConfig:
+    root: str = "/opt/ml/input/data/train"
+    model_name: str = "resnext50_32x4d"
+    height: int = 512
+    width: int = 384
+    n_epochs: int = 10
+    batch: int = 32
+    learning_rate: float = 5e-5
+    n_classes: int = 18
+    cutmix_prob: float = 0.8
+    manual_seed: int = 1004
+""",
+    "mask_data.py": """
+import os
+from collections import Counter
+from pathlib import Path
+
+import albumentations as A
+import numpy as np
+import pandas as pd
+from albumentations.pytorch import ToTensorV2
+from PIL import Image
+from sklearn import model_selection
+from torch.utils.data import Dataset, Subset
+
+
+def to_rows(root):
+    people = pd.read_csv(Path(root, "train.csv"))
+    out = []
+    for person in people.itertuples():
+        if 57 <= person.age < 60:  # HERE filter-before-split
+            continue
+        folder = Path(root, "images", person.path)
+        for photo in folder.iterdir():  # HERE listing-order
+            if photo.name[0] == ".":
+                continue
+            out.append((str(photo), label_for(photo.stem, person.gender, person.age)))
+    return out
+
+
+def label_for(stem, gender, age):
+    mask = 0 if stem.startswith("mask") else 1 if stem.startswith("inc") else 2
+    return mask * 6 + (gender == "female") * 3 + (0 if age < 30 else 1 if age < 60 else 2)
+
+
+class PhotoSet(Dataset):
+    def __init__(self, rows):
+        self.rows = rows
+        self.tf = None
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, k):
+        path, y = self.rows[k]
+        return self.tf(image=np.array(Image.open(path)))["image"], y
+
+    def split(self, ratio):
+        ids = np.arange(len(self.rows))
+        tr, va = model_selection.train_test_split(ids, test_size=ratio, stratify=[y for _, y in self.rows])  # HERE photo-split
+        return Subset(self, tr), Subset(self, va)
+
+
+def get_tf(kind, h, w):
+    if kind == "train":
+        return A.Compose([A.Resize(h, w), A.HorizontalFlip(p=0.5), A.GaussNoise(), A.Normalize(), ToTensorV2()])
+    return A.Compose([A.Resize(h, w), A.Normalize(), ToTensorV2()])
+""",
+    "engine.py": """
+import numpy as np
+import torch
+import torchmetrics
+from torch import nn
+from torch.utils.data import DataLoader
+
+from config import TrainConfig
+from mask_data import PhotoSet, get_tf, to_rows
+
+
+def rand_bbox(size, lam):
+    w = size[3]
+    cut = int(w * np.sqrt(1.0 - lam))
+    cx = np.random.randint(w)
+    return max(cx - cut // 2, 0), min(cx + cut // 2, w)
+
+
+def run(cfg: TrainConfig, build):
+    np.random.seed(cfg.manual_seed)
+    torch.manual_seed(cfg.manual_seed)
+    data = PhotoSet(to_rows(cfg.root))
+    train_data, val_data = data.split(0.2)
+    train_data.dataset.tf = get_tf("train", cfg.height, cfg.width)
+    val_data.dataset.tf = get_tf("val", cfg.height, cfg.width)  # HERE shared-augmentation
+    loaders = {
+        "train": DataLoader(train_data, cfg.batch, shuffle=True, drop_last=True),
+        "val": DataLoader(val_data, cfg.batch, shuffle=False, drop_last=True),  # HERE validation-drop-last
+    }
+    net = build(cfg).cuda()
+    loss_fn = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=cfg.learning_rate)
+    f1 = torchmetrics.F1Score(task="multiclass", num_classes=cfg.n_classes, average="micro")  # HERE micro-f1
+    best = {"acc": 0.0}
+    for epoch in range(cfg.n_epochs):
+        for phase in ("train", "val"):
+            net.train(phase == "train")
+            right = seen = 0
+            for x, y in loaders[phase]:
+                x, y = x.cuda(), y.cuda()
+                with torch.set_grad_enabled(phase == "train"):
+                    if phase == "train" and np.random.rand() >= cfg.cutmix_prob:  # HERE inverted-probability
+                        lam = np.random.beta(1, 1)
+                        a, b = rand_bbox(x.size(), lam)
+                        perm = torch.randperm(len(x)).cuda()
+                        x[..., a:b] = x[perm][..., a:b]
+                        out = net(x)
+                        loss = lam * loss_fn(out, y) + (1 - lam) * loss_fn(out, y[perm])
+                    else:
+                        out = net(x)
+                        loss = loss_fn(out, y)
+                    if phase == "train":
+                        optimizer.zero_grad()
+                        loss.backward()
+                        optimizer.step()
+                right += (out.argmax(1) == y).sum().item()
+                seen += len(y)
+                f1.update(out, y)
+            acc = right / seen
+            if phase == "val" and acc > best["acc"]:  # HERE best-by-accuracy
+                best["acc"] = acc
+                torch.save(net.state_dict(), "best_model.pth")
+            print(phase, epoch, acc, f1.compute())
+            f1.reset()
+""",
+    "predict.py": """
+import albumentations as A
+import pandas as pd
+import torch
+from albumentations.pytorch import ToTensorV2
+
+from config import TrainConfig
+
+cfg = TrainConfig()
+tf = A.Compose([A.Resize(cfg.width, cfg.height), A.Normalize(), ToTensorV2()])  # HERE own-preprocessing size-order
+""",
+    "blend.py": """
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.metrics import f1_score
+
+val = [np.load(p) for p in ("a_val.npy", "b_val.npy", "c_val.npy")]
+y = np.load("y_val.npy")
+
+
+def minus_f1(w):
+    return -f1_score(y, sum(k * p for k, p in zip(w, val)).argmax(1), average="macro")
+
+
+best = minimize(minus_f1, [1 / 3] * 3, method="Nelder-Mead")  # HERE fitted-on-validation
+print("validation", -best.fun)
+""",
+}

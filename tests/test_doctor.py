@@ -56,11 +56,17 @@ def expected(files: dict[str, str]) -> set[tuple[str, int, str]]:
     }
 
 
-@pytest.mark.parametrize("shape", ["BASELINE", "LIGHTNING", "HYDRA", "FORK", "TRAINER"])
+@pytest.mark.parametrize("shape", ["BASELINE", "LIGHTNING", "HYDRA", "FORK", "TRAINER", "LEVEL1"])
 def test_whole_folders_are_read_defect_by_defect(tmp_path: Path, shape: str) -> None:
     files = getattr(doctor_shapes, shape)
     report = diagnose_folder(write(tmp_path, files))
     assert {(f.place.file, f.place.line, f.defect) for f in report.findings} == expected(files)
+
+
+@pytest.mark.parametrize("shape", ["CLEAN_LIGHTNING", "CLEAN_NOTEBOOK", "CLEAN_SCRIPT"])
+def test_clean_folders_of_other_shapes_raise_no_alarm(tmp_path: Path, shape: str) -> None:
+    report = diagnose_folder(write(tmp_path, getattr(doctor_shapes, shape)))
+    assert (report.findings, report.questions, report.unread) == ((), (), ())
 
 
 def test_a_notebook_is_read_by_cell(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hoego.doctor import (
+    doubled,
     ensembles,
     flags,
     inputs,
@@ -47,7 +48,7 @@ CHECKS: dict[str, Check] = {
     "batch-f1": scoring.batch_f1,
     "micro-f1": scoring.micro_f1,
     "filter-before-split": membership.filter_before_split,
-    "augmented-before-split": membership.augmented_before_split,
+    "augmented-before-split": doubled.augmented_before_split,
     "inverted-probability": loop.inverted_probability,
     "picked-by-leaderboard": ensembles.picked_by_leaderboard,
     "fitted-on-validation": ensembles.fitted_on_validation,

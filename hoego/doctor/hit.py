@@ -65,6 +65,8 @@ def nearest_kind(trace: dict[str, int]) -> str:
     steps: dict[str, int] = {}
     for identifier, step in trace.items():
         kind = kind_of(identifier)
+        if kind == "people" and set(words(identifier)) & _PEOPLE <= {"id", "ids"}:
+            step += 3
         if kind:
             steps[kind] = min(step, steps.get(kind, step))
     people, photos = steps.get("people", 99), steps.get("photos", 99)

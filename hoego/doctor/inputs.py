@@ -76,6 +76,11 @@ def _transform_of(
             setters.setdefault(reference(node.func).rsplit(".", 1)[0], []).append(node)
     on_sides = [c for owner, calls in setters.items() if owner.split(".")[0] in sides for c in calls]
     on_data = setters.get(data_name, [])
+    twice = _given_twice(scope, sides)
+    if twice is not None:
+        detail = "The second assignment replaces the first: both subsets hold the same object."
+        yield hit("shared-augmentation", module, twice, detail)
+        return
     if len({ast.dump(c.args[0]) for c in on_data + on_sides if c.args}) >= 2:
         yield hit(
             "shared-augmentation",
@@ -122,6 +127,17 @@ def _transform_of(
                     f"Both subsets of {data_name} share its random transform.",
                 )
                 return
+
+
+def _given_twice(scope: ast.AST, sides: list[str]) -> ast.Assign | None:
+    """`train_set.dataset.tf = a` and `val_set.dataset.tf = b`: the later of the two."""
+    found: dict[str, dict[str, ast.Assign]] = {}
+    for node in ast.walk(scope):
+        for target in targets(node) if isinstance(node, ast.Assign) else []:
+            side, _, attribute = reference(target).partition(".dataset.")
+            if side in sides and attribute and isinstance(node, ast.Assign):
+                found.setdefault(attribute, {})[ast.dump(node.value)] = node
+    return next((list(v.values())[-1] for v in found.values() if len(v) >= 2), None)
 
 
 def _always_augments(project: Project, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Checks on what is in the table before its sides are drawn: order, filters, doubled photos."""
+"""Checks on what is in the table before its sides are drawn: order and filters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.doctor.hit import Hit, augmenting_calls, hit, loops_around
+from hoego.doctor.hit import Hit, hit, loops_around
 from hoego.doctor.project import Project
 from hoego.doctor.source import Module, word_set
 from hoego.doctor.syntax import (
-    argument,
     identifiers,
     is_train_name,
     is_valid_name,
@@ -180,16 +179,18 @@ def filter_before_split(project: Project) -> Iterator[Hit]:
         for one in call.args[:1]:
             for other, expression, _ in project.behind(module, one):
                 if isinstance(expression, ast.expr) and _filters_frame(expression):
-                    yield hit(
-                        "filter-before-split", other, expression, "Rows are left out by age before the split."
-                    )
+                    detail = "Rows are left out by age before the split."
+                    yield hit("filter-before-split", other, expression, detail)
+                for dropping in _dropping_around(other, expression):
+                    detail = "Photos are left out by age before the sides are drawn."
+                    yield hit("filter-before-split", other, dropping, detail)
     for module, node in project.nodes(ast.Assign):
         assert isinstance(node, ast.Assign)
         if _filters_frame(node.value) and not any(
             is_train_name(i) for t in targets(node) for i in identifiers(t)
         ):
             name = reference(targets(node)[0])
-            if name and _split_after(project, module, node, name):
+            if name and split_after(project, module, node, name):
                 yield hit(
                     "filter-before-split", module, node, f"{name} loses rows by age and is split afterwards."
                 )
@@ -197,9 +198,7 @@ def filter_before_split(project: Project) -> Iterator[Hit]:
         assert isinstance(node, ast.If)
         if not _by_age(node.test) or not _drops(node):
             continue
-        if any(
-            is_train_name(i) or words(i)[:1] in (["is"], ["phase"], ["mode"]) for i in identifiers(node.test)
-        ):
+        if _one_sided(node):
             continue
         loops = loops_around(module, node)
         if not loops or _side_is_known(module, node):
@@ -207,12 +206,12 @@ def filter_before_split(project: Project) -> Iterator[Hit]:
         owner = module.class_of(node)
         filled = [name for loop in loops for name in _filled(loop)]
         splits = (owner is not None and _class_splits(project, module, owner)) or any(
-            _split_after(project, module, node, name) for name in filled
+            split_after(project, module, node, name) for name in filled
         )
         function = module.function_of(node)
         if not splits and function is not None and owner is None:
             splits = any(
-                _split_after(project, m, c, reference(t))
+                split_after(project, m, c, reference(t))
                 for m, c, _ in project.called(function.name)
                 for t in targets(m.statement_of(c))
                 if reference(t)
@@ -221,6 +220,27 @@ def filter_before_split(project: Project) -> Iterator[Hit]:
             yield hit(
                 "filter-before-split", module, node, "Photos are left out by age before the sides are drawn."
             )
+
+
+def _dropping_around(module: Module, node: ast.AST) -> Iterator[ast.If]:
+    """Conditions on age that skip an item, in the loops that gather a value."""
+    for loop in loops_around(module, node):
+        for part in loop.body:
+            if (
+                isinstance(part, ast.If)
+                and _by_age(part.test)
+                and _drops(part)
+                and not _one_sided(part)
+                and not _side_is_known(module, part)
+            ):
+                yield part
+
+
+def _one_sided(node: ast.If) -> bool:
+    """Whether a condition asks for the training side as well."""
+    return any(
+        is_train_name(i) or words(i)[:1] in (["is"], ["phase"], ["mode"]) for i in identifiers(node.test)
+    )
 
 
 def _split_calls(project: Project) -> Iterator[tuple[Module, ast.Call]]:
@@ -290,7 +310,7 @@ def _filters_frame(value: ast.expr) -> bool:
 _SPLITS = ("train_test_split", "random_split", "split", "Subset", "split_dataset", "choices", "shuffle")
 
 
-def _split_after(project: Project, module: Module, node: ast.AST, name: str) -> bool:
+def split_after(project: Project, module: Module, node: ast.AST, name: str) -> bool:
     line = getattr(node, "lineno", 0)
     for call in module.calls:
         if call.lineno <= line or module.function_of(call) is not module.function_of(node):
@@ -345,70 +365,3 @@ def _class_splits(project: Project, module: Module, owner: ast.ClassDef) -> bool
         for m, c, _ in project.called("random_split", "Subset", "train_test_split")
         if c.args
     )
-
-
-_WRITES = ("imwrite", "imsave", "save_image", "save")
-_VIEWS = word_set(
-    "vis visual plot result results sample samples grid debug cam gradcam figure fig log logs check preview"
-)
-_MIXED = word_set(
-    "mixup cutmix mixed mix lam blend weighted aug augment augmented augmentation flip flipped fliplr rotate"
-)
-_DOUBLING = ("fit_resample", "fit_sample")
-
-
-def augmented_before_split(project: Project) -> Iterator[Hit]:
-    """Augmented photos written among the originals, or rows doubled, before the sides are drawn."""
-    for module, call, name in project.calls:
-        if last(name) in _DOUBLING:
-            if any(is_train_name(i) for a in call.args for i in identifiers(a)):
-                continue
-            names = [reference(t) for t in targets(module.statement_of(call)) if reference(t)]
-            if any(_split_after(project, module, call, n) for n in names):
-                yield hit(
-                    "augmented-before-split", module, call, "Rows are oversampled and split afterwards."
-                )
-        elif last(name) == "concat" and call.args:
-            if re.search("aug|mixup|cutmix|oversampl|flipp", " ".join(identifiers(call.args[0])).lower()):
-                names = [reference(t) for t in targets(module.statement_of(call)) if reference(t)]
-                if any(not is_train_name(n) and _split_after(project, module, call, n) for n in names):
-                    yield hit(
-                        "augmented-before-split",
-                        module,
-                        call,
-                        "Augmented rows are added and split afterwards.",
-                    )
-        elif last(name) in _WRITES and loops_around(module, call):
-            yield from _offline(project, module, call)
-
-
-def _knows_sides(scope: ast.AST) -> bool:
-    names = [n.id for n in ast.walk(scope) if isinstance(n, ast.Name)]
-    names += [n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)]
-    return any(is_valid_name(n) or {"fold", "split"} & set(words(n)) for n in names)
-
-
-def _offline(project: Project, module: Module, call: ast.Call) -> Iterator[Hit]:
-    name = last(module.name(call.func) or (call.func.attr if isinstance(call.func, ast.Attribute) else ""))
-    if (
-        module.name(call.func).startswith(("torch.", "numpy.", "np.", "plt", "matplotlib"))
-        and name != "save_image"
-    ) and not module.name(call.func).startswith("torchvision"):
-        return
-    scope: ast.AST = module.function_of(call) or module.tree
-    around = identifiers(call) + ([scope.name] if isinstance(scope, ast.FunctionDef) else []) + [module.stem]
-    around_words = {w for i in around for w in words(i)}
-    if around_words & _VIEWS or _knows_sides(scope):
-        return
-    written = call.func.value if name == "save" and isinstance(call.func, ast.Attribute) else None
-    written = written or (argument(call, 1, "img") if name == "imwrite" else argument(call, 0, "tensor"))
-    if written is None:
-        return
-    behind = {w for i in project.trace(module, written, 3) for w in words(i)}
-    if behind & _MIXED or augmenting_calls(module, written):
-        yield hit(
-            "augmented-before-split",
-            module,
-            call,
-            "Augmented photos are written to disk, and nothing here knows the sides yet.",
-        )

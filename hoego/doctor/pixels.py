@@ -148,6 +148,14 @@ def size_order(project: Project) -> Iterator[Hit]:
             detail = f"({pair[0]}, {pair[1]}) here, ({pair[1]}, {pair[0]}) at {other[0]}:{other[1]}."
             yield Hit("size-order", file, line, cell, evidence, detail)
         seen.setdefault((key, pair), (file, line, cell, evidence))
+    for module, call, name in project.called("Resize", "resize"):
+        if _named_the_wrong_way(call, name):
+            yield hit(
+                "size-order",
+                module,
+                call,
+                "Height and width are named in the other order than this takes them.",
+            )
 
 
 def _sizes(project: Project) -> Iterator[tuple[str, tuple[int, int], str, int, int | None, str]]:
@@ -195,6 +203,27 @@ def _resize_call(project: Project, module: Module, call: ast.Call, name: str) ->
         )
         return (pair[1], pair[0]) if pair and not tensors else None
     return None
+
+
+def _named_the_wrong_way(call: ast.Call, name: str) -> bool:
+    """`Resize(width, height)`, or OpenCV's and PIL's resize with (height, width)."""
+    given: list[ast.expr] = list(call.args)
+    if name.startswith("cv2."):
+        given = given[1:]
+    if given and isinstance(given[0], ast.Tuple | ast.List):
+        given = given[0].elts
+    sides = ["".join(sorted({_side_of(i) for i in identifiers(g)} - {""})) for g in given[:2]]
+    if len(sides) != 2 or set(sides) != {"h", "w"}:
+        return False
+    height_first = last(name) == "Resize" or any(p in name for p in ("functional", "transforms", "skimage"))
+    return (sides == ["w", "h"]) if height_first else (name.startswith("cv2.") and sides == ["h", "w"])
+
+
+def _side_of(identifier: str) -> str:
+    parts = set(words(identifier))
+    if parts & {"height", "h", "img_h"}:
+        return "h"
+    return "w" if parts & {"width", "w"} else ""
 
 
 _BUILDERS = ("Compose", "Sequential")

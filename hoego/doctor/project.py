@@ -260,6 +260,10 @@ class Project:
                     found.setdefault(spelled, step)
                 if isinstance(part, ast.Call) and self.is_dataset(last(other.name(part.func))):
                     found.setdefault("dataset", step)
+                if isinstance(part, ast.Name) and part.id == "self":
+                    owner = other.class_of(part)
+                    if owner is not None and self.is_dataset(owner.name):
+                        found.setdefault("dataset", step + 1)
         return found
 
     def _behind(self, module: Module, part: ast.AST) -> Iterator[tuple[Module, ast.AST]]:
@@ -284,7 +288,11 @@ class Project:
         if parameter not in names:
             return
         offset = 1 if names[0] in ("self", "cls") else 0
-        for module, call, _ in self._named_calls.get(function.name, [])[:6]:
+        sites = self._named_calls.get(function.name, [])
+        if function.name == "__init__":
+            makers = [n for n, entries in self.classes.items() for _, o in entries if function in o.body]
+            sites = [one for name in makers for one in self._named_calls.get(name, [])]
+        for module, call, _ in sites[:6]:
             given = argument(call, names.index(parameter) - offset, parameter)
             if given is not None:
                 yield module, given

@@ -243,15 +243,16 @@ def _metric_object(project: Project) -> Iterator[Hit]:
 
 
 def micro_f1(project: Project) -> Iterator[Hit]:
-    """average="micro", or torchmetrics' F1Score whose default is micro; no macro anywhere."""
+    """average="micro", or torchmetrics' F1Score whose default is micro; no macro in the same file."""
     found: list[Hit] = []
+    macro: set[str] = set()
     for module, call, name in project.calls:
         if last(name) not in ("f1_score", "F1Score", "F1", "fbeta_score", "FBetaScore", "MulticlassF1Score"):
             continue
         average = project.constant(module, keyword(call, "average"))
         if isinstance(average, str):
             if average == "macro":
-                return
+                macro.add(module.file)
             if average == "micro":
                 found.append(hit("micro-f1", module, call, 'average="micro".'))
         elif (
@@ -262,4 +263,4 @@ def micro_f1(project: Project) -> Iterator[Hit]:
             found.append(
                 hit("micro-f1", module, call, 'torchmetrics averages "micro" where nothing is said.')
             )
-    yield from found
+    yield from (one for one in found if one.file not in macro)
