@@ -498,5 +498,5 @@ def test_a_run_in_the_background_survives_its_parents_group(tmp_path: Path) -> N
     started = queue.start_background(record, ["--help"])
     assert os.getsid(started.pid) == started.pid
     assert not queue.take(record)
-    wait_for(lambda: not process.is_alive(record.meta.process, None))
+    wait_for(lambda: not process.is_alive(record.meta.process, record.folder / "heartbeat"))
     assert record.state == "interrupted"

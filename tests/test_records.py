@@ -162,6 +162,15 @@ def test_a_process_of_another_machine_lives_by_its_heartbeat(tmp_path: Path) -> 
     assert record.state == "running"
 
 
+def test_a_clock_that_is_wrong_kills_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heartbeat is compared with the file system's clock, not with this machine's, which may be hours off."""
+    record = make(Store(tmp_path))
+    record.update(process={"host": "other", "pid": 1, "start": 1, "boot": "x", "namespace": "y"})
+    now = process.time.time()
+    monkeypatch.setattr(process.time, "time", lambda: now + 7200)
+    assert record.state == "running"
+
+
 def test_a_reused_pid_is_not_the_old_process(tmp_path: Path) -> None:
     record = make(Store(tmp_path))
     record.update(process={**process.this_process(), "start": 1})

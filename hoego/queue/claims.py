@@ -206,7 +206,7 @@ def _claim_alive(path: Path) -> bool:
         owner = json.loads(path.read_bytes())
     except (OSError, ValueError):
         owner = None
-    return process.is_alive(owner, process.age(path))
+    return process.is_alive(owner, path)
 
 
 def _give_back(record: Record) -> bool:

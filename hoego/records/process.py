@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,14 +32,14 @@ def process_of(pid: int) -> dict[str, Any] | None:
     return None if start is None else {"host": host(), "pid": pid, "start": start, **_boot()}
 
 
-def is_alive(process: Mapping[str, Any] | None, heartbeat_age: float | None) -> bool:
+def is_alive(process: Mapping[str, Any] | None, heartbeat: Path) -> bool:
     """Whether the process that `this_process` described is still alive.
 
-    On the machine (and in the pid namespace) where it ran, the process table answers. Elsewhere its
-    heartbeat does: alive when it is at most STALE_SECONDS old (`heartbeat_age` in seconds; None = never).
+    On the machine (and in the pid namespace) where it ran, the process table answers. Elsewhere the file
+    `heartbeat` does: alive when it was touched at most STALE_SECONDS ago by its file system's clock.
     """
     if not process:
-        return heartbeat_age is not None and heartbeat_age <= STALE_SECONDS
+        return _fresh(heartbeat)
     boot = _boot()
     if process.get("host") == host() and boot["boot"] and process.get("boot") == boot["boot"]:
         if process.get("namespace") == boot["namespace"]:
@@ -46,7 +47,20 @@ def is_alive(process: Mapping[str, Any] | None, heartbeat_age: float | None) -> 
             return started is not None and started == process.get("start", started)
     elif process.get("host") == host() and boot["boot"] and process.get("boot"):
         return False
-    return heartbeat_age is not None and heartbeat_age <= STALE_SECONDS
+    return _fresh(heartbeat)
+
+
+def _fresh(heartbeat: Path) -> bool:
+    """Whether `heartbeat` was touched lately. Clocks of machines differ; so a file is made beside it to compare."""
+    old = age(heartbeat)
+    if old is None:
+        return False
+    try:
+        with tempfile.NamedTemporaryFile(dir=heartbeat.parent, prefix=".now-") as probe:
+            old = os.stat(probe.name).st_mtime - heartbeat.stat().st_mtime
+    except OSError:
+        pass
+    return old <= STALE_SECONDS
 
 
 def age(path: Path) -> float | None:

@@ -63,7 +63,7 @@ class Record:
 
     def is_alive(self) -> bool:
         """Whether the process that runs this record is alive (see `process.is_alive`)."""
-        return process.is_alive(self.meta.process, process.age(self.folder / "heartbeat"))
+        return process.is_alive(self.meta.process, self.folder / "heartbeat")
 
     def runs_elsewhere(self) -> bool:
         """Whether a process that is not this one runs the record now."""
