@@ -867,7 +867,7 @@ def fit_one(net, dl, opt, lossf, dev):
         opt.step()
 
 
-def check(net, valid_dl, dev):  
+def check(net, valid_dl, dev):
     tot = 0
     net.eval()
     with torch.no_grad():

@@ -44,7 +44,9 @@ def shared_augmentation(project: Project) -> Iterator[Hit]:
             sides = [n for _, names in uses for n in names]
             if not any(is_valid_name(s) for s in sides) or not any(is_train_name(s) for s in sides):
                 continue
-            yield from _transform_of(project, module, data_name, uses[0][0], sides)
+            shared = _shared_transform(project, module, data_name, uses[0][0], sides)
+            if shared is not None:
+                yield hit("shared-augmentation", module, *shared)
 
 
 def _copies_data(call: ast.Call) -> bool:
@@ -66,67 +68,54 @@ def _splitting_methods(project: Project) -> set[str]:
     return found
 
 
-def _transform_of(
+def _shared_transform(
     project: Project, module: Module, data_name: str, call: ast.Call, sides: list[str]
-) -> Iterator[Hit]:
+) -> tuple[ast.AST, str] | None:
+    """Where two subsets of one object come to share a random transform, and how."""
     scope: ast.AST = module.function_of(call) or module.tree
-    setters: dict[str, list[ast.Call]] = {}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Call) and last(reference(node.func)) in ("set_transform", "set_transforms"):
-            setters.setdefault(reference(node.func).rsplit(".", 1)[0], []).append(node)
-    on_sides = [c for owner, calls in setters.items() if owner.split(".")[0] in sides for c in calls]
-    on_data = setters.get(data_name, [])
+    setters = [
+        c
+        for c in ast.walk(scope)
+        if isinstance(c, ast.Call)
+        and last(reference(c.func)) in ("set_transform", "set_transforms")
+        and c.args
+    ]
+    setters = [c for c in setters if reference(c.func).split(".")[0] in (*sides, data_name.split(".")[0])]
+    if len({ast.dump(c.args[0]) for c in setters}) >= 2:
+        return setters[-1], "The second set_transform replaces the first: both subsets hold the same object."
     twice = _given_twice(scope, sides)
     if twice is not None:
-        detail = "The second assignment replaces the first: both subsets hold the same object."
-        yield hit("shared-augmentation", module, twice, detail)
-        return
-    if len({ast.dump(c.args[0]) for c in on_data + on_sides if c.args}) >= 2:
-        yield hit(
-            "shared-augmentation",
-            module,
-            (on_data + on_sides)[-1],
-            "The second set_transform replaces the first: both subsets hold the same object.",
-        )
-        return
-    for setter in on_data + on_sides:
-        if setter.args and _augments(project, module, setter.args[0]):
-            yield hit(
-                "shared-augmentation", module, setter, f"Both subsets of {data_name} see this transform."
-            )
-            return
+        return twice, "The second assignment replaces the first: both subsets hold the same object."
+    for setter in setters:
+        if _augments(project, module, setter.args[0]):
+            return setter, f"Both subsets of {data_name} see this transform."
     for node in ast.walk(scope):
-        if isinstance(node, ast.Assign):
-            for target in targets(node):
-                owner, _, attribute = reference(target).rpartition(".")
-                if (
-                    attribute in ("transform", "transforms")
-                    and (owner == data_name or owner.split(".")[0] in sides)
-                    and _augments(project, module, node.value)
-                ):
-                    yield hit(
-                        "shared-augmentation",
-                        module,
-                        node,
-                        f"Both subsets of {data_name} share this transform.",
-                    )
-                    return
+        for target in targets(node) if isinstance(node, ast.Assign) else []:
+            owner, _, attribute = reference(target).rpartition(".")
+            mine = owner == data_name or owner.split(".")[0] in sides
+            if (
+                attribute in ("transform", "transforms")
+                and mine
+                and isinstance(node, ast.Assign)
+                and _augments(project, module, node.value)
+            ):
+                return node, f"Both subsets of {data_name} share this transform."
+    return _made_with(project, module, data_name, call)
+
+
+def _made_with(
+    project: Project, module: Module, data_name: str, call: ast.Call
+) -> tuple[ast.AST, str] | None:
+    """A data set that is made with a random transform, or that always augments."""
     _, maker = project.resolve(module, _name(module, call, data_name))
-    if isinstance(maker, ast.Call):
-        if _always_augments(project, last(module.name(maker.func))):
-            yield hit(
-                "shared-augmentation", module, call, f"Both sides read {data_name}, which always augments."
-            )
-            return
-        for given in (*maker.args, *(k.value for k in maker.keywords)):
-            if _augments(project, module, given, named=True):
-                yield hit(
-                    "shared-augmentation",
-                    module,
-                    call,
-                    f"Both subsets of {data_name} share its random transform.",
-                )
-                return
+    if not isinstance(maker, ast.Call):
+        return None
+    if _always_augments(project, last(module.name(maker.func))):
+        return call, f"Both sides read {data_name}, which always augments."
+    for given in (*maker.args, *(k.value for k in maker.keywords)):
+        if _augments(project, module, given, named=True):
+            return call, f"Both subsets of {data_name} share its random transform."
+    return None
 
 
 def _given_twice(scope: ast.AST, sides: list[str]) -> ast.Assign | None:
