@@ -18,9 +18,9 @@ from score_worlds import competition, even, rare, uneven, write_results
 from hoego.score import formulas
 from hoego.score.interval import (
     Support,
-    any_mistake,
+    any_mark,
     cautious_size,
-    erring,
+    minority,
     proportion_interval,
     spread,
     strata,
@@ -63,7 +63,7 @@ def intervals(world, rng):
     stratum, holders = strata(table, at)
     present = holders > 0
     resampled = table.resampled(RESAMPLES, int(rng.integers(2**31)))
-    wrong = erring(table, at, present, any_mistake)
+    wrong = minority(table, at, present, any_mark)
     out = {}
     for name in SHOWN:
         row = METRICS[name]

@@ -10,7 +10,15 @@ from scipy.sparse import csr_array
 from sklearn.metrics import f1_score
 
 from hoego.score import formulas, table
-from hoego.score.interval import Spread, Support, proportion_interval, spread, strata
+from hoego.score.interval import (
+    Spread,
+    Support,
+    minority,
+    proportion_interval,
+    sensitivity_mark,
+    spread,
+    strata,
+)
 from hoego.score.layout import Layout, side_by_side, tally
 from hoego.score.table import COMMON, Product, SubjectTable, draw
 
@@ -140,6 +148,19 @@ def test_a_perfect_score_is_not_certain() -> None:
     got = proportion_interval(whole, np.ones((10, 1)), Support(np.array([100.0]), np.array([0.0])), 0.95)
     assert got.high[0] == 1.0
     assert 0.95 < got.low[0] < 0.975
+
+
+def test_a_score_of_zero_is_not_certain_either() -> None:
+    truth, subject = np.zeros(100, dtype=int), np.repeat(np.arange(20), 5)
+    truth[50:] = 1
+    found = SubjectTable.of(tally(truth, np.zeros(100, int), subject, 20, 2))
+    at, both = Layout(2), np.ones(2, bool)
+    few = minority(found, at, both, sensitivity_mark)
+    assert few.tolist() == [0, 0]
+    got = spread(partial(formulas.class_sensitivity, at=at, present=both), found, strata(found, at)[0])
+    limits = proportion_interval(got, np.array([[1.0, 0.0]]), Support(np.array([10.0, 10.0]), few), 0.95)
+    assert limits.low.tolist() == pytest.approx([0.7225, 0.0], abs=1e-3)
+    assert limits.high.tolist() == pytest.approx([1.0, 0.2775], abs=1e-3)
 
 
 def test_the_interval_holds_its_level_where_a_percentile_interval_does_not() -> None:

@@ -11,8 +11,8 @@ of the order of 1 / subjects in the class, which the bootstrap doubles), the var
 - **quantile**: Student's t with Satterthwaite's degrees of freedom (1946) over strata: a subject belongs to the
   rarest class that it holds; a class with a single subject borrows the others' mean variance between subjects;
 - **form**: Wilson's score interval (1927) with the effective sample size centre (1 - centre) / variance (Korn and
-  Graubard 1998); where few subjects err, that size is drawn towards the one at which a subject's photos all err
-  together, with the weight of `PRIOR` against the square of the number of erring subjects.
+  Graubard 1998); where few subjects err (or few do not), that size is drawn towards the one at which the photos of a
+  subject err together, with the weight of `PRIOR` against the square of the number of these subjects.
 
 `benchmarks/coverage_score.py` measures the coverage; docs/scores.md shows it beside that of the percentile interval.
 """
@@ -59,11 +59,11 @@ class Support:
 
     Args:
         cautious_size: subjects that the proportion would rest on if all photos of a subject erred together [K].
-        erring: number of subjects with a mistake [K].
+        minority: number of subjects that err, or that do not, whichever are fewer [K].
     """
 
     cautious_size: Float
-    erring: Float
+    minority: Float
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def proportion_interval(
         variance, centre * (1 - centre), out=np.zeros_like(centre), where=(centre > 0) & (centre < 1)
     )
     cautious = 1.0 / np.maximum(support.cautious_size, 1.0)
-    drawn = (support.erring**2 * inverse + PRIOR * cautious) / (support.erring**2 + PRIOR)
+    drawn = (support.minority**2 * inverse + PRIOR * cautious) / (support.minority**2 + PRIOR)
     inverse = np.where(inverse < cautious, drawn, inverse)
     quantile = np.where(
         variance > 0, student.ppf((1 + level) / 2, found.df), student.ppf((1 + level) / 2, np.inf)
@@ -185,27 +185,50 @@ def _mean(replicates: Float, otherwise: Float) -> Float:
     return out
 
 
-Mistakes = Callable[[NDArray[Any], Layout, Mask], Mask]
+Marks = Callable[[NDArray[Any], Layout, Mask], tuple[Mask, Mask]]
+"""Counts [G, columns] to two masks [G, 1] or [G, K]: subjects that lower the statistic, and subjects that raise it."""
 
 
-def any_mistake(block: NDArray[Any], at: Layout, present: Mask) -> Mask:
-    """Whether a subject has a wrong image: counts [G, columns] to [G, 1]."""
-    wrong: Mask = at.right(block).sum(axis=-1, keepdims=True) < at.truth(block).sum(axis=-1, keepdims=True)
-    return wrong
+def any_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+    """Subjects with a wrong image, and with a right one."""
+    right, truth = (f(block).sum(axis=-1, keepdims=True) for f in (at.right, at.truth))
+    return right < truth, right > 0
 
 
-def class_mistake(block: NDArray[Any], at: Layout, present: Mask) -> Mask:
-    """Whether a subject has an image wrongly of, or wrongly not of, each present class [G, K]."""
-    wrong: Mask = (at.truth(block) + at.predicted(block) > 2 * at.right(block))[..., present]
-    return wrong
+def sensitivity_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+    """Subjects with an image of the class that was missed, and with one that was found."""
+    right = at.right(block)[..., present]
+    return at.truth(block)[..., present] > right, right > 0
 
 
-def erring(table: SubjectTable, at: Layout, present: Mask, mistakes: Mistakes) -> Float:
-    """Number of subjects with a mistake [1] or [K]."""
-    total: Float = np.zeros(1)
+def precision_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+    """Subjects with an image wrongly taken for the class, and with one rightly."""
+    right = at.right(block)[..., present]
+    return at.predicted(block)[..., present] > right, right > 0
+
+
+def specificity_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+    """Subjects with an image wrongly taken for the class, and with one of another class that was not."""
+    right, said = at.right(block)[..., present], at.predicted(block)[..., present]
+    others = at.truth(block).sum(axis=-1, keepdims=True) - at.truth(block)[..., present]
+    return said > right, others > said - right
+
+
+def f1_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+    """Subjects with an image missed or wrongly taken for the class, and with one found."""
+    missed, found = sensitivity_mark(block, at, present)
+    return missed | precision_mark(block, at, present)[0], found
+
+
+def minority(table: SubjectTable, at: Layout, present: Mask, marks: Marks) -> Float:
+    """Subjects that err, or that do not, whichever are fewer [1] or [K]."""
+    lower: Float = np.zeros(1)
+    raised: Float = np.zeros(1)
     for where, block in table.blocks():
-        total = total + table.sizes[where] @ mistakes(block, at, present).astype(np.float64)
-    return total
+        down, up = marks(block, at, present)
+        lower = lower + table.sizes[where] @ down.astype(np.float64)
+        raised = raised + table.sizes[where] @ up.astype(np.float64)
+    return np.minimum(lower, raised)
 
 
 def cautious_size(holders: NDArray[np.int64], n_subjects: int) -> float:

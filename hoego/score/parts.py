@@ -14,15 +14,19 @@ from hoego.score import formulas
 from hoego.score.interval import (
     FEW_SUBJECTS,
     Interval,
+    Marks,
     Spread,
     Support,
-    any_mistake,
+    any_mark,
     cautious_size,
-    class_mistake,
-    erring,
+    f1_mark,
     gathered,
+    minority,
     plain_interval,
+    precision_mark,
     proportion_interval,
+    sensitivity_mark,
+    specificity_mark,
     spread,
     strata,
     unknown,
@@ -35,11 +39,11 @@ from hoego.score.table import Statistic, SubjectTable
 
 Float = NDArray[np.float64]
 OWN_RESAMPLES = 400
-CLASS_FORMULAS: Mapping[str, Formula] = {
-    "f1": formulas.class_f1,
-    "sensitivity": formulas.class_sensitivity,
-    "specificity": formulas.class_specificity,
-    "precision": formulas.class_precision,
+CLASS_FORMULAS: Mapping[str, tuple[Formula, Marks]] = {
+    "f1": (formulas.class_f1, f1_mark),
+    "sensitivity": (formulas.class_sensitivity, sensitivity_mark),
+    "specificity": (formulas.class_specificity, specificity_mark),
+    "precision": (formulas.class_precision, precision_mark),
 }
 CANNOT = {
     "qwk": "the truth and the predictions hold one class only",
@@ -193,26 +197,27 @@ def _count_estimate(ground: _Ground, row: Metric) -> Estimate:
         if row.spread_over_classes
         else ground.space.n_subjects
     )
-    wrong = erring(ground.table, ground.at, ground.present, any_mistake)
+    few = minority(ground.table, ground.at, ground.present, any_mark)
     interval = _bounded(
         ground,
         found,
         statistic(ground.resampled),
-        Support(np.asarray([float(size)]), wrong),
+        Support(np.asarray([float(size)]), few),
         row.span(ground.space.n_classes),
     )
     return estimates(found.value, interval, ground.options.level, _why(ground, row.name))[0]
 
 
 def _classes(ground: _Ground, areas: list[Estimate]) -> tuple[ClassScore, ...]:
-    wrong = erring(ground.table, ground.at, ground.present, class_mistake)
-    support = Support(ground.holders[ground.present].astype(np.float64), wrong)
+    holders = ground.holders[ground.present].astype(np.float64)
     columns: dict[str, list[Estimate]] = {}
-    for name, formula in CLASS_FORMULAS.items():
+    for name, (formula, marks) in CLASS_FORMULAS.items():
+        size = np.maximum(ground.space.n_subjects - holders, 1.0) if name == "specificity" else holders
+        support = Support(size, minority(ground.table, ground.at, ground.present, marks))
         statistic = bound(formula, ground.at, ground.present)
         found = spread(statistic, ground.table, ground.stratum)
         interval = _bounded(ground, found, statistic(ground.resampled), support, (0.0, 1.0))
-        lone = support.cautious_size == 1
+        lone = holders == 1
         interval = Interval(
             np.where(lone, np.nan, interval.low),
             np.where(lone, np.nan, interval.high),
