@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Iterator
 
@@ -108,11 +107,6 @@ def follow(
         sleep(every)
 
 
-def this_week(zone: datetime.tzinfo | None = None) -> Period:
-    """The week that it is now."""
-    return period_of(zone=zone)
-
-
 __all__ = [
     "LANGUAGES",
     "Period",
@@ -126,7 +120,6 @@ __all__ = [
     "period_of",
     "retrospective",
     "standalone",
-    "this_week",
     "to_html",
     "to_markdown",
     "week_of_month",

@@ -16,6 +16,9 @@ from hoego.records import Note, Record, Store, files, notes
 from hoego.records.difference import changes
 from hoego.retrospective.period import Period
 
+MOST_EARLIER = 300
+"""Runs from before the period whose recipes are read, the latest ones."""
+
 ASIDE = ("name", "seed", "queue", "threads", "device", "precision", "workers")
 """Settings that do not make another trial."""
 
@@ -182,7 +185,7 @@ def apart(a: RunFact, b: RunFact) -> list[tuple[str, Any, Any]]:
 def gather(store: Store, period: Period) -> Facts:
     """Read the store, its notes and ideas, and the ledger beside it."""
     records, broken = store.scan()
-    every = sorted((_run(record, period) for record in records), key=lambda r: (r.moment, r.id))
+    every = sorted((_run(r, period) for r in _needed(records, period)), key=lambda r: (r.moment, r.id))
     inside = tuple(r for r in every if period.first <= r.day <= period.last)
     diary = ((period.local(n.time), n) for n in notes(store))
     return Facts(
@@ -199,13 +202,41 @@ def gather(store: Store, period: Period) -> Facts:
     )
 
 
-def _run(record: Record, period: Period) -> RunFact:
+def _moment(record: Record, period: Period) -> datetime.datetime:
     meta = record.meta
-    score = meta.score or {}
-    moment = next(
+    return next(
         (m for m in map(period.local, (meta.finished, meta.started, meta.created)) if m is not None),
         datetime.datetime.fromtimestamp(0, datetime.UTC).astimezone(period.zone),
     )
+
+
+def _needed(records: Sequence[Record], period: Period) -> list[Record]:
+    """The records that a retrospective reads whole: those of the period, those that are not over, the latest of those
+    that were done before it, and the best of these."""
+    inside, before = [], []
+    for record in records:
+        day = _moment(record, period).date()
+        if period.first <= day <= period.last or record.meta.state in ("waiting", "running", "interrupted"):
+            inside.append(record)
+        elif day < period.first and record.meta.state == "done":
+            before.append(record)
+    before.sort(key=lambda r: _moment(r, period))
+
+    def honest(record: Record) -> float:
+        score = record.meta.score or {}
+        value = _value(score.get("macro_f1"))
+        return (
+            -1.0 if value is None or not score.get("honest", score.get("honesty") != "naive") else value.value
+        )
+
+    best = sorted(before[:-MOST_EARLIER], key=honest)[-1:]
+    return [*inside, *before[-MOST_EARLIER:], *best]
+
+
+def _run(record: Record, period: Period) -> RunFact:
+    meta = record.meta
+    score = meta.score or {}
+    moment = _moment(record, period)
     try:
         recipe = record.recipe
     except HoegoError:
