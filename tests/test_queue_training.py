@@ -74,6 +74,7 @@ def test_a_killed_worker_leaves_runs_that_end_with_the_same_numbers(photos: Path
     repeated = reproduce(store, store.find(first.id))
     assert repeated.identical, repeated.words
     assert "bit for bit" in repeated.words
+    assert repeated.circumstances == ()
     assert not any(np.array_equal(values(first)[k], values(second)[k]) for k in values(first))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hoego.errors import RecordError
 from hoego.records import Record, RunMeta, Store, files, now, process
-from hoego.records.environment import code_state, environment, machine_key
+from hoego.records.environment import code_state, machine_key
 
 MAX_DEATHS = 3
 """A run whose worker died this often without finishing one more epoch ends as failed."""
@@ -160,7 +160,7 @@ def _start(record: Record, attempt: int) -> bool:
 
 def _note_code(record: Record) -> None:
     """Record the machine that runs it, and whether the code changed since the run was asked for."""
-    files.write_json(record.folder / "environment.json", environment(), durable=False)
+    record.note_environment()
     asked, present = record.code, code_state(record.folder.parent)
     if asked.get("hash") == present["hash"]:
         return

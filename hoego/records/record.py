@@ -12,6 +12,7 @@ from typing import Any
 
 from hoego.errors import RecordError
 from hoego.records import files, process, toml
+from hoego.records.environment import environment
 from hoego.records.meta import STATES, RunMeta, now
 
 FINAL_STATES = ("done", "failed", "cancelled")
@@ -163,6 +164,10 @@ class Record:
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain settings. Raises RecordError where recipe.toml is missing or broken."""
         return toml.loads(self._text("recipe.toml"), file=self.folder / "recipe.toml")
+
+    def note_environment(self) -> None:
+        """Write environment.json as it is now (once torch is loaded it names the accelerator and the threads)."""
+        files.write_json(self.folder / "environment.json", environment(), durable=False)
 
     @property
     def environment(self) -> dict[str, Any]:

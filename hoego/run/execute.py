@@ -295,6 +295,7 @@ class Execution:
             timing=self.timing,
             score=brief(result),
         )
+        self.record.note_environment()
         self.record.set_state("done")
 
 
