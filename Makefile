@@ -37,14 +37,14 @@ lock: .uv/bin/uv
 
 .venv/ready: requirements.lock pyproject.toml | .uv/bin/uv
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements.lock
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	@touch $@
 
 # An environment without torch: everything after training must work in it.
 .venv-core/ready: requirements.lock pyproject.toml | .uv/bin/uv
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-core
-	$(UV) pip install --quiet --python .venv-core --constraint requirements.lock --editable . pytest hypothesis
+	$(UV) pip install --quiet --compile-bytecode --python .venv-core --constraint requirements.lock --editable . pytest hypothesis
 	@touch $@
 
 clean:

@@ -70,7 +70,7 @@ def commands() -> str:
         for p in command.params:
             if p.name == "help":
                 continue
-            spelled = ", ".join(f"`{o}`" for o in p.opts) if p.param_type_name == "option" else f"`{p.human_readable_name}`"
+            spelled = ", ".join(f"`{o}`" for o in p.opts) if p.param_type_name == "option" else f"`{p.name}`"
             rows.append((spelled, (getattr(p, "help", "") or "").strip()))
         if rows:
             text += "\n" + table(("option", "what it does"), rows)

@@ -163,6 +163,8 @@ def settings(
     as_json: Json = False,
 ) -> None:
     """Every setting with its default, its range and one line."""
+    from rich.markup import escape
+
     from hoego.recipe import settings_table
 
     rows = [s for s in settings_table() if match in s.key]
@@ -174,5 +176,5 @@ def settings(
     table(
         "",
         ("setting", "type", "default", "range", "what it does"),
-        [(f"[bold]{s.key}[/]", s.type, s.default, s.range, s.help) for s in rows],
+        [(f"[bold]{escape(s.key)}[/]", *map(escape, (s.type, s.default, s.range, s.help))) for s in rows],
     )

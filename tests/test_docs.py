@@ -1,0 +1,64 @@
+"""The pages are true: the reference is what the code says, links lead somewhere, nothing names this machine."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hoego
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from docs.reference import PAGES, stale  # noqa: E402
+
+
+def tracked() -> list[Path]:
+    found = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if found.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in found.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert stale() == [], "run `make docs`"
+    assert set(PAGES) == {"commands", "settings", "metrics", "checks"}
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]), ids=lambda p: p.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_nothing_names_a_path_of_a_machine_or_a_package_host() -> None:
+    private = re.compile(
+        r"/work/(main|shared|\.library)|/tmp/plan|files\.pythonhosted|pypi\.org|registry\.npmjs"
+    )
+    for path in tracked():
+        if path.suffix in {".py", ".md", ".toml", ".j2", ".css", ".json", ".lock", ""} and path != Path(
+            __file__
+        ):
+            found = private.search(path.read_text(encoding="utf-8", errors="ignore"))
+            assert found is None, f"{path.relative_to(ROOT)} names {found.group() if found else ''}"
+
+
+def without_torch() -> list[str]:
+    names = [m.name for m in pkgutil.walk_packages(hoego.__path__, "hoego.")]
+    return [n for n in names if not n.startswith("hoego.train") and n != "hoego.__main__"]
+
+
+@pytest.mark.parametrize("name", without_torch())
+def test_examples_in_docstrings_run(name: str) -> None:
+    module = importlib.import_module(name)
+    assert doctest.testmod(module).failed == 0
