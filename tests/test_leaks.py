@@ -1,0 +1,162 @@
+"""Eight ways to leak (docs/leaks.md): each is refused, marked or aligned; none prints an unmarked number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from test_diagnose import people, predict
+
+from hoego.compare import compare
+from hoego.dataset.load import load
+from hoego.ensemble import EnsembleOptions, ensemble
+from hoego.ensemble.crossfit import cross_fitted_sources
+from hoego.errors import LeakError, MismatchError, RecordError
+from hoego.predictions import Predictions, Source, taught_source
+from hoego.recipe import resolve
+from hoego.score import NOT_ESTIMATED, ScoreOptions, score
+from hoego.split import make
+
+FAST = ScoreOptions(resamples=200)
+
+
+def test_1_a_photo_level_split_is_marked_and_never_ranked_beside_honest_ones() -> None:
+    dataset = people(40)
+    honest = predict(dataset)
+    held = np.arange(dataset.n_images) % 5 == 0
+    source = Source.trained("naive", dataset, ~held, naive=True)
+    naive = replace(
+        honest.take(held), source=np.zeros(int(held.sum()), dtype=np.int32), sources=(source,), name="naive"
+    )
+    found = score(naive, dataset, FAST)
+    assert (found.honesty, found.honest) == ("naive", False)
+    with pytest.raises(MismatchError, match="naive"):
+        compare([naive, replace(honest.take(held), name="honest")], dataset)
+    with pytest.raises(MismatchError, match="naive"):
+        ensemble([naive, replace(honest.take(held), name="honest")], dataset)
+
+
+def test_2_scoring_trained_photos_is_a_leak_and_marked_only_on_request() -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    seen = replace(run, source=((run.fold + 1) % 3).astype(np.int32))
+    with pytest.raises(LeakError, match=r"p0\d\d.*trained on"):
+        score(seen, dataset, FAST)
+    assert score(seen, dataset, replace(FAST, allow_in_sample=True)).honesty == "in-sample"
+
+
+def test_3_a_checkpoint_that_saw_the_held_out_subjects_is_found_and_an_outside_one_is_said() -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    everyone = Source.trained("pretraining", dataset, np.ones(dataset.n_images, dtype=bool))
+    tuned = replace(
+        run,
+        sources=tuple(
+            taught_source(s, [everyone], run.universe, by="started from a checkpoint") for s in run.sources
+        ),
+    )
+    with pytest.raises(LeakError, match="started from a checkpoint: pretraining trained on"):
+        score(tuned, dataset, FAST)
+    outside = replace(run, sources=tuple(replace(s, external=("imagenet.safetensors",)) for s in run.sources))
+    assert any("stated, not provable" in n for n in score(outside, dataset, FAST).notes)
+
+
+def test_4_a_student_of_a_teacher_that_saw_the_subjects_is_refused() -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    other_fold = replace(
+        run,
+        sources=tuple(
+            taught_source(s, [run.sources[(k + 1) % 3]], run.universe, by="pseudo-labels")
+            for k, s in enumerate(run.sources)
+        ),
+    )
+    with pytest.raises(LeakError, match="pseudo-labels"):
+        score(other_fold, dataset, FAST)
+    same_fold = replace(
+        run,
+        sources=tuple(
+            taught_source(s, [run.sources[k]], run.universe, by="pseudo-labels")
+            for k, s in enumerate(run.sources)
+        ),
+    )
+    assert score(same_fold, dataset, FAST).honesty == "out-of-fold"
+
+
+def test_5_weights_fitted_on_the_scored_fold_are_refused_and_across_folds_said() -> None:
+    dataset = people(40)
+    a, b = predict(dataset, 1, name="a"), predict(dataset, 2, name="b")
+    stacked = ensemble([a, b], dataset, EnsembleOptions(method="stack", resamples=200))
+    assert stacked.score.honesty == "cross-fitted"
+    by_photo = np.arange(a.n_images) % 3
+    source, sources = cross_fitted_sources(a, dataset, by_photo, by="stacking")
+    with pytest.raises(LeakError, match="stacking was fitted on the labels"):
+        score(replace(a, source=source, sources=sources), dataset, FAST)
+
+
+def test_6_a_photo_copied_under_a_second_subject_joins_them_and_a_rename_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOEGO_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    rows = []
+    for s in range(10):
+        for k in range(2):
+            Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{s}_{k}.png")
+            rows.append((f"{s}_{k}.png", f"s{s}", "ab"[s % 2]))
+    (tmp_path / "copy.png").write_bytes((tmp_path / "0_0.png").read_bytes())
+    rows.append(("copy.png", "s2", "a"))
+    pl.DataFrame(rows, schema=["path", "who", "label"], orient="row").write_csv(tmp_path / "t.csv")
+    recipe = resolve(
+        {
+            "dataset": {"root": str(tmp_path), "layout": "table", "table": "t.csv", "subject": ["who"]},
+            "labels": {"target": "label", "attributes": {"label": {}}},
+        }
+    )
+    dataset = load(recipe)
+    assert any("identical photos" in j and "s0" in j and "s2" in j for j in dataset.joins)
+    split = make(dataset, recipe.split)
+    mine = np.isin(dataset.image_ids, ["0_0.png", "0_1.png", "2_0.png", "copy.png"])
+    assert len(set(split.fold[mine].tolist())) == 1
+    renamed = replace(dataset, images=dataset.images.with_columns(subject="new-" + pl.col("subject")))
+    everyone = Source.trained("before", dataset, np.ones(dataset.n_images, dtype=bool))
+    n = dataset.n_images
+    run = Predictions(
+        renamed.image_ids, {"label": np.zeros((n, 2), dtype=np.float32)}, {"label": "logits"}, dataset.schema,
+        np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.int32), (everyone,), predict(people(2)).universe.of(dataset),
+        renamed.fingerprint, "s", "holdout", "before",
+    )  # fmt: skip
+    with pytest.raises(LeakError):
+        score(run, renamed, FAST)
+
+
+def test_7_a_chosen_epoch_says_selected_and_what_the_choice_is_worth() -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    chosen = tuple(
+        Source.trained(f"fold {k}", dataset, run.fold != k, selected_on=run.fold == k) for k in range(3)
+    )
+    found = score(replace(run, sources=chosen), dataset, FAST)
+    assert found.honesty == "selected"
+    assert any(NOT_ESTIMATED in n for n in found.notes)
+
+
+def test_8_shuffled_rows_change_nothing_and_edited_files_or_other_splits_are_refused(tmp_path: Path) -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    shuffled = run.take(np.random.default_rng(0).permutation(run.n_images))
+    assert score(shuffled, dataset, FAST).to_dict() == score(run, dataset, FAST).to_dict()
+    run.write(tmp_path / "p.parquet")
+    meta = pl.read_parquet_metadata(tmp_path / "p.parquet")["hoego"]
+    edited = pl.read_parquet(tmp_path / "p.parquet").with_columns(image=pl.col("image").reverse())
+    edited.write_parquet(tmp_path / "p.parquet", metadata={"hoego": meta})
+    with pytest.raises(RecordError, match="changed after"):
+        Predictions.read(tmp_path / "p.parquet")
+    with pytest.raises(MismatchError, match="split"):
+        compare([run, replace(run, name="b", split_fingerprint="other")], dataset)
+    with pytest.raises(MismatchError, match="another data set"):
+        score(run, people(40).take(np.arange(100)), FAST)
