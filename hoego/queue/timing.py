@@ -235,8 +235,9 @@ class History:
         return math.sqrt((_PRIOR_WEIGHT * _PRIOR_SPREAD[level] ** 2 + squares) / freedom), freedom
 
     def _overhead(self, recipe: Mapping[str, Any], level: int) -> float:
-        alike = self._alike(recipe, level) or self.samples
-        return statistics.median(s.overhead for s in alike) if alike else _DEFAULT_OVERHEAD
+        """Of the latest runs alike (any, where there are none); of two the lower: a first start takes longer."""
+        alike = (self._alike(recipe, level) or self.samples)[-5:]
+        return statistics.median_low(s.overhead for s in alike) if alike else _DEFAULT_OVERHEAD
 
 
 def own_epochs(record: Record) -> list[float]:

@@ -101,6 +101,12 @@ def start_in_background(
     return start_background(record, ["train", "--resume", str(record.folder.resolve())])
 
 
+def warm_up() -> None:
+    """Load what every training needs, so that the first run of a worker takes no longer than the others."""
+    import hoego.run.execute
+    import hoego.train.engine  # noqa: F401
+
+
 def train_runner(record: Record, context: Context) -> Outcome:
     """Train a claimed record, or go on with it; the score goes into the record."""
     from hoego.run.train import Control, resume

@@ -36,8 +36,9 @@ class WorkOptions:
     """How a worker works. `until` is the deadline (aware); `reserve` seconds are left before it for prediction
     and submission (None: 5 % of the time, at most ten minutes). `idle` is asked to queue more when nothing is
     left to start (the ideas), with the seconds left, and says whether it did; `wait` keeps the worker there
-    until the deadline. `limit` runs at most (0: no limit). `after_run` is called after each; `clock` gives the
-    Unix time (simulations bring their own).
+    until the deadline. `limit` runs at most (0: no limit). `after_run` is called after each, `warm` once
+    before the plan, so that what a process does once is no part of a run's time; `clock` gives the Unix time
+    (simulations bring their own).
     """
 
     until: datetime.datetime | None = None
@@ -48,6 +49,7 @@ class WorkOptions:
     poll: float = 1.0
     idle: Callable[[Store, float], bool] | None = None
     after_run: Callable[[Store, Record], None] | None = None
+    warm: Callable[[], None] | None = None
     say: Callable[[str], None] = silent
     clock: Callable[[], float] = time.time
 
@@ -124,6 +126,8 @@ def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> Wo
     present run back to waiting at its next step.
     """
     options = options or WorkOptions()
+    if options.warm is not None and (options.idle is not None or options.wait or claims.waiting(store)):
+        options.warm()
     deadline = options.until.timestamp() if options.until else None
     window = None if deadline is None else max(0.0, deadline - options.clock())
     reserve = default_reserve(window) if options.reserve is None else options.reserve

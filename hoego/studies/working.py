@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hoego.errors import UsageError
 from hoego.queue import WorkOptions, WorkReport, gpu_count, parse_duration, parse_until, work_many
-from hoego.queue.training import enqueue, train_runner
+from hoego.queue.training import enqueue, train_runner, warm_up
 from hoego.recipe import Recipe, find_project, resolve
 from hoego.records import Store
 from hoego.records.mirrors import following
@@ -77,6 +77,7 @@ def work_queue(
         idle=ideas.idle if ideas else None,
         after_run=ideas.after_run if ideas else None,
         say=tell,
+        warm=warm_up,
     )
     with following(store):
         return work_many(store, train_runner, options, workers=workers)
