@@ -94,7 +94,9 @@ def main() -> None:
         even("3 classes, 60 subjects", 3, 60, 0.8),
         uneven("6 uneven classes, 120 subjects", 6, 120, 0.9),
     )
-    cases += [(w, 0.0, 0.3, 3, s) for w in (small, skew) for s in (0.0, 0.15)] + [(skew, 0.3, 0.3, 5, 0.1)]
+    large = even("6 classes, 600 subjects", 6, 600, 0.8)
+    cases += [(w, 0.0, 0.3, 3, s) for w in (small, skew) for s in (0.0, 0.15)]
+    cases += [(large, 0.0, 0.3, 3, 0.1), (large, 0.0, 0.3, 3, 0.3), (skew, 0.3, 0.3, 5, 0.1)]
     for world, by, alike, seeds, spread in cases:
         rng = np.random.default_rng(20261123)
         held = better = worse = 0
