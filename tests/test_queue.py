@@ -414,6 +414,18 @@ def test_the_empty_queue_asks_for_something_to_do(tmp_path: Path) -> None:
     assert len(asked) == 3
 
 
+def test_what_a_process_does_once_is_done_before_the_first_run_is_timed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    warmed: list[int] = []
+    options = WorkOptions(warm=lambda: warmed.append(len(store.list(states=["waiting"]))))
+    queue.work(store, train, options)
+    assert warmed == []
+    add(store)
+    add(store)
+    queue.work(store, train, options)
+    assert warmed == [2]
+
+
 def test_a_run_that_never_asks_is_interrupted_where_it_is(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record = add(store)
