@@ -42,6 +42,7 @@ class Attribute:
     missing: Literal["error", "allow"] = "error"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", tuple(float(e) for e in self.edges))
         if self.name == COMPOSITE:
             raise DataError(f"An attribute cannot be called {COMPOSITE!r}.", remedy="Rename the attribute.")
         if len(set(self.classes)) != len(self.classes) or not self.classes:
