@@ -317,7 +317,7 @@ class IdeaWorker:
         for side, k in missing:
             seeded = {**sides[side].to_dict(), "seed": self._seeds(leader)[k]}
             about = {"idea": idea.id, "side": ("baseline", "idea")[side], **self._extra()}
-            name = f"{('leader for', 'idea')[side]}: {idea.text}"
+            name = f"idea: {idea.text}" if side else f"{leader.get('name') or 'the recipe'} that leads"
             ask = Ask(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
             ids[side][k] = self.enqueue(store, seeded, ask).id
         event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
