@@ -132,9 +132,7 @@ def bin_names(edges: Sequence[float]) -> tuple[str, ...]:
     """
     whole = all(float(e).is_integer() for e in edges)
     text = [f"{e:g}" for e in edges]
-    middle = [
-        f"{a:g}-{b - 1:g}" if whole else f"{a:g} to <{b:g}" for a, b in itertools.pairwise(edges)
-    ]
+    middle = [f"{a:g}-{b - 1:g}" if whole else f"{a:g} to <{b:g}" for a, b in itertools.pairwise(edges)]
     return (f"<{text[0]}", *middle, f">={text[-1]}")
 
 

@@ -261,7 +261,7 @@ def cut(values: np.ndarray, age: bool) -> tuple[float, ...]:
         return (30.0, 60.0)
     low, high = float(values.min()), float(values.max())
     step = 10.0 ** np.floor(np.log10(max(high - low, 1e-12) / 6))
-    edges = []
+    edges: list[float] = []
     for share in (1 / 3, 2 / 3):
         edge = float(np.round(np.quantile(values, share) / step) * step)
         edge = float(f"{edge:.10g}")
@@ -282,9 +282,14 @@ def _order(classes: Sequence[str]) -> tuple[str, ...] | None:
     return None
 
 
+def _integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
 def _shares(present: pl.Series) -> str:
     counts = present.value_counts()["count"]
-    return f"{len(counts):,} classes of {counts.min():,} to {counts.max():,} photos"
+    return f"{len(counts):,} classes of {_integer(counts.min()):,} to {_integer(counts.max()):,} photos"
 
 
 def _without_aliases(

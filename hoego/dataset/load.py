@@ -11,7 +11,7 @@ import polars as pl
 from hoego.dataset.contents import content_hashes
 from hoego.dataset.encode import apply_corrections, encode_labels, with_combinations
 from hoego.dataset.layouts import read_layout, read_unlabelled
-from hoego.dataset.manifest import Dataset
+from hoego.dataset.manifest import Correction, Dataset
 from hoego.dataset.overlay import read_overlay
 from hoego.dataset.raw import RawTable
 from hoego.dataset.subjects import join_subjects
@@ -34,7 +34,7 @@ def load(recipe: Recipe) -> Dataset:
     raw = RawTable(**{**raw.__dict__, "rows": rows})
     _require_rows(raw)
     schema, codes, numbers = encode_labels(raw)
-    corrections = ()
+    corrections: tuple[Correction, ...] = ()
     if recipe.dataset.overlay is not None:
         corrections = read_overlay(raw.root / recipe.dataset.overlay, schema, rows["image"].to_list())
         codes, numbers = apply_corrections(schema, rows["image"].to_list(), (codes, numbers), corrections)

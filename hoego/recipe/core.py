@@ -55,7 +55,8 @@ class Recipe(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
     threads: int = Field(0, ge=0, description="CPU threads of the model; 0 takes every core.")
     fold: int | Literal["all"] = Field(
-        0, description='Fold that is held out, or "all" for out-of-fold predictions of every photo; --fold says otherwise.'
+        0,
+        description='Fold that is held out, or "all" for out-of-fold predictions of every photo; --fold says otherwise.',
     )
     refit: bool = Field(False, description="Train a last model on all subjects, for new images.")
     loss: str | dict[str, float] = Field(
@@ -97,5 +98,7 @@ class Recipe(Section):
     @property
     def fingerprint(self) -> str:
         """16 hex digits over everything but the name, the seed and what only the queue reads."""
-        data = {k: v for k, v in self.to_dict().items() if k not in ("name", "seed", "fold", "queue", "threads")}
+        data = {
+            k: v for k, v in self.to_dict().items() if k not in ("name", "seed", "fold", "queue", "threads")
+        }
         return blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()

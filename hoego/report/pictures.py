@@ -40,7 +40,7 @@ class Mistake:
 def most_confident_mistakes(
     predictions: Predictions, dataset: Dataset, *, limit: int = 18, heat: Path | None = None
 ) -> tuple[Mistake, ...]:
-    """The mistakes of the target that the model was surest of, at most two of one subject.
+    """The mistakes that the model was surest of, at most two of one subject: of the target, or of its own attribute.
 
     Args:
         predictions: of the run.
@@ -49,11 +49,13 @@ def most_confident_mistakes(
         heat: folder of heat maps by content hash (`<hash>.png`), where the run made them.
     """
     rows = dataset.positions(predictions.images)
-    truth, p = dataset.target[rows], predictions.target_probabilities()
+    target = predictions.schema.target
+    own = target if predictions.has(target) else predictions.attributes[0]
+    truth, p = dataset.classes_of(own)[rows], predictions.probabilities(own)
     said = p.argmax(axis=1)
     wrong = np.flatnonzero((said != truth) & (truth >= 0))
     order = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")]
-    classes, taken, found = predictions.schema.target_classes, dict[str, int](), list[Mistake]()
+    classes, taken, found = predictions.schema.classes(own), dict[str, int](), list[Mistake]()
     for i in order.tolist():
         subject = str(dataset.subjects[dataset.subject_index[rows[i]]])
         if taken.get(subject, 0) >= 2:

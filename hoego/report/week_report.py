@@ -27,12 +27,12 @@ def week_report(demo: Demo, expected: Expected | None, path: Path) -> Path:
         expected: what was expected of the submission.
         path: the file to write.
     """
-    true = demo.true_score.primary.to_dict()
+    worth = demo.true_score.primary.to_dict()
     facts = None if expected is None else expected.to_dict()
     parts: dict[str, Any] = {
         "demo": demo,
-        "true": true,
-        "expected": facts or {"value": true["value"], "low": true["low"], "high": true["high"]},
+        "worth": worth,
+        "expected": facts or {k: worth[k] for k in ("value", "low", "high")},
         "photos": _faces(demo.dataset),
         "chapters": [_chapter(demo, c, path.parent) for c in demo.chapters],
         "final": Markup(forest(_final_rows(demo, facts), label="expected and true score")),

@@ -169,7 +169,7 @@ def judge(
     rows.sort(key=lambda r: -sign * r.value)
     scope = found[0].scope
     words = tuple(_words(r, scope, request.metric) for r in rows)
-    _write_verdicts(rows, words, {r.id: r for side in records for r in side}, scope)
+    _write_verdicts(rows, words, records, scope)
     notes = tuple(dict.fromkeys(n for f in found for n in f.notes))
     return Ablation(name, request.metric, scope, (base, *rows), words, notes)
 
@@ -248,16 +248,20 @@ def _words(row: Effect, scope: str, metric: str) -> str:
 
 
 def _write_verdicts(
-    rows: Sequence[Effect], words: Sequence[str], records: Mapping[str, Record], scope: str
+    rows: Sequence[Effect], words: Sequence[str], records: Sequence[Sequence[Record]], scope: str
 ) -> None:
+    by_id = {r.id: r for side in records for r in side}
+    baseline = [r.id for r in records[0]]
     for row, text in zip(rows, words, strict=True):
         for run in row.runs:
-            records[run].update(
+            by_id[run].update(
                 verdict={
                     "words": text,
                     "verdict": row.verdict,
                     "scope": scope,
                     "difference": dict(row.difference or {}),
                     "p_value": row.p_adjusted,
+                    "baseline": baseline,
+                    "runs": list(row.runs),
                 }
             )

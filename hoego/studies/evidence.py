@@ -12,11 +12,11 @@ from hoego.compose import compose
 from hoego.dataset.manifest import Dataset
 from hoego.diagnose import DiagnoseOptions, Diagnosis, as_corrections, designs, diagnose
 from hoego.ensemble import Ensemble, EnsembleOptions, ensemble
-from hoego.errors import UsageError
+from hoego.errors import CannotSay, UsageError
 from hoego.predictions import Predictions
 from hoego.records import Record, Store, files
 from hoego.run.combined import save_composition, save_ensemble
-from hoego.score import OptimismOptions, Score, ScoreOptions, optimism, score
+from hoego.score import Optimism, OptimismOptions, Score, ScoreOptions, optimism, score
 from hoego.studies.loading import load_runs
 
 
@@ -91,7 +91,8 @@ def diagnose_record(
     return made
 
 
-def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Any:
+def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Optimism | None:
+    """What the choice of the epoch was worth; None where none was made, or too few subjects are held out to say."""
     from hoego.run.execute import candidates_of
 
     if not (record.folder / "recipe.toml").is_file() or record.meta.extra.get("kind"):
@@ -103,14 +104,17 @@ def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Any
         return None
     aligned = predictions.align(candidates.images)
     rows = dataset.positions(aligned.images)
-    return optimism(
-        candidates.predicted,
-        dataset.target[rows],
-        dataset.subject_index[rows],
-        dataset.schema.n_target_classes,
-        OptimismOptions(),
-        aligned.fold,
-    )
+    try:
+        return optimism(
+            candidates.predicted,
+            dataset.target[rows],
+            dataset.subject_index[rows],
+            dataset.schema.n_target_classes,
+            OptimismOptions(),
+            aligned.fold,
+        )
+    except CannotSay:
+        return None
 
 
 @dataclass(frozen=True)

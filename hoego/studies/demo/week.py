@@ -81,7 +81,9 @@ class Week:
         self.folder, self.scale, self.seed, self.say = folder, scale, seed, say
         self.started = time.perf_counter()
         self.chapters: list[Chapter] = []
-        self.shop = Workshop(folder, say=lambda text: self.tell(f"  {text}"), progress=False, measure_seconds=0.0)
+        self.shop = Workshop(
+            folder, say=lambda text: self.tell(f"  {text}"), progress=False, measure_seconds=0.0
+        )
 
     def tell(self, text: str) -> None:
         self.say(f"[{time.perf_counter() - self.started:4.0f} s] {text}")
