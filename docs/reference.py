@@ -17,14 +17,19 @@ HEADER = "<!-- Written by `make docs` from the code. Change the code, not this p
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; pipes in cells are escaped."""
     lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
-    lines += ["| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in row) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in row) + " |" for row in rows
+    ]
     return "\n".join(lines) + "\n"
 
 
 def settings() -> str:
     from hoego.recipe import PROFILES, settings_table
 
-    rows = [(f"`{s.key}`", s.type, f"`{s.default}`" if s.default else "", s.range, s.help) for s in settings_table()]
+    rows = [
+        (f"`{s.key}`", s.type, f"`{s.default}`" if s.default else "", s.range, s.help)
+        for s in settings_table()
+    ]
     text = "# Settings\n\nEvery key of a recipe, of `hoego.toml` and of `--set KEY=VALUE`.\n\n"
     text += table(("setting", "type", "default", "range", "what it does"), rows)
     text += "\n## Profiles\n\n"

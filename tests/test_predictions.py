@@ -159,9 +159,7 @@ def test_a_renamed_subject_is_found_by_its_photos() -> None:
 def test_another_data_set_is_refused_and_the_difference_named() -> None:
     dataset = make_dataset()
     other = dataset.take(np.arange(dataset.n_images) != 3)
-    with pytest.raises(
-        MismatchError, match="1 predicted images are not in it"
-    ):
+    with pytest.raises(MismatchError, match="1 predicted images are not in it"):
         honesty(fold_predictions(dataset, 1), other)
 
 

@@ -56,7 +56,7 @@ class Recipe(Section):
     threads: int = Field(0, ge=0, description="CPU threads of the model; 0 takes every core.")
     fold: int | Literal["all"] = Field(
         0,
-        description='Fold that is held out, or "all" for out-of-fold predictions of every photo; --fold says otherwise.',
+        description='Fold that is held out, or "all" for out-of-fold predictions of every photo; --fold overrides.',
     )
     refit: bool = Field(False, description="Train a last model on all subjects, for new images.")
     loss: str | dict[str, float] = Field(
