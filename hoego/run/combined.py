@@ -73,6 +73,12 @@ def is_combined(record: Record) -> bool:
     return (record.folder / COMBINED).is_file()
 
 
+def member_names(record: Record) -> tuple[str, ...]:
+    """Ids of the records that a combination is made of, in its order."""
+    content = files.read_json(record.folder / COMBINED)
+    return tuple(content.get("members") or content["parts"].values())
+
+
 def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> Predictions:
     """New images by an ensemble or a composition: each member predicts, then they are combined as they were.
 
@@ -85,7 +91,7 @@ def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> P
         RecordError: a member's record is gone.
     """
     content = files.read_json(record.folder / COMBINED)
-    names = content.get("members") or list(content["parts"].values())
+    names = member_names(record)
     try:
         members = {name: store.find(name) for name in dict.fromkeys(names)}
     except RecordError as e:

@@ -17,6 +17,7 @@ from hoego.errors import MismatchError, RecordError
 from hoego.predictions import Predictions, Source, join_sources
 from hoego.recipe import build
 from hoego.records import Record, Store
+from hoego.run.combined import is_combined, member_names, predict_combined
 from hoego.run.execute import REFIT
 from hoego.run.inputs import decode, preprocess_of
 
@@ -84,7 +85,10 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
         DataError: a photo cannot be read.
     """
     record = Store(runs).find(run)
-    paths = models_of(record)
+    if is_combined(record):
+        models = member_names(record)
+    else:
+        models = tuple(str(p.relative_to(record.folder)) for p in models_of(record))
     predictions = predict_run(record, options.on, root=options.root, views=options.views)
     notes = [] if options.out is None else write(predictions, options.out)
     schema, target = predictions.schema, _target(predictions)
@@ -93,7 +97,7 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
         record.id,
         predictions.n_images,
         options.out,
-        tuple(str(p.relative_to(record.folder)) for p in paths),
+        models,
         dict(zip(schema.classes(target), counts.tolist(), strict=True)),
         predictions,
         tuple(notes),
@@ -131,7 +135,10 @@ def models_of(record: Record) -> list[Path]:
 def predict_run(
     record: Record, on: Path | Dataset, *, root: Path | None = None, views: int = 0
 ) -> Predictions:
-    """The predictions, with the provenance of every model behind them (see `predict`)."""
+    """The predictions, with the provenance of every model behind them; a combination asks its members."""
+    if is_combined(record):
+        store = Store(record.folder.parent)
+        return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
     from hoego.train.engine_predict import load_model, predict_photos
 
     models = [load_model(path, views=views) for path in models_of(record)]

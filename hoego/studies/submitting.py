@@ -90,6 +90,8 @@ def photos_of(recipe: Recipe, form: Path) -> Path:
 def training_classes(record: Record) -> dict[str, int]:
     """Photos per answer (the composite's code, or the class's name) in the data set of a run."""
     split = record.folder / "split.json"
+    if not split.is_file() and record.meta.parents:
+        split = record.folder.parent / record.meta.parents[0] / "split.json"
     if not split.is_file():
         return {}
     counts: dict[str, int] = {}

@@ -54,8 +54,8 @@ class Scale:
     width: int = 96
 
 
-FULL = Scale(train=300, evaluate=120, epochs=12, seeds=3)
-QUICK = Scale(train=160, evaluate=60, epochs=10, seeds=1)
+FULL = Scale(train=260, evaluate=120, epochs=16, seeds=3)
+QUICK = Scale(train=160, evaluate=60, epochs=20, seeds=1)
 
 
 PROJECT = """# The demo's project.
