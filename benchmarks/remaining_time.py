@@ -66,6 +66,7 @@ def recipes(folder: Path, count: int) -> list[dict[str, Any]]:
             "mixing": {"mixup": {"share": 0.5 * (k % 4 == 3)}},
             "precision": "float32",
             "device": "cpu",
+            "threads": 1,
             "seed": k,
             "score": {"resamples": 1000},
         }
