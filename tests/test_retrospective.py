@@ -323,7 +323,12 @@ def example(found: Retrospective) -> str:
     kept = [s for s in found.sections if s.id in ("overall", "learned", "next", "gaps")]
     lines = [f"> **{found.title}**", ">"]
     for section in kept:
-        lines += [f"> *{section.title}*", ">", *(f"> - {s.text}" for s in section.statements if s.sources), ">"]
+        lines += [
+            f"> *{section.title}*",
+            ">",
+            *(f"> - {s.text}" for s in section.statements if s.sources),
+            ">",
+        ]
     return "\n".join(lines[:-1])
 
 
