@@ -84,7 +84,8 @@ def as_json(*arguments: str) -> Any:
 
 
 def ids() -> list[str]:
-    return [r.id for r in Store(Path("runs")).list() if not r.meta.extra.get("kind")]
+    made = [r for r in Store(Path("runs")).list() if not r.meta.extra.get("kind")]
+    return [r.id for r in sorted(made, key=lambda r: r.meta.name)]
 
 
 def test_audit_and_split_print_what_the_issue_asks_for() -> None:
@@ -151,7 +152,7 @@ def test_suspects_are_written_as_an_overlay_that_marks_the_run_s_own_re_score(tm
         (("train", "--set", "epoch=3"), 1, "epochs"),
         (("train", "--fold", "first"), 2, "--fold"),
         (("compose", "--of", "mask"), 2, "ATTRIBUTE=RUN"),
-        (("ensemble", "a"), 1, "a"),
+        (("ensemble", "nothing"), 1, "nothing"),
     ],
 )
 def test_an_error_is_the_user_s_with_its_exit_code(arguments: tuple[str, ...], code: int, said: str) -> None:

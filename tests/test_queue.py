@@ -363,12 +363,12 @@ def test_a_run_that_may_is_shortened_to_fit(tmp_path: Path) -> None:
     for seed in range(3):
         add(store, recipe={"epochs": 5, "seed": seed}, extra={"seconds": 0.05})
     queue.work(store, train)
-    record = add(store, recipe={"epochs": 40, "queue": {"shorten": True}}, extra={"seconds": 0.05})
-    report = queue.work(store, train, WorkOptions(until=soon(2.0), reserve=0.1))
+    record = add(store, recipe={"epochs": 80, "queue": {"shorten": True}}, extra={"seconds": 0.05})
+    report = queue.work(store, train, WorkOptions(until=soon(3.0), reserve=0.6))
     meta = store.find(record.id).meta
     assert meta.state == "done"
-    assert meta.extra["shortened"]["from"] == 40
-    assert meta.extra["shortened"]["to"] == len(record.epochs(0)) < 40
+    assert meta.extra["shortened"]["from"] == 80
+    assert meta.extra["shortened"]["to"] == len(record.epochs(0)) < 80
     assert record.recipe["epochs"] == len(record.epochs(0))
     assert report.plan.lines[0].epochs is not None
     assert report.ended_early is not None
