@@ -25,33 +25,20 @@ from hoego.train.losses import CosineLinear
 SMALL_MODEL = "hoego_small32"
 
 
-class LightNorm(nn.Module):
-    """Photos [B, 3, H, W] twice, [B, 6, H, W]: without the light of the whole photo, and without that of each place.
+class PhotoNorm(nn.Module):
+    """Each photo [B, 3, H, W] minus its mean, divided by its standard deviation over all channels and pixels.
 
-    First each photo minus its mean, divided by its standard deviation over all channels and pixels. Then that minus
-    the mean, divided by the standard deviation, of the grey values around each pixel, so that a dark sign before a
-    bright sky shows what is on it. The local moments are means over an 8 x 8 grid of tiles, smoothed over 3 x 3 tiles
-    and interpolated, as adaptive histogram equalisation does with histograms (Pizer et al. 1987).
-
-    Args:
-        floor: least variance of a photo, of pixels in [0, 1].
-        local_floor: least variance of a place, as a share of the photo's.
+    It takes away the brightness and the contrast of the whole photo, which say more of the light than of what is shown.
     """
 
-    def __init__(self, floor: float = 3e-4, local_floor: float = 3e-3) -> None:
+    def __init__(self, eps: float = 3e-4) -> None:
         super().__init__()
-        self.floor, self.local_floor = floor, local_floor
+        self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, (1, 2, 3), keepdim=True, correction=0)
-        photo = (x - mean) * torch.rsqrt(variance + self.floor)
-        grey = photo.mean(1, keepdim=True)
-        tiles = F.adaptive_avg_pool2d(torch.cat([grey, grey * grey], 1), 8)
-        tiles = F.avg_pool2d(tiles, 3, 1, 1, count_include_pad=False)
-        around = F.interpolate(tiles, size=x.shape[2:], mode="bilinear", align_corners=False)
-        local, squares = around[:, :1], around[:, 1:]
-        place = (photo - local) * torch.rsqrt(squares - local * local + self.local_floor)
-        return torch.cat([photo, place], 1)
+        out: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
+        return out
 
 
 class ConvNorm(nn.Sequential):
@@ -77,7 +64,7 @@ class Small32(nn.Module):
         in_chans: channels of the photos.
         width: multiple of the channel counts.
         drop_rate: dropout before the classifier.
-        norm: whether the light is taken out of each photo first (`LightNorm`).
+        norm: whether each photo is normalised by itself (`PhotoNorm`).
     """
 
     def __init__(
@@ -90,10 +77,9 @@ class Small32(nn.Module):
     ) -> None:
         super().__init__()
         stem, half, quarter, eighth = (max(8, round(c * width / 8) * 8) for c in (48, 64, 128, 256))
-        self.norm = LightNorm() if norm else nn.Identity()
-        inputs = 2 * in_chans if norm else in_chans
+        self.norm = PhotoNorm() if norm else nn.Identity()
         self.stages = nn.Sequential(
-            ConvNorm(inputs, stem, 4, 2, 1),
+            ConvNorm(in_chans, stem, 4, 2, 1),
             ConvNorm(stem, half),
             nn.MaxPool2d(2),
             ConvNorm(half, quarter),
