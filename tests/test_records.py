@@ -111,6 +111,18 @@ def test_find_by_id_prefix_ending_and_path(tmp_path: Path) -> None:
         store.find(first.id[:-1] + "!")
 
 
+def test_last_is_the_newest_run_that_is_done(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(RecordError, match="no run .* is done yet"):
+        store.find("last")
+    first, second, third = make(store), make(store), make(store)
+    for record in (second, first):
+        record.set_state("running")
+        record.set_state("done")
+    third.set_state("running")
+    assert store.find("last").id == max(first.id, second.id)
+
+
 def test_an_update_is_whole_under_many_writers(tmp_path: Path) -> None:
     record = make(Store(tmp_path))
     code = (

@@ -20,7 +20,7 @@ from hoego.cli.options import (
     runs_folder,
 )
 from hoego.cli.output import console, emit, interval, say, table
-from hoego.cli.records import show_score
+from hoego.cli.records import LastRun, show_score
 
 if TYPE_CHECKING:
     from hoego.compare import Comparison
@@ -86,9 +86,7 @@ def _show_comparison(found: Comparison) -> None:
 
 
 def diagnose(
-    run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="A run's id, a prefix of it, or its folder.")
-    ] = "",
+    run: LastRun = "last",
     leak: Annotated[
         Path | None,
         typer.Option(
@@ -107,8 +105,6 @@ def diagnose(
     as_json: Json = False,
 ) -> None:
     """Which attribute holds the score back, and what fixing it is worth; or, with --leak, the leak measured."""
-    from hoego.errors import UsageError
-
     if leak is not None:
         from hoego.studies.leak import measure_leak
         from hoego.studies.running import Workshop
@@ -117,8 +113,6 @@ def diagnose(
         workshop = Workshop(project_folder(), say=lambda t: err.print(t, highlight=False), tags=("leak",))
         emit(measure_leak(recipe_of(leak, overrides), workshop), as_json, lambda found: say(found.words))
         return
-    if not run:
-        raise UsageError("Name a run, or give --leak RECIPE.")
     from hoego.diagnose import DiagnoseOptions
     from hoego.studies.evidence import diagnose_run
 
@@ -225,25 +219,37 @@ def _show_ablation(found: Ablation) -> None:
 
 
 def compose(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Each attribute that --of does not name comes from the best of these."
+        ),
+    ] = None,
     of: Annotated[
-        list[str], typer.Option("--of", metavar="ATTRIBUTE=RUN", help="Which run gives which attribute.")
-    ],
+        list[str],
+        typer.Option(
+            "--of",
+            metavar="ATTRIBUTE=RUN",
+            help="Which run gives which attribute; of several for one attribute the best is chosen.",
+        ),
+    ] = [],  # noqa: B006
     name: Annotated[str, typer.Option(help="Of the result.")] = "",
     why: Why = "",
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Predictions whose attributes come from different runs; kept as a record that can predict."""
+    """Predictions whose attributes come from different runs, the best of each chosen across the folds; can predict."""
     from hoego.errors import UsageError
     from hoego.studies.evidence import compose_runs
 
-    parts = {}
+    parts = []
     for text in of:
         attribute, sign, run = text.partition("=")
         if not sign or not attribute or not run:
             raise UsageError(f"--of takes ATTRIBUTE=RUN, not {text!r}.")
-        parts[attribute.strip()] = run.strip()
-    emit(compose_runs(runs_folder(folder), parts, name=name, why=why), as_json, _show_combined)
+        parts.append((attribute.strip(), run.strip()))
+    made = compose_runs(runs_folder(folder), parts, runs or [], name=name, why=why)
+    emit(made, as_json, _show_combined)
 
 
 def ensemble(
@@ -251,6 +257,13 @@ def ensemble(
     method: Annotated[str, typer.Option(help="mean, geometric, vote, rank, greedy or stack.")] = "mean",
     on: Annotated[str, typer.Option(help="target, or attributes (each by itself).")] = "target",
     steps: Annotated[int, typer.Option(help="Additions of the greedy selection.")] = 50,
+    decide: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="Try a decision rule for macro F1, prior or thresholds (of one run too); kept only if it helps.",
+        ),
+    ] = "",
     name: Annotated[str, typer.Option(help="Of the result.")] = "",
     why: Why = "",
     folder: RunsFolder = None,
@@ -260,7 +273,7 @@ def ensemble(
     from hoego.ensemble import EnsembleOptions
     from hoego.studies.evidence import ensemble_runs
 
-    options = EnsembleOptions(method=method, on=on, steps=steps, name=name)
+    options = EnsembleOptions(method=method, on=on, steps=steps, name=name, decide=decide)
     emit(ensemble_runs(runs_folder(folder), runs, options, why=why), as_json, _show_combined)
 
 
@@ -281,4 +294,13 @@ def _show_combined(made: Combined) -> None:
             for m in facts["members"]
         ]
         table("members", ("run", "weight", "macro F1", "marginal gain"), rows)
+        if facts["decision"] and len(rows) > 1:
+            say(facts["decision"]["words"])
         say(facts["verdict"])
+    if facts.get("choices"):
+        chosen = [
+            (c["attribute"], c["chosen"], f"{c['scores'][c['chosen']]:.4f}", " ".join(c["by_part"]))
+            for c in facts["choices"]
+        ]
+        columns = ("attribute", "for new images", "macro F1", "chosen by the other parts for each part")
+        table("sources", columns, chosen)

@@ -20,9 +20,9 @@ STATE_STYLE = {
     "failed": "bold red",
     "interrupted": "yellow",
 }
-RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix of it, or its folder.")
-]
+RUN_HELP = "A run's id, a unique prefix of it, or its folder"
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=f"{RUN_HELP}.")]
+LastRun = Annotated[str, typer.Argument(metavar="[RUN]", help=f"{RUN_HELP}; the newest done one if none.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +84,7 @@ def _cell(column: str, value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def show(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """One run: its state, its recipe, its score with its honesty."""
     from hoego.records import Store
 

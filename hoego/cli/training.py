@@ -20,7 +20,7 @@ from hoego.cli.options import (
     runs_folder,
 )
 from hoego.cli.output import console, emit, print_json, say
-from hoego.cli.records import RunArgument, show_score
+from hoego.cli.records import LastRun, RunArgument, show_score
 
 if TYPE_CHECKING:
     from hoego.run.train import RunResult
@@ -161,7 +161,7 @@ def score(
     emit(found, as_json, lambda s: show_score(s.to_dict()))
 
 
-def report(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
+def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Write the page of a run: one HTML file that needs nothing beside it."""
     from hoego.records import Store
     from hoego.report import report as write_report

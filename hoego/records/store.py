@@ -19,6 +19,7 @@ from hoego.records.index import read_all
 from hoego.records.meta import STATES, RunMeta, now
 from hoego.records.record import Record
 
+LAST = "last"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -85,10 +86,13 @@ class Store:
         return folder
 
     def find(self, text: str | Path) -> Record:
-        """The record that `text` names: an id, a unique prefix or ending of one, or a path to its folder.
+        """The record that `text` names: an id, a unique prefix or ending of one, a path to its folder, or "last".
 
-        Raises RecordError when there is none or more than one, listing the near ones.
+        "last" is the newest run that is done. Raises RecordError when there is none or more than one, listing the
+        near ones.
         """
+        if text == LAST:
+            return self._last()
         as_path = Path(text)
         candidates = [as_path, self.root / as_path] if str(text) else []
         for path in candidates:
@@ -106,6 +110,12 @@ class Store:
         near = difflib.get_close_matches(wanted, ids, n=5, cutoff=0.5) or ids[-5:]
         listed = f"near ones: {_few(near)}" if near else f"there are no runs in {self.root}"
         raise RecordError(f"no run {wanted!r}; {listed}", remedy="`hoego runs` lists them.")
+
+    def _last(self) -> Record:
+        done = self.list(states=("done",))
+        if done:
+            return done[-1]
+        raise RecordError(f"no run in {self.root} is done yet.", remedy="`hoego runs` lists what there is.")
 
     def ids(self) -> list[str]:
         """Every record's id, oldest first."""
