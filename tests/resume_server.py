@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tiny_training import held_subjects, tiny_dataset, tiny_recipe
+from tiny_training import held_subjects, random_teacher, tiny_dataset, tiny_recipe, with_unlabelled
 
+from hoego.predictions import Source
 from hoego.train import checkpoints, loop
 from hoego.train.engine import FoldTask, Hooks, train_fold
 from hoego.train.engine_parts import Parts
@@ -60,6 +62,13 @@ def work(job: dict[str, Any]) -> None:
     inner = (dataset.subject_index % 7 == 0) & ~held if job.get("inner") else None
     folder = Path(job["folder"])
     task = FoldTask(tiny_recipe(**job["recipe"]), dataset, cache, ~held, held, folder, "run/fold-0", inner)
+    if "distill" in job["recipe"]:
+        whole, pixels = with_unlabelled()
+        pseudo = np.arange(whole.n_images) >= dataset.n_images
+        held = np.concatenate([held, np.zeros(int(pseudo.sum()), dtype=bool)])
+        teacher = random_teacher(whole.image_ids[pseudo], Source.trained("teacher", dataset, ~held[~pseudo]))
+        changes = {"dataset": whole, "cache": pixels, "trained": ~held, "held": held}
+        task = replace(task, **changes, teacher=teacher, pseudo=pseudo)
     set_trap(job["kill"])
     result = train_fold(task, Hooks(measure_seconds=0, state_steps=2, progress=False))
     assert result.outputs is not None

@@ -31,6 +31,12 @@ PLAIN: dict[str, Any] = {
     "optim": {"name": "muon", "sam": 0.05},
     "select": {"on": "inner", "by": "loss", "patience": 2},
 }
+TAUGHT: dict[str, Any] = {
+    "distill": {"pseudo": {"share": 0.3, "balance": 1.0, "weight": 0.5}},
+    "mixing": {"mixup": {"share": 0.4}},
+    "sampling": {"kind": "progressive"},
+    "average": {"ema": 0.9},
+}
 
 
 class Server:
@@ -89,7 +95,9 @@ def assert_same(a: dict[str, Any], b: dict[str, Any]) -> None:
             np.testing.assert_array_equal(value, b[name], err_msg=name)
 
 
-@pytest.mark.parametrize(("recipe", "seed"), [(EVERYTHING, 1), (PLAIN, 2)], ids=["everything", "plain"])
+@pytest.mark.parametrize(
+    ("recipe", "seed"), [(EVERYTHING, 1), (PLAIN, 2), (TAUGHT, 3)], ids=["everything", "plain", "taught"]
+)
 def test_killed_anywhere_and_resumed(
     server: Server, tmp_path: Path, recipe: dict[str, Any], seed: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hoego.dataset.manifest import Dataset
 from hoego.dataset.preprocess import Preprocess
 from hoego.labels import Attribute, LabelSchema
 from hoego.pixels import PixelCache
+from hoego.predictions import Predictions, Source, Universe
 from hoego.recipe import Recipe, build
 
 SIZE = 16
@@ -80,3 +82,44 @@ def tiny_recipe(**changes: Any) -> Recipe:
 def held_subjects(dataset: Dataset) -> Any:
     """bool [N]: every fourth group of three subjects is held out."""
     return (dataset.subject_index // 3) % 4 == 3
+
+
+NEW = 40
+
+
+def with_unlabelled() -> tuple[Dataset, PixelCache]:
+    """The tiny data set with 40 photos of other people behind it, without labels."""
+    dataset, cache = tiny_dataset()
+    other, unseen = tiny_dataset(seed=9)
+    rows = other.images[:NEW].with_columns(
+        image=pl.format("new-{}", "image"),
+        subject=pl.format("unlabelled:{}", "image"),
+        content=pl.col("content") + 9000,
+    )
+    whole = replace(
+        dataset,
+        images=pl.concat([dataset.images, rows]),
+        codes=np.concatenate([dataset.codes, np.full((NEW, 2), -1, dtype=np.int16)]),
+        numbers={"age": np.concatenate([dataset.numbers["age"], np.full(NEW, np.nan)])},
+    )
+    photos = np.concatenate([cache.array, unseen.array[:NEW]])
+    return whole, replace(cache, array=photos, row=np.arange(len(photos)))
+
+
+def random_teacher(images: Any, source: Source) -> Predictions:
+    """Predictions of some images that say random things; they come from `source`, of the tiny data set."""
+    dataset, _ = tiny_dataset()
+    random = np.random.default_rng(0)
+    names = dataset.schema.names
+    return Predictions(
+        images=images,
+        values={n: random.normal(size=(len(images), 3)).astype(np.float32) for n in names},
+        scale=dict.fromkeys(names, "logits"),
+        schema=dataset.schema,
+        fold=np.full(len(images), -1, dtype=np.int16),
+        source=np.zeros(len(images), dtype=np.int32),
+        sources=(source,),
+        universe=Universe.of(dataset),
+        dataset_fingerprint="elsewhere",
+        name="teacher",
+    )

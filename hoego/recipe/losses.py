@@ -191,11 +191,50 @@ class HeadsSettings(Section):
     )
 
 
+class PseudoSettings(Section):
+    """Labels that a teacher gives to the photos of `dataset.unlabelled`; they join the training side alone."""
+
+    labels: Literal["soft", "hard", "none"] = Field(
+        "soft",
+        description="soft: the teacher's probabilities; hard: its most likely class; none: these photos stay out.",
+    )
+    threshold: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Least probability of the teacher's most likely class for a photo to join.",
+    )
+    weight: float = Field(1.0, gt=0, description="Weight in the loss, beside 1 for a labelled photo.")
+    share: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of every batch; an epoch is then one pass over the labelled photos. Not said: an epoch "
+        "is one pass over both.",
+    )
+    balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="0 draws each as often; 1 draws each of the teacher's classes equally often.",
+    )
+    per_class: int = Field(
+        0, ge=0, description="At most so many of each of the teacher's classes, the surest first; 0: all."
+    )
+
+
 class DistillSettings(Section):
     """Learning from a teacher's probabilities."""
 
-    teacher: str | None = Field(None, description="Run or Predictions file whose probabilities teach.")
-    weight: float = Field(0.5, ge=0, le=1, description="Weight of the teacher; the labels have the rest.")
+    teacher: str | tuple[str, ...] | None = Field(
+        None,
+        description="Run or Predictions file whose probabilities teach; of several, each fold hears those that "
+        "have not seen its held-out subjects.",
+    )
+    weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of the teacher of a labelled photo; its label has the rest."
+    )
     temperature: float = Field(
         2.0, gt=0, description="Temperature that softens both sides (Hinton et al. 2015)."
     )
+    pseudo: PseudoSettings = PseudoSettings()

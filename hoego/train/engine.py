@@ -14,19 +14,20 @@ import torch
 from numpy.typing import NDArray
 
 from hoego.dataset.manifest import Dataset
-from hoego.errors import TrainError
+from hoego.errors import LeakError, TrainError
 from hoego.labels import COMPOSITE
 from hoego.pixels import PixelCache
 from hoego.predictions import Predictions, Provenance, Source, Universe, taught_source
 from hoego.recipe import Recipe
 from hoego.train.checkpoints import write_atomically
-from hoego.train.data import Pixels, open_pixels, steps_per_epoch
-from hoego.train.edits import Edits, training_labels
+from hoego.train.data import Pixels, open_pixels
+from hoego.train.edits import Edits, Labels, training_labels
 from hoego.train.engine_eval import Outputs
 from hoego.train.engine_parts import Parts, TrainingRows
 from hoego.train.engine_select import Best
 from hoego.train.loop import Held, Loop, LoopSettings
 from hoego.train.precision import Precision, Resolved, resolve, resolve_device
+from hoego.train.pseudo import Lessons, n_steps, pseudo_rows
 from hoego.train.throughput import Throughput, Timed, measure
 
 Bits = NDArray[np.bool_]
@@ -50,7 +51,8 @@ class FoldTask:
         inner: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
         naive: the split is by photo.
         edits: training-only edits of the labels.
-        teacher: predictions of all images that teach, in the data set's order, or of some of them.
+        teacher: predictions that teach, of any of the images.
+        pseudo: bool [N], images of the training side whose labels are the teacher's; None where there are none.
         resolved: what `auto` became in an earlier part of this run; None resolves it here.
     """
 
@@ -65,6 +67,7 @@ class FoldTask:
     naive: bool = False
     edits: Edits = field(default_factory=Edits)
     teacher: Predictions | None = None
+    pseudo: Bits | None = None
     resolved: Resolved | None = None
 
 
@@ -203,12 +206,9 @@ def training_rows(task: FoldTask) -> TrainingRows:
     labels = training_labels(
         dataset.schema, (dataset.codes, dataset.numbers), mask, task.edits, sources=sources
     )
-    keep = labels.keep & (labels.codes >= 0).any(axis=1)
-    teacher, taught = _teacher(task)
-    if taught is not None:
-        keep |= labels.keep & taught
-    images = np.flatnonzero(keep)
-    if not len(images):
+    own, given = _rows_of(task, labels)
+    images = np.concatenate([own, given])
+    if not len(own):
         raise TrainError(
             "The training side has no photo.", remedy="Look at the split and at train_edits.drop."
         )
@@ -218,36 +218,55 @@ def training_rows(task: FoldTask) -> TrainingRows:
         labels.keep[images],
         labels.weight[images],
     )
+    part.weight[len(own) :] *= recipe.distill.pseudo.weight
+    lessons = _lessons(task, own, given)
     target = dataset.schema.target_codes(part.codes)
     by = recipe.sampling.by
-    classes = target if by == "target" else dataset.schema.class_codes(by, part.codes)
     return TrainingRows(
         images,
         part,
         target,
-        classes,
+        target if by == "target" else dataset.schema.class_codes(by, part.codes),
         dataset.subject_index[images],
-        None if teacher is None else {k: v[images] for k, v in teacher.items()},
-        None if taught is None else taught[images],
+        lessons,
     )
 
 
-def _teacher(task: FoldTask) -> tuple[dict[str, NDArray[np.float32]] | None, Bits | None]:
-    """The teacher's probabilities [N, C] of everything it speaks of, and of which images [N] it speaks."""
-    given = task.teacher
-    if given is None:
-        return None, None
-    where = task.dataset.positions(given.images)
-    taught = np.zeros(task.dataset.n_images, dtype=bool)
-    taught[where] = True
-    schema = task.dataset.schema
-    out = {}
+def _rows_of(task: FoldTask, labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the photos that have a label, or a teacher beside it; and of the pseudo-labelled ones."""
+    known = np.asarray((labels.codes >= 0).any(axis=1), dtype=np.bool_)
+    pseudo = np.zeros(len(labels.codes), dtype=bool) if task.pseudo is None else task.pseudo
+    if task.teacher is not None:
+        known[task.dataset.positions(task.teacher.images)] = True
+    given = np.flatnonzero(labels.keep & pseudo)
+    shown = np.isin(task.dataset.contents[given], task.dataset.contents[task.held])
+    shown |= np.isin(task.dataset.subject_index[given], task.dataset.subject_index[task.held])
+    if shown.any():
+        raise LeakError(
+            f"{int(shown.sum())} pseudo-labelled photos show a held-out subject, such as "
+            f"{str(task.dataset.image_ids[given[shown][0]])!r}.",
+            remedy="Take them out of dataset.unlabelled.",
+        )
+    return np.flatnonzero(labels.keep & known & ~pseudo), given
+
+
+def _lessons(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -> Lessons:
+    """What the teacher says of the training photos: beside the labels of `own`, in place of those of `given`."""
+    teacher, ids = task.teacher, task.dataset.image_ids
+    if teacher is None:
+        return Lessons()
+    hard = task.recipe.distill.pseudo.labels == "hard"
+    pseudo = pseudo_rows(teacher, ids[given], hard=hard) if len(given) else None
+    taught = np.isin(ids[own], teacher.images)
+    if not taught.any():
+        return Lessons(pseudo=pseudo)
+    says, schema, n = teacher.align(ids[own[taught]]), task.dataset.schema, len(own) + len(given)
+    at, tables = np.flatnonzero(taught), {}
     for name in (*schema.names, *((COMPOSITE,) if schema.composite else ())):
-        if given.has(name):
-            table = np.zeros((task.dataset.n_images, schema.n_classes(name)), dtype=np.float32)
-            table[where] = given.probabilities(name)
-            out[name] = table
-    return out, taught
+        if says.has(name):
+            tables[name] = np.zeros((n, schema.n_classes(name)), dtype=np.float32)
+            tables[name][at] = says.probabilities(name)
+    return Lessons(tables, np.concatenate([taught, np.zeros(len(given), dtype=bool)]), pseudo)
 
 
 def _provenance(task: FoldTask, parts: Parts) -> Provenance:
@@ -302,7 +321,7 @@ def _held(task: FoldTask, mask: Bits | None, device: torch.device) -> Held | Non
 
 
 def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
-    steps = steps_per_epoch(len(rows.images), task.recipe.batch_size) * task.recipe.epochs
+    steps = n_steps(len(rows.images), rows.lessons.pseudo, task.recipe) * task.recipe.epochs
 
     def stepper(device: torch.device) -> Callable[[Precision], Callable[[], None]]:
         def make(precision: Precision) -> Callable[[], None]:

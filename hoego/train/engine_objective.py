@@ -19,6 +19,7 @@ from hoego.train.losses import Loss, build_loss, distillation
 from hoego.train.mixing import MixPlan, mix_mask, mix_target
 from hoego.train.models import HeadSpec
 from hoego.train.ordinal import OrdinalHead, build_ordinal, scale_of
+from hoego.train.pseudo import Lessons
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Targets:
         weight: float32 [n], None where all are 1.
         teacher: probabilities float32 [n, C] by head that has a teacher.
         taught: bool [n], the photos of which the teacher says something; None for all.
+        pseudo: label distributions float32 [P, C] of the last P photos, by head that has them.
+        labelled: n - P.
     """
 
     codes: dict[str, Tensor]
@@ -40,6 +43,12 @@ class Targets:
     weight: Tensor | None = None
     teacher: dict[str, Tensor] = field(default_factory=dict)
     taught: Tensor | None = None
+    pseudo: dict[str, Tensor] = field(default_factory=dict)
+    labelled: int = 0
+
+    def given(self, name: str, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Pseudo-labels [B, C] of the rows [B] for a head that has them, and which rows [B] these are."""
+        return self.pseudo[name][(rows - self.labelled).clamp_min(0)], rows >= self.labelled
 
 
 def make_targets(
@@ -47,27 +56,44 @@ def make_targets(
     schema: LabelSchema,
     labels: Labels,
     device: torch.device,
-    *,
-    teacher: Mapping[str, NDArray[np.float32]] | None = None,
-    taught: NDArray[np.bool_] | None = None,
+    lessons: Lessons | None = None,
 ) -> Targets:
-    """Labels of the n training rows (after their edits) for the heads of a model."""
+    """Labels of the n training rows (after their edits) for the heads of a model.
+
+    Raises:
+        TrainError: the teacher says nothing of any head.
+    """
+    lessons = lessons or Lessons()
     codes = {h.name: schema.class_codes(h.name, labels.codes).astype(np.int64) for h in heads}
     weight = None if bool((labels.weight == 1).all()) else torch.from_numpy(labels.weight).to(device)
     numbers = {h.name: labels.numbers[h.name].astype(np.float32) for h in heads if h.name in labels.numbers}
-    known = {} if teacher is None else {h.name: teacher[h.name] for h in heads if h.name in teacher}
-    if teacher is not None and not known:
+    beside = _of_heads(heads, lessons.teacher, device)
+    instead = {} if lessons.pseudo is None else _of_heads(heads, lessons.pseudo.targets, device)
+    if (lessons.teacher and not beside) or (lessons.pseudo is not None and not instead):
         raise TrainError(
             "The teacher says nothing of what this model's heads predict.", remedy="Use another."
         )
+    taught = lessons.taught
     return Targets(
         {name: torch.from_numpy(c).to(device) for name, c in codes.items()},
         {name: bool((c < 0).any()) for name, c in codes.items()},
         {name: torch.from_numpy(v).to(device) for name, v in numbers.items()},
         weight,
-        {name: torch.from_numpy(np.ascontiguousarray(p)).to(device) for name, p in known.items()},
+        beside,
         None if taught is None or bool(taught.all()) else torch.from_numpy(taught).to(device),
+        instead,
+        len(labels.codes) - (0 if lessons.pseudo is None else lessons.pseudo.n),
     )
+
+
+def _of_heads(
+    heads: Sequence[HeadSpec], tables: Mapping[str, NDArray[np.float32]], device: torch.device
+) -> dict[str, Tensor]:
+    return {
+        h.name: torch.from_numpy(np.ascontiguousarray(tables[h.name])).to(device)
+        for h in heads
+        if h.name in tables
+    }
 
 
 @dataclass(frozen=True)
@@ -93,6 +119,12 @@ class Step:
         partner = torch.from_numpy(plan.partner).to(device, non_blocking=True)
         keep = torch.from_numpy(plan.keep).to(device, non_blocking=True)
         return Step(self.rows, self.codes, partner, keep)
+
+    def blended(self, values: Tensor) -> Tensor:
+        """Values [B] of the photos as those of the mixed photos: keep * own + (1 - keep) * partner's."""
+        if self.partner is None or self.keep is None:
+            return values
+        return torch.lerp(values[self.partner], values, self.keep)
 
 
 class Objective(nn.Module):
@@ -137,45 +169,108 @@ class Objective(nn.Module):
         return {name: self._head(name, outputs[name], targets, step) for name in self.names}
 
     def _head(self, name: str, outputs: Tensor, targets: Targets, step: Step) -> Tensor:
+        """The mean over photos of (1 - w) times the label's loss + w times the teacher's, by the photos' weights.
+
+        w is `distill.weight` for photos that the teacher speaks of, 0 for others.
+        """
         part, rows = self.part(name), step.rows
         codes = step.codes[name] if name in step.codes else targets.codes[name][rows]
-        own = weight = None if targets.weight is None else targets.weight[rows]
-        if weight is not None and step.partner is not None and step.keep is not None:
-            weight = torch.lerp(weight[step.partner], weight, step.keep)
-        if isinstance(part, OrdinalHead):
-            numbers = targets.numbers[name][rows] if name in targets.numbers else None
-            if step.partner is None or step.keep is None:
-                return part.loss(outputs, codes, numbers, weight=weight)
-            return part.mixed_loss(outputs, codes, numbers, step.partner, step.keep, weight=own)
-        loss = self._classes(part, outputs, codes, weight, targets.masked[name], step)
+        own = None if targets.weight is None else targets.weight[rows]
         if name not in targets.teacher:
-            return loss
-        return self._taught(loss, outputs, targets, name, weight, step)
+            return self._labels(part, outputs, (name, codes, own), targets, step)[0]
+        every = torch.ones_like(outputs[:, 0], dtype=torch.float32) if own is None else own
+        heard = every if targets.taught is None else every * targets.taught[rows]
+        taught = self.distill.weight * heard
+        loss, known = self._labels(part, outputs, (name, codes, every - taught), targets, step)
+        labelled = step.blended(every - taught)
+        if known is not None:
+            labelled = labelled * known
+        learned, mass = self._taught(part, outputs, (name, step.blended(taught)), targets, step)
+        return (loss * labelled.sum() + learned * mass) / (labelled.sum() + mass).clamp_min(1e-12)
 
-    def _classes(
-        self, part: Loss, outputs: Tensor, codes: Tensor, weight: Tensor | None, masked: bool, step: Step
-    ) -> Tensor:
-        mask = codes >= 0 if masked else None
-        if step.partner is None or step.keep is None:
-            target: Tensor = codes
-        else:
-            soft = F.one_hot(codes.clamp_min(0), outputs.shape[1]).float()
-            target = mix_target(soft, step.partner, step.keep)
+    def _labels(
+        self,
+        part: Loss | OrdinalHead,
+        outputs: Tensor,
+        labels: tuple[str, Tensor, Tensor | None],
+        targets: Targets,
+        step: Step,
+    ) -> tuple[Tensor, Tensor | None]:
+        """The loss of labels and pseudo-labels, and which photos have one (None: all).
+
+        `labels` are the head's name, classes [B] and weights [B] of the photos before they are mixed.
+        """
+        if isinstance(part, OrdinalHead):
+            return self._ordered(part, outputs, labels, targets, step)
+        name, codes, weight = labels
+        mask = codes >= 0 if targets.masked[name] else None
+        target: Tensor = codes
+        if name in targets.pseudo or step.partner is not None:
+            target = F.one_hot(codes.clamp_min(0), outputs.shape[1]).float()
+        if name in targets.pseudo:
+            soft, own = targets.given(name, step.rows)
+            target = torch.where(own[:, None], soft, target)
+            mask = own | (codes >= 0)
+        if step.partner is not None and step.keep is not None:
+            target = mix_target(target, step.partner, step.keep)
             mask = None if mask is None else mix_mask(mask, step.partner, step.keep)
-        value: Tensor = part(outputs, target, weight=weight, mask=mask)
-        return value
+        blended = None if weight is None else step.blended(weight)
+        return part(outputs, target, weight=blended, mask=mask), mask
+
+    def _ordered(
+        self,
+        part: OrdinalHead,
+        outputs: Tensor,
+        labels: tuple[str, Tensor, Tensor | None],
+        targets: Targets,
+        step: Step,
+    ) -> tuple[Tensor, Tensor]:
+        """The head's own loss where there are labels; cross-entropy of its class probabilities with pseudo-labels."""
+        name, codes, weight = labels
+        known = codes >= 0
+        numbers = targets.numbers[name][step.rows] if name in targets.numbers else None
+        if step.partner is None or step.keep is None:
+            loss = part.loss(outputs, codes, numbers, weight=weight)
+        else:
+            loss = part.mixed_loss(outputs, codes, numbers, step.partner, step.keep, weight=weight)
+        if name not in targets.pseudo:
+            return loss, step.blended(known.float())
+        soft, own = targets.given(name, step.rows)
+        every, log_p = step.blended((known | own).float()), log_probabilities(part, outputs)
+        share = torch.ones_like(log_p[:, 0]) if weight is None else weight
+        if step.partner is not None and step.keep is not None:
+            both = torch.cat([torch.arange(len(codes), device=codes.device), step.partner])
+            soft, own, known, log_p = soft[both], own[both], known[both], torch.cat([log_p, log_p])
+            share = share[both] * torch.cat([step.keep, 1 - step.keep])
+        entropy = -(soft * log_p).sum(1) @ (own * share)
+        labelled, taught = (known * share).sum(), (own * share).sum()
+        return (loss * labelled + entropy) / (labelled + taught).clamp_min(1e-12), every
 
     def _taught(
-        self, loss: Tensor, outputs: Tensor, targets: Targets, name: str, weight: Tensor | None, step: Step
-    ) -> Tensor:
+        self,
+        part: Loss | OrdinalHead,
+        outputs: Tensor,
+        labels: tuple[str, Tensor],
+        targets: Targets,
+        step: Step,
+    ) -> tuple[Tensor, Tensor]:
+        """The divergence from the teacher, and the summed weight of the photos that it is the mean of."""
+        name, weight = labels
         teacher = targets.teacher[name][step.rows]
         mask = None if targets.taught is None else targets.taught[step.rows]
         if step.partner is not None and step.keep is not None:
             teacher = mix_target(teacher, step.partner, step.keep)
             mask = None if mask is None else mix_mask(mask, step.partner, step.keep)
-        d = self.distill
-        learned = distillation(outputs, teacher, temperature=d.temperature, weight=weight, mask=mask)
-        return (1 - d.weight) * loss + d.weight * learned
+        logits = log_probabilities(part, outputs) if isinstance(part, OrdinalHead) else outputs
+        counted = weight if mask is None else weight * mask
+        return distillation(
+            logits, teacher, temperature=self.distill.temperature, weight=counted
+        ), counted.sum()
+
+
+def log_probabilities(part: OrdinalHead, outputs: Tensor) -> Tensor:
+    """Logarithms of the class probabilities [B, C] that an ordered head reads off its outputs."""
+    return part.class_probabilities(outputs).clamp_min(1e-7).log()
 
 
 def _part(recipe: Recipe, schema: LabelSchema, head: HeadSpec, labels: Labels) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from hoego.recipe import Recipe
 from hoego.train.augment import Augment
 from hoego.train.averaging import Ema, Swa, WeightAverage
 from hoego.train.counter import generator
-from hoego.train.data import Pixels, batch_rows, steps_per_epoch
+from hoego.train.data import Pixels
 from hoego.train.edits import Labels
 from hoego.train.engine_eval import Readers
 from hoego.train.engine_mirror import Mirror
@@ -36,7 +36,7 @@ from hoego.train.optim import (
 )
 from hoego.train.ordinal import OrdinalHead
 from hoego.train.precision import Resolved, make_fabric
-from hoego.train.sampling import epoch_order
+from hoego.train.pseudo import Lessons, epoch_batches, n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
 
 BODY = "network.body."
@@ -95,8 +95,7 @@ class TrainingRows:
         target: int32 [n] target classes.
         by: int32 [n], the classes that sampling balances.
         subjects: int32 [n].
-        teacher: probabilities [n, C] by head, or None.
-        taught: bool [n].
+        lessons: what a teacher says of these photos.
     """
 
     images: NDArray[np.int64]
@@ -104,8 +103,7 @@ class TrainingRows:
     target: NDArray[np.int32]
     by: NDArray[np.int32]
     subjects: NDArray[np.int32]
-    teacher: Mapping[str, NDArray[np.float32]] | None = None
-    taught: NDArray[np.bool_] | None = None
+    lessons: Lessons = field(default_factory=Lessons)
 
 
 class Parts:
@@ -135,11 +133,9 @@ class Parts:
         self.fabric = make_fabric(self.device, resolved.precision)
         self.schema = dataset.schema
         self.heads: tuple[HeadSpec, ...] = head_specs(recipe.model, dataset.schema)
-        self.steps = steps_per_epoch(len(rows.images), recipe.batch_size)
+        self.steps = n_steps(len(rows.images), rows.lessons.pseudo, recipe)
         self.built = self._learner(dataset, initialise)
-        self.targets: Targets = make_targets(
-            self.heads, self.schema, rows.labels, self.device, teacher=rows.teacher, taught=rows.taught
-        )
+        self.targets: Targets = make_targets(self.heads, self.schema, rows.labels, self.device, rows.lessons)
         self._optimiser()
         self._input()
 
@@ -206,15 +202,7 @@ class Parts:
     ) -> Iterator[tuple[int, Tensor, Step]]:
         """Step number, photos float [B, 3, H, W] and what the loss needs, from step `first` of an epoch on."""
         recipe, seed = self.recipe, self.recipe.seed
-        order = epoch_order(
-            self.rows.by,
-            recipe.sampling,
-            seed=seed,
-            epoch=epoch,
-            epochs=recipe.epochs,
-            subjects=self.rows.subjects,
-        )
-        batches = batch_rows(order, recipe.batch_size)
+        batches = epoch_batches(self.rows.by, self.rows.subjects, self.rows.lessons.pseudo, recipe, epoch)
         last = len(batches) if count is None else min(len(batches), first + count)
         kinds = schedule(recipe.mixing, seed=seed, epoch=epoch, steps=len(batches))
         chosen = batches[first:last]
