@@ -136,7 +136,7 @@ def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
     if not dataset.subject_shown:
         notes.append("independence not shown")
     external = dict.fromkeys(e for s in predictions.sources for e in s.external)
-    notes += [f"external checkpoint, stated, not provable: {e}" for e in external]
+    notes += [f"external, stated, not provable: {e}" for e in external]
     suggested = {c.source for c in dataset.corrections} & {suggestion(r) for r in predictions.lineage}
     if suggested:
         notes.append("labels suggested by this model")

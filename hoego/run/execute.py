@@ -17,17 +17,19 @@ from hoego.errors import HoegoError, SplitError
 from hoego.predictions import Predictions, concat
 from hoego.records import Record, files
 from hoego.run.heat import heat_of_mistakes
-from hoego.run.inputs import decode, inner_slice, refit_recipe, taught, training_edits
+from hoego.run.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
+from hoego.run.lessons import Lesson
 from hoego.run.project import Project
+from hoego.run.teachers import teaching_of
 from hoego.score import Candidates, Score, ScoreOptions, score
 from hoego.split import Split
 
 if TYPE_CHECKING:
     from hoego.train.engine import FoldResult, FoldTask
 
+Bits = NDArray[np.bool_]
 Fold = int | Literal["all"]
 PREDICTIONS = "predictions.parquet"
-REFIT = "refit"
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,12 @@ class Execution:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
             self.timing["decoded_images"] = self.cache.decoded
         self.edits = training_edits(self.recipe, self.dataset)
-        self.trained_on, self.teacher = taught(self.recipe, self.dataset, self.record.folder.parent)
+        self.teaching = teaching_of(self.recipe, self.dataset, self.record)
+        self.trained_on = self.teaching.dataset
         self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
         folds = folds_of(self.split, self.fold)
+        # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
+        self.lessons = {k: self._lesson(k) for k in folds}
         predictions = concat([self._fold(k) for k in folds])
         predictions.write(self.record.folder / PREDICTIONS)
         select = self.recipe.select
@@ -186,25 +191,37 @@ class Execution:
         from hoego.train.engine import FoldTask
         from hoego.train.precision import Resolved
 
-        held = np.zeros(self.trained_on.n_images, dtype=bool)
-        if fold is not None:
-            held[: self.dataset.n_images] = self.split.held(fold)
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
         known = self.record.meta.extra.get("resolved")
+        lesson, held, inner = self._lesson(None) if fold is None else self.lessons[fold]
+        if lesson.report:
+            told = self.record.meta.extra.get("pseudo", {})
+            self.record.update(extra={"pseudo": {**told, name: lesson.report}})
+            self._note(f"{name}: {lesson.text}.")
         return FoldTask(
             recipe,
             self.trained_on,
             self.pixels,
-            ~held,
+            lesson.trained,
             held,
             self.record.folder / name,
             f"{self.record.id}/{name}",
-            inner=inner_slice(recipe, self.trained_on, ~held) if fold is not None else None,
+            inner=inner,
             naive=self.split.naive,
             edits=self.edits,
-            teacher=self.teacher,
+            teacher=lesson.teacher,
+            pseudo=lesson.pseudo,
             resolved=None if known is None else Resolved.from_dict(known),
         )
+
+    def _lesson(self, fold: int | None) -> tuple[Lesson, Bits, Bits | None]:
+        """What a fold (None: the refit) is taught, its held-out photos and its inner slice, bool [N] each."""
+        held = np.zeros(self.trained_on.n_images, dtype=bool)
+        if fold is None:
+            return self.teaching.lesson(self.recipe, held), held, None
+        held[: self.dataset.n_images] = self.split.held(fold)
+        inner = inner_slice(self.recipe, self.trained_on, ~held)
+        return self.teaching.lesson(self.recipe, held, inner), held, inner
 
     def _predictions(self, result: FoldResult, fold: int) -> Predictions:
         assert result.outputs is not None

@@ -1,25 +1,21 @@
-"""What a training is given, made from its recipe: pixels, training-only edits, the inner slice, the teacher."""
+"""What a training is given, made from its recipe: pixels, training-only edits, the inner slice."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from hoego.dataset.load import load_unlabelled
 from hoego.dataset.manifest import Dataset
 from hoego.dataset.overlay import read_overlay
 from hoego.dataset.preprocess import Preprocess
-from hoego.errors import MismatchError
 from hoego.pixels import PixelCache
-from hoego.predictions import Predictions
 from hoego.recipe import Recipe, SplitSettings
-from hoego.records import Store
 from hoego.split import make
+
+REFIT = "refit"
+"""Folder, in a record, of the model that was trained on all subjects."""
 
 
 def preprocess_of(recipe: Recipe) -> Preprocess:
@@ -69,50 +65,3 @@ def refit_recipe(recipe: Recipe, epochs: list[int]) -> Recipe:
     if recipe.select.on != "last" and recipe.select.patience and epochs:
         changes["epochs"] = max(1, round(sum(epochs) / len(epochs)))
     return recipe.model_copy(update=changes)
-
-
-def taught(recipe: Recipe, dataset: Dataset, runs: Path) -> tuple[Dataset, Predictions | None]:
-    """The data set that is trained on, and what the teacher says of its images.
-
-    Photos of `dataset.unlabelled` that the teacher speaks of are put after the N labelled ones, without labels, each as
-    a subject of its own (its name starts with "unlabelled:"): they learn from the teacher alone.
-
-    Raises:
-        MismatchError: the teacher says nothing of any of the images.
-    """
-    name = recipe.distill.teacher
-    if name is None:
-        return dataset, None
-    path = Path(name)
-    if not path.is_file():
-        path = Store(runs).find(name).folder / "predictions.parquet"
-    given = Predictions.read(path)
-    if recipe.dataset.unlabelled is not None:
-        place = Path(recipe.dataset.root) / recipe.dataset.unlabelled
-        dataset = _joined(dataset, load_unlabelled(place, dataset.schema), given)
-    own = np.isin(given.images, dataset.image_ids)
-    if not own.any():
-        raise MismatchError(f"The teacher {name!r} says nothing of this data set's images.")
-    return dataset, given.take(own)
-
-
-def _joined(dataset: Dataset, others: Dataset, teacher: Predictions) -> Dataset:
-    fresh = np.isin(others.image_ids, teacher.images) & ~np.isin(others.image_ids, dataset.image_ids)
-    if not fresh.any():
-        return dataset
-    part = others.take(fresh)
-    root = dataset.root
-    paths = [os.path.relpath(p, root) for p in part.paths]
-    rows = part.images.with_columns(
-        path=pl.Series(paths, dtype=pl.String), subject=pl.format("unlabelled:{}", "image")
-    )
-    images = pl.concat(
-        [dataset.images, rows.select(set(rows.columns) & set(dataset.images.columns))], how="diagonal"
-    )
-    blank = np.full(part.n_images, np.nan)
-    return replace(
-        dataset,
-        images=images,
-        codes=np.concatenate([dataset.codes, part.codes]),
-        numbers={k: np.concatenate([v, blank]) for k, v in dataset.numbers.items()},
-    )

@@ -18,8 +18,7 @@ from hoego.predictions import Predictions, Source, join_sources
 from hoego.recipe import build
 from hoego.records import Record, Store
 from hoego.run.combined import is_combined, member_names, predict_combined
-from hoego.run.execute import REFIT
-from hoego.run.inputs import decode, preprocess_of
+from hoego.run.inputs import REFIT, decode, preprocess_of
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,11 @@ def models_of(record: Record) -> list[Path]:
     refit = record.folder / REFIT / "last.safetensors"
     if refit.is_file():
         return [refit]
+    return fold_checkpoints(record)
+
+
+def fold_checkpoints(record: Record) -> list[Path]:
+    """The selected checkpoint of each fold of a run. Raises RecordError where one is not there."""
     select = build(record.recipe).select
     name = "last" if select.on == "last" else select.by
     found = [record.folder / f"fold-{k}" / f"{name}.safetensors" for k in record.folds()]
@@ -139,9 +143,21 @@ def predict_run(
     if is_combined(record):
         store = Store(record.folder.parent)
         return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
+    return predict_with(record, models_of(record), on, root=root, views=views)
+
+
+def predict_with(
+    record: Record,
+    checkpoints: Sequence[Path],
+    on: Path | Dataset,
+    *,
+    root: Path | None = None,
+    views: int = 0,
+) -> Predictions:
+    """The mean of what some of a run's checkpoints say, with the provenance of each."""
     from hoego.train.engine_predict import load_model, predict_photos
 
-    models = [load_model(path, views=views) for path in models_of(record)]
+    models = [load_model(path, views=views) for path in checkpoints]
     first = models[0]
     dataset = on if isinstance(on, Dataset) else load_unlabelled(Path(on), first.schema, root=root)
     if dataset.schema.fingerprint != first.schema.fingerprint:
