@@ -12,12 +12,23 @@ import pytest
 from sklearn.metrics import f1_score
 
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose import Diagnosis, as_corrections, designs, diagnose, read_curves, suspects
+from hoego.diagnose import (
+    DiagnoseOptions,
+    Diagnosis,
+    as_corrections,
+    designs,
+    diagnose,
+    read_curves,
+    suspects,
+)
 from hoego.diagnose.boundary import decide, fit_thresholds
 from hoego.diagnose.calibration import fit_temperature, reliability, scale
-from hoego.diagnose.oracle import shapley, substituted
+from hoego.diagnose.oracle import Stage, shapley, substituted
+from hoego.diagnose.product_law import law_of
+from hoego.diagnose.rare import less, rare_interval, uneven_spread
+from hoego.diagnose.slices import Sides, compared
 from hoego.diagnose.suspects import confidently_contradicted
-from hoego.errors import CannotSay, LeakError
+from hoego.errors import CannotSay, LeakError, MismatchError, UsageError
 from hoego.labels import Attribute, LabelSchema
 from hoego.predictions import Predictions, Source, Universe, honesty
 
@@ -266,6 +277,7 @@ def test_curves_are_read_in_words() -> None:
     assert read_curves(rows([1, 0.9, 0.8, 0.7, 0.6, 0.5])).verdict == "still learning"
     assert read_curves(rows([1, 0.5, 0.3, 0.3, 0.3, 0.3])).verdict == "settled"
     assert read_curves(rows([1, 0.5])).verdict == "cannot say"
+    assert read_curves(rows([1, 0.5, 0.4, float("nan"), 0.3])).verdict == "diverged"
 
 
 def test_designs_are_the_whole_runs_and_the_mixtures() -> None:
@@ -275,6 +287,170 @@ def test_designs_are_the_whole_runs_and_the_mixtures() -> None:
     found = designs([a, age])
     assert [d.parts.get("age", "a") for d in found] == ["a", "b"]
     assert honesty(found[1].predictions, dataset).label == "out-of-fold"
+
+
+def test_the_gap_is_the_errors_beyond_the_first_less_those_of_independent_errors() -> None:
+    rng = np.random.default_rng(0)
+    subject = np.repeat(np.arange(60), 5)
+    truth = rng.integers(0, 3, 60)[subject]
+    wrong = rng.random((300, 3)) < np.asarray([0.2, 0.3, 0.1])
+    law = law_of(~wrong, truth, subject, (200, 0))
+    rates = np.stack([wrong[truth == c].mean(axis=0) for c in range(3)])
+    shares = np.bincount(truth) / 300
+    expected = float(shares @ (1 - rates).prod(axis=1))
+    beyond = np.maximum(wrong.sum(axis=1) - 1, 0).mean()
+    by_chance = wrong.mean(axis=0).sum() - (1 - expected)
+    assert law.expected == pytest.approx(expected)
+    assert law.gap.value == pytest.approx(beyond - by_chance)
+    assert -by_chance <= law.gap.low <= law.gap.value <= law.gap.high
+    alone = law_of(np.ones((300, 2), dtype=bool), truth, subject, (50, 0))
+    assert alone.gap.value == 0
+    assert alone.gap.high > 0, "no error in 60 people does not show that there are none"
+
+
+def test_what_rests_on_one_subject_is_hardly_above_the_least_and_many_give_the_normal_interval() -> None:
+    def interval(carriers: int, n: int = 2000) -> tuple[float, float, float]:
+        hit = np.zeros(n)
+        hit[:carriers] = 1
+        value = np.asarray([hit.mean()])
+        found = uneven_spread(value, (hit - hit.mean()) / (n - 1), np.ones(n, dtype=np.int64))
+        made = rare_interval(found, value[None], float(n), carriers, (0.0, 1.0))
+        return made.value, made.low, made.high
+
+    value, low, high = interval(1)
+    assert 0 < low < 0.15 * value
+    assert high > 4 * value
+    value, low, high = interval(800)
+    half = 1.96 * np.sqrt(value * (1 - value) / 2000)
+    assert (low, high) == pytest.approx((value - half, value + half), abs=0.002)
+
+
+def test_few_large_contributions_leave_few_degrees_of_freedom() -> None:
+    rng = np.random.default_rng(0)
+    ones = np.ones(5000, dtype=np.int64)
+    even = uneven_spread(np.zeros(1), rng.normal(size=5000), ones)
+    assert even.df[0] == pytest.approx(5000, rel=0.1)
+    few = np.zeros(5000)
+    few[:10] = 1.0
+    assert uneven_spread(np.zeros(1), few, ones).df[0] == pytest.approx(20, rel=0.02)
+
+
+def test_a_gain_is_the_paired_difference_of_scikit_learns_scores_inside_its_interval() -> None:
+    dataset = people()
+    said = predict(dataset).target_probabilities().argmax(axis=1)
+    fixed = substituted(SCHEMA, said, dataset.codes, ("age",))
+    stage = Stage.of({"": said, "age": fixed}, dataset.target, dataset.subject_index, 18, (300, 0))
+    gain = stage.gain("age", "")
+    scores = [f1_score(dataset.target, x, average="macro") for x in (fixed, said)]
+    assert gain.value == pytest.approx(scores[0] - scores[1])
+    wide = stage.found.difference("age", "")
+    assert gain.low < gain.value < gain.high
+    assert (gain.low, gain.high) == pytest.approx((wide.low, wide.high), abs=0.03)
+
+
+def test_the_interval_of_two_independent_sides_is_the_clustered_normal_one_and_p_touches_zero() -> None:
+    rng = np.random.default_rng(0)
+    subject = np.repeat(np.arange(3000), 4)
+    inside = (np.arange(3000) % 3 == 0)[subject]
+    right = rng.random(12_000) < np.clip(rng.normal(0.7, 0.1, 3000), 0, 1)[subject] + 0.02 * inside
+    sides = Sides.of(inside, right, subject)
+    variance = 0.0
+    for mask in (inside, ~inside):
+        hits, n = np.bincount(subject[mask], right[mask], 3000), np.bincount(subject[mask], minlength=3000)
+        m = (n > 0).sum()
+        variance += ((hits - hits.sum() / n.sum() * n) ** 2).sum() / n.sum() ** 2 * m / (m - 1)
+    gap = right[inside].mean() - right[~inside].mean()
+    low, high = sides.limits(0.95)
+    half = 1.96 * np.sqrt(variance)
+    assert (low, high) == pytest.approx((gap - half, gap + half), abs=0.001)
+    assert abs(sides.correlation) < 0.01
+    edge = sides.limits(1 - sides.p_value())
+    assert min(abs(edge[0]), abs(edge[1])) < 1e-4
+
+
+def test_photos_of_one_person_on_both_sides_narrow_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    subject = np.repeat(np.arange(400), 2)
+    hard = rng.random(400)[subject] < 0.3
+    inside = np.tile([True, False], 400)
+    paired = Sides.of(inside, ~hard ^ (rng.random(800) < 0.05), subject)
+    alone = Sides.of(inside, ~hard ^ (rng.random(800) < 0.05), np.arange(800))
+    assert paired.correlation > 0.5
+    assert np.ptp(paired.limits(0.95)) < 0.8 * np.ptp(alone.limits(0.95))
+
+
+def test_a_slice_of_few_people_without_an_error_is_not_called_better() -> None:
+    subject = np.repeat(np.arange(106), 3)
+    inside = subject < 6
+    right = inside | (subject % 10 > 0)
+    (found,) = compared([("race", "rare", inside)], right, subject)
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(0.1)
+    assert found.difference.low < 0
+    assert found.verdict == "not distinguishable"
+    (empty,) = compared([("race", "none", subject < 0)], right, subject)
+    assert (empty.accuracy, empty.verdict) == (None, "cannot say")
+
+
+def test_limits_are_joined_by_their_correlation() -> None:
+    one, two = (0.9, 0.8, 0.95), (0.7, 0.6, 0.9)
+    assert less(one, two, 0.0) == pytest.approx((0.2 - np.hypot(0.1, 0.2), 0.2 + np.hypot(0.05, 0.1)))
+    assert less((0.9, 0.8, 1.0), (0.7, 0.6, 0.8), 1.0) == pytest.approx((0.2, 0.2))
+
+
+def test_a_perfect_model_has_no_bottleneck() -> None:
+    dataset = people(40)
+    found = diagnose(predict(dataset, accuracy=dict.fromkeys(ACCURACY, 1.0)), dataset)
+    assert found.bottleneck is None
+    assert not found.decided
+    assert any("nothing holds it back" in n for n in found.notes)
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    order = np.random.default_rng(0).permutation(run.n_images)
+    assert diagnose(run.take(order), dataset).to_dict() == diagnose(run, dataset).to_dict()
+
+
+def test_a_column_that_is_not_there_is_refused() -> None:
+    dataset = people(30)
+    with pytest.raises(UsageError, match="no column 'rase'"):
+        diagnose(predict(dataset), dataset, DiagnoseOptions(slice_by=("rase",)))
+
+
+def test_a_class_that_is_never_predicted_is_diagnosed() -> None:
+    dataset = people(40)
+    run = predict(dataset)
+    values = dict(run.values)
+    values["age"] = np.where(np.arange(3) == 2, 0.0, values["age"])
+    values["age"] = (values["age"] / values["age"].sum(axis=1, keepdims=True)).astype(np.float32)
+    found = diagnose(run.with_values(values, "probabilities"), dataset)
+    age = found.oracle.attributes["age"]
+    assert age.gain is not None
+    assert np.isfinite([age.gain.low, age.gain.high]).all()
+    assert found.bottleneck == "age"
+
+
+def test_missing_labels_of_one_attribute_leave_the_others() -> None:
+    dataset = people(60)
+    codes = dataset.codes.copy()
+    few = dataset.subject_index >= 3
+    codes[few, 2] = -1
+    with pytest.raises(CannotSay, match="subjects"):
+        diagnose(predict(dataset), replace(dataset, codes=codes))
+    schema = replace(SCHEMA, composite=("mask", "gender"))
+    small = replace(dataset, schema=schema, codes=codes)
+    found = diagnose(replace(predict(small), schema=schema), small)
+    assert any(n.startswith("boundaries: cannot say") for n in found.notes)
+    assert found.boundaries == ()
+
+
+def test_another_data_set_is_refused() -> None:
+    dataset = people(30)
+    other = replace(dataset, images=dataset.images.with_columns(content=pl.col("content") + 1))
+    with pytest.raises(MismatchError):
+        diagnose(predict(dataset), other)
 
 
 def test_two_subjects_and_in_sample_rows_are_refused() -> None:

@@ -81,7 +81,9 @@ def scale(p: Floats, temperature: float) -> Floats:
 
 
 def fit_temperature(p: Floats, truth: Ints) -> float:
-    """The temperature with the lowest log loss, between 0.05 and 20."""
+    """The temperature with the lowest log loss, between 0.05 and 20; 1 where there is nothing to fit on."""
+    if not len(truth):
+        return 1.0
     found = minimize_scalar(
         lambda u: _loss(scale(p, float(np.exp(u))), truth), bounds=(-3.0, 3.0), method="bounded"
     )

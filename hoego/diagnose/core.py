@@ -18,6 +18,7 @@ from hoego.diagnose.suspects import Suspect, suspects
 from hoego.errors import CannotSay
 from hoego.predictions import Predictions, require_honest
 from hoego.score.optimism import Optimism
+from hoego.score.space import scored_rows
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Diagnosis:
         run: name of the predictions.
         honesty: of the rows.
         score: macro F1 of the target today.
-        bottleneck: the attribute whose truth would be worth the most; None where no attribute applies.
+        bottleneck: the attribute whose truth would be worth the most; None where no attribute applies or none would
+            be worth anything.
         decided: whether its lead over the next attribute is distinguishable from 0.
         optimism: of a selected score; None where nothing was selected or it was not estimated.
     """
@@ -106,18 +108,24 @@ def diagnose(
 
     Raises:
         LeakError: rows are in-sample.
-        CannotSay: fewer than three subjects, or no label at all.
+        MismatchError: the predictions are of another data set, or do not give the target.
+        UsageError: a column to slice by that the data set does not have.
+        CannotSay: fewer than six subjects, or no label at all.
     """
     chosen = options or DiagnoseOptions()
     honest = require_honest(predictions, dataset, allow_in_sample=chosen.allow_in_sample)
-    rows = dataset.positions(predictions.images)
-    if not (dataset.target[rows] >= 0).any():
+    aligned = scored_rows(predictions, dataset)
+    predictions = aligned.predictions
+    if not (dataset.target[aligned.positions] >= 0).any():
         raise CannotSay("None of the predicted images has a label.", remedy="Diagnose held-out predictions.")
     how = {"resamples": chosen.resamples, "seed": chosen.seed}
     found = oracle(predictions, dataset, **how)
-    notes = list(honest.notes)
-    if not found.attributes:
-        notes.append("the target is one attribute and no other is determined by it: no oracle applies")
+    notes = [*honest.notes, *_said_of(found)]
+    edges: tuple[Boundary, ...] = ()
+    try:
+        edges = boundaries(predictions, dataset, **how)
+    except CannotSay as problem:
+        notes.append(f"boundaries: cannot say: {problem.message}")
     return Diagnosis(
         run=predictions.name,
         honesty=honest.label,
@@ -126,12 +134,20 @@ def diagnose(
         decided=found.decided,
         oracle=found,
         product_law=product_law(predictions, dataset, **how),
-        boundaries=boundaries(predictions, dataset, **how),
+        boundaries=edges,
         calibration=calibration(predictions, dataset, seed=chosen.seed),
-        slices=slices(predictions, dataset, chosen.slice_by, **how),
+        slices=slices(predictions, dataset, chosen.slice_by),
         consistency=consistency(predictions, dataset),
         suspects=suspects(predictions, dataset),
         curves=tuple(read_curves(rows, fold) for fold, rows in sorted((epochs or {}).items())),
         optimism=optimism,
         notes=tuple(notes),
     )
+
+
+def _said_of(found: Oracle) -> list[str]:
+    if not found.attributes:
+        return ["the target is one attribute and no other is determined by it: no oracle applies"]
+    if found.bottleneck is None:
+        return ["no attribute's truth would raise the score: nothing holds it back"]
+    return []

@@ -16,7 +16,7 @@ class Reading:
     """What the curves of one fold say.
 
     Args:
-        verdict: `overfitting`, `still learning`, `settled`, `cannot say`.
+        verdict: `overfitting`, `still learning`, `settled`, `diverged`, `cannot say`.
         words: one sentence with its numbers.
     """
 
@@ -36,7 +36,11 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
     on falling. Still learning: the last fifth of the epochs brought more than 5 % of the whole fall of the held-out
     loss. Else settled.
     """
-    rows = [r for r in epochs if r.get("held_loss") is not None and r.get("train_loss") is not None]
+    scored = [r for r in epochs if r.get("held_loss") is not None and r.get("train_loss") is not None]
+    rows = [r for r in scored if np.isfinite([r["held_loss"], r["train_loss"]]).all()]
+    if len(rows) < len(scored):
+        lost = len(scored) - len(rows)
+        return Reading(fold, "diverged", f"the loss is not a number in {lost} of {len(scored)} epochs", {})
     if len(rows) < 4:
         return Reading(fold, "cannot say", f"{len(rows)} scored epochs are too few to read a curve", {})
     at = np.asarray([r["epoch"] + 1 for r in rows], dtype=np.float64)

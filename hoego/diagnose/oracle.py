@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.compare.evidence import Counted
 from hoego.compare.variants import Estimate, Variants, variants_of
 from hoego.dataset.manifest import Dataset
+from hoego.diagnose.rare import carriers, rare_interval, uneven_spread
 from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Predictions
+from hoego.score.interval import cautious_size
 
 Ints = NDArray[np.integer[Any]]
 
@@ -94,10 +97,45 @@ def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000
     named = {f"hard:{'+'.join(k)}": v for k, v in predicted.items()} | {
         f"soft:{a}": v for a, v in soft.items()
     }
-    found = variants_of(
-        named, truth, dataset.subject_index[rows], schema.n_target_classes, draws=(resamples, seed)
-    )
-    return _assemble(found, parts, list(soft))
+    stage = Stage.of(named, truth, dataset.subject_index[rows], schema.n_target_classes, (resamples, seed))
+    return _assemble(stage, parts, list(soft))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Predictions with substitutions, on one bench."""
+
+    found: Variants
+    predicted: Mapping[str, Ints]
+    truth: Ints
+    subject: Ints
+
+    @classmethod
+    def of(
+        cls, predicted: Mapping[str, Ints], truth: Ints, subject: Ints, n_classes: int, draws: tuple[int, int]
+    ) -> Stage:
+        """Raises CannotSay with fewer than six subjects."""
+        return cls(variants_of(predicted, truth, subject, n_classes, draws=draws), predicted, truth, subject)
+
+    def gain(self, name: str, base: str) -> Estimate:
+        """Macro F1 of `name` less that of `base`, which it mends here and there: it rests on the mended subjects."""
+        bench = self.found.bench
+        evidence, moves = bench.evidence, bench.moves
+        assert isinstance(evidence, Counted)
+        assert moves is not None
+        weights = np.zeros(len(self.found.names))
+        weights[self.found.names.index(name)] += 1
+        weights[self.found.names.index(base)] -= 1
+        value = np.atleast_1d(evidence.values @ weights)
+        known = self.truth >= 0
+        mended = known & (self.predicted[name] == self.truth) & (self.predicted[base] != self.truth)
+        return rare_interval(
+            uneven_spread(value, moves.left_out @ weights, moves.sizes),
+            bench.replicates @ weights,
+            cautious_size(evidence.holders, evidence.n_subjects),
+            carriers(self.subject, mended),
+            (0.0, 1.0),
+        )
 
 
 def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]) -> Ints:
@@ -159,7 +197,8 @@ def _agreeing(schema: LabelSchema, dataset: Dataset, target: str) -> list[str]:
     return out
 
 
-def _assemble(found: Variants, parts: tuple[str, ...], soft: list[str]) -> Oracle:
+def _assemble(stage: Stage, parts: tuple[str, ...], soft: list[str]) -> Oracle:
+    found = stage.found
     today = found.value("hard:")
     worth = {frozenset(k[5:].split("+")) - {""}: found.value(k) for k in found.names if k.startswith("hard:")}
     attributes = {}
@@ -168,10 +207,10 @@ def _assemble(found: Variants, parts: tuple[str, ...], soft: list[str]) -> Oracl
         attributes[name] = OracleAttribute(
             attribute=name,
             score=None if hard is None else found.value(hard),
-            gain=None if hard is None else found.difference(hard, "hard:"),
+            gain=None if hard is None else stage.gain(hard, "hard:"),
             shapley=None if hard is None else shapley(worth, name, parts),
             soft=found.value(f"soft:{name}"),
-            soft_gain=found.difference(f"soft:{name}", "hard:"),
+            soft_gain=stage.gain(f"soft:{name}", "hard:"),
             note="" if hard else f"{name} is determined by the target: only the softer oracle applies",
         )
     return Oracle(today, attributes, *_bottleneck(found, attributes))
@@ -190,11 +229,13 @@ def shapley(worth: Mapping[frozenset[str], float], name: str, parts: tuple[str, 
 
 
 def _bottleneck(found: Variants, attributes: Mapping[str, OracleAttribute]) -> tuple[str | None, bool]:
-    """The attribute with the greatest gain, and whether it is distinguishable from the second."""
+    """The attribute with the greatest gain, and whether it is distinguishable from the second; None without gain."""
     if not attributes:
         return None, False
     kind = "hard" if all(a.gain is not None for a in attributes.values()) else "soft"
     ranked = sorted(attributes, key=lambda a: -found.value(f"{kind}:{a}"))
+    if found.value(f"{kind}:{ranked[0]}") <= found.value("hard:"):
+        return None, False
     if len(ranked) == 1:
         return ranked[0], True
     lead = found.difference(f"{kind}:{ranked[0]}", f"{kind}:{ranked[1]}")

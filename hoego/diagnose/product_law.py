@@ -3,6 +3,10 @@
 Errors that are independent within every class still look associated when classes are pooled (a class that is hard for
 one attribute may be hard for another), so the expectation is formed within classes and then weighted:
 sum_c n_c/N * prod_a accuracy(a | c).
+
+The gap is the mean number of wrong attributes beyond the first of each image, less what that number would be if errors
+were independent. The former cannot fall below 0 and often rests on few subjects, so the interval is that of
+`hoego.diagnose.rare`.
 """
 
 from __future__ import annotations
@@ -14,10 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from hoego.compare.variants import Estimate, estimate
+from hoego.compare.variants import Estimate
 from hoego.dataset.manifest import Dataset
+from hoego.diagnose.rare import carriers, rare_interval
 from hoego.predictions import Predictions
+from hoego.score.interval import spread
 from hoego.score.table import SubjectTable
+
+Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -63,29 +71,60 @@ def product_law(
         [predictions.probabilities(a).argmax(axis=1) == dataset.classes_of(a)[rows] for a in parts], axis=1
     )
     known = truth >= 0
-    subjects, subject = np.unique(dataset.subject_index[rows][known], return_inverse=True)
-    present, cls = np.unique(truth[known], return_inverse=True)
+    return law_of(right[known], truth[known], dataset.subject_index[rows][known], (resamples, seed))
+
+
+def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[int, int]) -> ProductLaw:
+    """The product law of N images.
+
+    Args:
+        right: whether each attribute is right [N, A].
+        truth, subject: class and subject of each image [N].
+        draws: resamples over subjects, and their seed.
+    """
+    subjects, owner = np.unique(subject, return_inverse=True)
+    present, cls = np.unique(truth, return_inverse=True)
     shape = (len(subjects), len(present))
-    counts = _counts(right[known], subject.reshape(-1), cls.reshape(-1), shape)
+    counts = _counts(right, owner.reshape(-1), cls.reshape(-1), shape)
     table = SubjectTable.of(counts)
     width = right.shape[1] + 2
 
-    def law(totals: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def law(totals: NDArray[Any]) -> NDArray[np.float64]:
+        """Expected and observed [..., 2]."""
         cells = totals.reshape(*totals.shape[:-1], len(present), width).astype(np.float64)
         n = cells[..., 0]
-        shares = n / n.sum(axis=-1, keepdims=True)
         accuracy = np.divide(
             cells[..., 2:], n[..., None], out=np.zeros_like(cells[..., 2:]), where=n[..., None] > 0
         )
-        return (shares * accuracy.prod(axis=-1)).sum(axis=-1), cells[..., 1].sum(axis=-1) / n.sum(axis=-1)
+        expected = (n * accuracy.prod(axis=-1)).sum(axis=-1)
+        both: NDArray[np.float64] = (
+            np.stack([expected, cells[..., 1].sum(axis=-1)], axis=-1) / n.sum(axis=-1)[..., None]
+        )
+        return both
 
-    expected, observed = law(table.totals[None])
-    expected_r, observed_r = law(table.resampled(resamples, seed))
-    gap = estimate(float(observed[0] - expected[0]), observed_r - expected_r)
-    p, n = float(observed[0]), int(known.sum())
-    independent = p * (1 - p) / n
-    effect = float(observed_r.var() / independent) if independent > 0 else float("nan")
-    return ProductLaw(float(expected[0]), p, gap, effect, _words(gap, effect))
+    expected, observed = law(table.totals).tolist()
+    resampled = law(table.resampled(*draws))
+    gaps = resampled[:, 1] - resampled[:, 0]
+    found = spread(lambda totals: law(totals) @ [-1.0, 1.0], table, _rarest(table, width))
+    wrong = (~right).sum(axis=1)
+    least = float(wrong.mean()) - (1 - expected)
+    gap = rare_interval(
+        found, gaps, len(subjects), carriers(subject, wrong > 1), (-least, right.shape[1] - 1 - least)
+    )
+    independent = observed * (1 - observed) / len(truth)
+    effect = float(resampled[:, 1].var() / independent) if independent > 0 else float("nan")
+    return ProductLaw(expected, observed, gap, effect, _words(gap, effect))
+
+
+def _rarest(table: SubjectTable, width: int) -> NDArray[np.int64]:
+    """The rarest class that each group of subjects [G] holds."""
+    images = table.rows[:, ::width] > 0
+    holders = np.asarray(images.T @ table.sizes)
+    rank = np.argsort(np.argsort(holders, kind="stable"), kind="stable")
+    entry = images.tocoo()
+    best = np.full(len(table.sizes), len(holders), dtype=np.int64)
+    np.minimum.at(best, entry.coords[0], rank[entry.coords[1]])
+    return best
 
 
 def _counts(
