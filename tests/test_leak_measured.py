@@ -1,0 +1,86 @@
+"""The leak, measured: two scores on different photos of partly the same people, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scored_people import people, predict
+
+from hoego.errors import CannotSay, MismatchError
+from hoego.predictions import Predictions
+from hoego.records import Record, Store
+from hoego.score import ScoreOptions, score
+from hoego.score.space import Space
+from hoego.studies import leak as study
+from hoego.studies.leak import compare_promises, promised_less_kept, together
+
+PEOPLE = people(80)
+
+
+def space(rows: np.ndarray, seed: int = 0) -> Space:
+    """Some photos of 80 people; people differ in how hard they are."""
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(80), 6)
+    truth = (subject % 3).astype(np.int64)
+    hard = np.random.default_rng(99).random(80)[subject] ** 3
+    said = np.where(rng.random(480) < hard, (truth + 1) % 3, truth)
+    return Space("t", ("a", "b", "c"), False, truth[rows], np.eye(3)[said[rows]], subject[rows], rows)
+
+
+def test_scores_vary_together_by_the_people_on_both_sides() -> None:
+    every = np.arange(480)
+    odd, even = every[every % 2 == 1], every[every % 2 == 0]
+    assert together(space(every), space(every)) == pytest.approx(1.0)
+    assert together(space(every[:240]), space(every[240:])) == 0.0
+    assert 0.2 < together(space(odd, 1), space(even, 2)) < 0.95
+
+
+def run(store: Store, run_of: Predictions, **fingerprints: str) -> Record:
+    record = store.create({}, state="done", fingerprints={"dataset": "d", "labels": "l", **fingerprints})
+    run_of.write(record.folder / "predictions.parquet")
+    found = score(run_of, PEOPLE, ScoreOptions(resamples=200)).to_dict()
+    record.update(score={"macro_f1": found["macro_f1"]})
+    return record
+
+
+def test_the_leak_has_an_interval_and_says_so_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    good, bad = predict(PEOPLE, (0.0, 0.02, 0.1)), predict(PEOPLE, (0.02, 0.1, 0.6), seed=1, name="b")
+    monkeypatch.setattr(study, "dataset_of", lambda *_, **__: PEOPLE)
+    runs = [run(store, good), run(store, bad)]
+    found = compare_promises(*runs)
+    sides = [found.naive_score, found.honest_score]
+    assert found.leak["value"] == pytest.approx(sides[0]["value"] - sides[1]["value"])
+    assert found.leak["low"] is not None
+    assert found.leak["high"] is not None
+    assert 0 < found.leak["low"] < found.leak["value"] < found.leak["high"]
+    assert f"{found.leak['low']:+.3f}" in found.words
+    monkeypatch.setattr(study, "dataset_of", lambda *_, **__: None)
+    wider = compare_promises(*runs)
+    assert wider.correlation == 0.0
+
+
+@pytest.mark.parametrize("what", ["dataset", "labels"])
+def test_runs_of_other_photos_or_labels_are_refused(tmp_path: Path, what: str) -> None:
+    store, made = Store(tmp_path), predict(PEOPLE)
+    with pytest.raises(MismatchError, match=what):
+        compare_promises(run(store, made), run(store, replace(made, name="b"), **{what: "other"}))
+
+
+def test_without_a_score_or_an_interval_it_cannot_say(tmp_path: Path) -> None:
+    store, made = Store(tmp_path), predict(PEOPLE)
+    bare = store.create({}, state="done", fingerprints={"dataset": "d", "labels": "l"})
+    with pytest.raises(CannotSay, match="has no score"):
+        compare_promises(run(store, made), bare)
+    few: dict[str, Any] = {"value": 0.8, "low": None, "high": None}
+    assert promised_less_kept(few, {"value": 0.5, "low": 0.4, "high": 0.6}) == {
+        "value": pytest.approx(0.3),
+        "low": None,
+        "high": None,
+    }
