@@ -181,6 +181,14 @@ def ablate(
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
     why: Why = "",
+    queue: Annotated[
+        bool | None,
+        typer.Option(
+            "--queue/--here",
+            help="Put the runs into the queue and return, or train here; by itself: the queue where a worker is at "
+            "work or these runs wait. The same command later gives the table.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Many ideas, one table of evidence: each change of the recipe against the recipe as it stands."""
@@ -196,7 +204,7 @@ def ablate(
     workshop = Workshop(
         folder, fold=fold_of(fold) or 0, tags=("ablate",), say=lambda t: err.print(t, highlight=False)
     )
-    request = AblateRequest(tuple(vary), grid, seeds, metric, why)
+    request = AblateRequest(tuple(vary), grid, seeds, metric, why, queue)
     emit(
         run_ablation(chosen, open_project(chosen, folder).dataset, request, workshop), as_json, _show_ablation
     )
@@ -204,6 +212,9 @@ def ablate(
 
 def _show_ablation(found: Ablation) -> None:
     facts = found.to_dict()
+    rows = [(p["run"], p["name"], p["state"], p["reason"]) for p in facts["pending"]]
+    if rows:
+        table("not done", ("run", "of", "state", "why"), rows)
     rows = []
     for r in facts["rows"]:
         d = r["difference"]
@@ -211,9 +222,9 @@ def _show_ablation(found: Ablation) -> None:
         verdict = f"[{VERDICT_STYLE.get(r['verdict'], '')}]{r['verdict']}[/]" if r["verdict"] else ""
         p = "" if r["p_adjusted"] is None else f"{r['p_adjusted']:.4f}"
         rows.append((r["title"], f"{r['value']:.4f}", effect, p, verdict, f"{r['cost']:.2f}x"))
-    table(
-        f"scope: {facts['scope']}", ("change", facts["metric"], "effect", "p (Holm)", "verdict", "time"), rows
-    )
+    if rows:
+        head = ("change", facts["metric"], "effect", "p (Holm)", "verdict", "time")
+        table(f"scope: {facts['scope']}", head, rows)
     for note in facts["notes"]:
         say(f"[yellow]note[/] {note}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -11,12 +11,32 @@ import numpy as np
 
 from hoego.compare import CompareOptions, compare
 from hoego.dataset.manifest import Dataset
-from hoego.errors import UsageError
+from hoego.errors import CannotSay, UsageError
+from hoego.queue.training import enqueue as add_run
 from hoego.recipe import Recipe, parse_override
 from hoego.records import Record
+from hoego.studies.ablate_runs import (
+    ON_THE_WAY,
+    Enqueue,
+    Pending,
+    key_of,
+    known_runs,
+    locked,
+    pending_of,
+    refuse_twice,
+    through_queue,
+    worker_alive,
+)
 from hoego.studies.running import Workshop, predictions_of, varied
 
 SIGNIFICANT = 0.05
+NOT_COMPARABLE = {
+    "split": "runs of different splits are scored on different people",
+    "fold": "runs of different folds are scored on different people",
+    "labels": "runs of different label schemas are scored on different classes",
+    "dataset.root": "runs of different data sets are not compared",
+    "seed": "every change is trained under the same seeds (--seeds)",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,8 @@ class AblateRequest:
         seeds: runs a side; a claim about recipes needs three.
         metric: what is compared.
         why: the hypothesis, kept in every record.
+        queue: train through the queue (True), here (False), or through the queue where a worker is at work or runs
+            of this ablation wait already (None).
     """
 
     vary: Sequence[str]
@@ -36,6 +58,7 @@ class AblateRequest:
     seeds: int = 3
     metric: str = "macro_f1"
     why: str = ""
+    queue: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +99,10 @@ class Ablation:
     """The result of `hoego ablate`.
 
     Args:
-        scope: `recipes` with at least three seeds a side, else `models`.
-        rows: the recipe first, then the changes, best first.
+        scope: `recipes` with at least three seeds a side, else `models`; "" while runs are awaited.
+        rows: the recipe first, then the changes, best first; empty while runs are awaited.
         words: a sentence for each change.
+        pending: the runs that are awaited, and those that failed.
     """
 
     recipe: str
@@ -87,6 +111,7 @@ class Ablation:
     rows: tuple[Effect, ...]
     words: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    pending: tuple[Pending, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -96,10 +121,17 @@ class Ablation:
             "rows": [r.to_dict() for r in self.rows],
             "words": list(self.words),
             "notes": list(self.notes),
+            "pending": [p.to_dict() for p in self.pending],
         }
 
 
-def ablate(recipe: Recipe, dataset: Dataset, request: AblateRequest, workshop: Workshop) -> Ablation:
+def ablate(
+    recipe: Recipe,
+    dataset: Dataset,
+    request: AblateRequest,
+    workshop: Workshop,
+    enqueue: Enqueue = add_run,
+) -> Ablation:
     """Train the recipe and every change of it under the same seeds, and compare each change with the recipe.
 
     Args:
@@ -107,10 +139,15 @@ def ablate(recipe: Recipe, dataset: Dataset, request: AblateRequest, workshop: W
         dataset: of the recipe.
         request: what is varied.
         workshop: where to train; runs that are done already are taken as they are.
+        enqueue: how a run is put into the queue.
+
+    Returns:
+        The table; or, where runs wait in the queue, what is awaited: the same call gives the table once they are done.
 
     Raises:
-        UsageError: nothing to vary, or a change that leaves the recipe as it is.
+        UsageError: nothing to vary, or a change that leaves the recipe as it is or that cannot be compared with it.
         RecipeError: an unknown setting or a value out of range (before anything is trained).
+        CannotSay: a run of the recipe itself failed.
     """
     changes = changes_of(recipe, request)
     seeds = [recipe.seed + i for i in range(request.seeds)]
@@ -118,8 +155,61 @@ def ablate(recipe: Recipe, dataset: Dataset, request: AblateRequest, workshop: W
         [varied(recipe, change, name=title(recipe, change, s), seed=s, refit=False) for s in seeds]
         for change in ((), *changes)
     ]
-    records = [[workshop.obtain(r, why=request.why) for r in plan] for plan in plans]
-    return judge(recipe.name, (((), *changes)), records, dataset, request)
+    store = workshop.store
+    known = known_runs(store, workshop.fold, dataset)
+    queued = request.queue
+    if queued is None:
+        mine = [known[k] for plan in plans for r in plan if (k := key_of(r)) in known]
+        queued = worker_alive(store) or any(r.state in ON_THE_WAY for r in mine)
+    if queued:
+        with locked(store):
+            known = known_runs(store, workshop.fold, dataset)
+            records = through_queue(plans, known, workshop, why=request.why, enqueue=enqueue)
+    else:
+        refuse_twice(plans, known)
+        records = [[_here(r, known, workshop, request.why) for r in plan] for plan in plans]
+    return _read(recipe.name, ((), *changes), records, dataset, request)
+
+
+def _here(recipe: Recipe, known: Mapping[str, Record], workshop: Workshop, why: str) -> Record:
+    """The run of a recipe that is done, else trained now."""
+    record = known.get(key_of(recipe))
+    if record is not None and record.state == "done" and not workshop.again:
+        workshop.say(f"{recipe.name}: done already ({record.id})")
+        return record
+    return workshop.train(recipe, why=why)
+
+
+def _read(
+    name: str,
+    changes: Sequence[tuple[str, ...]],
+    records: Sequence[Sequence[Record]],
+    dataset: Dataset,
+    request: AblateRequest,
+) -> Ablation:
+    """The table when every run has ended, else what is awaited."""
+    awaited = pending_of(records, ("waiting", "running", "interrupted"))
+    lost = pending_of(records, ("failed", "cancelled"))
+    if awaited:
+        n = len({r.id for side in records for r in side})
+        words = f"{n - len(awaited) - len(lost)} of {n} runs are done; `hoego queue work` trains what waits, "
+        words += "and the same command then gives the table"
+        return Ablation(name, request.metric, "", (), (), (words,), (*awaited, *lost))
+    whole = [all(r.state == "done" for r in side) for side in records]
+    retry = "; ".join(f"{p.run} {p.state}: {p.reason}" for p in lost)
+    if not whole[0] or not any(whole[1:]):
+        raise CannotSay(
+            f"Runs that the comparison needs did not end well: {retry}.",
+            remedy="hoego queue retry RUN trains one again.",
+        )
+    kept = [i for i, good in enumerate(whole) if good]
+    found = judge(name, [changes[i] for i in kept], [records[i] for i in kept], dataset, request)
+    left_out = tuple(
+        f"left out, since a run of it did not end well: {', '.join(changes[i])}"
+        for i, good in enumerate(whole)
+        if not good
+    )
+    return replace(found, notes=(*found.notes, *left_out), pending=lost)
 
 
 def judge(
@@ -176,19 +266,41 @@ def judge(
 
 def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:
     """The changes to try, those that leave the recipe as it is left out."""
+    if request.seeds < 1:
+        raise UsageError(f"{request.seeds} seeds train nothing.", remedy="--seeds 3")
     axes = []
     for text in request.vary:
         key, _, values = text.partition("=")
         parse_override(text)
+        _comparable(key.strip())
         axes.append([f"{key.strip()}={v.strip()}" for v in split_values(values)])
     if not axes:
         raise UsageError("Nothing is varied.", remedy="Example: --vary mixing.mixup.share=0,0.5,1")
     candidates = [tuple(c) for c in product(*axes)] if request.grid else [(c,) for axis in axes for c in axis]
-    base = recipe.to_dict()
-    kept = [c for c in candidates if varied(recipe, c, name=recipe.name).to_dict() != base]
+    seen, kept = {_as_trained(recipe, ())}, []
+    for change in candidates:
+        result = _as_trained(recipe, change)
+        if result not in seen:
+            seen.add(result)
+            kept.append(change)
     if not kept:
-        raise UsageError("Every change leaves the recipe as it is.", remedy="Vary to other values.")
+        raise UsageError("Every change leaves the training as it is.", remedy="Vary to other values.")
     return kept
+
+
+def _as_trained(recipe: Recipe, change: Sequence[str]) -> str:
+    """What a change makes of the training, under the recipe's own seed."""
+    return key_of(varied(recipe, change, name="", seed=recipe.seed, refit=False))
+
+
+def _comparable(key: str) -> None:
+    """Raises UsageError for a setting whose variants are scored on other photos or other classes."""
+    first = key.split(".")[0]
+    if first in NOT_COMPARABLE or key in NOT_COMPARABLE:
+        raise UsageError(
+            f"{key} cannot be varied: {NOT_COMPARABLE.get(key, NOT_COMPARABLE.get(first))}.",
+            remedy="Vary what is trained, not what it is scored on.",
+        )
 
 
 def split_values(text: str) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoego.errors import TrainError
+from hoego.errors import HoegoError, TrainError
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.recipe.resolve import apply_overrides, build
@@ -50,6 +51,14 @@ class Workshop:
         if not self.again and (known := self._done(recipe)) is not None:
             self.say(f"{recipe.name}: done already ({known.id})")
             return known
+        return self.train(recipe, why=why)
+
+    def train(self, recipe: Recipe, *, why: str = "") -> Record:
+        """Train a recipe, whether it was trained before or not.
+
+        Raises:
+            TrainError: the run was interrupted.
+        """
         self.say(f"{recipe.name}: training")
         options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
         result = train(recipe, options, Control(progress=self.progress, measure_seconds=self.measure_seconds))
@@ -60,8 +69,11 @@ class Workshop:
     def _done(self, recipe: Recipe) -> Record | None:
         wanted = trained_by(recipe)
         for record in reversed(self.store.list(states=("done",))):
-            if record.meta.extra.get("fold", 0) == self.fold and trained_by(build(record.recipe)) == wanted:
-                return record
+            if record.meta.extra.get("fold", 0) != self.fold:
+                continue
+            with contextlib.suppress(HoegoError):  # a record of another version that cannot be read any more
+                if trained_by(build(record.recipe)) == wanted:
+                    return record
         return None
 
 
