@@ -11,7 +11,32 @@ from numpy.typing import NDArray
 
 from hoego.errors import MismatchError, UsageError
 from hoego.labels import COMPOSITE
-from hoego.predictions import Predictions, join_rows, require_alike
+from hoego.predictions import Predictions, Provenance, join_rows, require_alike
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of several runs gives an attribute.
+
+    Args:
+        attribute: its name.
+        chosen: the run for new images: the best on all rows.
+        by_part: the run for the rows of each part: the best on the rows of all others.
+        scores: run -> macro F1 of the attribute on all rows.
+    """
+
+    attribute: str
+    chosen: str
+    by_part: tuple[str, ...]
+    scores: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "attribute": self.attribute,
+            "chosen": self.chosen,
+            "by_part": list(self.by_part),
+            "scores": dict(self.scores),
+        }
 
 
 @dataclass(frozen=True)
@@ -20,16 +45,21 @@ class Composition:
 
     Args:
         predictions: the composed predictions; their composite is the product over the combinations that exist.
-        parts: attribute -> name of the predictions that it was taken from.
+        parts: attribute -> name of the predictions that it is taken from for new images.
+        choices: of the attributes, where there were several candidates (see `hoego.ensemble.compose_best`).
+        fitted: what the choices have seen; None where nothing was chosen.
     """
 
     predictions: Predictions
     parts: Mapping[str, str]
+    choices: tuple[Choice, ...] = ()
+    fitted: Provenance | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.predictions.name,
             "parts": dict(self.parts),
+            "choices": [c.to_dict() for c in self.choices],
             "images": self.predictions.n_images,
             "lineage": list(self.predictions.lineage),
         }
@@ -56,11 +86,7 @@ def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:
             remedy=f"Give each of {', '.join(schema.composite)}: --of {missing[0]}=RUN",
         )
     for attribute, p in parts.items():
-        schema.attribute(attribute)
-        if not p.has(attribute):
-            raise MismatchError(
-                f"{p.name!r} says nothing of {attribute!r}; it has {', '.join(p.attributes)}."
-            )
+        require_attribute(p, attribute)
     members = align_members(list(parts.values()))
     title = name or " + ".join(f"{a}={p.name}" for a, p in parts.items())
     universe, source, sources = join_rows(members, title)
@@ -76,6 +102,14 @@ def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:
     return Composition(predictions, {a: p.name for a, p in parts.items()})
 
 
+def require_attribute(predictions: Predictions, attribute: str) -> None:
+    """Raises DataError for an attribute that does not exist, MismatchError for one that is not predicted."""
+    predictions.schema.attribute(attribute)
+    if not predictions.has(attribute):
+        held = ", ".join(predictions.attributes)
+        raise MismatchError(f"{predictions.name!r} says nothing of {attribute!r}; it has {held}.")
+
+
 def align_members(members: Sequence[Predictions]) -> list[Predictions]:
     """The members with the images of the first, in its order.
 
@@ -85,6 +119,8 @@ def align_members(members: Sequence[Predictions]) -> list[Predictions]:
     require_alike(members, values=False)
     images = members[0].images
     for m in members[1:]:
+        if len(m.images) == len(images) and (m.images == images).all():
+            continue
         extra = set(m.images.tolist()) - set(images.tolist())
         if extra:
             raise MismatchError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.compare.evidence import Counted, Draws
-from hoego.compare.paired import ENOUGH_SUBJECTS, Bench
+from hoego.compare.paired import ENOUGH_SUBJECTS, Bench, Paired
 from hoego.errors import CannotSay
 from hoego.score.metrics import METRICS, PRIMARY
 from hoego.score.space import Space
@@ -63,8 +63,12 @@ class Variants:
 
     def difference(self, name: str, base: str) -> Estimate:
         """Macro F1 of `name` less that of `base`, paired, with the interval of `hoego compare`."""
-        found = self.bench.pair([self.names.index(name)], [self.names.index(base)])
+        found = self.pair(name, base)
         return Estimate(found.difference, found.low, found.high, self.bench.level)
+
+    def pair(self, name: str, base: str) -> Paired:
+        """The same with its p-value, as fine as the swaps that `variants_of` was asked for."""
+        return self.bench.pair([self.names.index(name)], [self.names.index(base)])
 
 
 def variants_of(
@@ -74,6 +78,7 @@ def variants_of(
     n_classes: int,
     *,
     draws: tuple[int, int] = (2_000, 0),
+    swaps: int = SWAPS,
 ) -> Variants:
     """Put V predictions of the same N images on one bench, by macro F1.
 
@@ -83,6 +88,7 @@ def variants_of(
         subject: position of each image's subject [N].
         n_classes: C.
         draws: resamples over subjects, and their seed.
+        swaps: random swaps of subjects behind a p-value.
 
     Raises:
         CannotSay: fewer than six subjects have a label.
@@ -104,5 +110,5 @@ def variants_of(
         spaces.append(Space("target", classes, False, *mine))  # type: ignore[arg-type]
     formula = METRICS[PRIMARY].formula
     assert formula is not None
-    evidence = Counted(spaces, formula, Draws(draws[0], SWAPS, draws[1]))
+    evidence = Counted(spaces, formula, Draws(draws[0], swaps, draws[1]))
     return Variants(tuple(predicted), Bench.of(evidence, LEVEL, draws[1]))

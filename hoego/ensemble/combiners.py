@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from scipy.stats import rankdata
 
 from hoego.ensemble.greedy import greedy_weights
-from hoego.errors import UsageError, nearest
+from hoego.errors import CannotSay, UsageError, nearest
 
 Stack = NDArray[np.float32]
 Floats = NDArray[np.float64]
 FLOOR = 1e-7
+TIE_BREAK = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,15 @@ METHODS = {
         Method("mean", False, "arithmetic mean of the probabilities"),
         Method("geometric", False, "geometric mean of the probabilities, normalised"),
         Method(
-            "vote", False, "each member votes for its best class; a tie goes to the higher mean probability"
+            "vote",
+            False,
+            "each member votes for its best class; a tie goes to the higher mean probability, then the earlier class",
         ),
-        Method("rank", False, "mean over members of each class's rank within the image (Borda count)"),
+        Method(
+            "rank",
+            False,
+            "mean over members of each class's rank within the image (Borda count); equal probabilities share a rank",
+        ),
         Method("greedy", True, "forward selection with replacement for macro F1 (Caruana et al. 2004)"),
         Method(
             "stack",
@@ -51,6 +59,9 @@ METHODS = {
 class Combiner:
     """A rule that makes probabilities [N, C] of the probabilities [M, N, C] of M members.
 
+    Every rule is a weighted sum over members of a function of their probabilities (`term`), and a last step on that
+    sum (`finish`); so a member can be taken out of the sum again.
+
     Args:
         method: a name of METHODS.
         weights: of the members [M]; they sum to 1 for all methods but `stack`.
@@ -63,23 +74,34 @@ class Combiner:
 
     def apply(self, stack: Stack) -> Floats:
         """Probabilities [N, C] of the members' probabilities [M, N, C]."""
-        if self.method in ("mean", "greedy"):
-            return _normalised(np.einsum("m,mnc->nc", self.weights, stack, dtype=np.float64, optimize=True))
+        return self.finish(self.total(stack))
+
+    def total(self, stack: Stack) -> Floats:
+        """The weighted sum [N, C] of the members' terms."""
+        out = np.zeros(stack.shape[1:])
+        for p, w in zip(stack, self.weights, strict=True):
+            if w != 0:
+                out += w * self.term(p)
+        return out
+
+    def term(self, p: NDArray[np.float32]) -> Floats:
+        """What one member's probabilities [N, C] add to the sum, for a weight of 1."""
         if self.method in ("geometric", "stack"):
-            logs = np.einsum("m,mnc->nc", self.weights, _logs(stack), optimize=True)
-            if self.bias is not None:
-                logs = logs + self.bias
-            return _normalised(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
-        mean = stack.mean(axis=0, dtype=np.float64)
+            return _logs(p)
         if self.method == "vote":
-            votes = np.zeros_like(mean)
-            for m, w in zip(stack, self.weights, strict=True):
-                votes[np.arange(len(mean)), m.argmax(axis=1)] += w
-            return _normalised(votes + 1e-3 / len(stack) * mean)
-        ranks = np.zeros_like(mean)
-        for m, w in zip(stack, self.weights, strict=True):
-            ranks += w * m.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-        return _normalised(ranks + 1e-3 / len(stack) * mean)
+            votes = TIE_BREAK * p.astype(np.float64)
+            votes[np.arange(len(p)), p.argmax(axis=1)] += len(self.weights)
+            return votes
+        if self.method == "rank":
+            return len(self.weights) * _ranks(p) + TIE_BREAK * p
+        return p.astype(np.float64)
+
+    def finish(self, total: Floats) -> Floats:
+        """Probabilities [N, C] of the weighted sum [N, C]."""
+        if self.method in ("geometric", "stack"):
+            logs = total if self.bias is None else total + self.bias
+            return _normalised(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
+        return _normalised(total)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -106,15 +128,21 @@ def method_named(name: str) -> Method:
 
 
 def fit(method: str, stack: Stack, truth: NDArray[np.integer[Any]], *, steps: int = 50) -> Combiner:
-    """The combiner of a method, fitted on probabilities [M, N, C] and the truth [N] where the method needs it."""
-    method_named(method)
-    uniform = np.full(len(stack), 1 / len(stack))
+    """The combiner of a method, fitted on probabilities [M, N, C] and the truth [N] where the method needs it.
+
+    Raises:
+        CannotSay: the method is fitted, and no image has a label.
+    """
+    if not method_named(method).fitted:
+        return Combiner(method, np.full(len(stack), 1 / len(stack)))
     known = truth >= 0
+    if not known.any():
+        raise CannotSay(f"No image outside a part has a label to fit {method!r} on.")
+    if not known.all():
+        stack, truth = stack[:, known], truth[known]
     if method == "greedy":
-        return Combiner(method, greedy_weights(stack[:, known], truth[known], steps=steps))
-    if method == "stack":
-        return _fit_stack(stack[:, known], truth[known])
-    return Combiner(method, uniform)
+        return Combiner(method, greedy_weights(stack, truth, steps=steps))
+    return _fit_stack(stack, truth)
 
 
 def _fit_stack(stack: Stack, truth: NDArray[np.integer[Any]], strength: float = 1.0) -> Combiner:
@@ -123,25 +151,34 @@ def _fit_stack(stack: Stack, truth: NDArray[np.integer[Any]], strength: float = 
     The penalty is strength/2 times (M |w - 1/M|^2 + |b|^2), so that without evidence the result is the geometric mean.
     """
     m, n, c = stack.shape
-    logs = _logs(stack)
-    rows = np.arange(n)
-    onehot_logs = logs[:, rows, truth].sum(axis=1)
+    logs = np.log(np.maximum(stack, np.float32(FLOOR))).reshape(m, n * c)
+    onehot_logs = logs[:, np.arange(n) * c + truth].sum(axis=1, dtype=np.float64)
     counts = np.bincount(truth, minlength=c).astype(np.float64)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         w, b = parameters[:m], parameters[m:]
-        scores = np.tensordot(w, logs, axes=1) + b
+        scores = (w.astype(np.float32) @ logs).reshape(n, c) + b
         norm = logsumexp(scores, axis=1)
         p = np.exp(scores - norm[:, None])
         value = norm.sum() - w @ onehot_logs - b @ counts
         value += strength / 2 * (m * ((w - 1 / m) ** 2).sum() + (b**2).sum())
-        by_member = np.einsum("mnc,nc->m", logs, p, optimize=True) - onehot_logs + strength * m * (w - 1 / m)
+        by_member = logs @ p.astype(np.float32).reshape(-1) - onehot_logs + strength * m * (w - 1 / m)
         by_class = p.sum(axis=0) - counts + strength * b
         return float(value), np.concatenate([by_member, by_class])
 
     start = np.concatenate([np.full(m, 1 / m), np.zeros(c)])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
     return Combiner("stack", found.x[:m], found.x[m:])
+
+
+def _ranks(p: NDArray[np.float32]) -> Floats:
+    """Rank of each class within its image [N, C], 0 the least probable; equal probabilities share their mean rank."""
+    order = p.argsort(axis=1, kind="stable")
+    ranks = np.empty(p.shape)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(p.shape[1], dtype=np.float64), p.shape), axis=1)
+    tied = (np.diff(np.take_along_axis(p, order, axis=1), axis=1) == 0).any(axis=1)
+    ranks[tied] = rankdata(p[tied], axis=1) - 1
+    return ranks
 
 
 def _logs(stack: Stack) -> Floats:

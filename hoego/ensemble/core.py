@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.compare.variants import Estimate, variants_of
+from hoego.compare.variants import Estimate
 from hoego.compose import align_members, stacked, what_to_combine
 from hoego.dataset.manifest import Dataset
-from hoego.ensemble.combiners import METHODS, Combiner, fit, method_named
-from hoego.ensemble.crossfit import cross_fit, cross_fitted_sources, parts_of
+from hoego.ensemble.combiners import Combiner, fit, method_named
+from hoego.ensemble.crossfit import cross_fit, cross_fitted, fitted_on_all, parts_of
+from hoego.ensemble.decision import DecideOptions, Decision, decide, require_rule
+from hoego.ensemble.judge import Column, Judging, Member, Standing, diversity, judge
 from hoego.errors import MismatchError, UsageError
-from hoego.predictions import Predictions, honesty, join_rows, require_honest
+from hoego.predictions import Predictions, Provenance, honesty, join_rows, require_honest
 from hoego.score import Score, ScoreOptions, score
-from hoego.score.formulas import macro_f1
-from hoego.score.layout import Layout, tally
-
-MOST_MARGINALS = 24
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class EnsembleOptions:
         resamples: bootstrap resamples of the gain and the marginals.
         seed: of the resamples and of the parts under a holdout.
         name: of the result.
+        decide: a name of RULES, tried on the combination and kept if it helps; "" for none.
     """
 
     method: str = "mean"
@@ -42,27 +41,7 @@ class EnsembleOptions:
     resamples: int = 2_000
     seed: int = 0
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One member: its weight in the combiner for new images, its own score, and what it adds.
-
-    Args:
-        weight: mean over the columns where several are combined.
-        score: macro F1 of the target, or None where the member does not give it.
-        marginal: macro F1 of the ensemble less that of the same without this member (weights of the others scaled
-            up, nothing fitted again); None beyond the first 24 by weight.
-    """
-
-    run: str
-    weight: float
-    score: float | None
-    marginal: Estimate | None
-
-    def to_dict(self) -> dict[str, Any]:
-        marginal = None if self.marginal is None else self.marginal.to_dict()
-        return {"run": self.run, "weight": self.weight, "score": self.score, "marginal": marginal}
+    decide: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,34 +49,56 @@ class Ensemble:
     """The result of `hoego ensemble`.
 
     Args:
-        predictions: of the ensemble, each row made by a combiner that was fitted without its subject.
+        predictions: of the ensemble, each row made by a combiner (and rule) that was fitted without its subject.
         combiners: column -> the combiner for new images, fitted on all rows.
-        best_member: the member with the best macro F1; for `gain` it is chosen anew on the other parts.
-        gain: macro F1 of the ensemble less that of the best member.
+        standing: the members with what each adds, the best of them, and the gain over it.
         disagreement: share of images on which two members say different classes [M, M].
         error_correlation: correlation of two members' mistakes [M, M].
-        verdict: one sentence.
+        decision: what a decision rule is worth; None where none was tried.
+        fitted: what combiner and rule have seen; None where nothing was fitted.
     """
 
     predictions: Predictions
     score: Score
     combiners: Mapping[str, Combiner]
-    members: tuple[Member, ...]
-    best_member: str | None
-    gain: Estimate | None
+    standing: Standing
     disagreement: NDArray[np.float64]
     error_correlation: NDArray[np.float64]
-    verdict: str
+    decision: Decision | None = None
+    fitted: Provenance | None = None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.standing.members
+
+    @property
+    def best_member(self) -> str | None:
+        """The member with the best macro F1; for `gain` it is chosen anew on the other parts."""
+        return self.standing.best
+
+    @property
+    def gain(self) -> Estimate | None:
+        """Macro F1 of the ensemble less that of the best member."""
+        return self.standing.gain
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if len(self.members) == 1 and self.decision is not None:
+            return self.decision.words
+        return self.standing.words
 
     def to_dict(self) -> dict[str, Any]:
+        gain = None if self.gain is None else {**self.gain.to_dict(), "p_value": self.standing.p_value}
         return {
             "name": self.predictions.name,
             "score": self.score.to_dict(),
             "honesty": self.score.honesty,
             "best_member": self.best_member,
-            "gain": None if self.gain is None else self.gain.to_dict(),
+            "gain": gain,
             "members": [m.to_dict() for m in self.members],
             "combiners": {k: c.to_dict() for k, c in self.combiners.items()},
+            "decision": None if self.decision is None else self.decision.to_dict(),
             "disagreement": self.disagreement.tolist(),
             "error_correlation": self.error_correlation.tolist(),
             "verdict": self.verdict,
@@ -110,36 +111,48 @@ def ensemble(
     """Combine runs; whatever is fitted is fitted across the split's folds.
 
     Under a holdout the parts are five groups of the held-out subjects. The printed score is that of rows made by
-    combiners which did not see their subjects' labels; the combiner kept for new images is fitted on all rows.
+    combiners which did not see their subjects' labels; the combiner kept for new images is fitted on all rows. A
+    decision rule is fitted in the same way on the combination; with a rule, one run is enough.
 
     Raises:
-        UsageError: fewer than two members, an unknown method.
+        UsageError: fewer than two members and no rule, a member named twice, an unknown method or rule.
         MismatchError: members of other data sets, splits, schemas or images; naive members among honest ones.
         LeakError: a member's row is in-sample.
         CannotSay: too few subjects.
     """
     chosen = options or EnsembleOptions()
     method = method_named(chosen.method)
-    if len(runs) < 2:
-        raise UsageError("An ensemble needs at least two runs.", remedy="hoego ensemble RUN RUN ...")
-    _require_distinct(runs)
-    members = align_members(runs)
-    _require_one_kind(members, dataset)
-    columns = what_to_combine(members, chosen.on)
-    rows = dataset.positions(members[0].images)
-    parts = parts_of(members[0], dataset, seed=chosen.seed)
-    name = chosen.name or f"{method.name} of {len(members)}"
-    values, combiners, without = {}, {}, {}
-    for column in columns:
+    _require_members(runs, chosen)
+    first = runs[0].take(np.argsort(dataset.positions(runs[0].images), kind="stable"))
+    members = align_members([first, *runs[1:]])
+    name = chosen.name or _title(members, chosen)
+    joined = _joined(members, name)
+    _require_one_kind(members, joined, dataset)
+    rows, parts = dataset.positions(first.images), parts_of(first, dataset, seed=chosen.seed)
+    values, combiners, columns = {}, {}, {}
+    for column in what_to_combine(members, chosen.on):
         stack, truth = stacked(members, column), dataset.classes_of(column)[rows]
-        values[column], fitted = _combined(stack, truth, parts, chosen)
+        values[column], columns[column] = _combined(stack, truth, parts, chosen)
         combiners[column] = fit(chosen.method, stack, truth, steps=chosen.steps)
-        without[column] = (stack, fitted)
-    made = _predictions(members, dataset, values, (name, parts, method.fitted))
-    total = score(made, dataset, ScoreOptions(resamples=chosen.resamples, seed=chosen.seed))
-    judged = _judge(made, members, dataset, parts, _leave_one_out(without, combiners, parts), chosen)
-    disagreement, correlation = diversity(members, dataset.target[rows])
-    return Ensemble(made, total, combiners, *judged, disagreement, correlation, _sentence(judged))
+    combined = joined.with_values(values, "probabilities")
+    if method.fitted:
+        combined = cross_fitted(combined, dataset, parts, by=name)
+    final, decision = combined, None
+    if chosen.decide:
+        how = DecideOptions(chosen.decide, chosen.on, chosen.resamples, chosen.seed)
+        final, decision = decide(combined, dataset, how)
+    weights = np.mean([c.weights for c in combiners.values()], axis=0)
+    judging = Judging(final, combined, columns, weights, chosen.resamples, chosen.seed)
+    seen = method.fitted or (decision is not None and decision.kept)
+    return Ensemble(
+        final,
+        score(final, dataset, ScoreOptions(resamples=chosen.resamples, seed=chosen.seed)),
+        combiners,
+        judge(members, dataset, parts, judging),
+        *diversity(members, dataset.target[rows]),
+        decision,
+        fitted_on_all(joined, dataset, by=name) if seen else None,
+    )
 
 
 def apply_combiners(
@@ -148,38 +161,29 @@ def apply_combiners(
     """New images: the combiners of an ensemble on its members' predictions, provenance joined row by row."""
     aligned = align_members(members)
     values = {column: c.apply(stacked(aligned, column)) for column, c in combiners.items()}
-    universe, source, sources = join_rows(aligned, name)
-    lineage = tuple(dict.fromkeys(r for m in aligned for r in m.lineage))
-    return aligned[0].with_values(
-        values, "probabilities", universe=universe, source=source, sources=sources, name=name, lineage=lineage
-    )
+    return _joined(aligned, name).with_values(values, "probabilities")
 
 
-def diversity(
-    members: Sequence[Predictions], truth: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Disagreement and error correlation [M, M] of the members that give the target (NaN for the others)."""
-    m = len(members)
-    disagreement, correlation = np.full((m, m), np.nan), np.full((m, m), np.nan)
-    able = [i for i, p in enumerate(members) if p.has(p.schema.target)]
-    if not able:
-        return disagreement, correlation
-    known = truth >= 0
-    said = np.stack([members[i].target_probabilities().argmax(axis=1)[known] for i in able])
-    wrong = (said != truth[known]).astype(np.float64)
-    centred = wrong - wrong.mean(axis=1, keepdims=True)
-    spread = np.sqrt((centred**2).mean(axis=1))
-    product = centred @ centred.T / max(centred.shape[1], 1)
-    scale = np.outer(spread, spread)
-    found = np.divide(product, scale, out=np.full_like(product, np.nan), where=scale > 0)
-    for a, i in enumerate(able):
-        for b, j in enumerate(able):
-            disagreement[i, j] = float((said[a] != said[b]).mean())
-            correlation[i, j] = found[a, b]
-    return disagreement, correlation
+def _title(members: Sequence[Predictions], chosen: EnsembleOptions) -> str:
+    base = f"{chosen.method} of {len(members)}" if len(members) > 1 else members[0].name
+    return f"{base}, {chosen.decide}" if chosen.decide else base
 
 
-def _require_distinct(runs: Sequence[Predictions]) -> None:
+def _joined(members: Sequence[Predictions], name: str) -> Predictions:
+    """The first of aligned members with the provenance of all."""
+    universe, source, sources = join_rows(members, name)
+    lineage = tuple(dict.fromkeys(r for m in members for r in m.lineage))
+    return replace(members[0], universe=universe, source=source, sources=sources, name=name, lineage=lineage)
+
+
+def _require_members(runs: Sequence[Predictions], chosen: EnsembleOptions) -> None:
+    if chosen.decide:
+        require_rule(chosen.decide)
+    if len(runs) < (1 if chosen.decide else 2):
+        raise UsageError(
+            "An ensemble needs at least two runs.",
+            remedy="hoego ensemble RUN RUN ...; one run alone can be given a decision rule: --decide prior",
+        )
     names = [r.name for r in runs]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -188,10 +192,11 @@ def _require_distinct(runs: Sequence[Predictions]) -> None:
         )
 
 
-def _require_one_kind(members: Sequence[Predictions], dataset: Dataset) -> None:
-    naive = {m.name: bool(honesty(m, dataset).naive.any()) for m in members}
-    for m in members:
-        require_honest(m, dataset)
+def _require_one_kind(members: Sequence[Predictions], joined: Predictions, dataset: Dataset) -> None:
+    """Raises unless all members are honest or all are naive; asked of each only where they are not all honest."""
+    if honesty(joined, dataset).honest:
+        return
+    naive = {m.name: bool(require_honest(m, dataset).naive.any()) for m in members}
     if len(set(naive.values())) > 1:
         which = [n for n, is_naive in naive.items() if is_naive]
         raise MismatchError(
@@ -202,145 +207,16 @@ def _require_one_kind(members: Sequence[Predictions], dataset: Dataset) -> None:
 
 def _combined(
     stack: NDArray[np.float32], truth: NDArray[np.int32], parts: NDArray[np.int64], chosen: EnsembleOptions
-) -> tuple[NDArray[np.float64], list[Combiner]]:
-    """Probabilities [N, C] made across the parts, and the combiner of each part."""
-    if not METHODS[chosen.method].fitted:
+) -> tuple[NDArray[np.float64], Column]:
+    """Probabilities [N, C] made across the parts, and what they were made of."""
+    if method_named(chosen.method).fitted:
+        total, fitted = cross_fit(
+            parts,
+            lambda outside: fit(chosen.method, stack[:, outside], truth[outside], steps=chosen.steps),
+            lambda combiner, inside: combiner.total(stack[:, inside]),
+        )
+    else:
         combiner = fit(chosen.method, stack, truth)
-        return combiner.apply(stack), [combiner] * (int(parts.max()) + 1)
-    return cross_fit(
-        parts,
-        lambda outside: fit(chosen.method, stack[:, outside], truth[outside], steps=chosen.steps),
-        lambda combiner, inside: combiner.apply(stack[:, inside]),
-    )
-
-
-def _predictions(
-    members: Sequence[Predictions],
-    dataset: Dataset,
-    values: Mapping[str, NDArray[np.float64]],
-    how: tuple[str, NDArray[np.int64], bool],
-) -> Predictions:
-    name, parts, fitted = how
-    universe, source, sources = join_rows(members, name)
-    base = members[0].with_values(
-        values,
-        "probabilities",
-        universe=universe,
-        source=source,
-        sources=sources,
-        name=name,
-        lineage=tuple(dict.fromkeys(r for m in members for r in m.lineage)),
-    )
-    if not fitted:
-        return base
-    source, sources = cross_fitted_sources(base, dataset, parts, by=name)
-    return replace(base, source=source, sources=sources)
-
-
-Left = dict[int, dict[str, NDArray[np.float64]]]
-
-
-def _leave_one_out(
-    without: Mapping[str, tuple[NDArray[np.float32], list[Combiner]]],
-    combiners: Mapping[str, Combiner],
-    parts: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], Left]:
-    """Mean weight of each member [M], and the values without each of the heaviest members."""
-    weights = np.mean([c.weights for c in combiners.values()], axis=0)
-    heaviest = np.argsort(-np.abs(weights), kind="stable")[:MOST_MARGINALS].tolist()
-    left: Left = {}
-    if len(weights) > 2:
-        for i in heaviest:
-            if weights[i] != 0:
-                left[i] = {
-                    column: _without(stack, fitted, parts, i) for column, (stack, fitted) in without.items()
-                }
-    return weights, left
-
-
-def _without(
-    stack: NDArray[np.float32], fitted: list[Combiner], parts: NDArray[np.int64], member: int
-) -> NDArray[np.float64]:
-    kept = np.arange(len(stack)) != member
-    out = np.empty(stack.shape[1:])
-    for part, combiner in enumerate(fitted):
-        weights = combiner.weights[kept]
-        total = weights.sum()
-        whole = combiner.weights.sum()
-        scaled = weights * (whole / total) if total > 0 else np.full(len(weights), whole / len(weights))
-        inside = parts == part
-        out[inside] = replace(combiner, weights=scaled).apply(stack[kept][:, inside])
-    return out
-
-
-def _judge(
-    made: Predictions,
-    members: Sequence[Predictions],
-    dataset: Dataset,
-    parts: NDArray[np.int64],
-    loo: tuple[NDArray[np.float64], Left],
-    chosen: EnsembleOptions,
-) -> tuple[tuple[Member, ...], str | None, Estimate | None]:
-    """The members with their marginals, the best of them, and the gain over the best chosen on other parts."""
-    weights, left = loo
-    rows = dataset.positions(made.images)
-    truth, target = dataset.target[rows], made.schema.target
-    said = {"ensemble": made.target_probabilities().argmax(axis=1)}
-    able = [i for i, m in enumerate(members) if m.has(target)]
-    for i in able:
-        said[f"member {i}"] = members[i].target_probabilities().argmax(axis=1)
-    if able:
-        said["best"] = _best_elsewhere(
-            [said[f"member {i}"] for i in able], truth, parts, made.schema.n_target_classes
-        )
-    for i, values in left.items():
-        said[f"without {i}"] = made.with_values(values, "probabilities").target_probabilities().argmax(axis=1)
-    found = variants_of(
-        said,
-        truth,
-        dataset.subject_index[rows],
-        made.schema.n_target_classes,
-        draws=(chosen.resamples, chosen.seed),
-    )
-    listed = tuple(
-        Member(
-            m.name,
-            float(weights[i]),
-            found.value(f"member {i}") if i in able else None,
-            found.difference("ensemble", f"without {i}") if i in left else None,
-        )
-        for i, m in enumerate(members)
-    )
-    if not able:
-        return listed, None, None
-    best = max(able, key=lambda i: found.value(f"member {i}"))
-    return listed, members[best].name, found.difference("ensemble", "best")
-
-
-def _best_elsewhere(
-    said: list[NDArray[np.int64]], truth: NDArray[np.int32], parts: NDArray[np.int64], n_classes: int
-) -> NDArray[np.int64]:
-    """Each part's rows by the member with the best macro F1 on the other parts."""
-    out = np.empty(len(truth), dtype=np.int64)
-    for part in range(int(parts.max()) + 1):
-        outside, inside = (parts != part) & (truth >= 0), parts == part
-        single = np.zeros(int(outside.sum()), dtype=np.int64)
-        scores = []
-        for s in said:
-            totals = np.asarray(tally(truth[outside], s[outside], single, 1, n_classes).toarray()[0])
-            at = Layout(n_classes)
-            scores.append(float(macro_f1(totals, at, at.truth(totals) > 0)))
-        out[inside] = said[int(np.argmax(scores))][inside]
-    return out
-
-
-def _sentence(judged: tuple[tuple[Member, ...], str | None, Estimate | None]) -> str:
-    _, best, gain = judged
-    if best is None or gain is None:
-        return "no member gives the target by itself, so there is no best member to compare with"
-    numbers = f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
-    if gain.low > 0:
-        return f"the ensemble is better than its best member: {numbers}"
-    if gain.high < 0:
-        return f"the ensemble is worse than its best member: {numbers}"
-    return f"the ensemble is not distinguishable from its best member: {numbers}"
+        total, fitted = combiner.total(stack), [combiner] * (int(parts.max()) + 1)
+    column = Column(stack, fitted, parts, total)
+    return column.finish(total), column

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 from os import cpu_count
 from typing import Any
 
@@ -10,9 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Stack = NDArray[np.float32]
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+ROUNDING = 1e-4  # more than 50 additions in single precision can be off by
+PATIENCE = 10
+BLOCKS = 16  # of members, shared out among the threads
 
 
-def greedy_weights(stack: Stack, truth: NDArray[np.integer[Any]], *, steps: int = 50) -> NDArray[np.float64]:
+def greedy_weights(stack: Stack, truth: Ints, *, steps: int = 50) -> Floats:
     """Weights [M] of the members that greedy selection with replacement picks for macro F1.
 
     Each step adds the member whose addition to the sum of those picked so far gives the best macro F1; ties go to
@@ -20,9 +27,10 @@ def greedy_weights(stack: Stack, truth: NDArray[np.integer[Any]], *, steps: int 
     with the best macro F1 (the earliest of equals), as counts over the number of steps; after ten steps, ten in a
     row without a better score end the search.
 
-    A step looks only at images that it can change: a member adds at most 1 to the difference of two classes, so an
-    image whose two leading sums are more than 1 apart keeps its class whatever is added. The result is the same as
-    that of the plain loop.
+    A step looks only at what a member can change. Where its own best class is the one that leads the sum, it leads
+    after the addition too; elsewhere it can be overtaken only if the member's best probability exceeds its
+    probability of the leader by more than the lead. The counts of macro F1 are kept and moved by the images that
+    change. The result is that of the plain loop.
 
     Args:
         stack: probabilities [M, N, C].
@@ -30,14 +38,16 @@ def greedy_weights(stack: Stack, truth: NDArray[np.integer[Any]], *, steps: int 
         steps: number of additions.
     """
     n_members, n, n_classes = stack.shape
-    present = np.bincount(truth, minlength=n_classes) > 0
+    search = _Search(stack, truth.astype(np.int64), np.bincount(truth, minlength=n_classes))
     likelihood = _log_likelihood(stack, truth)
     total = np.zeros((n, n_classes), dtype=np.float32)
     counts = np.zeros(n_members, dtype=np.int64)
     best_score, best_counts = -1.0, counts
     with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
+        own = np.concatenate(list(pool.map(lambda m: m.argmax(axis=1)[None].astype(np.int16), stack)))
+        peak = np.concatenate(list(pool.map(lambda m: m.max(axis=1)[None], stack)))
         for step in range(steps):
-            scores = _candidate_scores(stack, total, truth, present, pool)
+            scores = search.first(own) if step == 0 else search.after(total, (own, peak), pool)
             order = np.lexsort((np.arange(n_members), -likelihood, -np.round(scores, 12)))
             chosen = int(order[0])
             counts = counts.copy()
@@ -45,61 +55,75 @@ def greedy_weights(stack: Stack, truth: NDArray[np.integer[Any]], *, steps: int 
             total += stack[chosen]
             if scores[chosen] > best_score + 1e-12:
                 best_score, best_counts = float(scores[chosen]), counts
-            if step >= 10 and best_counts.sum() + 10 <= step:
+            if step >= PATIENCE and best_counts.sum() + PATIENCE <= step:
                 break
-    weights: NDArray[np.float64] = best_counts / best_counts.sum()
+    weights: Floats = best_counts / best_counts.sum()
     return weights
 
 
-def _candidate_scores(
-    stack: Stack,
-    total: Stack,
-    truth: NDArray[np.integer[Any]],
-    present: NDArray[np.bool_],
-    pool: ThreadPoolExecutor,
-) -> NDArray[np.float64]:
-    """Macro F1 [M] of the sum so far with each member added."""
-    n_members, _, n_classes = stack.shape
-    leading = np.partition(total, n_classes - 2, axis=1)[:, -2:] if n_classes > 1 else total
-    open_rows = np.flatnonzero(leading[:, -1] - leading[:, 0] <= 1.0 + 1e-4)
-    settled = np.ones(len(truth), dtype=bool)
-    settled[open_rows] = False
-    kept = total[settled].argmax(axis=1)
-    base = _counts(kept[None], truth[settled], n_classes)
-    rows, labels = total[open_rows], truth[open_rows]
+@dataclass(frozen=True)
+class _Search:
+    """Macro F1 of each member added to a sum.
 
-    def score(block: NDArray[np.int64]) -> NDArray[np.float64]:
-        picked = np.empty((len(block), len(open_rows)), dtype=np.int64)
-        for i, m in enumerate(block.tolist()):
-            picked[i] = (rows + stack[m][open_rows]).argmax(axis=1)
-        return _macro_f1(base + _counts(picked, labels, n_classes), truth, present)
+    Args:
+        stack: probabilities [M, N, C].
+        truth: classes [N].
+        true: images of each class [C].
+    """
 
-    blocks = np.array_split(np.arange(n_members), max(1, min(n_members, 4 * (cpu_count() or 1))))
-    return np.concatenate(list(pool.map(score, blocks)))
+    stack: Stack
+    truth: NDArray[np.int64]
+    true: NDArray[np.int64]
+
+    def first(self, own: NDArray[np.int16]) -> Floats:
+        """Macro F1 [M] of each member alone, by its best classes [M, N]."""
+        c = len(self.true)
+        counts = [_counts(m.astype(np.int64), self.truth, c) for m in own]
+        return np.asarray([self._macro_f1(*pair) for pair in counts])
+
+    def after(
+        self, total: Stack, members: tuple[NDArray[np.int16], Stack], pool: ThreadPoolExecutor
+    ) -> Floats:
+        """Macro F1 [M] of the sum [N, C] with each member added; `members` are their best classes and peaks [M, N]."""
+        leader = total.argmax(axis=1)
+        rows = np.arange(len(leader))
+        others = total.copy()
+        others[rows, leader] = -1.0
+        lead = total[rows, leader] - others.max(axis=1)
+        base = _counts(leader, self.truth, len(self.true))
+        short = leader.astype(np.int16)
+        always = np.flatnonzero(lead < ROUNDING)
+        reach = np.where(lead < ROUNDING, np.float32(2.0), lead - np.float32(ROUNDING))
+        own, peak = members
+
+        def score(m: int) -> float:
+            able = np.flatnonzero((own[m] != short) & (peak[m] > reach))
+            able = able[peak[m][able] - self.stack[m][able, leader[able]] > reach[able]]
+            if len(always):
+                able = np.concatenate([always, able])
+            said = (total[able] + self.stack[m][able]).argmax(axis=1)
+            moved = said != leader[able]
+            gone = _counts(leader[able[moved]], self.truth[able[moved]], len(self.true))
+            come = _counts(said[moved], self.truth[able[moved]], len(self.true))
+            return self._macro_f1(base[0] - gone[0] + come[0], base[1] - gone[1] + come[1])
+
+        blocks = np.array_split(np.arange(len(self.stack)), min(len(self.stack), BLOCKS))
+        return np.asarray(list(chain(*pool.map(lambda block: [score(m) for m in block.tolist()], blocks))))
+
+    def _macro_f1(self, right: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
+        there = self.true > 0
+        return float((2 * right[there] / (predicted[there] + self.true[there])).mean())
 
 
-def _counts(
-    predicted: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]], n_classes: int
-) -> NDArray[np.float64]:
-    """True positives and predicted counts [M, 2, C] of predicted classes [M, N]."""
-    m = len(predicted)
-    offset = np.arange(m)[:, None] * n_classes
-    all_predicted = np.bincount((predicted + offset).ravel(), minlength=m * n_classes)
-    right = predicted == truth[None]
-    positives = np.bincount((predicted + offset)[right], minlength=m * n_classes)
-    return np.stack([positives.reshape(m, -1), all_predicted.reshape(m, -1)], axis=1).astype(np.float64)
+def _counts(predicted: Ints, truth: Ints, n_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Images predicted rightly, and predicted, of each class [C]."""
+    return (
+        np.bincount(predicted[predicted == truth], minlength=n_classes),
+        np.bincount(predicted, minlength=n_classes),
+    )
 
 
-def _macro_f1(
-    counts: NDArray[np.float64], truth: NDArray[np.integer[Any]], present: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    positives, predicted = counts[:, 0][:, present], counts[:, 1][:, present]
-    true = np.bincount(truth, minlength=len(present))[present]
-    out: NDArray[np.float64] = (2 * positives / (predicted + true)).mean(axis=1)
-    return out
-
-
-def _log_likelihood(stack: Stack, truth: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    picked = stack[:, np.arange(len(truth)), truth]
-    out: NDArray[np.float64] = np.log(np.maximum(picked, 1e-12)).mean(axis=1, dtype=np.float64)
-    return out
+def _log_likelihood(stack: Stack, truth: Ints) -> Floats:
+    rows = np.arange(len(truth))
+    picked = [np.log(np.maximum(m[rows, truth], 1e-12), dtype=np.float64).mean() for m in stack]
+    return np.asarray(picked)

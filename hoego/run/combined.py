@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hoego.compose import compose
-from hoego.ensemble import Combiner, Ensemble, apply_combiners
+from hoego.compose import Composition, compose
+from hoego.ensemble import Combiner, Ensemble, Offsets, apply_combiners, apply_offsets, with_fitted
 from hoego.errors import RecordError
-from hoego.predictions import Predictions
+from hoego.predictions import Predictions, Provenance
 from hoego.records import Record, Store, files
 from hoego.score import Score
 
@@ -30,22 +30,44 @@ def save_ensemble(store: Store, made: Ensemble, members: Mapping[str, Record], *
         "kind": "ensemble",
         "members": [members[m.run].id for m in made.members],
         "combiners": {k: c.to_dict() for k, c in made.combiners.items()},
+        "offsets": _offsets_of(made),
+        "fitted": None if made.fitted is None else made.fitted.to_dict(),
         "ensemble": made.to_dict(),
     }
     return _save(store, made.predictions, made.score, content, why)
 
 
+def _offsets_of(made: Ensemble) -> dict[str, Any]:
+    """Column -> the offsets of a decision rule that was kept."""
+    if made.decision is None or not made.decision.kept:
+        return {}
+    return {k: o.to_dict() for k, o in made.decision.offsets.items()}
+
+
 def save_composition(
-    store: Store, predictions: Predictions, score: Score, parts: Mapping[str, Record], *, why: str = ""
+    store: Store, made: Composition, score: Score, members: Mapping[str, Record], *, why: str = ""
 ) -> Record:
-    """A record of a composition: which attribute comes from which record."""
-    content = {"kind": "composition", "parts": {a: r.id for a, r in parts.items()}}
-    return _save(store, predictions, score, content, why)
+    """A record of a composition: which attribute comes from which record, and how that was chosen.
+
+    Args:
+        store: of the records.
+        made: the composition.
+        score: of its predictions.
+        members: name of each part's predictions -> its record.
+        why: the hypothesis.
+    """
+    content = {
+        "kind": "composition",
+        "parts": {a: members[name].id for a, name in made.parts.items()},
+        "fitted": None if made.fitted is None else made.fitted.to_dict(),
+        "composition": made.to_dict(),
+    }
+    return _save(store, made.predictions, score, content, why)
 
 
 def _save(store: Store, predictions: Predictions, score: Score, content: dict[str, Any], why: str) -> Record:
     kind = str(content["kind"])
-    parents = content.get("members") or sorted(set(content["parts"].values()))
+    parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
     base = store.find(parents[0])
     facts = score.to_dict()
     record = store.create(
@@ -82,6 +104,9 @@ def member_names(record: Record) -> tuple[str, ...]:
 def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> Predictions:
     """New images by an ensemble or a composition: each member predicts, then they are combined as they were.
 
+    What was fitted on labels (weights, a decision rule, the choice of a source) is applied as it was fitted on all
+    rows, and the subjects of those labels are joined into the provenance.
+
     Args:
         record: of the combination.
         store: where its members lie.
@@ -101,5 +126,10 @@ def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> P
     made = {name: predict_one(member) for name, member in members.items()}
     if content["kind"] == "ensemble":
         combiners = {k: Combiner.from_dict(c) for k, c in content["combiners"].items()}
-        return apply_combiners([made[n] for n in names], combiners, record.id)
-    return compose({a: made[n] for a, n in content["parts"].items()}, name=record.id).predictions
+        combined = apply_combiners([made[n] for n in names], combiners, record.id)
+        offsets = {k: Offsets.from_dict(o) for k, o in content.get("offsets", {}).items()}
+        combined = apply_offsets(combined, offsets) if offsets else combined
+    else:
+        combined = compose({a: made[n] for a, n in content["parts"].items()}, name=record.id).predictions
+    fitted = content.get("fitted")
+    return combined if fitted is None else with_fitted(combined, Provenance.from_dict(fitted))

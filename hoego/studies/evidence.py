@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from hoego.compare import CompareOptions, Comparison, compare
-from hoego.compose import compose
 from hoego.dataset.manifest import Dataset
 from hoego.diagnose import DiagnoseOptions, Diagnosis, as_corrections, designs, diagnose
-from hoego.ensemble import Ensemble, EnsembleOptions, ensemble
+from hoego.ensemble import Ensemble, EnsembleOptions, compose_best, ensemble
 from hoego.errors import CannotSay, UsageError
 from hoego.predictions import Predictions
 from hoego.records import Record, Store, files
 from hoego.run.combined import save_composition, save_ensemble
 from hoego.score import Optimism, OptimismOptions, Score, ScoreOptions, optimism, score
-from hoego.studies.loading import load_runs
+from hoego.studies.loading import Loaded, load_runs
 
 
 def compare_runs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
@@ -134,21 +133,63 @@ def ensemble_runs(
 ) -> Combined:
     """Combine runs, and keep the ensemble as a record that `hoego predict` can use."""
     found = load_runs(folder, names)
+    _require_records(found)
     made: Ensemble = ensemble(found.predictions, found.dataset, options)
-    members = {p.name: r for p, r in zip(found.predictions, found.records, strict=True)}
-    record = save_ensemble(Store(folder), made, members, why=why)
+    record = save_ensemble(Store(folder), made, _by_name(found), why=why)
     return Combined(record, made.score, made.to_dict())
 
 
-def compose_runs(folder: Path, parts: Mapping[str, str], *, name: str = "", why: str = "") -> Combined:
-    """Compose a prediction from the attributes of several runs, and keep it as a record."""
-    found = load_runs(folder, list(parts.values()))
-    by_attribute = dict(zip(parts, found.predictions, strict=True))
-    made = compose(by_attribute, name=name)
+def compose_runs(
+    folder: Path,
+    parts: Sequence[tuple[str, str]],
+    among: Sequence[str] = (),
+    *,
+    name: str = "",
+    why: str = "",
+) -> Combined:
+    """Compose a prediction from the attributes of several runs, and keep it as a record.
+
+    Args:
+        folder: of the records.
+        parts: pairs of an attribute and a run that may give it; of several for one attribute the best is chosen.
+        among: runs among which the best is chosen for each attribute of the composite that `parts` does not name.
+        name: of the result.
+        why: the hypothesis.
+
+    Raises:
+        UsageError: an attribute of the composite is not named, or given by none of the runs.
+    """
+    found = load_runs(folder, [run for _, run in parts] + list(among))
+    _require_records(found)
+    named, free = found.predictions[: len(parts)], found.predictions[len(parts) :]
+    candidates: dict[str, list[Predictions]] = {}
+    for (attribute, _), predictions in zip(parts, named, strict=True):
+        candidates.setdefault(attribute, []).append(predictions)
+    if free:
+        for attribute in free[0].schema.composite:
+            candidates.setdefault(attribute, [p for p in free if p.has(attribute)])
+    if not candidates:
+        raise UsageError(
+            "Nothing is named to compose.",
+            remedy="hoego compose RUN RUN ..., or --of ATTRIBUTE=RUN for each.",
+        )
+    made = compose_best(candidates, found.dataset, name=name)
     result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
-    records = dict(zip(parts, found.records, strict=True))
-    record = save_composition(Store(folder), made.predictions, result, records, why=why)
+    record = save_composition(Store(folder), made, result, _by_name(found), why=why)
     return Combined(record, result, {**made.to_dict(), "score": result.to_dict()})
+
+
+def _require_records(found: Loaded) -> None:
+    """A combination that is kept names its members by their records."""
+    if len(found.records) != len(found.predictions):
+        raise UsageError(
+            "A file of predictions alone cannot be combined into a record: it has no model to predict with.",
+            remedy="Name runs, or combine files in Python with hoego.ensemble.ensemble.",
+        )
+
+
+def _by_name(found: Loaded) -> dict[str, Record]:
+    return {p.name: r for p, r in zip(found.predictions, found.records, strict=True)}
 
 
 def rank_designs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
