@@ -21,6 +21,7 @@ from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import fit_weights, load_weights, stripped
 from hoego.train.losses import CosineLinear
+from hoego.train.small_maps import speed_up_small_maps
 
 SMALL_MODEL = "hoego_small32"
 
@@ -256,7 +257,7 @@ def build_network(
     network = Network(body, features, outputs, settings.drop, settings.cosine)
     if settings.checkpoint is not None and initialise:
         _load(network, Path(settings.checkpoint), start)
-    return Built(network, tuple(start.notes), tuple(start.external), start.seen)
+    return Built(speed_up_small_maps(network), tuple(start.notes), tuple(start.external), start.seen)
 
 
 def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -> nn.Module:
