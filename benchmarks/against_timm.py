@@ -102,7 +102,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-write", action="store_true")
@@ -241,8 +241,11 @@ def recipe_of(setup: Setup, precision: Precision) -> Recipe:
 
 
 def timed(step: Callable[[], object], setup: Setup) -> float:
-    """Images per second of a step repeated for the setup's seconds, after two that warm up."""
-    for _ in range(2):
+    """Images per second of a step repeated for the setup's seconds, after those that warm up.
+
+    timm's workers fetch two batches each ahead while they start: those are not timed.
+    """
+    for _ in range(2 * setup.workers + 2):
         step()
     synchronize(setup.device)
     start, n = time.perf_counter(), 0
@@ -314,7 +317,8 @@ def stop_workers(loader: Any) -> None:
     inner._iterator = None
 
 
-RATE = re.compile(r"[\d.]+/s\s+\(\s*([\d.,]+)/s\)")
+RATE = re.compile(r"[\d.,]+/s\s+\((?:\s*[\d.]+s,)?\s*([\d.,]+)/s\)")
+"""The running mean in a line of timm's log, with or without the seconds per batch before it."""
 
 
 def timm_script(setup: Setup, precision: Precision, script: Path) -> float:
