@@ -446,6 +446,47 @@ def test_missing_labels_of_one_attribute_leave_the_others() -> None:
     assert found.boundaries == ()
 
 
+def test_the_product_law_observes_the_accuracy_of_the_composite_head() -> None:
+    dataset = people(60)
+    base = predict(dataset)
+    noise = np.random.default_rng(0).dirichlet(np.full(18, 0.3), dataset.n_images)
+    p = (0.5 * base.target_probabilities() + 0.5 * noise).astype(np.float32)
+    run = replace(base, values={"composite": p}, scale={"composite": "probabilities"})
+    said = run.target_probabilities().argmax(axis=1)
+    marginal = np.all(
+        [run.probabilities(a).argmax(1) == dataset.classes_of(a) for a in SCHEMA.composite], axis=0
+    )
+    law = diagnose(run, dataset).product_law
+    assert law is not None
+    assert law.observed == pytest.approx((said == dataset.target).mean())
+    assert law.observed != pytest.approx(marginal.mean())
+
+
+def test_a_substitution_that_only_moves_errors_about_may_lose() -> None:
+    """The second attribute's truth takes these images from one wrong class to another that was never wrong before."""
+    truth = np.repeat(np.arange(4), 30)
+    subject = np.repeat(np.arange(40), 3)
+    said = truth.copy()
+    said[:12] = 3
+    moved = said.copy()
+    moved[:12] = 1
+    stage = Stage.of({"": said, "x": moved}, truth, subject, 4, (300, 0))
+    gain = stage.gain("x", "")
+    assert gain.value == pytest.approx(
+        f1_score(truth, moved, average="macro") - f1_score(truth, said, average="macro")
+    )
+    assert gain.low <= min(gain.value, 0.0)
+    assert gain.high >= gain.value
+
+
+def test_other_edges_of_an_attribute_are_refused() -> None:
+    dataset = people(30)
+    moved = replace(SCHEMA.attribute("age"), edges=(30, 58))
+    schema = replace(SCHEMA, attributes=(*SCHEMA.attributes[:2], moved))
+    with pytest.raises(MismatchError, match="means one thing"):
+        diagnose(replace(predict(dataset), schema=schema), dataset)
+
+
 def test_another_data_set_is_refused() -> None:
     dataset = people(30)
     other = replace(dataset, images=dataset.images.with_columns(content=pl.col("content") + 1))

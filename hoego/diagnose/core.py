@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hoego.dataset.manifest import Dataset
@@ -18,7 +18,7 @@ from hoego.diagnose.suspects import Suspect, suspects
 from hoego.errors import CannotSay
 from hoego.predictions import Predictions, require_honest
 from hoego.score.optimism import Optimism
-from hoego.score.space import scored_rows
+from hoego.score.space import ScoredRows, scored_rows, space_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def diagnose(
     chosen = options or DiagnoseOptions()
     honest = require_honest(predictions, dataset, allow_in_sample=chosen.allow_in_sample)
     aligned = scored_rows(predictions, dataset)
-    predictions = aligned.predictions
+    predictions = _of_schema(aligned, dataset)
     if not (dataset.target[aligned.positions] >= 0).any():
         raise CannotSay("None of the predicted images has a label.", remedy="Diagnose held-out predictions.")
     how = {"resamples": chosen.resamples, "seed": chosen.seed}
@@ -143,6 +143,16 @@ def diagnose(
         optimism=optimism,
         notes=tuple(notes),
     )
+
+
+def _of_schema(aligned: ScoredRows, dataset: Dataset) -> Predictions:
+    """The predictions under the data set's schema, once their classes were found to be the same."""
+    given = aligned.predictions
+    if given.schema.fingerprint == dataset.schema.fingerprint:
+        return given
+    for name in (given.schema.target, *given.attributes):
+        space_of(name, given, dataset, aligned.positions)
+    return replace(given, schema=dataset.schema)
 
 
 def _said_of(found: Oracle) -> list[str]:

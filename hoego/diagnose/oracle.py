@@ -93,7 +93,9 @@ def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000
     predicted: dict[tuple[str, ...], Ints] = {(): said}
     for subset in subsets:
         predicted[subset] = substituted(schema, said, codes, subset)
-    soft = {a: softened(schema, probabilities, codes, truth, a) for a in _agreeing(schema, dataset, target)}
+    soft = {}
+    for a, value in _agreeing(schema, dataset, target).items():
+        soft[a] = softened(probabilities, codes[:, schema.position(a)], value)
     named = {f"hard:{'+'.join(k)}": v for k, v in predicted.items()} | {
         f"soft:{a}": v for a, v in soft.items()
     }
@@ -118,7 +120,11 @@ class Stage:
         return cls(variants_of(predicted, truth, subject, n_classes, draws=draws), predicted, truth, subject)
 
     def gain(self, name: str, base: str) -> Estimate:
-        """Macro F1 of `name` less that of `base`, which it mends here and there: it rests on the mended subjects."""
+        """Macro F1 of `name` less that of `base`, which it mends here and there.
+
+        A gain rests on the subjects that it mends. Where it also moves images from one wrong class to another, it may
+        be a loss, and the interval is no narrower than that of a paired difference.
+        """
         bench = self.found.bench
         evidence, moves = bench.evidence, bench.moves
         assert isinstance(evidence, Counted)
@@ -129,13 +135,18 @@ class Stage:
         value = np.atleast_1d(evidence.values @ weights)
         known = self.truth >= 0
         mended = known & (self.predicted[name] == self.truth) & (self.predicted[base] != self.truth)
-        return rare_interval(
+        moved = known & ~mended & (self.predicted[name] != self.predicted[base])
+        rare = rare_interval(
             uneven_spread(value, moves.left_out @ weights, moves.sizes),
             bench.replicates @ weights,
             cautious_size(evidence.holders, evidence.n_subjects),
             carriers(self.subject, mended),
             (0.0, 1.0),
         )
+        if not moved.any():
+            return rare
+        paired = self.found.difference(name, base)
+        return Estimate(rare.value, min(rare.low, paired.low), max(rare.high, paired.high), rare.level)
 
 
 def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]) -> Ints:
@@ -148,26 +159,14 @@ def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subse
     return schema.encode(full)
 
 
-def softened(
-    schema: LabelSchema,
-    probabilities: NDArray[np.float64],
-    codes: NDArray[np.int16],
-    truth: Ints,
-    attribute: str,
-) -> Ints:
+def softened(probabilities: NDArray[np.float64], true: Ints, value: Ints) -> Ints:
     """The most probable target class [N] among those that agree with the true value of an attribute.
 
-    Which classes agree is read from the schema for an attribute of the composite, and from the data where the
-    attribute is determined by the target.
+    Args:
+        probabilities: of the target [N, C].
+        true: the attribute of each image [N]; -1 is not known, and every class agrees.
+        value: the attribute of each target class [C].
     """
-    true = codes[:, schema.position(attribute)].astype(np.int64)
-    value: NDArray[np.int64]
-    if schema.target == COMPOSITE and attribute in schema.composite:
-        value = schema.combination_codes[:, schema.composite.index(attribute)].astype(np.int64)
-    elif attribute == schema.target:
-        value = np.arange(schema.n_target_classes)
-    else:
-        value = determined(truth, true, schema.n_target_classes)
     agrees = (value[None, :] == true[:, None]) | (true[:, None] < 0)
     best: Ints = np.where(agrees, probabilities, -1.0).argmax(axis=1)
     return best
@@ -183,17 +182,21 @@ def determined(target: Ints, attribute: Ints, n_classes: int) -> NDArray[np.int6
     return out
 
 
-def _agreeing(schema: LabelSchema, dataset: Dataset, target: str) -> list[str]:
-    """Attributes for which the softer oracle means something."""
+def _agreeing(schema: LabelSchema, dataset: Dataset, target: str) -> dict[str, Ints]:
+    """Attributes for which the softer oracle means something: the value of each for every target class [C].
+
+    It is read from the schema for an attribute of the composite, and from the whole data set where the attribute is
+    determined by the target.
+    """
     if target == COMPOSITE:
-        return list(schema.composite)
-    out = []
+        return {a: schema.combination_codes[:, i].astype(np.int64) for i, a in enumerate(schema.composite)}
+    out: dict[str, Ints] = {}
+    present = np.unique(dataset.target[dataset.target >= 0])
     for name in schema.names:
         if name != target:
             value = determined(dataset.target, dataset.classes_of(name), schema.n_target_classes)
-            present = np.unique(dataset.target[dataset.target >= 0])
             if (value[present] >= 0).all():
-                out.append(name)
+                out[name] = value
     return out
 
 

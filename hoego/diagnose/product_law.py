@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 from hoego.compare.variants import Estimate
 from hoego.dataset.manifest import Dataset
 from hoego.diagnose.rare import carriers, rare_interval
+from hoego.labels import COMPOSITE
 from hoego.predictions import Predictions
 from hoego.score.interval import spread
 from hoego.score.table import SubjectTable
@@ -60,18 +61,20 @@ class ProductLaw:
 def product_law(
     predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
 ) -> ProductLaw | None:
-    """The product law over the attributes of the composite; None where fewer than two attributes are predicted."""
+    """The product law over the attributes of the composite; None where the target is no composite of two or more.
+
+    The attributes are those into which the predicted composite class decodes, so that `observed` is its accuracy.
+    """
     schema = predictions.schema
-    parts = [a for a in schema.composite if predictions.has(a)]
-    if len(parts) < 2:
+    if schema.target != COMPOSITE or len(schema.composite) < 2:
         return None
     rows = dataset.positions(predictions.images)
-    truth = schema.encode(dataset.codes[rows])
-    right = np.stack(
-        [predictions.probabilities(a).argmax(axis=1) == dataset.classes_of(a)[rows] for a in parts], axis=1
-    )
+    truth = dataset.target[rows]
+    decoded = schema.decode(predictions.target_probabilities().argmax(axis=1))
+    codes = dataset.codes[rows][:, [schema.position(a) for a in schema.composite]]
     known = truth >= 0
-    return law_of(right[known], truth[known], dataset.subject_index[rows][known], (resamples, seed))
+    right = (decoded == codes)[known]
+    return law_of(right, truth[known], dataset.subject_index[rows][known], (resamples, seed))
 
 
 def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[int, int]) -> ProductLaw:
