@@ -131,6 +131,22 @@ def test_a_naive_score_is_named_and_never_the_highest(store: Store) -> None:
     assert any("0.9182" in s.text and "naive split" in s.text for _, s in found.entries)
 
 
+def test_a_model_of_one_attribute_is_not_ranked_beside_those_of_the_target(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for seed, value in enumerate((0.48, 0.47)):
+        run(store, "baseline", at(0, 10 + seed), recipe(seed), score=score(value, target="composite"))
+    single = recipe(model={"name": "resnet10t", "head": "single", "attribute": "mask"})
+    run(store, "mask", at(0, 13), single, score=score(0.99, target="mask"))
+    told = to_markdown(retrospective(store, WEEK, "en"))
+    assert "The highest of 2 honest scores is that of `baseline`" in told
+    assert "The recipe in front, `baseline`" in told
+    assert "(mask alone, selected, 540 subjects)" in told
+    rows = [line for line in told.splitlines() if line.startswith("| ")]
+    assert [r.split("|")[1].strip() for r in rows] == ["recipe", "---", "baseline", "mask"]
+    assert "| mask alone, selected |" in rows[-1]
+    assert "(mask만, selected" in to_markdown(retrospective(store, WEEK, "ko"))
+
+
 def test_with_no_records_it_says_so_and_nothing_else(tmp_path: Path) -> None:
     for lang in ("ko", "en"):
         found = retrospective(Store(tmp_path / "runs"), WEEK, lang)

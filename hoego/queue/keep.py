@@ -50,14 +50,14 @@ def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> 
 def tidy(store: Store, *, recent: int = 20, best: int = 5, look: bool = False) -> Tidied:
     """Free the disk of old checkpoints: of done runs beyond the `recent` latest only the selected ones stay.
 
-    The `best` runs by their score (macro F1, else the first metric there is) and those with the tag `keep` are
-    not touched. `look` deletes nothing.
+    The `best` runs of each target by their macro F1 and those with the tag `keep` are not touched. `look` deletes
+    nothing.
     """
     done = store.list(states=["done"])
     ranked = sorted(done, key=lambda r: -1.0 if (s := score_of(r)) is None else s, reverse=True)
-    spared = {r.id for r in ranked[:best]} | {
-        r.id for r in done[len(done) - recent if recent else len(done) :]
-    }
+    targets = {target_of(r) for r in done}
+    spared = {r.id for t in targets for r in [r for r in ranked if target_of(r) == t][:best]}
+    spared |= {r.id for r in done[len(done) - recent if recent else len(done) :]}
     deleted = [tidy_run(r, keep="selected" if r.id not in spared else None, look=look) for r in done]
     return Tidied(tuple(f for t in deleted for f in t.files), sum(t.bytes for t in deleted))
 
@@ -67,6 +67,11 @@ def score_of(record: Record) -> float | None:
     metric = (record.meta.score or {}).get("macro_f1")
     value = metric.get("value") if isinstance(metric, dict) else metric
     return float(value) if isinstance(value, (int, float)) else None
+
+
+def target_of(record: Record) -> str:
+    """What a run's score is of: the project's target, or the one attribute that the run predicts."""
+    return str((record.meta.score or {}).get("target") or "")
 
 
 def _delete(doomed: list[Path], folder: Path, look: bool) -> Tidied:

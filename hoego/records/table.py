@@ -14,10 +14,11 @@ from hoego.records.meta import RunMeta
 from hoego.records.record import Record
 from hoego.records.store import Store
 
-COLUMNS = ("id", "state", "name", "macro_f1", "low", "high", "honesty", "why", "tags")
+COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "why", "tags")
 """What is shown when no columns are asked for."""
 
 _SCORE = {
+    "target": ("target",),
     "macro_f1": ("macro_f1", "value"),
     "low": ("macro_f1", "low"),
     "high": ("macro_f1", "high"),
@@ -66,7 +67,7 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
     """The records that fit `query`, as a table.
 
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
-    (`macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
+    (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
     setting. A run without the value has None, sorted last. Raises UsageError for an unknown column.
     """
     query = query or RunsQuery()

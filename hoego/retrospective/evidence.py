@@ -16,7 +16,6 @@ from statistics import variance
 from hoego.retrospective.facts import RunFact, Verdict
 
 POWER = 2.8
-MOST_RUNS = 50
 MOST_SUBJECTS = 10.0
 
 
@@ -26,9 +25,10 @@ class Need:
 
     Args:
         kind: `seeds` (three seeds a side first), `runs` (that many a side), `subjects` (no number of runs can: it
-            takes more held-out subjects), `nothing seen` (nearly zero: not worth deciding), `unknown`.
+            takes more held-out subjects), `small` (so many more of them that it is not worth deciding here), `zero`
+            (no difference was seen), `unknown`.
         runs: runs a side, of the kind `runs`.
-        subjects: factor by which the held-out subjects would have to grow, of the kind `subjects`.
+        subjects: factor by which the held-out subjects would have to grow, of the kinds `subjects` and `small`.
     """
 
     kind: str
@@ -51,12 +51,12 @@ def need(verdict: Verdict, runs: Mapping[str, RunFact]) -> Need:
     seeds = sum(variance(s) for s in sides)
     subjects = max(0.0, error**2 - sum(variance(s) / len(s) for s in sides))
     room = wanted**2 - subjects
+    if wanted <= 0:
+        return Need("zero")
     if room <= 0:
-        if wanted <= 0 or subjects / wanted**2 > MOST_SUBJECTS:
-            return Need("nothing seen")
-        return Need("subjects", subjects=subjects / wanted**2)
-    count = max(math.ceil(seeds / room), len(sides[0]) + 1)
-    return Need("runs", runs=count) if count <= MOST_RUNS else Need("nothing seen")
+        factor = subjects / wanted**2
+        return Need("small" if factor > MOST_SUBJECTS else "subjects", subjects=factor)
+    return Need("runs", runs=max(math.ceil(seeds / room), len(sides[0]) + 1))
 
 
 def _scores(ids: Sequence[str], runs: Mapping[str, RunFact]) -> list[float]:
@@ -67,7 +67,9 @@ def _scores(ids: Sequence[str], runs: Mapping[str, RunFact]) -> list[float]:
 def undecided(verdicts: Sequence[Verdict], runs: Mapping[str, RunFact]) -> list[tuple[Verdict, Need]]:
     """The undecided comparisons, what could still gain most first, of equal gains what needs fewer runs first."""
     open_ = [(v, need(v, runs)) for v in verdicts if v.word == "not distinguishable"]
-    return sorted(open_, key=lambda p: (p[1].kind == "nothing seen", -round(_gain(p[0]), 3), p[1].runs or 0))
+    return sorted(
+        open_, key=lambda p: (p[1].kind in ("small", "zero"), -round(_gain(p[0]), 3), p[1].runs or 0)
+    )
 
 
 def _gain(verdict: Verdict) -> float:

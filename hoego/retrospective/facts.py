@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -64,6 +65,7 @@ class RunFact:
         moment: when it ended, else when it began, else when it was asked for (on the period's clock).
         trial: fingerprint of its recipe without seed and name: runs of one trial are seeds of one recipe.
         kind: run, ensemble or composition.
+        target: what the score is of: the project's target, or the one attribute that the run predicts.
         score: macro F1 of the target with its interval; None where there is none.
         recipe: settings, flat.
     """
@@ -77,6 +79,7 @@ class RunFact:
     hours: float | None
     trial: str
     kind: str
+    target: str
     score: Value | None
     metrics: Mapping[str, Value]
     honesty: str
@@ -164,9 +167,21 @@ class Facts:
             groups.setdefault(run.trial, []).append(run)
         return list(groups.values())
 
-    def leader(self, runs: Sequence[RunFact]) -> RunFact | None:
-        """The run of the highest honest score."""
+    @property
+    def target(self) -> str:
+        """What most of the scores are of. Those of a single attribute's models are not ranked beside them."""
+        counted = Counter(r.target for r in (*self.earlier, *self.done) if r.score is not None)
+        return counted.most_common(1)[0][0] if counted else ""
+
+    def comparable(self, runs: Sequence[RunFact]) -> list[RunFact]:
+        """The done runs with an honest score of the target."""
+        target = self.target
         scored = [r for r in runs if r.honest and r.score is not None and r.state == "done"]
+        return [r for r in scored if r.target == target]
+
+    def leader(self, runs: Sequence[RunFact]) -> RunFact | None:
+        """The run of the highest honest score of the target."""
+        scored = self.comparable(runs)
         return max(scored, key=lambda r: r.score.value if r.score else -1.0, default=None)
 
     def before(self, run: RunFact) -> RunFact | None:
@@ -255,6 +270,7 @@ def _run(record: Record, period: Period) -> RunFact:
         hours=_hours(meta.started, meta.finished),
         trial=_trial(recipe, meta.extra, meta.id),
         kind=str(meta.extra.get("kind") or "run"),
+        target=str(score.get("target") or ""),
         score=metrics.get("macro_f1"),
         metrics=metrics,
         honesty=honesty,

@@ -50,7 +50,7 @@ def next_section(facts: Facts, say: Speaker) -> Section:
 def _open(verdict: Verdict, need: Need, say: Speaker) -> Statement:
     d = verdict.difference
     value = "?" if d is None else f"{d.value:+.4f}"
-    times = "?" if need.subjects is None else f"{need.subjects:.1f}"
+    times = "?" if need.subjects is None else f"{need.subjects:,.{int(need.subjects < 10)}f}"
     text = say(
         "undecided",
         subject=verdict.subject.replace("`", "'"),
@@ -210,12 +210,13 @@ def _attributes(facts: Facts, run: RunFact) -> dict[str, float]:
 def _results(facts: Facts, say: Speaker) -> Section:
     trials = facts.trials([r for r in facts.done if r.score is not None])
     scored = [(mean(r.score.value for r in t if r.score is not None), t) for t in trials]
-    scored.sort(key=lambda pair: (not pair[1][0].honest, -pair[0]))
+    scored.sort(key=lambda pair: (not pair[1][0].honest, pair[1][0].target != facts.target, -pair[0]))
     rows, sources = [], []
     for average, trial in scored[:MOST_TRIALS]:
         first = trial[0]
         text = say.score(first.score) if len(trial) == 1 and first.score else f"{average:.4f}"
-        rows.append((named(first), str(len(trial)), text, first.honesty))
+        honesty = say.alone(first, facts.target) + first.honesty
+        rows.append((named(first), str(len(trial)), text, honesty))
         sources.append(of_run(*trial))
     columns = tuple(say(c) for c in ("col_recipe", "col_runs", "col_score", "col_honesty"))
     table = Table(columns, tuple(rows), tuple(sources)) if rows else None

@@ -28,7 +28,8 @@ def days_picture(facts: Facts, say: Speaker) -> tuple[Picture, ...]:
 def scores_picture(facts: Facts, runs: Sequence[RunFact], say: Speaker) -> tuple[Picture, ...]:
     """Each recipe's score with its interval, in order of time; naive scores in another colour."""
     rows = []
-    for trial in facts.trials([r for r in runs if r.score is not None])[-MOST_ROWS:]:
+    shown = [r for r in runs if r.score is not None and r.target == facts.target]
+    for trial in facts.trials(shown)[-MOST_ROWS:]:
         values = [r.score.value for r in trial if r.score is not None]
         middle = min(trial, key=lambda r: abs((r.score.value if r.score else 0.0) - mean(values)))
         if middle.score is None:

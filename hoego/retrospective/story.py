@@ -67,8 +67,13 @@ def _best(facts: Facts, say: Speaker) -> Iterator[Statement]:
     if best is None or best.score is None:
         yield Statement(say("no_score"), "word")
         return
-    n = sum(r.honest and r.score is not None for r in facts.done)
-    text = say("best", n=n, name=named(best), score=say.score(best.score), honesty=say.honesty(best))
+    text = say(
+        "best",
+        n=len(facts.comparable(facts.done)),
+        name=named(best),
+        score=say.score(best.score),
+        honesty=say.honesty(best),
+    )
     if "selected" in best.honesty:
         known = best.optimism is not None
         text += " " + (say("optimism", optimism=f"{best.optimism:.4f}") if known else say("optimism_unknown"))
@@ -139,11 +144,11 @@ def trial_statement(facts: Facts, trial: Sequence[RunFact], say: Speaker) -> Sta
     """One recipe's runs of a day: score, hypothesis, and in what it differs from the nearest earlier recipe."""
     first = trial[0]
     scores = [r.score.value for r in trial if r.score is not None]
-    name = named(first)
+    name, honesty = named(first), say.honesty(first, facts.target)
     if not scores:
         text = say("run_unscored", name=name)
     elif len(trial) == 1 and first.score is not None:
-        text = say("run", name=name, score=say.score(first.score), honesty=say.honesty(first))
+        text = say("run", name=name, score=say.score(first.score), honesty=honesty)
     else:
         text = say(
             "run_seeds",
@@ -152,7 +157,7 @@ def trial_statement(facts: Facts, trial: Sequence[RunFact], say: Speaker) -> Sta
             mean=f"{mean(scores):.4f}",
             low=f"{min(scores):.4f}",
             high=f"{max(scores):.4f}",
-            honesty=say.honesty(first),
+            honesty=honesty,
         )
     sources = of_run(*trial)
     before = facts.before(first) if first.kind == "run" and first.recipe else None

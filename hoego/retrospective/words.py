@@ -133,10 +133,11 @@ PHRASES: dict[str, tuple[str, str]] = {
         "횟수를 늘려도 가려지지 않는다. 검증 대상이 지금의 약 {x}배 필요하다 (`--fold all`은 모든 사진을 검증에 쓴다).",
         "No number of runs decides it: it takes about {x} times as many held-out subjects (`--fold all` holds out every photo once).",
     ),
-    "need_nothing seen": (
-        "지금 본 차이({d})는 0에 가까워, 더 돌려 가릴 만하지 않다.",
-        "The difference seen ({d}) is so near zero that deciding it is not worth the runs.",
+    "need_small": (
+        "지금 본 차이({d})는 이 분할로 가리기에는 너무 작다. 검증 대상이 지금의 약 {x}배 있어야 한다.",
+        "The difference seen ({d}) is too small for this split: it takes about {x} times as many held-out subjects.",
     ),
+    "need_zero": ("차이가 보이지 않았다 ({d}).", "No difference was seen ({d})."),
     "need_unknown": (
         "몇 회가 필요한지 말할 만큼 기록이 없다.",
         "The records do not hold enough to say how many runs would decide it.",
@@ -260,9 +261,16 @@ class Speaker:
             return f"{value.value:+.4f}"
         return f"{value.value:+.4f} [{value.low:+.4f}, {value.high:+.4f}]"
 
-    def honesty(self, run: RunFact) -> str:
+    def honesty(self, run: RunFact, target: str = "") -> str:
+        """How honest a score is, on how many subjects; and of what, where that is not the `target`."""
         subjects = "" if run.n_subjects is None else f", {self._subjects(run.n_subjects)}"
-        return f"{run.honesty or '?'}{subjects}"
+        return f"{self.alone(run, target)}{run.honesty or '?'}{subjects}"
+
+    def alone(self, run: RunFact, target: str) -> str:
+        """ "mask alone, " for a run that is scored on one attribute where `target` is another."""
+        if not target or run.target in ("", target):
+            return ""
+        return f"{run.target}만, " if self.lang == "ko" else f"{run.target} alone, "
 
     def _subjects(self, count: int) -> str:
         return f"독립 대상 {count:,}개" if self.lang == "ko" else f"{count:,} subjects"

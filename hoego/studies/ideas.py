@@ -8,6 +8,7 @@ numbers), `leader` (a recipe that new ideas are laid over from then on).
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from hoego.errors import RecipeError, RecordError, UsageError
 from hoego.queue import Ask, History
 from hoego.queue import add as add_run
-from hoego.queue.keep import score_of
+from hoego.queue.keep import score_of, target_of
 from hoego.queue.worker import silent
 from hoego.recipe import Recipe, build
 from hoego.recipe.resolve import apply_overrides
@@ -277,7 +278,8 @@ class IdeaWorker:
             return dict(self.fallback)
         if not honest:
             raise RecordError("no run leads yet", remedy="Give a recipe: hoego queue work --ideas RECIPE.")
-        return max(honest, key=lambda r: score_of(r) or 0.0).recipe
+        ((target, _),) = Counter(map(target_of, honest)).most_common(1)
+        return max((r for r in honest if target_of(r) == target), key=lambda r: score_of(r) or 0.0).recipe
 
     def _ranked(self, store: Store, leader: Mapping[str, Any]) -> list[Idea]:
         """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
