@@ -186,6 +186,7 @@ def demo(
 
     from hoego.report import report as write_report
     from hoego.report import week_report
+    from hoego.retrospective import LANGUAGES, period_of, retrospective, write
     from hoego.studies.demo import run_demo
     from hoego.submission.submit import hand_in_demo
 
@@ -195,10 +196,16 @@ def demo(
     for run in dict.fromkeys(r for c in result.chapters for r in c.runs):
         write_report(result.store.find(run), result.dataset)
     page = week_report(result, expected, result.folder / "report.html")
-    emit(replace(result, report=page, submission=submission), as_json, _show_demo)
+    told = {
+        lang: write(retrospective(result.store, period_of(), lang), result.folder) for lang in LANGUAGES
+    }
+    diary = next(p for p in told["en"] if p.suffix == ".html")
+    emit(replace(result, report=page, submission=submission, retrospective=diary), as_json, _show_demo)
 
 
 def _show_demo(result: Demo) -> None:
     for sentence in result.sentences:
         say(sentence)
-    say(f"\nreport      [bold]{result.report}[/]\nsubmission  [bold]{result.submission}[/]")
+    say(f"\nreport         [bold]{result.report}[/]")
+    say(f"submission     [bold]{result.submission}[/]")
+    say(f"retrospective  [bold]{result.retrospective}[/]")

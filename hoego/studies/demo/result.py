@@ -57,7 +57,7 @@ class Demo:
         final: the run whose refit was handed in.
         true_score: of the submission on the test set's truth.
         expected: what was expected of it, (value, low, high).
-        report, submission: files; filled in by who writes them.
+        report, submission, retrospective: files; filled in by who writes them.
         seconds: in all.
     """
 
@@ -76,6 +76,7 @@ class Demo:
     sentences: tuple[str, ...] = field(default=())
     report: Path | None = None
     submission: Path | None = None
+    retrospective: Path | None = None
 
     @property
     def store(self) -> Store:
@@ -93,6 +94,7 @@ class Demo:
             "final": self.final.id,
             "report": None if self.report is None else str(self.report),
             "submission": None if self.submission is None else str(self.submission),
+            "retrospective": None if self.retrospective is None else str(self.retrospective),
             "seconds": self.seconds,
             "sentences": list(self.sentences),
         }

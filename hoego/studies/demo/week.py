@@ -223,7 +223,8 @@ class Week:
         runs = [self.base]
         for head, attribute in heads:
             change = [f"model.head={head}"] + ([f"model.attribute={attribute}"] if attribute else [])
-            runs.append(self.shop.obtain(varied(self.recipe, change, name=attribute or "one composite head")))
+            recipe = varied(self.recipe, change, name=attribute or "one composite head")
+            runs.append(self.shop.obtain(recipe, why="the product of three probabilities must be lower"))
         names = {self.base.id: "one multi-head model"} | {r.id: r.meta.name for r in runs[1:]}
         specialists = runs[2:]
         ways = [d for d in designs([predictions_of(r) for r in runs]) if _wanted(d.parts, specialists)]
@@ -250,7 +251,8 @@ class Week:
     def hand_in(self) -> tuple[Record, Predictions, Score]:
         """Refit on everybody, predict the test people, and look up the truth that only the demo has."""
         self.tell("Sunday: refit on everybody, predict, hand in")
-        final = self.shop.obtain(varied(self.recipe, ["refit=true"], name="final"))
+        chosen = varied(self.recipe, ["refit=true"], name="final")
+        final = self.shop.obtain(chosen, why="the held-out people teach as well")
         eval_folder = self.folder / "people" / "eval"
         truth = truth_of(eval_folder, self.folder / "people" / "eval_truth.csv", self.dataset)
         test = predict_run(final, truth)
