@@ -24,6 +24,9 @@ from hoego.pixels import PixelCache
 SHARE = 0.4
 """Share of the free memory that resident pixels may take."""
 
+CHUNK = 1024
+"""Photos that are brought to the device at a time, so that the host never holds all of them beside it."""
+
 AHEAD = 3
 """Batches that a background thread prepares ahead."""
 
@@ -164,11 +167,11 @@ def open_pixels(
     n_bytes = len(images) * height * width * 3
     if n_bytes > (free_bytes(device) * SHARE if budget is None else budget):
         return StreamedPixels(cache, images, device)
-    photos = np.empty((len(images), height, width, 3), dtype=np.uint8)
-    for start in range(0, len(images), 4096):
-        stop = start + 4096
-        photos[start:stop] = cache.array[cache.row[images[start:stop]]]
-    return ResidentPixels(torch.from_numpy(photos).to(device))
+    photos = torch.empty((len(images), height, width, 3), dtype=torch.uint8, device=device)
+    for start in range(0, len(images), CHUNK):
+        chunk = cache.array[cache.row[images[start : start + CHUNK]]]
+        photos[start : start + CHUNK] = torch.from_numpy(chunk).to(device)
+    return ResidentPixels(photos)
 
 
 def free_bytes(device: torch.device) -> int:
