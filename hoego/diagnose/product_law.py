@@ -11,7 +11,7 @@ were independent. The former cannot fall below 0 and often rests on few subjects
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,7 @@ def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[in
     resampled = law(table.resampled(*draws))
     gaps = resampled[:, 1] - resampled[:, 0]
     found = spread(lambda totals: law(totals) @ [-1.0, 1.0], table, _rarest(table, width))
+    found = replace(found, variance=found.cautious)
     wrong = (~right).sum(axis=1)
     least = float(wrong.mean()) - (1 - expected)
     gap = rare_interval(
