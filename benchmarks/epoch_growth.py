@@ -142,8 +142,7 @@ def measure(cache: PixelCache, n: int, rounds: int, kind: str) -> dict[str, Any]
             )
     sizes = list(taken)
     ratios = [
-        [b / a for a, b in zip(taken[small], taken[large], strict=True)]
-        for small, large in pairwise(sizes)
+        [b / a for a, b in zip(taken[small], taken[large], strict=True)] for small, large in pairwise(sizes)
     ]
     return {
         "seconds": {str(size): round(statistics.median(values), 3) for size, values in taken.items()},

@@ -136,7 +136,11 @@ def test_training_stays_within_memory_when_the_cache_is_larger(tmp_path: Path) -
     # Freed blocks go back to the system at once, so that what is counted is what is in use.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", BOUNDED, str(tmp_path)], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, "-c", BOUNDED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert done.stdout.split() == ["True", "2", "True", "1.0"], done.stdout + done.stderr
 
