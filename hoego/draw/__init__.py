@@ -5,6 +5,7 @@ text is escaped.
 """
 
 from hoego.draw.charts import Interval, Line, bars, forest, heatmap, lines, reliability, scatter, waterfall
+from hoego.draw.matrix import matrix
 from hoego.draw.page import STYLE, page
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "forest",
     "heatmap",
     "lines",
+    "matrix",
     "page",
     "reliability",
     "scatter",

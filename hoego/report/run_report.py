@@ -14,6 +14,7 @@ from hoego.dataset.manifest import Dataset
 from hoego.draw import Interval, Line, bars, forest, heatmap, lines, page, reliability, waterfall
 from hoego.predictions import Predictions
 from hoego.records import Record
+from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
 from hoego.report.words import duration, honesty_of, interval
 
@@ -43,6 +44,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "meta": meta.to_dict(),
         "score": score,
         "diagnosis": diagnosis,
+        "combined": combined_parts(record),
         "split": _read(record, "split.json"),
         "audit": _read(record, "audit.json"),
         "mistakes": _mistakes(record, dataset),

@@ -19,7 +19,8 @@ HONESTY = {
     ),
     "selected, cross-fitted": (
         "good",
-        "Unseen subjects; the epoch was chosen on scored photos, and a combiner was fitted across folds.",
+        "Unseen subjects; the epoch or a decision rule was chosen by these photos, and a combiner or rule was fitted "
+        "across folds.",
     ),
     "naive": (
         "bad",
