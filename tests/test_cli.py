@@ -130,6 +130,28 @@ def test_compose_takes_the_best_source_of_each_attribute() -> None:
     assert found["score"]["honesty"] == "out-of-fold"
 
 
+def test_compose_chooses_among_runs_and_says_what_each_part_chose() -> None:
+    a, b, c = ids()
+    named = as_json(
+        "compose", "--of", f"mask={a}", "--of", f"gender={a}", "--of", f"age={a}", "--of", f"age={c}"
+    )
+    assert named["parts"] == {"mask": a, "gender": a, "age": c}
+    assert [x["by_part"] for x in named["choices"] if x["attribute"] == "age"] == [[c, c, c]]
+    free = as_json("compose", a, b, c, "--of", f"age={b}")
+    assert free["parts"]["age"] == b
+    assert free["score"]["honesty"] == "cross-fitted"
+    assert "for new images" in run("compose", a, b).stdout
+
+
+def test_a_decision_rule_is_tried_on_one_run_and_its_page_is_drawn() -> None:
+    found = as_json("ensemble", ids()[0], "--decide", "prior")
+    assert {"kept", "gain", "p_value", "offsets"} <= set(found["decision"])
+    assert found["members"][0]["marginal"] is None
+    several = as_json("ensemble", *ids(), "--decide", "thresholds")
+    path = Path(as_json("report", several["run"])["report"])
+    assert "members side by side" in path.read_text(encoding="utf-8")
+
+
 def test_a_design_ranking_and_a_report_come_from_the_same_runs() -> None:
     assert len(as_json("design", *ids()[:2])["ranking"]) >= 2
     path = Path(as_json("report", ids()[0])["report"])
