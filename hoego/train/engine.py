@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,17 +136,59 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         TrainError: the model, its weights or its loss cannot be had; the loss is no longer a number.
         RecipeError: a setting that this data set contradicts.
     """
-    hooks = hooks or Hooks()
+    training = prepare_fold(task, hooks or Hooks())
+    for _ in training.steps():
+        pass
+    return training.result()
+
+
+Opener = Callable[[PixelCache, NDArray[np.int64], torch.device], Pixels]
+"""Gives the pixels of some images of a cache on a device."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A fold that is ready to train (see `prepare_fold`)."""
+
+    task: FoldTask
+    loop: Loop
+    speed: Throughput | None
+    started: float
+
+    def steps(self) -> Iterator[None]:
+        """What is left of the training, a step at a time."""
+        return self.loop.steps(self.started)
+
+    def result(self) -> FoldResult:
+        """What came of it, after the last step."""
+        loop = self.loop
+        selected = loop.selected()
+        outputs, spread = (None, None) if loop.held is None else loop.final(selected)
+        return FoldResult(
+            outputs,
+            np.flatnonzero(self.task.held),
+            loop.settings.provenance,
+            dict(loop.tracker.best),
+            selected,
+            loop.parts.resolved,
+            self.speed,
+            loop.seconds,
+            loop.parts.built.notes,
+            spread,
+        )
+
+
+def prepare_fold(task: FoldTask, hooks: Hooks, pixels_of: Opener = open_pixels) -> Training:
+    """A fold before its first step, or before the next one where an earlier process was stopped."""
     started = time.perf_counter()
     task.folder.mkdir(parents=True, exist_ok=True)
     for torn in task.folder.glob(".*.part"):
         torn.unlink(missing_ok=True)
     resuming = (task.folder / "state.pt").is_file()
-    parts, speed = _prepare(task, hooks, resuming)
+    parts, speed = _prepare(task, hooks, resuming, pixels_of)
     provenance = _kept_provenance(task.folder) if resuming else _provenance(task, parts)
     if not resuming:
         _keep_provenance(task.folder, provenance)
-    held = _held(task, task.held, parts.device)
     settings = LoopSettings(
         task.folder,
         task.name,
@@ -157,36 +199,24 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         hooks.should_stop,
         provenance,
     )
-    loop = Loop(parts, settings, held, _held(task, task.inner, parts.device))
-    loop.run(started)
-    selected = loop.selected()
-    outputs, spread = (None, None) if held is None else loop.final(selected)
-    return FoldResult(
-        outputs,
-        np.flatnonzero(task.held),
-        provenance,
-        dict(loop.tracker.best),
-        selected,
-        parts.resolved,
-        speed,
-        loop.seconds,
-        parts.built.notes,
-        spread,
-    )
+    held, inner = (_held(task, mask, parts.device, pixels_of) for mask in (task.held, task.inner))
+    return Training(task, Loop(parts, settings, held, inner), speed, started)
 
 
-def _prepare(task: FoldTask, hooks: Hooks, resuming: bool) -> tuple[Parts, Throughput | None]:
+def _prepare(
+    task: FoldTask, hooks: Hooks, resuming: bool, pixels_of: Opener
+) -> tuple[Parts, Throughput | None]:
     """The training, ready for its first step (or for its state), and how fast it is."""
     known = task.resolved
     rows = training_rows(task)
     device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
-    pixels = open_pixels(task.cache, rows.images, device)
+    pixels = pixels_of(task.cache, rows.images, device)
     resolved = known or _resolve(task, rows, pixels)
     torch.set_num_threads(resolved.threads)
     hooks.on_resolved(resolved)
     speed = None
     if hooks.measure_seconds and not resuming:
-        speed = _measure(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
+        speed = measure_parts(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
         hooks.on_throughput(speed)
     parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
     for note in parts.built.notes:
@@ -313,11 +343,11 @@ def _as_provenance(teacher: Predictions | None) -> Provenance | None:
     return None if teacher is None else Provenance(teacher.universe, teacher.sources)
 
 
-def _held(task: FoldTask, mask: Bits | None, device: torch.device) -> Held | None:
+def _held(task: FoldTask, mask: Bits | None, device: torch.device, pixels_of: Opener) -> Held | None:
     if mask is None or not mask.any():
         return None
     images = np.flatnonzero(mask)
-    return Held(task.dataset.take(mask), open_pixels(task.cache, images, device))
+    return Held(task.dataset.take(mask), pixels_of(task.cache, images, device))
 
 
 def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
@@ -340,8 +370,8 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
     return resolve(task.recipe, steps, stepper)
 
 
-def _measure(parts: Parts, seconds: float) -> Throughput:
-    """The three figures, by a training that is thrown away."""
+def measure_parts(parts: Parts, seconds: float) -> Throughput:
+    """The model alone, the input alone and the two joined, by a training that is thrown away."""
     parts.start_epoch(0)
     images, batch = parts.synthetic()
     at = [0]

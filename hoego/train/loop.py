@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,18 +91,23 @@ class Loop:
 
     def run(self, started: float | None = None) -> None:
         """Train what is left of the epochs."""
+        for _ in self.steps(started):
+            pass
+
+    def steps(self, started: float | None = None) -> Iterator[None]:
+        """`run`, a training step at a time: between two of them other trainings may take theirs."""
         self._clock = time.perf_counter() if started is None else started
         self._restore()
         epochs = self.parts.recipe.epochs
         with Progress(self.settings.name, epochs, self.parts.steps, self.settings.progress) as progress:
             while self.epoch < epochs and not self.stopped:
-                figures = self._epoch(progress)
+                figures = yield from self._epoch(progress)
                 self.settings.on_epoch(figures)
                 progress.epoch(figures)
                 if self.epoch < epochs and not self.stopped and (reason := self.settings.should_stop()):
                     raise Stopped(reason)
 
-    def _epoch(self, progress: Progress) -> dict[str, Any]:
+    def _epoch(self, progress: Progress) -> Generator[None, None, dict[str, Any]]:
         parts, epoch, first = self.parts, self.epoch, self.number
         parts.start_epoch(epoch)
         began = written = time.perf_counter()
@@ -117,6 +122,7 @@ class Loop:
             if self._due(written) and self.number < parts.steps:
                 self._save()
                 written = time.perf_counter()
+            yield
         loss = float(self.loss_sum) / parts.steps
         seconds = time.perf_counter() - began
         if not math.isfinite(loss):
