@@ -180,7 +180,7 @@ def test_the_competition(tmp_path: Path) -> None:
     proposal = propose(tmp_path)
     data = loaded(proposal, tmp_path)
     assert (data.n_subjects, data.schema.composite) == (2, ("mask", "gender", "age"))
-    assert proposal.settings["dataset"]["size"] == [128, 96]
+    assert proposal.settings["dataset"]["size"] == [96, 72]
     assert proposal.settings["dataset"]["unlabelled"] == "eval"
 
 

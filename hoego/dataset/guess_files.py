@@ -21,7 +21,7 @@ from hoego.dataset.tables import SUFFIXES, Table, read_table
 from hoego.errors import DataError
 
 PARTS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")
-LOOKED_AT, MANY_TABLES = 64, 50
+LOOKED_AT, MANY_TABLES, LONG_SIDE = 64, 50, 96
 
 Labelled = tuple[Path, Path, str, pl.DataFrame, Certainty]
 """Root, table, its path column, its rows, how sure."""
@@ -231,7 +231,7 @@ def _holds_together(groups: Sequence[str], values: Sequence[str]) -> bool:
 
 
 def typical_size(paths: Sequence[Path]) -> tuple[tuple[int, int], Certainty, str]:
-    """Height and width to bring photos to: their own where small, else their proportions with a long side of 128."""
+    """Height and width to bring photos to: their own where small, else their proportions with a long side of 96."""
     chosen = (
         [paths[int(i)] for i in np.unique(np.linspace(0, max(len(paths) - 1, 0), LOOKED_AT).astype(int))]
         if paths
@@ -249,9 +249,9 @@ def typical_size(paths: Sequence[Path]) -> tuple[tuple[int, int], Certainty, str
     height, width = (float(v) for v in np.median(np.array(sizes), axis=0))
     same = len(set(sizes)) == 1
     seen = f"{'all' if same else 'typical'} of {len(sizes)} photos looked at: {height:.0f} high, {width:.0f} wide"
-    if same and max(height, width) <= 96:
+    if same and max(height, width) <= LONG_SIDE:
         return (int(height), int(width)), "sure", seen
-    scale = min(1.0, 128 / max(height, width))
+    scale = min(1.0, LONG_SIDE / max(height, width))
     rounded = tuple(max(16, round(v * scale / 8) * 8) for v in (height, width))
     more = "; larger is slower and usually better" if scale < 1 else ""
     return (rounded[0], rounded[1]), "likely" if same else "unsure", seen + more

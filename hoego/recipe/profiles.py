@@ -6,11 +6,11 @@ from typing import Any
 
 PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
-        "model": {"name": "resnet10t", "head": "multi"},
-        "dataset": {"size": [128, 96]},
-        "epochs": 8,
+        "model": {"name": "hoego_small32", "head": "multi"},
+        "dataset": {"size": [96, 72]},
+        "epochs": 12,
         "batch_size": 64,
-        "optim": {"name": "adamw", "lr": 2e-3},
+        "optim": {"name": "adamw", "lr": 3e-3, "schedule": "onecycle"},
     },
     "overnight": {
         "model": {"name": "convnext_tiny"},
@@ -21,3 +21,15 @@ PROFILES: dict[str, dict[str, Any]] = {
         "queue": {"shorten": True},
     },
 }
+
+FIRST_LOOK: dict[str, Any] = {
+    **PROFILES["quick"],
+    "augment": {
+        "rotate": 10.0,
+        "translate": 0.08,
+        "scale": [0.85, 1.2],
+        "brightness": 0.2,
+        "contrast": 0.2,
+    },
+}
+"""What is trained where there is no recipe: the profile quick, with changes that no label of photos depends on."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from hoego.errors import RecipeError, nearest
 from hoego.recipe.base import Setting, _inner_section, settings_of
 from hoego.recipe.core import Recipe
-from hoego.recipe.profiles import PROFILES
+from hoego.recipe.profiles import FIRST_LOOK, PROFILES
 
 PROJECT_FILE = "hoego.toml"
 FILE_KEYS = ("root", "overlay", "unlabelled", "table")
@@ -166,7 +166,7 @@ def resolve(
     """One Recipe: the project's hoego.toml, the recipe over it, the profile over that, the overrides last.
 
     Args:
-        recipe: a TOML file or plain data; None takes the profile `quick`.
+        recipe: a TOML file or plain data; None takes `FIRST_LOOK`, the profile quick with light augmentation.
         overrides: `a.b=c` each; relative paths in them start from the working directory.
         profile: a name of PROFILES.
         project: the hoego.toml to use; None for no project.
@@ -176,7 +176,7 @@ def resolve(
     """
     data: dict[str, Any] = {}
     if recipe is None:
-        data = merge(data, PROFILES[profile or "quick"]) if (profile or "quick") in PROFILES else data
+        data = merge(data, PROFILES.get(profile or "", FIRST_LOOK))
     if project is not None:
         base = anchored(read_toml(project), project.parent)
         base.setdefault("dataset", {}).setdefault("root", str(project.parent.resolve()))
