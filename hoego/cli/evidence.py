@@ -212,9 +212,9 @@ def ablate(
 
 def _show_ablation(found: Ablation) -> None:
     facts = found.to_dict()
-    rows = [(p["run"], p["name"], p["state"], p["reason"]) for p in facts["pending"]]
-    if rows:
-        table("not done", ("run", "of", "state", "why"), rows)
+    pending = [(p["run"], p["name"], p["state"], p["reason"]) for p in facts["pending"]]
+    if pending:
+        table("not done", ("run", "of", "state", "why"), pending)
     rows = []
     for r in facts["rows"]:
         d = r["difference"]
