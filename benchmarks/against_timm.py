@@ -282,7 +282,7 @@ def timm_loop(setup: Setup, precision: Precision) -> float:
         color_jitter=None,
         num_workers=setup.workers,
         device=setup.device,
-        persistent_workers=False,
+        persistent_workers=True,
         pin_memory=setup.device.type == "cuda",
     )
     n_classes = len(dataset.reader.class_to_idx)
@@ -292,7 +292,7 @@ def timm_loop(setup: Setup, precision: Precision) -> float:
     optimizer = create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.05)
     loss_of = LabelSmoothingCrossEntropy(0.1)
     model.train()
-    feed = iter(loader)
+    feed = endless(loader)
 
     def step() -> None:
         images, target = next(feed)
@@ -306,6 +306,12 @@ def timm_loop(setup: Setup, precision: Precision) -> float:
         return timed(step, setup)
     finally:
         stop_workers(loader)
+
+
+def endless(loader: Any) -> Iterator[Any]:
+    """Its batches, epoch after epoch."""
+    while True:
+        yield from loader
 
 
 def stop_workers(loader: Any) -> None:
