@@ -166,6 +166,11 @@ def compose_runs(
     for (attribute, _), predictions in zip(parts, named, strict=True):
         candidates.setdefault(attribute, []).append(predictions)
     if free:
+        if not free[0].schema.composite:
+            raise UsageError(
+                "The labels have no composite class: there are no attributes to compose it of.",
+                remedy="hoego ensemble RUN RUN ... combines runs of one attribute.",
+            )
         for attribute in free[0].schema.composite:
             candidates.setdefault(attribute, [p for p in free if p.has(attribute)])
     if not candidates:
