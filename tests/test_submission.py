@@ -56,6 +56,17 @@ def test_the_file_has_the_form_s_ids_in_its_order_and_the_composite_codes(tmp_pa
     assert table["ans"].to_list() == [said[f"images/{i}"] for i in form.ids]
 
 
+def test_a_smaller_public_share_is_expected_to_wander_more(tmp_path: Path) -> None:
+    run, form = run_and_form(tmp_path)
+    widths = []
+    for k, share in enumerate((1.0, 0.1)):
+        settings = SubmissionSettings(per_day=9, public_share=share)
+        found = submit(run, form, request(tmp_path, f"{k}.csv", settings=settings)).expected
+        assert found is not None
+        widths.append(found.high - found.low)
+    assert widths[1] > 1.5 * widths[0]
+
+
 def test_missing_and_extra_photos_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     run, form = run_and_form(tmp_path)
     with pytest.raises(MismatchError, match="were not predicted"):

@@ -200,3 +200,6 @@ class SubmissionSettings(Section):
     per_day: int = Field(10, ge=1, description="Submissions allowed a day.")
     timezone: str = Field("UTC", description="Time zone in which a day ends.")
     metric: str = Field("macro_f1", description="What the leaderboard shows.")
+    public_share: float = Field(
+        0.5, gt=0, le=1, description="Share of the test photos that the public score is of."
+    )

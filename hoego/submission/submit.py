@@ -32,7 +32,6 @@ class SubmitRequest:
         settings: of the recipe's [submission].
         score: of the run (score.json), or None.
         training_classes: photos per class of the training set, for comparison.
-        public_share: share of the test that the public score is of.
         now: the time.
     """
 
@@ -41,7 +40,6 @@ class SubmitRequest:
     settings: SubmissionSettings
     score: Mapping[str, Any] | None = None
     training_classes: Mapping[str, int] = field(default_factory=dict)
-    public_share: float = 0.5
     now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
 
@@ -101,7 +99,7 @@ def submit(predictions: Predictions, form: Form, request: SubmitRequest) -> Subm
     expected = None
     if request.score is not None:
         expected = expected_score(
-            request.score, settings.metric, max(1, round(len(answers) * request.public_share))
+            request.score, settings.metric, max(1, round(len(answers) * settings.public_share))
         )
     entries = ledger.entries()
     entry = Entry(
@@ -193,8 +191,8 @@ def hand_in_demo(
         predictions: of the eval people.
         score: of the honest run.
     """
-    settings = SubmissionSettings(timezone="Asia/Seoul")
+    settings = SubmissionSettings(timezone="Asia/Seoul", public_share=1.0)
     form = read_form(project / "people" / "eval" / "info.csv", settings.image, settings.answer)
     out = project / "submissions" / "submission.csv"
-    request = SubmitRequest(project, out, settings, score, public_share=1.0)
+    request = SubmitRequest(project, out, settings, score)
     return out, submit(predictions, form, request).expected
