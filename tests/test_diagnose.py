@@ -306,6 +306,8 @@ def test_the_gap_is_the_errors_beyond_the_first_less_those_of_independent_errors
     alone = law_of(np.ones((300, 2), dtype=bool), truth, subject, (50, 0))
     assert alone.gap.value == 0
     assert alone.gap.high > 0, "no error in 60 people does not show that there are none"
+    assert "rests on 0 subjects" in alone.verdict
+    assert "rests on" not in law.verdict
 
 
 def test_what_rests_on_one_subject_is_hardly_above_the_least_and_many_give_the_normal_interval() -> None:
@@ -404,6 +406,7 @@ def test_a_perfect_model_has_no_bottleneck() -> None:
     assert found.bottleneck is None
     assert not found.decided
     assert any("nothing holds it back" in n for n in found.notes)
+    assert all("rests on 0 subjects" in a.note for a in found.oracle.attributes.values())
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hoego.compare.evidence import Counted
 from hoego.compare.variants import Estimate, Variants, variants_of
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose.rare import carriers, rare_interval, uneven_spread
+from hoego.diagnose.rare import carriers, rare_interval, said_of, uneven_spread
 from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Predictions
 from hoego.score.interval import cautious_size
@@ -38,7 +38,7 @@ class OracleAttribute:
         gain: the score less today's, with interval.
         shapley: its share of the way from today's score to 1.0.
         soft: macro F1 of the most probable class that agrees with the true attribute; gain with interval beside it.
-        note: why the hard oracle does not apply.
+        note: why the hard oracle does not apply; that few subjects carry the gain.
     """
 
     attribute: str
@@ -119,6 +119,12 @@ class Stage:
         """Raises CannotSay with fewer than six subjects."""
         return cls(variants_of(predicted, truth, subject, n_classes, draws=draws), predicted, truth, subject)
 
+    def mended(self, name: str, base: str) -> NDArray[np.bool_]:
+        """Images that are right in `name` and wrong in `base` [N]."""
+        right, wrong = self.predicted[name] == self.truth, self.predicted[base] != self.truth
+        both: NDArray[np.bool_] = (self.truth >= 0) & right & wrong
+        return both
+
     def gain(self, name: str, base: str) -> Estimate:
         """Macro F1 of `name` less that of `base`, which it mends here and there.
 
@@ -133,9 +139,8 @@ class Stage:
         weights[self.found.names.index(name)] += 1
         weights[self.found.names.index(base)] -= 1
         value = np.atleast_1d(evidence.values @ weights)
-        known = self.truth >= 0
-        mended = known & (self.predicted[name] == self.truth) & (self.predicted[base] != self.truth)
-        moved = known & ~mended & (self.predicted[name] != self.predicted[base])
+        mended = self.mended(name, base)
+        moved = (self.truth >= 0) & ~mended & (self.predicted[name] != self.predicted[base])
         rare = rare_interval(
             uneven_spread(value, moves.left_out @ weights, moves.sizes),
             bench.replicates @ weights,
@@ -214,9 +219,17 @@ def _assemble(stage: Stage, parts: tuple[str, ...], soft: list[str]) -> Oracle:
             shapley=None if hard is None else shapley(worth, name, parts),
             soft=found.value(f"soft:{name}"),
             soft_gain=stage.gain(f"soft:{name}", "hard:"),
-            note="" if hard else f"{name} is determined by the target: only the softer oracle applies",
+            note=_note(stage, name, hard),
         )
     return Oracle(today, attributes, *_bottleneck(found, attributes))
+
+
+def _note(stage: Stage, name: str, hard: str | None) -> str:
+    few = said_of(carriers(stage.subject, stage.mended(hard or f"soft:{name}", "hard:")))
+    if hard is None:
+        determined_by = f"{name} is determined by the target: only the softer oracle applies"
+        return f"{determined_by}; the gain {few}" if few else determined_by
+    return f"the gain {few}" if few else ""
 
 
 def shapley(worth: Mapping[frozenset[str], float], name: str, parts: tuple[str, ...]) -> float:

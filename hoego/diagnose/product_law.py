@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 
 from hoego.compare.variants import Estimate
 from hoego.dataset.manifest import Dataset
-from hoego.diagnose.rare import carriers, rare_interval
+from hoego.diagnose.rare import carriers, rare_interval, said_of
 from hoego.labels import COMPOSITE
 from hoego.predictions import Predictions
 from hoego.score.interval import spread
@@ -112,12 +112,11 @@ def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[in
     found = replace(found, variance=found.cautious)
     wrong = (~right).sum(axis=1)
     least = float(wrong.mean()) - (1 - expected)
-    gap = rare_interval(
-        found, gaps, len(subjects), carriers(subject, wrong > 1), (-least, right.shape[1] - 1 - least)
-    )
+    twice = carriers(subject, wrong > 1)
+    gap = rare_interval(found, gaps, len(subjects), twice, (-least, right.shape[1] - 1 - least))
     independent = observed * (1 - observed) / len(truth)
     effect = float(resampled[:, 1].var() / independent) if independent > 0 else float("nan")
-    return ProductLaw(expected, observed, gap, effect, _words(gap, effect))
+    return ProductLaw(expected, observed, gap, effect, _words(gap, effect, twice))
 
 
 def _rarest(table: SubjectTable, width: int) -> NDArray[np.int64]:
@@ -145,7 +144,7 @@ def _counts(
     return counts
 
 
-def _words(gap: Estimate, effect: float) -> str:
+def _words(gap: Estimate, effect: float, carriers: int) -> str:
     if gap.low > 0:
         photos = "errors of different attributes pile up on the same photos: the product is too low"
     elif gap.high < 0:
@@ -153,4 +152,5 @@ def _words(gap: Estimate, effect: float) -> str:
     else:
         photos = "the product of the attributes' accuracies is not distinguishable from the joint accuracy"
     people = f"; errors pile up on the same subjects (design effect {effect:.1f})" if effect > 1.5 else ""
-    return photos + people
+    few = f"; the gap {text}" if (text := said_of(carriers)) else ""
+    return photos + people + few

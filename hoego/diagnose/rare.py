@@ -55,6 +55,14 @@ def carriers(subject: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> int:
     return len(np.unique(subject[mask]))
 
 
+def said_of(carriers: int) -> str:
+    """What an interval says of itself when few subjects carry the value; empty where they are enough."""
+    if carriers >= FEW_CARRIERS:
+        return ""
+    who = "1 subject" if carriers == 1 else f"{carriers} subjects"
+    return f"rests on {who}: its 95 % interval is wide on purpose (measured to hold 97 to 100 %)"
+
+
 def uneven_spread(
     value: NDArray[np.float64], left_out: NDArray[np.float64], sizes: NDArray[np.int64]
 ) -> Spread:
