@@ -169,6 +169,14 @@ def test_recipes_need_three_seeds_a_side(three) -> None:
     assert compare([a, b], dataset, QUICK).scope == "models"
 
 
+def test_one_seed_named_three_times_is_one_seed(three) -> None:
+    dataset, a, b, c = three
+    found = compare([[a, a, a], [b, replace(b), c]], dataset, QUICK)
+    assert found.scope == "models"
+    assert [len(s.runs) for s in found.sides] == [1, 2]
+    assert any("counted once" in n for n in found.notes)
+
+
 def test_seeds_that_scatter_widen_the_interval(three) -> None:
     dataset = three[0]
     near = [predict(dataset, (0.02, 0.04, 0.3), seed=30 + s, name=f"n{s}") for s in range(3)]

@@ -67,12 +67,15 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
     if len(sides) < 2:
         raise UsageError("A comparison needs two runs or more.")
     row = metric(settings.metric)
-    grouped = [[s] if isinstance(s, Predictions) else list(s) for s in sides]
-    if not all(grouped):
+    given = [[s] if isinstance(s, Predictions) else list(s) for s in sides]
+    if not all(given):
         raise UsageError("One side of the comparison has no runs.")
+    grouped = [_distinct(side) for side in given]
     runs = [r for side in grouped for r in side]
     checked = _checked(runs, dataset, settings)
     notes = list(dict.fromkeys(n for h in checked for n in h.notes))
+    if sum(map(len, grouped)) < sum(map(len, given)):
+        notes.append("a run that stands twice on one side is counted once: it is one seed")
     spaces = _spaces(runs, dataset, settings, notes)
     draws = Draws(settings.resamples, settings.permutations, settings.seed)
     bench = Bench.of(gather(row, spaces, draws), settings.level, settings.seed)
@@ -198,6 +201,24 @@ def _spaces(
     if not out[0].n_rows:
         raise CannotSay(f"No compared image has a label for {name!r}.")
     return out
+
+
+def _distinct(side: Sequence[Predictions]) -> list[Predictions]:
+    """The runs of a side, each once: three times one seed are not three seeds."""
+    kept: list[Predictions] = []
+    for run in side:
+        if not any(_same(run, other) for other in kept):
+            kept.append(run)
+    return kept
+
+
+def _same(a: Predictions, b: Predictions) -> bool:
+    return a is b or (
+        (a.name, a.lineage) == (b.name, b.lineage)
+        and np.array_equal(a.images, b.images)
+        and a.values.keys() == b.values.keys()
+        and all(np.array_equal(v, b.values[k]) for k, v in a.values.items())
+    )
 
 
 def _names(grouped: Sequence[Sequence[Predictions]]) -> list[str]:
