@@ -18,7 +18,7 @@ from PIL import Image  # noqa: E402
 from tiny_training import SIZE, held_subjects, random_teacher, tiny_dataset, tiny_recipe, with_unlabelled  # noqa: E402
 
 from hoego.dataset.load import load  # noqa: E402
-from hoego.errors import DataError, HoegoError, LeakError, MismatchError, RecipeError  # noqa: E402
+from hoego.errors import DataError, HoegoError, LeakError, MismatchError, RecipeError, RecordError  # noqa: E402
 from hoego.labels import COMPOSITE  # noqa: E402
 from hoego.predictions import Predictions, Source, Universe, require_honest  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
@@ -545,6 +545,15 @@ def test_a_bad_teacher_is_refused_with_the_remedy(
     with pytest.raises(error, match=said) as caught:
         teaching_of(recipe, load(recipe), record)
     assert caught.value.remedy
+
+
+def test_a_run_that_is_not_done_cannot_teach(photos: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    teacher = store.create(asked(photos).to_dict(), name="teacher")
+    recipe = asked(photos, distill={"teacher": teacher.id})
+    record = store.create(recipe.to_dict(), name="student")
+    with pytest.raises(RecordError, match="has no model to predict with"):
+        teaching_of(recipe, load(recipe), record)
 
 
 def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(

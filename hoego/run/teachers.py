@@ -23,7 +23,7 @@ from hoego.recipe import Recipe
 from hoego.records import Record, Store
 from hoego.run.combined import is_combined
 from hoego.run.lessons import Bits, Teaching
-from hoego.run.predict import fold_checkpoints, predict_run, predict_with
+from hoego.run.predict import fold_checkpoints, models_of, predict_run, predict_with
 
 PREFIX = "unlabelled:"
 """Of the subjects of unlabelled photos whose subject no table names."""
@@ -101,6 +101,7 @@ def _members(name: str, others: Dataset | None, record: Record) -> list[Predicti
         return [_read(run.folder / "predictions.parquet")]
     parts: list[tuple[str, list[Path]]] = [("all", [])]
     if not is_combined(run):
+        models_of(run)  # raises where the run is not done
         parts = [(p.parent.name, [p]) for p in fold_checkpoints(run)]
     made = []
     for part, checkpoints in parts:
