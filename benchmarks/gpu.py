@@ -80,7 +80,7 @@ class Size:
     jpeg_shape: tuple[int, int] = (512, 384)
 
 
-TINY = Size(("resnet10t",), 32, 8, 48, 0.1, 1, 2, 32, 8, 1, 24, (64, 48))
+TINY = Size(("hoego_small32",), 32, 8, 48, 0.1, 1, 2, 32, 8, 1, 24, (64, 48))
 TECHNIQUES: dict[str, Any] = {
     "augment": {
         "flip": 0.5, "rotate": 10, "translate": 0.05, "scale": [0.9, 1.1], "brightness": 0.2, "contrast": 0.2,
