@@ -113,7 +113,7 @@ def test_find_by_id_prefix_ending_and_path(tmp_path: Path) -> None:
 
 def test_last_is_the_newest_run_that_is_done(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with pytest.raises(RecordError, match="no run .* is done yet"):
+    with pytest.raises(RecordError, match=r"no run .* is done yet"):
         store.find("last")
     first, second, third = make(store), make(store), make(store)
     for record in (second, first):

@@ -17,7 +17,8 @@ Overrides = Annotated[
 ]
 Profile = Annotated[str | None, typer.Option(help="Lay a profile over the recipe: quick or overnight.")]
 RecipeFile = Annotated[
-    Path | None, typer.Argument(metavar="[RECIPE]", help="A TOML file; a small network and few epochs if none.")
+    Path | None,
+    typer.Argument(metavar="[RECIPE]", help="A TOML file; a small network and few epochs if none."),
 ]
 RunsFolder = Annotated[
     Path | None,

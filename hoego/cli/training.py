@@ -196,9 +196,7 @@ def demo(
     for run in dict.fromkeys(r for c in result.chapters for r in c.runs):
         write_report(result.store.find(run), result.dataset)
     page = week_report(result, expected, result.folder / "report.html")
-    told = {
-        lang: write(retrospective(result.store, period_of(), lang), result.folder) for lang in LANGUAGES
-    }
+    told = {lang: write(retrospective(result.store, period_of(), lang), result.folder) for lang in LANGUAGES}
     diary = next(p for p in told["en"] if p.suffix == ".html")
     emit(replace(result, report=page, submission=submission, retrospective=diary), as_json, _show_demo)
 

@@ -200,10 +200,8 @@ class Week:
         lead = (
             "and no other attribute comes near" if found.decided else "though its lead is not distinguishable"
         )
-        law = found.product_law
-        answer = [
-            f"{str(found.bottleneck).capitalize()} holds the score back, {lead}.",
-        ]
+        law, holds = found.product_law, found.bottleneck
+        answer = [f"{holds.capitalize()} holds the score back, {lead}." if holds else "No attribute does."]
         if law is not None:
             answer.append(_sentence(law.verdict))
         self.chapters.append(
