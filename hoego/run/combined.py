@@ -69,7 +69,6 @@ def _save(store: Store, predictions: Predictions, score: Score, content: dict[st
     kind = str(content["kind"])
     parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
     base = store.find(parents[0])
-    facts = score.to_dict()
     record = store.create(
         base.recipe,
         name=predictions.name,
@@ -82,10 +81,8 @@ def _save(store: Store, predictions: Predictions, score: Score, content: dict[st
     named = Predictions(**{**predictions.__dict__, "name": record.id})
     named.write(record.folder / PREDICTIONS)
     files.write_json(record.folder / COMBINED, content)
-    files.write_json(record.folder / "score.json", facts)
-    record.update(
-        score={k: facts[k] for k in ("macro_f1", "accuracy", "honesty", "n_images", "n_subjects", "notes")}
-    )
+    files.write_json(record.folder / "score.json", score.to_dict())
+    record.update(score=score.brief())
     record.set_state("done")
     return record
 

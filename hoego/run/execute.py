@@ -310,18 +310,10 @@ class Execution:
         self.record.update(
             throughput=self.throughput,
             timing=self.timing,
-            score=brief(result),
+            score=result.brief(),
         )
         self.record.note_environment()
         self.record.set_state("done")
-
-
-def brief(result: Score) -> dict[str, Any]:
-    """A score as it stands in run.json: the target's metrics, its honesty, its size."""
-    content = result.to_dict()
-    kept = {name: content[name] for name in result.metrics}
-    names = ("target", "honesty", "honest", "n_images", "n_subjects", "labels_version", "optimism", "notes")
-    return kept | {name: content[name] for name in names if name in content}
 
 
 def candidates_of(record: Record, folds: Sequence[int], predictions: Predictions) -> Candidates | None:

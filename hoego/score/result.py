@@ -177,3 +177,9 @@ class Score:
             "notes": list(self.notes),
             "optimism": None if self.optimism is None else self.optimism.to_dict(),
         }
+
+    def brief(self) -> dict[str, Any]:
+        """As it stands in run.json: the target's metrics, the honesty, the size."""
+        content = self.to_dict()
+        names = (*self.metrics, "target", "honesty", "honest", "n_images", "n_subjects", "labels_version")
+        return {name: content[name] for name in (*names, "optimism", "notes")}
