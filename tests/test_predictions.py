@@ -192,6 +192,9 @@ def test_write_and_read_give_the_same_and_a_changed_file_is_refused(tmp_path: Pa
     table.write_parquet(tmp_path / "r.parquet")
     with pytest.raises(RecordError, match="no provenance"):
         Predictions.read(tmp_path / "r.parquet")
+    table.clear().write_parquet(tmp_path / "e.parquet", metadata={"hoego": meta["hoego"]})
+    with pytest.raises(RecordError, match="no rows"):
+        Predictions.read(tmp_path / "e.parquet")
 
 
 def test_the_composite_is_the_product_and_the_attribute_the_marginal() -> None:

@@ -219,7 +219,7 @@ class Predictions:
         """Read what `write` wrote.
 
         Raises:
-            RecordError: no such file, no provenance in it, or it was changed after it was written.
+            RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
         """
         if not path.is_file():
             raise RecordError(f"There are no predictions at {path}.")
@@ -234,6 +234,8 @@ class Predictions:
                 remedy="Use the predictions.parquet of a run, or what `hoego predict --out FILE.parquet` writes.",
                 file=path,
             )
+        if not table.height:
+            raise RecordError("The file holds no rows: nothing was predicted.", file=path)
         meta = json.loads(text)
         provenance = Provenance.from_dict(meta["provenance"])
         values = {}
