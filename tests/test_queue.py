@@ -336,8 +336,7 @@ def test_only_what_fits_runs_before_the_deadline(tmp_path: Path) -> None:
 def test_a_run_of_unknown_length_stops_before_the_deadline_and_waits(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record = add(store, recipe={"epochs": 50}, extra={"seconds": 0.2})
-    until = soon(1.3)
-    report = queue.work(store, train, WorkOptions(until=until, reserve=0.0))
+    report = queue.work(store, train, WorkOptions(until=soon(2.3), reserve=1.0))
     assert report.ended_early is not None
     assert report.ended_early >= 0
     assert store.find(record.id).state == "waiting"
