@@ -42,7 +42,7 @@ from hoego.labels import Attribute, LabelSchema
 from hoego.pixels import PixelCache
 from hoego.recipe import Recipe, build
 from hoego.train.data import open_pixels
-from hoego.train.engine import FoldTask, Hooks, measure_parts, prepare_fold, training_rows
+from hoego.train.engine import FoldTask, Hooks, fold_steps, measure_parts, training_rows
 from hoego.train.engine_parts import Parts
 from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
 from hoego.train.side_by_side import SharedPixels, take_turns
@@ -221,15 +221,21 @@ def variants(device: torch.device, size: Size) -> dict[str, Any]:
     ]
 
     def run(chosen: list[Recipe], folder: Path) -> tuple[float, list[Any]]:
-        trainings = [
-            prepare_fold(FoldTask(r, dataset, cache, ~held, held, folder / str(k), f"{k}"), quiet, shared)
+        tasks = [
+            FoldTask(r, dataset, cache, ~held, held, folder / str(k), f"{k}", beside=True)
             for k, r in enumerate(chosen)
         ]
+        steps = [fold_steps(task, quiet, shared) for task in tasks]
+        for step in steps:
+            next(step)
         synchronize(device)
         started = time.perf_counter()
-        take_turns(trainings, device)
+        results = take_turns(steps, device)
         seconds = time.perf_counter() - started
-        return seconds, [t.result().outputs for t in trainings]
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return seconds, [result.outputs for result in results]
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

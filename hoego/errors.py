@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -110,3 +111,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f"did you mean {close[0]!r}?"
     shown = ", ".join(names[:20])
     return f"valid names: {shown}{', …' if len(names) > 20 else ''}"
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether memory ran out: Python's MemoryError, torch's OutOfMemoryError, or an allocator's RuntimeError."""
+    if isinstance(problem, MemoryError) or type(problem).__name__ == "OutOfMemoryError":
+        return True
+    text = str(problem).lower()
+    return isinstance(problem, (RuntimeError, OSError)) and (
+        "out of memory" in text
+        or "not enough memory" in text
+        or "can't allocate memory" in text
+        or getattr(problem, "errno", None) == errno.ENOMEM
+    )

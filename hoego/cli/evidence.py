@@ -189,6 +189,13 @@ def ablate(
             "work or these runs wait. The same command later gives the table.",
         ),
     ] = None,
+    beside: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Runs that train here at a time; by itself: up to eight on a GPU, where that is faster, else one.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Many ideas, one table of evidence: each change of the recipe against the recipe as it stands."""
@@ -202,7 +209,11 @@ def ablate(
     err = console(stderr=True)
     folder = project_folder()
     workshop = Workshop(
-        folder, fold=fold_of(fold) or 0, tags=("ablate",), say=lambda t: err.print(t, highlight=False)
+        folder,
+        fold=fold_of(fold) or 0,
+        tags=("ablate",),
+        say=lambda t: err.print(t, highlight=False),
+        beside=beside,
     )
     request = AblateRequest(tuple(vary), grid, seeds, metric, why, queue)
     emit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from hoego.errors import HoegoError
+from hoego.errors import HoegoError, is_out_of_memory
 
 
 def one_line(problem: BaseException) -> str:
@@ -15,19 +15,6 @@ def one_line(problem: BaseException) -> str:
     named as such, without torch being imported; anything else is its type and message.
     """
     return _shorten(_reason(problem))
-
-
-def is_out_of_memory(problem: BaseException) -> bool:
-    """Whether memory ran out: Python's MemoryError, torch's OutOfMemoryError, or an allocator's RuntimeError."""
-    if isinstance(problem, MemoryError) or type(problem).__name__ == "OutOfMemoryError":
-        return True
-    text = str(problem).lower()
-    return isinstance(problem, (RuntimeError, OSError)) and (
-        "out of memory" in text
-        or "not enough memory" in text
-        or "can't allocate memory" in text
-        or getattr(problem, "errno", None) == errno.ENOMEM
-    )
 
 
 def is_disk_full(problem: BaseException) -> bool:

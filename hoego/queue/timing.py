@@ -109,15 +109,15 @@ def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> dict[str, An
 
     `seconds` is what the run took on this machine, `units` the epochs that took them; the seconds inside the
     epochs are `epoch_seconds` where given, else those of the folds, else those in the epochs' rows. Decoding is no
-    part of the overhead: it is done once. A run that went on after an interruption is left out: its parts cannot be
-    told apart.
+    part of the overhead: it is done once. A run that went on after an interruption is left out, since its parts
+    cannot be told apart, and so is one that trained beside others, whose seconds are theirs too.
     """
     meta = record.meta
     if meta.timing.get("keys"):
         return dict(meta.timing)
     seconds = float(meta.timing.get("seconds") or _span(meta))
     rows = [row for fold in record.folds() for row in record.epochs(fold)]
-    if seconds <= 0 or not rows or meta.attempt or "resumed" in meta.extra:
+    if seconds <= 0 or not rows or meta.attempt or {"resumed", "beside"} & set(meta.extra):
         return {}
     recipe = record.recipe
     refit = float(meta.timing.get("refit_seconds", 0.0))

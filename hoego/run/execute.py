@@ -23,9 +23,10 @@ from hoego.run.project import Project
 from hoego.run.teachers import teaching_of
 from hoego.score import Candidates, Score, ScoreOptions, score
 from hoego.split import Split
+from hoego.train.steps import Steps
 
 if TYPE_CHECKING:
-    from hoego.train.engine import FoldResult, FoldTask
+    from hoego.train.engine import FoldResult, FoldTask, Opener
 
 Bits = NDArray[np.bool_]
 Fold = int | Literal["all"]
@@ -41,12 +42,14 @@ class Control:
         epoch_done: told the seconds of each epoch.
         progress: whether progress is shown on stderr.
         measure_seconds: time given to measuring the throughput.
+        shared: opens the pixels of runs that take their steps in turns; None where a run has the process to itself.
     """
 
     should_stop: Callable[[], str] = lambda: ""
     epoch_done: Callable[[float], object] = lambda _: None
     progress: bool = True
     measure_seconds: float = 4.0
+    shared: Opener | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ class Execution:
         self.timing: dict[str, Any] = dict(record.meta.timing)
         self.throughput: dict[str, Any] = dict(record.meta.throughput)
 
-    def run(self) -> RunResult:
+    def steps(self) -> Steps[RunResult]:
+        """The run, a training step at a time."""
         self.cache = decode(self.recipe, self.dataset)
         if self.cache.decoded or "decode_seconds" not in self.timing:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
@@ -129,14 +133,17 @@ class Execution:
         folds = folds_of(self.split, self.fold)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
         self.lessons = {k: self._lesson(k) for k in folds}
-        predictions = concat([self._fold(k) for k in folds])
+        parts = []
+        for k in folds:
+            parts.append((yield from self._fold(k)))
+        predictions = concat(parts)
         predictions.write(self.record.folder / PREDICTIONS)
         select = self.recipe.select
         criterion = "last" if select.on == "last" else select.by
         heat_of_mistakes(self.record.folder, criterion, self.dataset, self.cache, predictions)
         result = self._score(predictions, folds)
         if self.recipe.refit:
-            self._train(REFIT, None)
+            yield from self._train(REFIT, None)
             self.notes.append(
                 "A last model was trained on all subjects; its expected score is the held-out one."
             )
@@ -152,18 +159,19 @@ class Execution:
             notes=tuple(self.notes),
         )
 
-    def _fold(self, k: int) -> Predictions:
+    def _fold(self, k: int) -> Steps[Predictions]:
         """The held-out predictions of a fold: those that lie in its folder, or those of training it."""
         path = self.record.fold_folder(k) / PREDICTIONS
         if path.is_file():
             return Predictions.read(path)
-        made = self._train(f"fold-{k}", k)
+        made = yield from self._train(f"fold-{k}", k)
         assert made is not None
         made.write(path)
         return made
 
-    def _train(self, name: str, fold: int | None) -> Predictions | None:
-        from hoego.train.engine import Hooks, train_fold
+    def _train(self, name: str, fold: int | None) -> Steps[Predictions | None]:
+        from hoego.train.data import open_pixels
+        from hoego.train.engine import Hooks, fold_steps
 
         task = self._task(name, fold)
         self.record.log(
@@ -178,7 +186,7 @@ class Execution:
             measure_seconds=0.0 if self.throughput else self.control.measure_seconds,
             progress=self.control.progress,
         )
-        result = train_fold(task, hooks)
+        result = yield from fold_steps(task, hooks, self.control.shared or open_pixels)
         self.timing[f"{name}_seconds"] = round(result.seconds, 3)
         self._chosen(name, result.selected.epoch, result.selected.weights)
         if result.spread is not None:
@@ -212,6 +220,7 @@ class Execution:
             teacher=lesson.teacher,
             pseudo=lesson.pseudo,
             resolved=None if known is None else Resolved.from_dict(known),
+            beside=self.control.shared is not None,
         )
 
     def _lesson(self, fold: int | None) -> tuple[Lesson, Bits, Bits | None]:
@@ -307,6 +316,12 @@ class Execution:
         if speeds:
             self.throughput["epoch_images_per_second"] = round(float(np.median(speeds)), 1)
         self.timing["seconds"] = round(time.perf_counter() - self.started, 3)
+        alone = self.throughput.get("train_images_per_second")
+        if self.control.shared is not None and alone:
+            shown = sum(
+                row["images_per_second"] * row["train_seconds"] for row in rows if row["images_per_second"]
+            )
+            self.timing["seconds_alone"] = round(shown / alone, 3)
         self.record.update(
             throughput=self.throughput,
             timing=self.timing,

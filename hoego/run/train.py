@@ -19,6 +19,7 @@ from hoego.run.project import Project, open_project
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import save as save_split
+from hoego.train.steps import Steps, finished
 
 __all__ = [
     "SPLIT_FILE",
@@ -26,6 +27,7 @@ __all__ = [
     "Fold",
     "RunResult",
     "TrainOptions",
+    "begin",
     "fingerprints",
     "prepare",
     "resume",
@@ -65,11 +67,15 @@ def train(recipe: Recipe, options: TrainOptions | None = None, control: Control 
         HoegoError: anything that a user can mend; the record then says failed, with the reason.
         KeyboardInterrupt: the record then says interrupted and can be resumed.
     """
-    options = options or TrainOptions()
+    return finished(begin(recipe, options or TrainOptions(), control or Control())[1])
+
+
+def begin(recipe: Recipe, options: TrainOptions, control: Control) -> tuple[Record, Steps[RunResult]]:
+    """`train`, a training step at a time, so that other runs may take theirs between: the record, and the steps."""
     started = time.perf_counter()
     project = open_project(recipe, options.folder)
     record = prepare(project, options)
-    return _guarded(record, project, control or Control(), started)
+    return record, _guarded(record, project, control, started)
 
 
 def prepare(project: Project, options: TrainOptions, *, state: str = "running") -> Record:
@@ -138,14 +144,14 @@ def resume(record: Record, control: Control | None = None) -> RunResult:
     if any(record.epochs(k) for k in record.folds()):
         record.update(extra={"resumed": True})
     record.set_state("running")
-    return _guarded(record, Project(recipe, dataset, split), control or Control(), started)
+    return finished(_guarded(record, Project(recipe, dataset, split), control or Control(), started))
 
 
-def _guarded(record: Record, project: Project, control: Control, started: float) -> RunResult:
+def _guarded(record: Record, project: Project, control: Control, started: float) -> Steps[RunResult]:
     from hoego.train.loop import Stopped
 
     try:
-        return Execution(record, project, control, started).run()
+        return (yield from Execution(record, project, control, started).steps())
     except Stopped as stop:
         record.set_state("interrupted", str(stop))
         return RunResult(record.id, record.folder, "interrupted", str(stop))

@@ -167,17 +167,26 @@ def ablate(
             records = through_queue(plans, known, workshop, why=request.why, enqueue=enqueue)
     else:
         refuse_twice(plans, known)
-        records = [[_here(r, known, workshop, request.why) for r in plan] for plan in plans]
+        records = _here(plans, known, workshop, request.why)
     return _read(recipe.name, ((), *changes), records, dataset, request)
 
 
-def _here(recipe: Recipe, known: Mapping[str, Record], workshop: Workshop, why: str) -> Record:
-    """The run of a recipe that is done, else trained now."""
-    record = known.get(key_of(recipe))
-    if record is not None and record.state == "done" and not workshop.again:
-        workshop.say(f"{recipe.name}: done already ({record.id})")
-        return record
-    return workshop.train(recipe, why=why)
+def _here(
+    plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], workshop: Workshop, why: str
+) -> list[list[Record]]:
+    """The run of every recipe: one that is done, else trained now."""
+    found: dict[str, Record] = {}
+    missing: dict[str, Recipe] = {}
+    for recipe in (r for plan in plans for r in plan):
+        key, record = key_of(recipe), known.get(key_of(recipe))
+        if record is not None and record.state == "done" and not workshop.again:
+            workshop.say(f"{recipe.name}: done already ({record.id})")
+            found[key] = record
+        else:
+            missing.setdefault(key, recipe)
+    if missing:
+        found |= zip(missing, workshop.train_many(list(missing.values()), why=why), strict=True)
+    return [[found[key_of(r)] for r in plan] for plan in plans]
 
 
 def _read(
@@ -221,7 +230,7 @@ def judge(
 ) -> Ablation:
     """The table of runs that are done: the first side is the recipe as it stands."""
     sides = [[predictions_of(r) for r in side] for side in records]
-    seconds = [float(np.mean([r.meta.timing.get("seconds", 0.0) for r in side])) for side in records]
+    seconds = [float(np.mean([_seconds(r) for r in side])) for side in records]
     options = CompareOptions(metric=request.metric)
     found = [compare([side, sides[0]], dataset, options) for side in sides[1:]]
     adjusted = holm([f.p_value for f in found])
@@ -262,6 +271,12 @@ def judge(
     _write_verdicts(rows, words, records, scope)
     notes = tuple(dict.fromkeys(n for f in found for n in f.notes))
     return Ablation(name, request.metric, scope, (base, *rows), words, notes)
+
+
+def _seconds(record: Record) -> float:
+    """What a run costs: its seconds; of one that trained beside others, those that its measured speed gives alone."""
+    timing = record.meta.timing
+    return float(timing.get("seconds_alone", timing.get("seconds", 0.0)))
 
 
 def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:

@@ -13,7 +13,8 @@ from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.records import Record, Store
-from hoego.run.train import Control, Fold, TrainOptions, train
+from hoego.run.beside import train_many
+from hoego.run.train import Control, Fold, RunResult, TrainOptions
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Workshop:
         progress: whether training shows its progress.
         again: train even what is done already.
         measure_seconds: time that every run gives to measuring its throughput.
+        beside: runs that may train at a time in this process; None takes eight on a GPU and one elsewhere.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class Workshop:
     progress: bool = True
     again: bool = False
     measure_seconds: float = 4.0
+    beside: int | None = None
 
     @property
     def store(self) -> Store:
@@ -59,9 +62,20 @@ class Workshop:
         Raises:
             TrainError: the run was interrupted.
         """
-        self.say(f"{recipe.name}: training")
+        return self.train_many([recipe], why=why)[0]
+
+    def train_many(self, recipes: Sequence[Recipe], *, why: str = "") -> list[Record]:
+        """Train several recipes; on a GPU side by side where that is faster.
+
+        Raises:
+            TrainError: a run was interrupted.
+        """
         options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
-        result = train(recipe, options, Control(progress=self.progress, measure_seconds=self.measure_seconds))
+        control = Control(progress=self.progress, measure_seconds=self.measure_seconds)
+        results = train_many(recipes, options, control, most=self.beside, tell=self.say)
+        return [self._ended(result) for result in results]
+
+    def _ended(self, result: RunResult) -> Record:
         if result.state != "done":
             raise TrainError(f"The run {result.run} was {result.state}: {result.reason}.")
         return self.store.find(result.run)

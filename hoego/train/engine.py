@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from hoego.train.engine_select import Best
 from hoego.train.loop import Held, Loop, LoopSettings
 from hoego.train.precision import Precision, Resolved, resolve, resolve_device
 from hoego.train.pseudo import Lessons, n_steps, pseudo_rows
+from hoego.train.steps import Steps, finished
 from hoego.train.throughput import Throughput, Timed, measure
 
 Bits = NDArray[np.bool_]
@@ -54,6 +55,8 @@ class FoldTask:
         teacher: predictions that teach, of any of the images.
         pseudo: bool [N], images of the training side whose labels are the teacher's; None where there are none.
         resolved: what `auto` became in an earlier part of this run; None resolves it here.
+        beside: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of compiled
+            trainings share memory that two streams must not use at once.
     """
 
     recipe: Recipe
@@ -69,6 +72,7 @@ class FoldTask:
     teacher: Predictions | None = None
     pseudo: Bits | None = None
     resolved: Resolved | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,51 +140,36 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         TrainError: the model, its weights or its loss cannot be had; the loss is no longer a number.
         RecipeError: a setting that this data set contradicts.
     """
-    training = prepare_fold(task, hooks or Hooks())
-    for _ in training.steps():
-        pass
-    return training.result()
+    return finished(fold_steps(task, hooks or Hooks()))
 
 
 Opener = Callable[[PixelCache, NDArray[np.int64], torch.device], Pixels]
 """Gives the pixels of some images of a cache on a device."""
 
 
-@dataclass(frozen=True)
-class Training:
-    """A fold that is ready to train (see `prepare_fold`)."""
-
-    task: FoldTask
-    loop: Loop
-    speed: Throughput | None
-    started: float
-
-    def steps(self) -> Iterator[None]:
-        """What is left of the training, a step at a time."""
-        return self.loop.steps(self.started)
-
-    def result(self) -> FoldResult:
-        """What came of it, after the last step."""
-        loop = self.loop
-        selected = loop.selected()
-        outputs, spread = (None, None) if loop.held is None else loop.final(selected)
-        return FoldResult(
-            outputs,
-            np.flatnonzero(self.task.held),
-            loop.settings.provenance,
-            dict(loop.tracker.best),
-            selected,
-            loop.parts.resolved,
-            self.speed,
-            loop.seconds,
-            loop.parts.built.notes,
-            spread,
-        )
-
-
-def prepare_fold(task: FoldTask, hooks: Hooks, pixels_of: Opener = open_pixels) -> Training:
-    """A fold before its first step, or before the next one where an earlier process was stopped."""
+def fold_steps(task: FoldTask, hooks: Hooks, pixels_of: Opener = open_pixels) -> Steps[FoldResult]:
+    """`train_fold`, a training step at a time: between two of them other trainings may take theirs."""
     started = time.perf_counter()
+    loop, speed = _begin(task, hooks, pixels_of)
+    yield from loop.steps(started)
+    selected = loop.selected()
+    outputs, spread = (None, None) if loop.held is None else loop.final(selected)
+    return FoldResult(
+        outputs,
+        np.flatnonzero(task.held),
+        loop.settings.provenance,
+        dict(loop.tracker.best),
+        selected,
+        loop.parts.resolved,
+        speed,
+        loop.seconds,
+        loop.parts.built.notes,
+        spread,
+    )
+
+
+def _begin(task: FoldTask, hooks: Hooks, pixels_of: Opener) -> tuple[Loop, Throughput | None]:
+    """A fold before its first step, or before the next one where an earlier process was stopped; and its speed."""
     task.folder.mkdir(parents=True, exist_ok=True)
     for torn in task.folder.glob(".*.part"):
         torn.unlink(missing_ok=True)
@@ -200,7 +189,7 @@ def prepare_fold(task: FoldTask, hooks: Hooks, pixels_of: Opener = open_pixels) 
         provenance,
     )
     held, inner = (_held(task, mask, parts.device, pixels_of) for mask in (task.held, task.inner))
-    return Training(task, Loop(parts, settings, held, inner), speed, started)
+    return Loop(parts, settings, held, inner), speed
 
 
 def _prepare(
@@ -367,7 +356,8 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
 
         return make
 
-    return resolve(task.recipe, steps, stepper)
+    chosen = task.recipe.model_copy(update={"compile": "off"}) if task.beside else task.recipe
+    return resolve(chosen, steps, stepper)
 
 
 def measure_parts(parts: Parts, seconds: float) -> Throughput:

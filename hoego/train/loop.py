@@ -89,14 +89,13 @@ class Loop:
     def state_file(self) -> Path:
         return self.settings.folder / "state.pt"
 
-    def run(self, started: float | None = None) -> None:
-        """Train what is left of the epochs."""
-        for _ in self.steps(started):
-            pass
+    def steps(self, started: float) -> Iterator[None]:
+        """Train what is left of the epochs, a step at a time.
 
-    def steps(self, started: float | None = None) -> Iterator[None]:
-        """`run`, a training step at a time: between two of them other trainings may take theirs."""
-        self._clock = time.perf_counter() if started is None else started
+        Args:
+            started: of the training, by `time.perf_counter`.
+        """
+        self._clock = started
         self._restore()
         epochs = self.parts.recipe.epochs
         with Progress(self.settings.name, epochs, self.parts.steps, self.settings.progress) as progress:

@@ -1,6 +1,6 @@
-"""Several trainings in one process: they share the decoded photos and, on a GPU, take their steps side by side.
+"""Several trainings in one process: they share the decoded photos and take their steps in turns.
 
-Every training has a CUDA stream of its own, so that the device fills with one's kernels what another leaves free. A
+Every training has a CUDA stream of its own, so that a GPU fills with one's kernels what another leaves free. A
 step draws nothing from what ran before it (its random numbers depend on the seed, the epoch and the step alone), so
 each training's numbers are those of training it by itself: bit for bit on a CPU, within the precision's tolerance on
 a GPU.
@@ -9,7 +9,10 @@ a GPU.
 from __future__ import annotations
 
 import contextlib
+import gc
+import time
 from collections.abc import Callable, Sequence
+from typing import Generic
 
 import numpy as np
 import torch
@@ -17,74 +20,129 @@ from numpy.typing import NDArray
 
 from hoego.pixels import PixelCache
 from hoego.train.data import Pixels, open_pixels
-from hoego.train.engine import FoldResult, FoldTask, Hooks, Training, prepare_fold, train_fold
-from hoego.train.loop import Stopped
-from hoego.train.precision import resolve_device, synchronize
+from hoego.train.precision import synchronize
+from hoego.train.steps import Steps, T
+
+WARM_UP = 4
+"""Steps of each, by itself, before anything is timed: preparation, autotuning, the first epoch's start."""
+ROUNDS, STEPS = 3, 4
+"""Times that turns are weighed against one after another, and the steps of each training in such a time."""
 
 
 class SharedPixels:
     """Opens the pixels of the same photos once for all that ask."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[int, bytes, str], Pixels] = {}
+        self._open: dict[tuple[str, bytes, str], Pixels] = {}
 
     def __call__(self, cache: PixelCache, images: NDArray[np.int64], device: torch.device) -> Pixels:
-        key = (id(cache), images.tobytes(), str(device))
+        key = (str(cache.folder), cache.row[images].tobytes(), str(device))
         if key not in self._open:
             self._open[key] = open_pixels(cache, images, device)
+            synchronize(device)  # they came on one training's stream and are read on those of all
         return self._open[key]
 
+    def close(self) -> None:
+        """Let go of all."""
+        self._open.clear()
 
-def train_side_by_side(
-    tasks: Sequence[FoldTask],
-    hooks: Sequence[Hooks] | None = None,
+
+def take_turns(
+    runs: Sequence[Steps[T]],
+    device: torch.device,
     *,
-    turns: bool | None = None,
-) -> list[FoldResult]:
-    """Train several folds or recipes; those of one device, each in a folder of its own.
+    weighed: Callable[[float], object] | None = None,
+) -> list[T | Exception]:
+    """Bring several trainings to their ends, a step of each in turn, each on its own stream of the device.
 
     Args:
-        tasks: what to train; `auto` values are resolved for each by itself, before the first step.
-        hooks: one per task; progress is best off, and the seconds of an epoch are those of all together.
-        turns: whether steps are taken in turns; None does so on a GPU. Otherwise one is trained after another.
+        runs: each yields after every step and returns its result.
+        device: of all of them.
+        weighed: where it is given, the first steps are timed one after another and in turns, it is told how many
+            times as fast turns are, and where they are not faster the rest is done one after another. Runs too short
+            to be timed take turns, and it is told nothing.
+
+    Returns:
+        what each has returned, or the error that ended it, in the order of `runs`.
 
     Raises:
-        Stopped: a training was asked to stop; the others have gone on until they were asked too, or to their end.
-        TrainError, RecipeError: as `train_fold`; the states of the others are those of their last writing.
+        BaseException: what is no Exception, such as Ctrl-C; it has then been raised in every run.
     """
-    told = hooks or [Hooks(progress=False, measure_seconds=0)] * len(tasks)
-    device = resolve_device(tasks[0].recipe.device)
-    if not (device.type == "cuda" if turns is None else turns):
-        return [train_fold(task, hook) for task, hook in zip(tasks, told, strict=True)]
-    shared = SharedPixels()
-    trainings = [prepare_fold(task, hook, shared) for task, hook in zip(tasks, told, strict=True)]
-    take_turns(trainings, device)
-    return [training.result() for training in trainings]
+    turns = _Turns(runs, device)
+    try:
+        gain = None if weighed is None else turns.gain()
+        if weighed is not None and gain is not None:
+            weighed(gain)
+        while turns.live:
+            for k in turns.live[:1] if gain is not None and gain < 1 else list(turns.live):
+                turns.step(k)
+    except BaseException as e:
+        turns.abandon(e)
+        raise
+    finally:
+        synchronize(device)
+    return [turns.ended[k] for k in range(len(runs))]
 
 
-def take_turns(trainings: Sequence[Training], device: torch.device) -> None:
-    """Run prepared trainings to their ends, a step of each in turn, each on its own stream of the device.
+class _Turns(Generic[T]):
+    """Runs that have not ended, and what came of the others."""
 
-    Raises:
-        Stopped: with the first reason, once none goes on.
-    """
-    synchronize(device)
-    streams = [_stream(device) for _ in trainings]
-    running = dict(enumerate(training.steps() for training in trainings))
-    stopped: Stopped | None = None
-    while running:
-        for k in list(running):
-            try:
-                with streams[k]():
-                    next(running[k])
-            except StopIteration:
-                del running[k]
-            except Stopped as reason:
-                stopped = stopped or reason
-                del running[k]
-    synchronize(device)
-    if stopped is not None:
-        raise stopped
+    def __init__(self, runs: Sequence[Steps[T]], device: torch.device) -> None:
+        self.runs, self.device = runs, device
+        self.streams = [_stream(device) for _ in runs]
+        self.live = list(range(len(runs)))
+        self.ended: dict[int, T | Exception] = {}
+
+    def step(self, k: int) -> None:
+        """One step of a run, if it has not ended."""
+        if k not in self.live:
+            return
+        try:
+            with self.streams[k]():
+                next(self.runs[k])
+        except StopIteration as end:
+            self.ended[k] = end.value
+        except Exception as e:
+            # Its traceback would keep the memory of the training that failed.
+            self.ended[k] = e.with_traceback(None)
+        else:
+            return
+        self.live.remove(k)
+
+    def gain(self) -> float | None:
+        """How many times as fast turns are as one after another, by the shortest of a few times of each.
+
+        None where a run has ended before all were timed.
+        """
+        for k in list(self.live):
+            for _ in range(WARM_UP):
+                self.step(k)
+        apart, together = [], []
+        for _ in range(ROUNDS):
+            apart.append(sum(self._timed([k] * STEPS) for k in list(self.live)))
+            together.append(self._timed(list(self.live) * STEPS))
+        return None if self.ended else min(apart) / max(min(together), 1e-9)
+
+    def _timed(self, order: Sequence[int]) -> float:
+        synchronize(self.device)
+        began = time.perf_counter()
+        for k in order:
+            self.step(k)
+        synchronize(self.device)
+        return time.perf_counter() - began
+
+    def abandon(self, reason: BaseException) -> None:
+        """Raise in every run that has not ended what ended all."""
+        for k in self.live:
+            with contextlib.suppress(BaseException):
+                self.runs[k].throw(type(reason)())
+
+
+def free_memory() -> None:
+    """Give back what trainings that have ended left behind."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _stream(device: torch.device) -> Callable[[], contextlib.AbstractContextManager[object]]:

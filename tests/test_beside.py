@@ -1,0 +1,123 @@
+"""Several runs in one process: the same records as one after another, whatever happens to one of them."""
+
+# ruff: noqa: F811
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
+
+from hoego.errors import HoegoError, TrainError  # noqa: E402
+from hoego.predictions import Predictions  # noqa: E402
+from hoego.queue.timing import observe  # noqa: E402
+from hoego.records import Store  # noqa: E402
+from hoego.run.beside import train_many  # noqa: E402
+from hoego.run.execute import Execution  # noqa: E402
+from hoego.run.project import open_project  # noqa: E402
+from hoego.run.train import Control, RunResult, TrainOptions, train  # noqa: E402
+from hoego.studies.ablate import AblateRequest, ablate  # noqa: E402
+from hoego.studies.running import Workshop  # noqa: E402
+
+MEASURED = Control(progress=False, measure_seconds=0.05)
+
+
+def predictions(result: RunResult) -> Predictions:
+    return Predictions.read(result.folder / "predictions.parquet")
+
+
+def test_records_are_those_of_runs_alone(tmp_path: Path, photos: Path) -> None:
+    recipes = [recipe(photos, seed=k, name=f"seed {k}") for k in range(3)]
+    alone = [train(r, TrainOptions(tmp_path / "alone"), MEASURED) for r in recipes]
+    told: list[str] = []
+    beside = train_many(recipes, TrainOptions(tmp_path / "beside"), MEASURED, most=2, tell=told.append)
+    assert told == ["seed 0: training", "seed 1: training", "seed 2: training"]
+    store = Store(tmp_path / "beside" / "runs")
+    for one, other in zip(alone, beside, strict=True):
+        for name, values in predictions(one).values.items():
+            np.testing.assert_array_equal(values, predictions(other).values[name])
+        assert other.state == store.find(other.run).state == "done"
+        assert one.score is not None
+        assert other.score is not None
+        assert one.score.brief() == other.score.brief()
+    first, second, last = (store.find(r.run) for r in beside)
+    assert first.meta.extra["beside"]["runs"] == second.meta.extra["beside"]["runs"] == 2
+    assert 0 < first.meta.timing["seconds_alone"] < 60
+    assert observe(first) == {}, "its seconds are those of two runs"
+    assert "beside" not in last.meta.extra, "two at a time leave the third by itself"
+    assert observe(last)["units"] == last.recipe["epochs"]
+
+
+def test_one_without_memory_goes_on_alone(
+    tmp_path: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = Execution.steps
+
+    def crowded(self: Execution) -> Any:
+        running = steps(self)
+        if self.control.shared is not None and self.recipe.seed == 1:
+            for _ in range(3):
+                yield next(running)
+            raise MemoryError
+        return (yield from running)
+
+    monkeypatch.setattr(Execution, "steps", crowded)
+    found = train_many([recipe(photos, seed=k) for k in range(2)], TrainOptions(tmp_path), MEASURED, most=2)
+    assert [r.state for r in found] == ["done", "done"]
+    alone = train(recipe(photos, seed=1), TrainOptions(tmp_path), MEASURED)
+    for name, values in predictions(alone).values.items():
+        np.testing.assert_array_equal(values, predictions(found[1]).values[name])
+
+
+def test_an_error_of_one_is_raised_once_the_others_are_done(tmp_path: Path, photos: Path) -> None:
+    wrong = recipe(photos, optim={"name": "sgd", "lr": 1e30}, name="wrong")
+    with pytest.raises(TrainError, match="no longer a number"):
+        train_many([wrong, recipe(photos, name="right")], TrainOptions(tmp_path), MEASURED, most=2)
+    states = {r.meta.name: r.state for r in Store(tmp_path / "runs").list()}
+    assert states == {"wrong": "failed", "right": "done"}
+
+
+def test_an_interruption_leaves_every_record_interrupted(tmp_path: Path, photos: Path) -> None:
+    asked = iter(range(1000))
+
+    def ctrl_c() -> str:
+        if next(asked) == 9:
+            raise KeyboardInterrupt
+        return ""
+
+    told = replace(MEASURED, should_stop=ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        train_many([recipe(photos, seed=k) for k in range(2)], TrainOptions(tmp_path), told, most=2)
+    assert [r.state for r in Store(tmp_path / "runs").list()] == ["interrupted", "interrupted"]
+
+
+def test_a_compiled_recipe_trains_alone(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoego.run.beside._side_by_side", lambda *_: pytest.fail("they share graph memory"))
+    broken = [recipe(photos, compile="on", model={"name": "no such model"}, name=f"{k}") for k in range(2)]
+    with pytest.raises(HoegoError):
+        train_many(broken, TrainOptions(tmp_path), MEASURED, most=2)
+
+
+def test_ablate_trains_side_by_side(tmp_path: Path, photos: Path) -> None:
+    base = recipe(photos, name="base")
+    dataset = open_project(base, tmp_path).dataset
+    request = AblateRequest(("optim.lr=0.002",), seeds=2, queue=False)
+    found = ablate(base, dataset, request, Workshop(tmp_path, progress=False, measure_seconds=0.05, beside=4))
+    assert [r.title for r in found.rows] == ["the recipe as it stands", "optim.lr=0.002"]
+    records = Store(tmp_path / "runs").list()
+    assert [r.meta.extra["beside"]["runs"] for r in records] == [4] * 4
+    assert found.rows[0].seconds == pytest.approx(
+        np.mean([r.meta.timing["seconds_alone"] for r in records if r.id in found.rows[0].runs])
+    )
