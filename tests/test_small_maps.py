@@ -39,7 +39,9 @@ def results(conv: nn.Module, x: Tensor) -> list[Tensor]:
     return [t.detach().double() for t in (out, x.grad, weight.grad)]
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.bfloat16, 0.02)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.02)]
+)
 def test_the_numbers_are_those_of_conv2d(dtype: torch.dtype, tolerance: float) -> None:
     for height, width, stride, channels in SHAPES:
         reference, ours = pair(channels, stride, dtype)

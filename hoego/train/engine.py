@@ -26,7 +26,8 @@ from hoego.train.engine_eval import Outputs
 from hoego.train.engine_parts import Parts, TrainingRows
 from hoego.train.engine_select import Best
 from hoego.train.loop import Held, Loop, LoopSettings
-from hoego.train.precision import Precision, Resolved, resolve, resolve_device
+from hoego.train.memory import give_memory_back
+from hoego.train.precision import Precision, Resolved, resolve, resolve_device, settle
 from hoego.train.pseudo import Lessons, n_steps, pseudo_rows
 from hoego.train.steps import Steps, finished
 from hoego.train.throughput import Throughput, Timed, measure
@@ -199,9 +200,10 @@ def _prepare(
     known = task.resolved
     rows = training_rows(task)
     device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
+    give_memory_back()
     pixels = pixels_of(task.cache, rows.images, device)
     resolved = known or _resolve(task, rows, pixels)
-    torch.set_num_threads(resolved.threads)
+    settle(resolved.threads)
     hooks.on_resolved(resolved)
     speed = None
     if hooks.measure_seconds and not resuming:

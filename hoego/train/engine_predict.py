@@ -23,7 +23,7 @@ from hoego.train.engine_eval import Outputs, Readers, mean_of, outputs_of, proba
 from hoego.train.engine_views import View, mean_views
 from hoego.train.models import Network, build_network
 from hoego.train.ordinal import OrdinalHead, Scale, build_ordinal
-from hoego.train.precision import Precision, make_fabric, resolve_device, resolve_threads
+from hoego.train.precision import Precision, make_fabric, resolve_device, resolve_threads, settle
 from hoego.train.views import Views
 
 OBJECTIVE = "objective.parts."
@@ -109,7 +109,7 @@ def predict_photos(
         cache: decoded pixels of N photos.
         images: their ids [N].
     """
-    torch.set_num_threads(resolve_threads(models[0].recipe.threads))
+    settle(resolve_threads(models[0].recipe.threads))
     each = [_predict_one(model, cache, images) for model in models]
     return each[0] if len(each) == 1 else mean_of(each)
 

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from hoego.dataset.images import cpu_count
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
+from hoego.train.memory import keep_freed_memory
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PLUGINS: dict[Precision, str] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
@@ -77,6 +78,12 @@ def resolve_device(setting: str) -> torch.device:
 def resolve_threads(setting: int) -> int:
     """CPU threads of a recipe: 0 takes every core that this process may use."""
     return setting or cpu_count()
+
+
+def settle(threads: int) -> None:
+    """Make the process ready for a model: its CPU threads, and memory that stays."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()
 
 
 def resolve_compile(setting: str, device: torch.device, steps: int, step_seconds: float = 0.05) -> bool:
@@ -163,7 +170,7 @@ def resolve(
     """
     device = resolve_device(recipe.device)
     threads = resolve_threads(recipe.threads)
-    torch.set_num_threads(threads)
+    settle(threads)
     precision, step_ms = choose_precision(recipe.precision, device, make_step(device))
     seconds = step_ms.get(precision, 50.0) / 1e3
     return Resolved(

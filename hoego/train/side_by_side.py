@@ -9,7 +9,6 @@ a GPU.
 from __future__ import annotations
 
 import contextlib
-import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import Generic
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from hoego.pixels import PixelCache
 from hoego.train.data import Pixels, open_pixels
+from hoego.train.memory import give_memory_back
 from hoego.train.precision import synchronize
 from hoego.train.steps import Steps, T
 
@@ -140,7 +140,7 @@ class _Turns(Generic[T]):
 
 def free_memory() -> None:
     """Give back what trainings that have ended left behind."""
-    gc.collect()
+    give_memory_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

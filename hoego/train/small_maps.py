@@ -79,7 +79,7 @@ class _Taps(torch.autograd.Function):
         h, w = ((n - 1) // stride + 1 for n in x.shape[2:])
         out = x.new_empty(len(x), h, w, len(weight))
         for r, c, rows, columns, kernel in _windows(x, weight, stride):
-            out[:, r, c] = _flat(x[:, :, rows, columns]) @ kernel.t()
+            out[:, r, c] = _product(_flat(x[:, :, rows, columns]), kernel)
         return out.permute(0, 3, 1, 2)
 
     @staticmethod
@@ -89,6 +89,18 @@ class _Taps(torch.autograd.Function):
         wanted_x, wanted_weight, _ = ctx.needs_input_grad
         grad_x = _grad_x(x, weight, grad, ctx.stride) if wanted_x else None
         return grad_x, _grad_weight(x, weight, grad, ctx.stride) if wanted_weight else None, None
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a [M, K], b [N, K] -> a b' [M, N].
+
+    In float32 as a 1 x 1 convolution, which oneDNN does: on AMD's processors it is twice as fast as MKL, which does
+    PyTorch's matrix products.
+    """
+    if a.dtype != torch.float32 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return a @ b.t()
+    rows = a.contiguous()[None, :, None].permute(0, 3, 1, 2)
+    return F.conv2d(rows, b.contiguous()[:, :, None, None])[0, :, :, 0].t()
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -120,7 +132,7 @@ def _grad_x(x: Tensor, weight: Tensor, grad: Tensor, stride: int) -> Tensor:
     batch, channels, height, width = x.shape
     out = x.new_zeros(batch, height, width, channels)
     for r, c, rows, columns, kernel in _windows(x, weight, stride):
-        part = grad[:, :, r, c] @ kernel
+        part = _product(grad[:, :, r, c], kernel.t())
         out[:, rows, columns] += part.view(
             batch, rows.stop - rows.start, columns.stop - columns.start, channels
         )
@@ -140,7 +152,7 @@ def _grad_weight(x: Tensor, weight: Tensor, grad: Tensor, stride: int) -> Tensor
             )
             if r.stop > r.start and c.stop > c.start:
                 here = maps[:, rows, columns].reshape(-1, channels)
-                out[:, i, j] = grads[:, r, c].reshape(-1, outputs).t() @ here
+                out[:, i, j] = _product(grads[:, r, c].reshape(-1, outputs).t(), here.t())
     return out.permute(0, 3, 1, 2)
 
 
