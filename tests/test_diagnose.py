@@ -225,7 +225,11 @@ def test_planted_label_errors_are_found_by_subject_and_as_an_overlay() -> None:
     overlay = as_corrections(tuple(found[:1]), "run")
     assert len(overlay) == 6
     marked = replace(wrong, corrections=overlay)
-    assert "labels suggested by this model" in honesty(run, marked).notes
+    assert "labels suggested by this model: 6 of those scored" in honesty(run, marked).notes
+    other = replace(run, name="another", lineage=("another",))
+    assert "6 of the scored labels were suggested by the run run" in honesty(other, marked).notes
+    combined = replace(run, name="run", lineage=("its member",))
+    assert "labels suggested by this model: 6 of those scored" in honesty(combined, marked).notes
 
 
 def test_the_built_in_ranking_follows_the_confident_joint() -> None:

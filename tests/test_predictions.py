@@ -139,6 +139,17 @@ def test_a_student_has_seen_what_its_teacher_saw() -> None:
         require_honest(replace(student, sources=(taught,)), dataset)
 
 
+def test_a_student_has_seen_the_photos_that_a_naive_teacher_saw_through_others() -> None:
+    dataset = make_dataset()
+    student = fold_predictions(dataset, 0)
+    even = np.arange(dataset.n_images) % 2 == 0
+    teacher = Source.trained("teacher", dataset, even & (dataset.subject_index % 3 > 0), naive=True)
+    through = replace(teacher, seen_through=~teacher.seen)
+    taught = taught_source(student.sources[0], [through], student.universe, by="its teacher")
+    with pytest.raises(LeakError, match="its teacher"):
+        require_honest(replace(student, sources=(taught,)), dataset)
+
+
 def test_a_selected_row_says_so() -> None:
     dataset = make_dataset()
     held = dataset.subject_index % 3 == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import f1_score
 
@@ -16,12 +17,13 @@ pytestmark = pytest.mark.torch
 
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 
+from hoego.dataset.manifest import Correction  # noqa: E402
 from hoego.errors import RecipeError, TrainError  # noqa: E402
 from hoego.labels import Attribute, LabelSchema  # noqa: E402
-from hoego.predictions import Predictions  # noqa: E402
+from hoego.predictions import Predictions, suggestion  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
 from hoego.train.checkpoints import load_weights  # noqa: E402
-from hoego.train.edits import Edits  # noqa: E402
+from hoego.train.edits import Edits, Relabel  # noqa: E402
 from hoego.train.engine import FoldResult, FoldTask, Hooks, train_fold, training_rows  # noqa: E402
 from hoego.train.engine_mirror import Mirror  # noqa: E402
 from hoego.train.engine_predict import load_model, predict_photos  # noqa: E402
@@ -263,3 +265,31 @@ def test_mirror_refuses_heads_that_the_class_does_not_determine() -> None:
         Mirror.of(MIRRORED, dense, [HeadSpec("shape", 2)], seed=0)
     with pytest.raises(RecipeError, match="'left'"):
         Mirror.of(AugmentSettings(flip=0.5, mirror={"lefd": "left"}), SIGNS, [HeadSpec("sign", 4)], seed=0)
+
+
+def test_what_a_checkpoint_saw_elsewhere_and_what_a_run_suggested_are_stated(tmp_path: Path) -> None:
+    elsewhere, pixels = tiny_dataset(seed=4)
+    others = elsewhere.images.with_columns(
+        subject=pl.format("of-another-{}", "subject"), content=pl.col("content") + 9000
+    )
+    stranger = replace(elsewhere, images=others)
+    first = fold(tmp_path / "first", dataset=stranger, cache=pixels)
+    assert first.provenance.sources[0].external == ()
+    corrected = replace(
+        DATASET,
+        corrections=(
+            Correction(DATASET.image_ids[~HELD][0], "colour", "r", "suspected", suggestion("run-a")),
+        ),
+    )
+    edits = Edits(
+        relabels={"colour": Relabel(np.flatnonzero(~HELD)[1:3], ("r", "g"), (suggestion("run-a"),) * 2)}
+    )
+    start = {"model": {"checkpoint": str(tmp_path / "first" / "macro_f1.safetensors")}}
+    second = fold(tmp_path / "second", changes=start, dataset=corrected, edits=edits)
+    stated = second.provenance.sources[0].external
+    seen = len(np.unique(stranger.subject_index[~HELD]))
+    assert stated == (
+        "labels of the training side that the run run-a suggested",
+        f"its starting checkpoint has seen {seen} subjects of another data set, and none of them is here under "
+        "another name",
+    )

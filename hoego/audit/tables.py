@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -67,7 +68,7 @@ def _names(dataset: Dataset) -> Iterator[Finding]:
     couples = suffixed(dataset.subjects.tolist())
     if couples:
         shown = [f"{a} and {b}" for a, b in couples]
-        text = f"{len(couples):,} subject ids differ from another by a suffix, case, spaces or zeros alone"
+        text = f"{len(couples):,} subject ids differ from another by a suffix, case, spaces, zeros or encoding alone"
         yield finding("suffixed-subjects", len(couples), text, shown)
 
 
@@ -76,7 +77,8 @@ def suffixed(names: list[str]) -> list[tuple[str, str]]:
 
     A name with a short suffix (`-1`, `_b`, `(2)`, `copy`) is paired with the name without it, if there is one; names
     that share what stands before the suffix are paired with one another only where at most a fifth of all names have a
-    suffix (else the suffix is the number itself). Names equal but for case, spaces and leading zeros are paired too.
+    suffix (else the suffix is the number itself). Names equal but for case, spaces, leading zeros and forms of letters
+    that Unicode holds to be compatible (full-width, decomposed) are paired too.
 
     >>> suffixed(["001498", "001498-1", "002"])
     [('001498', '001498-1')]
@@ -98,7 +100,8 @@ def suffixed(names: list[str]) -> list[tuple[str, str]]:
 
 
 def _plain(name: str) -> str:
-    packed = re.sub(r"\s+", "", name).casefold()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    packed = re.sub(r"[\s\u200B-\u200F\u2060\uFEFF]+", "", folded)
     return re.sub(r"\d+", lambda m: str(int(m.group())), packed)
 
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from hoego.dataset.images import content_of
 from hoego.errors import DataError
 
+_FACTS = ("size", "time", "changed", "inode")
+_INT64 = 2**63 - 1
+
 
 def cache_folder() -> Path:
     """HOEGO_CACHE, or `hoego` in the user's cache folder."""
@@ -28,7 +31,9 @@ def cache_folder() -> Path:
 def content_hashes(
     root: Path, paths: Sequence[str], rows: Sequence[int | None], file: Path
 ) -> NDArray[np.uint64]:
-    """Content hash of each photo [N]; a file whose size and time did not change is not read again.
+    """Content hash of each photo [N]; a file is not read again while its size, times and inode stay as they were.
+
+    The time of the last change to the inode is among them, since nobody can set it back.
 
     Args:
         root: folder of the photos.
@@ -39,21 +44,21 @@ def content_hashes(
     Raises:
         DataError: a photo is missing or cannot be read; names the file and the row of the table.
     """
-    facts = np.zeros((len(paths), 2), dtype=np.int64)
+    facts = np.zeros((len(paths), len(_FACTS)), dtype=np.int64)
     for i, p in enumerate(paths):
         try:
             s = os.stat(root / p)
         except OSError as e:
             raise _unreadable(paths[i], rows[i], file, e) from None
-        facts[i] = s.st_size, s.st_mtime_ns
+        facts[i] = s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino & _INT64
     store = (
         cache_folder()
         / "contents"
         / f"{blake2b(str(root.resolve()).encode(), digest_size=8).hexdigest()}.parquet"
     )
-    now = pl.DataFrame({"path": list(paths), "size": facts[:, 0], "time": facts[:, 1]})
+    now = pl.DataFrame({"path": list(paths), **{name: facts[:, k] for k, name in enumerate(_FACTS)}})
     known = _remembered(store)
-    found = now.join(known, on=["path", "size", "time"], how="left", maintain_order="left")["content"]
+    found = now.join(known, on=["path", *_FACTS], how="left", maintain_order="left")["content"]
     hashes = found.fill_null(0).to_numpy().astype(np.uint64)
     fresh = np.flatnonzero(found.is_null().to_numpy())
     if len(fresh):
@@ -82,7 +87,7 @@ def _unreadable(path: str, row: int | None, file: Path, error: OSError) -> DataE
     )
 
 
-_EMPTY = pl.Schema({"path": pl.String, "size": pl.Int64, "time": pl.Int64, "content": pl.UInt64})
+_EMPTY = pl.Schema({"path": pl.String, **dict.fromkeys(_FACTS, pl.Int64), "content": pl.UInt64})
 
 
 def _remembered(store: Path) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from hoego.recipe.sections import AttributeSettings, LabelSettings
 
 Codes = NDArray[np.int16]
 Numbers = dict[str, NDArray[np.float64]]
+SHOWN = 5
 
 
 def encode_labels(raw: RawTable) -> tuple[LabelSchema, Codes, Numbers]:
@@ -81,7 +82,7 @@ def _encode_one(
     if blank.any() and how.missing == "error":
         _refuse(
             raw,
-            int(blank.arg_max() or 0),
+            blank,
             column,
             "The label is blank.",
             f'Fill it in, or set labels.attributes.{name}.missing = "allow".',
@@ -99,8 +100,13 @@ def _encode_one(
     rank = {c: i for i, c in enumerate(classes)}
     if unknown := set(present) - set(classes):
         value = sorted(unknown)[0]
-        at = int((texts == value).fill_null(False).arg_max() or 0)
-        _refuse(raw, at, column, f"{value!r} is not a class of {name!r}.", nearest(value, classes))
+        _refuse(
+            raw,
+            (texts == value).fill_null(False),
+            column,
+            f"{value!r} is not a class of {name!r}.",
+            nearest(value, classes),
+        )
     codes = texts.replace_strict(rank, default=MISSING, return_dtype=pl.Int16).fill_null(MISSING)
     return attribute, codes.to_numpy().astype(np.int16), None
 
@@ -113,8 +119,10 @@ def _encode_numbers(
     numbers = texts.cast(pl.Float64, strict=False)
     bad = (numbers.is_null() | ~numbers.is_finite().fill_null(False)) & ~blank
     if bad.any():
-        at = int(bad.arg_max() or 0)
-        _refuse(raw, at, column, f"{texts[at]!r} is not a number.", f"{name!r} is binned from a number.")
+        found = texts.filter(bad).unique(maintain_order=True)
+        said = ", ".join(map(repr, found[:SHOWN].to_list()))
+        said += " is not a number." if len(found) == 1 else " are not numbers."
+        _refuse(raw, bad, column, said, f"{name!r} is binned from a number.")
     classes = how.classes or bin_names(how.edges)
     attribute = Attribute(name, "binned", classes, how.edges, how.missing)
     values = numbers.to_numpy().astype(np.float64, copy=True)
@@ -146,10 +154,14 @@ def natural(text: str) -> list[tuple[int, float, str]]:
     return [(0, float(p), "") if p.isdigit() else (1, 0.0, p) for p in parts if p]
 
 
-def _refuse(raw: RawTable, at: int, column: str, message: str, remedy: str) -> None:
-    row: Any = raw.rows["row"][at] if "row" in raw.rows.columns else None
-    image = raw.rows["image"][at]
-    raise DataError(f"{message} (image {image!r})", remedy=remedy, file=raw.file, row=row, column=column)
+def _refuse(raw: RawTable, at: pl.Series, column: str, message: str, remedy: str) -> None:
+    """The first of the rows that `at` marks, with the names of a few more."""
+    marked = raw.rows.filter(at)
+    row: Any = marked["row"][0] if "row" in marked.columns else None
+    named = ", ".join(map(repr, marked["image"][:SHOWN].to_list()))
+    n, more = marked.height, ", …" if marked.height > SHOWN else ""
+    where = f"image {named}" if n == 1 else f"{n:,} images: {named}{more}"
+    raise DataError(f"{message} ({where})", remedy=remedy, file=raw.file, row=row, column=column)
 
 
 def apply_corrections(

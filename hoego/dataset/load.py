@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hoego.dataset.aliases import Aliases
 from hoego.dataset.contents import content_hashes
 from hoego.dataset.encode import apply_corrections, encode_labels, with_combinations
 from hoego.dataset.layouts import read_layout, read_unlabelled
 from hoego.dataset.manifest import Correction, Dataset
 from hoego.dataset.overlay import read_overlay
 from hoego.dataset.raw import RawTable
+from hoego.dataset.spelling import plain_name
 from hoego.dataset.subjects import join_subjects
 from hoego.errors import DataError
 from hoego.labels import MISSING, LabelSchema
@@ -31,6 +33,7 @@ def load(recipe: Recipe) -> Dataset:
     """
     raw = read_layout(recipe.dataset, recipe.labels)
     rows = raw.rows.sort("image")
+    rows = rows.with_columns(plain_name(rows[c].cast(pl.String)) for c in raw.subject_columns)
     raw = RawTable(**{**raw.__dict__, "rows": rows})
     _require_rows(raw)
     schema, codes, numbers = encode_labels(raw)
@@ -42,16 +45,19 @@ def load(recipe: Recipe) -> Dataset:
             schema = with_combinations(schema, codes)
     contents = _contents(raw)
     _require_subjects(raw)
-    subjects, said = join_subjects(rows, raw.subject_columns, contents, recipe.split.join)
+    joined, said = join_subjects(rows, raw.subject_columns, contents, recipe.split.join)
+    namespace = recipe.dataset.namespace
+    subjects = [f"{namespace}/{s}" for s in joined] if namespace else joined
     return Dataset(
         root=raw.root,
         schema=schema,
-        images=_images(rows, subjects, contents, recipe.dataset.namespace),
+        images=_images(rows, subjects, contents),
         codes=codes,
         numbers=numbers,
         subject_shown=bool(raw.subject_columns),
         joins=(*raw.notes, *said),
         corrections=tuple(corrections),
+        aliases=Aliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
         name=raw.root.name,
     )
 
@@ -71,7 +77,7 @@ def load_unlabelled(path: Path, schema: LabelSchema, *, root: Path | None = None
     return Dataset(
         root=raw.root,
         schema=schema,
-        images=_images(raw.rows, subjects, contents, ""),
+        images=_images(raw.rows, subjects, contents),
         codes=np.full((raw.rows.height, schema.n_attributes), MISSING, dtype=np.int16),
         subject_shown=False,
         labelled=False,
@@ -84,14 +90,13 @@ def _contents(raw: RawTable) -> Any:
     return content_hashes(raw.root, raw.rows["path"].to_list(), lines, raw.file)
 
 
-def _images(rows: pl.DataFrame, subjects: list[str], contents: Any, namespace: str) -> pl.DataFrame:
-    named = [f"{namespace}/{s}" if namespace else s for s in subjects]
+def _images(rows: pl.DataFrame, subjects: list[str], contents: Any) -> pl.DataFrame:
     extra = [c for c in rows.columns if c not in OWN_COLUMNS]
     return pl.DataFrame(
         {
             "image": rows["image"].cast(pl.String),
             "path": rows["path"].cast(pl.String),
-            "subject": pl.Series(named, dtype=pl.String),
+            "subject": pl.Series(subjects, dtype=pl.String),
             "content": pl.Series(contents, dtype=pl.UInt64),
             **{c: rows[c] for c in extra},
         }

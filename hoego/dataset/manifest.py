@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hoego.dataset.aliases import Aliases
 from hoego.errors import MismatchError
 from hoego.labels import LabelSchema
 
@@ -44,6 +45,8 @@ class Dataset:
         labelled: False for a set without truth (a test folder); its codes are all -1.
         joins: sentences on subjects that were joined, and why.
         corrections: the overlay that was applied.
+        aliases: what else the subjects are called.
+        kin: subjects that turned out to be one after runs were made on them as several.
         name: for people.
     """
 
@@ -56,6 +59,8 @@ class Dataset:
     labelled: bool = True
     joins: tuple[str, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    aliases: Aliases = field(default_factory=Aliases)
+    kin: tuple[tuple[str, ...], ...] = ()
     name: str = ""
 
     @property

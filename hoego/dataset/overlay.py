@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from hoego.dataset.manifest import Correction
+from hoego.dataset.spelling import plain_name
 from hoego.dataset.tables import Table, read_table
 from hoego.errors import DataError, nearest
 from hoego.labels import Attribute, LabelSchema
@@ -38,7 +39,8 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
         return ()
     table = read_table(path)
     table.require(*COLUMNS)
-    rows = table.frame.select(pl.col(COLUMNS).cast(pl.String).fill_null("")).rows()
+    said = table.frame.select(pl.col(COLUMNS).cast(pl.String).fill_null(""))
+    rows = said.with_columns(plain_name(said["value"])).rows()
     known = set(images)
     found: dict[tuple[str, str], tuple[Correction, int]] = {}
     for k, cells in enumerate(rows):

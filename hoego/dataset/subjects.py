@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from hoego.dataset.spelling import plain_name
 from hoego.errors import SplitError, nearest
 
 Ints = NDArray[np.int64]
@@ -81,7 +82,7 @@ def _by_hand(joins: Sequence[Sequence[str]], known: dict[str, int], images: NDAr
         return np.empty((0, 2), dtype=np.int64)
     where = {image: i for i, image in enumerate(images.tolist())} | known
     pairs = []
-    for group in joins:
+    for group in (plain_name(pl.Series(g, dtype=pl.String)).to_list() for g in joins):
         for name in group:
             if name not in where:
                 raise SplitError(

@@ -10,6 +10,7 @@ from hoego.predictions.honesty import (
     honesty,
     require_honest,
     require_same_dataset,
+    suggested_by,
     suggestion,
 )
 from hoego.predictions.provenance import (
@@ -42,6 +43,7 @@ __all__ = [
     "require_honest",
     "require_same_dataset",
     "softmax",
+    "suggested_by",
     "suggestion",
     "taught_source",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ SELECTED = "selected"
 CROSS_FITTED = "cross-fitted"
 NAIVE = "naive"
 IN_SAMPLE = "in-sample"
+SUSPECTS = "suspects of "
 LEVELS = (OUT_OF_FOLD, SELECTED, CROSS_FITTED, NAIVE, IN_SAMPLE)
 
 
@@ -103,8 +105,9 @@ def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sampl
             f"{len(rows):,} of {len(predictions.images):,} rows are in-sample: the model behind them has seen "
             f"{len(names):,} of the scored subjects ({shown}{', …' if len(names) > 5 else ''}). "
             f"Seen by: {'; '.join(dict.fromkeys(paths)) or 'not recorded'}.",
-            remedy="Score out-of-fold predictions (hoego train --fold all). If another data set only shares names "
-            "with this one, give one of them a dataset.namespace. --allow-in-sample prints the number, marked.",
+            remedy="Score out-of-fold predictions (hoego train --fold all). Only where these are other people, who "
+            "share no more than names with those that were seen, give one of the data sets a dataset.namespace. "
+            "--allow-in-sample prints the number, marked.",
         )
     return found
 
@@ -137,12 +140,33 @@ def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
         notes.append("independence not shown")
     external = dict.fromkeys(e for s in predictions.sources for e in s.external)
     notes += [f"external, stated, not provable: {e}" for e in external]
-    suggested = {c.source for c in dataset.corrections} & {suggestion(r) for r in predictions.lineage}
-    if suggested:
-        notes.append("labels suggested by this model")
-    return tuple(notes)
+    return (*notes, *_suggested(predictions, dataset))
+
+
+def _suggested(predictions: Predictions, dataset: Dataset) -> list[str]:
+    """Which of the scored labels a run suggested, this one or another."""
+    scored = set(predictions.images.tolist())
+    counts = Counter(
+        run for c in dataset.corrections if c.image in scored and (run := suggested_by(c.source))
+    )
+    own = {run: n for run, n in counts.items() if run in {predictions.name, *predictions.lineage}}
+    notes = [f"labels suggested by this model: {sum(own.values()):,} of those scored"] if own else []
+    return notes + [
+        f"{n:,} of the scored labels were suggested by the run {run}"
+        for run, n in counts.items()
+        if run not in own
+    ]
 
 
 def suggestion(run: str) -> str:
     """The `source` of a correction that was suggested by a run's own predictions."""
-    return f"suspects of {run}"
+    return f"{SUSPECTS}{run}"
+
+
+def suggested_by(source: str) -> str:
+    """The run whose predictions suggested a correction of this source; "" where none did.
+
+    >>> suggested_by(suggestion("20220301-120000-abcde"))
+    '20220301-120000-abcde'
+    """
+    return source.removeprefix(SUSPECTS) if source.startswith(SUSPECTS) else ""

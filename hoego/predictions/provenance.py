@@ -7,6 +7,7 @@ run by run, so an average of two runs' out-of-fold predictions on one split stay
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.dataset.aliases import Aliases
 from hoego.dataset.manifest import Dataset
 
 Bits = NDArray[np.bool_]
@@ -33,16 +35,18 @@ class Universe:
         names: subjects [S], sorted.
         owner: position in `names` of each image's subject [N].
         contents: content hash of each image [N].
+        aliases: what else the subjects are called.
     """
 
     names: NDArray[Any]
     owner: NDArray[np.int32]
     contents: NDArray[np.uint64]
+    aliases: Aliases = field(default_factory=Aliases)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Universe:
         """The universe of a data set's subjects."""
-        return cls(dataset.subjects, dataset.subject_index, dataset.contents)
+        return cls(dataset.subjects, dataset.subject_index, dataset.contents, dataset.aliases)
 
     @property
     def n_subjects(self) -> int:
@@ -53,6 +57,7 @@ class Universe:
         h = blake2b("\n".join(self.names.tolist()).encode(), digest_size=8)
         h.update(np.ascontiguousarray(self.owner).tobytes())
         h.update(np.ascontiguousarray(self.contents).tobytes())
+        h.update(self.aliases.digest.encode())
         return h.hexdigest()
 
     def none(self) -> Bits:
@@ -69,6 +74,7 @@ class Universe:
             names,
             np.concatenate(owners).astype(np.int32),
             np.concatenate([self.contents, other.contents]),
+            self.aliases.union(self.names, other.aliases, other.names),
         )
 
     def lift(self, bits: Bits, to: Universe) -> Bits:
@@ -84,12 +90,16 @@ class Universe:
         return np.unique(self.contents[bits[self.owner]])
 
     def members(self, bits: Bits, dataset: Dataset) -> Bits:
-        """Which images [N] of a data set show a subject of the set, by its name or by the content of a photo."""
+        """Which images [N] of a data set show a subject of the set, by any of its names or by a photo's content."""
         named = np.isin(dataset.subjects, self.names[bits])
+        if other := self.aliases.shared(self.names[bits], dataset.aliases, dataset.subjects):
+            named |= np.isin(dataset.subjects, sorted(other))
         alike = np.isin(dataset.contents, self.images_of(bits))
-        by_content = np.zeros(dataset.n_subjects, dtype=bool)
-        by_content[dataset.subject_index[alike]] = True
-        members: Bits = (named | by_content)[dataset.subject_index]
+        named[dataset.subject_index[alike]] = True
+        for group in dataset.kin:
+            ones = np.isin(dataset.subjects, group)
+            named[ones] = named[ones].any()
+        members: Bits = named[dataset.subject_index]
         return members
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,6 +107,7 @@ class Universe:
             "names": _pack("\n".join(self.names.tolist()).encode()),
             "owner": _pack(self.owner.astype("<i4").tobytes()),
             "contents": _pack(self.contents.astype("<u8").tobytes()),
+            "aliases": _pack(json.dumps(self.aliases.to_dict(), ensure_ascii=False).encode()),
         }
 
     @classmethod
@@ -106,6 +117,7 @@ class Universe:
             np.asarray(text.split("\n") if text else [], dtype=np.str_),
             np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32),
             np.frombuffer(_unpack(data["contents"]), dtype="<u8").astype(np.uint64),
+            Aliases.from_dict(json.loads(_unpack(data["aliases"]))) if "aliases" in data else Aliases(),
         )
 
 
@@ -256,9 +268,19 @@ def taught_source(student: Source, teachers: Sequence[Source], universe: Univers
     What a teacher saw, or saw through its combiner, the student has seen; a subject that chose the teacher's epoch
     has chosen the student's too.
     """
-    taught = [replace(t, seen=t.seen | t.seen_through, seen_through=universe.none()) for t in teachers]
+    taught = [_seen_whole(t, universe) for t in teachers]
     joined = join_sources(student.name, [student, *taught], universe)
     return replace(joined, path=_distinct([*student.path, *(f"{by}: {p}" for t in teachers for p in t.path)]))
+
+
+def _seen_whole(teacher: Source, universe: Universe) -> Source:
+    """A teacher of whom everything that it saw through others counts as seen."""
+    images = teacher.seen_images
+    if images is not None:
+        images = np.unique(np.concatenate([images, universe.images_of(teacher.seen_through)]))
+    return replace(
+        teacher, seen=teacher.seen | teacher.seen_through, seen_through=universe.none(), seen_images=images
+    )
 
 
 def _subjects_of(dataset: Dataset, images: Bits) -> Bits:

@@ -293,10 +293,21 @@ class Execution:
             candidates=candidates_of(self.record, folds, predictions) if chosen else None,
         )
         result = score(predictions, self.dataset, options)
+        result = replace(result, notes=(*result.notes, *self._look_alikes()))
         content = result.to_dict()
         files.write_json(self.record.folder / "score.json", content)
         self._diagnose(predictions, result)
         return result
+
+    def _look_alikes(self) -> list[str]:
+        """What the audit has found that may put one person on both sides."""
+        path = self.record.folder / "audit.json"
+        found = files.read_json(path)["findings"] if path.is_file() else []
+        return [
+            f"{f['message']} (audit); where they show one subject (split.join), it may stand on both sides"
+            for f in found
+            if f["check"] == "near-duplicates"
+        ]
 
     def _diagnose(self, predictions: Predictions, result: Score) -> None:
         """What holds the score back, for the report; what cannot be said is noted."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hoego.dataset.layouts import read_layout, read_unlabelled
 from hoego.dataset.load import load_unlabelled
 from hoego.dataset.manifest import Dataset
+from hoego.dataset.spelling import plain_name
 from hoego.dataset.subjects import join_subjects
 from hoego.errors import DataError, MismatchError
 from hoego.predictions import Predictions
@@ -218,11 +219,9 @@ def _persons(recipe: Recipe, dataset: Dataset, place: Path, others: Dataset) -> 
     if shared:
         ours = read_layout(recipe.dataset, recipe.labels).rows.sort("image")
         for k, c in enumerate(shared):
-            values = theirs[c].cast(pl.String).to_list()
-            filled = [v if v is not None and v.strip() else i for v, i in zip(values, new, strict=True)]
-            rows = rows.with_columns(
-                pl.Series(f"column {k}", [*ours[c].cast(pl.String).to_list(), *filled], dtype=pl.String)
-            )
+            known = plain_name(ours[c].cast(pl.String)).to_list()
+            filled = [v or i for v, i in zip(plain_name(theirs[c].cast(pl.String)), new, strict=True)]
+            rows = rows.with_columns(pl.Series(f"column {k}", [*known, *filled], dtype=pl.String))
     contents = np.concatenate([dataset.contents, others.contents])
     joined, _ = join_subjects(rows, ["person", *(f"column {k}" for k in range(len(shared)))], contents, [])
     return np.asarray(joined, dtype=np.str_), bool(shared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,26 +113,29 @@ def load(path: Path, dataset: Dataset) -> Split:
 def obtain(dataset: Dataset, settings: SplitSettings, folder: Path) -> Split:
     """The saved split that the settings name, proved; made and saved where there is none.
 
-    A split without a name of its own that no longer fits the data set is made again. One that was named is never
-    replaced.
+    A split without a name of its own that was made for another state of the data set is made again, and its first
+    note says so. One that was named is never replaced.
 
     Raises:
         SplitError: a saved split of that name is of another kind, seed, ratio or number of folds; or `load` refuses.
         MismatchError: a named split is of another data set.
     """
     path = path_of(settings.name or default_name(settings), folder)
+    replaced = ""
     if path.is_file():
-        try:
+        _, meta = _read(path)
+        if settings.name or meta["dataset_fingerprint"] == dataset.fingerprint:
             found = load(path, dataset)
-        except MismatchError:
-            if settings.name:
-                raise
-        else:
             _require_as_asked(found, settings, path)
             return found
+        replaced = meta["fingerprint"]
     made = make(dataset, settings)
     save(made, path)
-    return made
+    if not replaced:
+        return made
+    same = "the sides are the same" if replaced == made.fingerprint else f"before it was {replaced}"
+    note = f"made again, since images, files or subjects have changed since it was saved ({same})."
+    return replace(made, notes=(note, *made.notes))
 
 
 def _read(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from hoego.dataset.load import load
 from hoego.dataset.manifest import Dataset
 from hoego.errors import HoegoError, RecordError
 from hoego.predictions import Predictions
-from hoego.recipe import build, find_project, read_toml
+from hoego.recipe import Recipe, build, find_project, read_toml
 from hoego.records import Record, Store
 from hoego.score import Score, ScoreOptions
 from hoego.score import score as score_predictions
@@ -28,24 +31,55 @@ class Loaded:
 def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
     """The data set of a run as its recipe names it, with the overlay that hoego.toml names today.
 
+    Subjects that hoego.toml has joined since are its kin: who has seen one of them has seen them all.
+
     Args:
         record: of the run.
         required: raise where it cannot be loaded; otherwise give None.
     """
     try:
         recipe = build(record.recipe)
-        project = find_project(Path(recipe.dataset.root))
-        if project is not None:
-            overlay = read_toml(project).get("dataset", {}).get("overlay")
-            if overlay is not None:
-                recipe = recipe.model_copy(
-                    update={"dataset": recipe.dataset.model_copy(update={"overlay": overlay})}
-                )
-        return load(recipe)
+        today = _project_of(record, recipe)
+        overlay = today.get("dataset", {}).get("overlay")
+        if overlay is not None:
+            recipe = _with(recipe, "dataset", overlay=overlay)
+        dataset = load(recipe)
+        now = recipe
+        for section, key in (("dataset", "subject"), ("split", "join")):
+            if (value := today.get(section, {}).get(key)) is not None:
+                now = _with(now, section, **{key: value})
+        return dataset if now == recipe else replace(dataset, kin=kin(dataset, load(now)))
     except HoegoError:
         if required:
             raise
         return None
+
+
+def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
+    """What hoego.toml says today: that beside the records or above the photos, if it is of the same photos."""
+    root = Path(recipe.dataset.root).resolve()
+    for start in (record.folder, root):
+        if (file := find_project(start)) is not None:
+            said = read_toml(file)
+            named = said.get("dataset", {}).get("root")
+            if named is None or (file.parent / named).resolve() == root:
+                return dict(said)
+    return {}
+
+
+def _with(recipe: Recipe, section: str, **values: Any) -> Recipe:
+    """The recipe with some values of a section replaced."""
+    data = recipe.to_dict()
+    return build({**data, section: {**data[section], **values}})
+
+
+def kin(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
+    """Subjects of a data set that are one by what is known of its photos now."""
+    pairs = dataset.images.select("image", "subject").join(
+        now.images.select("image", one="subject"), on="image", how="inner"
+    )
+    groups = pairs.group_by("one").agg(pl.col("subject").unique().sort())
+    return tuple(sorted(tuple(g) for g in groups["subject"].to_list() if len(g) > 1))
 
 
 def load_runs(folder: Path, names: Sequence[str]) -> Loaded:

@@ -14,7 +14,11 @@ from hoego.recipe import Recipe
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.records import Record, Store
 from hoego.run.beside import train_many
-from hoego.run.train import Control, Fold, RunResult, TrainOptions
+from hoego.run.project import open_project
+from hoego.run.train import Control, Fold, RunResult, TrainOptions, fingerprints
+
+MADE_OF = ("dataset", "labels", "split")
+"""Fingerprints that a run must share with today's to stand for a new one."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ class Workshop:
     def obtain(self, recipe: Recipe, *, why: str = "") -> Record:
         """The record of a recipe: one that is done with the same settings, seed and fold, or a new one.
 
+        One that is done counts only where it was made of today's photos, subjects, labels and split.
+
         Raises:
+            DataError, SplitError: what is there today cannot be read.
             TrainError: the run was interrupted.
         """
         if not self.again and (known := self._done(recipe)) is not None:
@@ -81,14 +88,29 @@ class Workshop:
         return self.store.find(result.run)
 
     def _done(self, recipe: Recipe) -> Record | None:
-        wanted = trained_by(recipe)
+        alike = self._alike(recipe)
+        if not alike:
+            return None
+        project = open_project(recipe, self.folder)
+        today = fingerprints(recipe, project.dataset, project.split)
+        for record in alike:
+            then = record.meta.fingerprints
+            other = [what for what in MADE_OF if then.get(what) != today[what]]
+            if not other:
+                return record
+            self.say(f"{recipe.name}: {record.id} was trained on another {' and '.join(other)}")
+        return None
+
+    def _alike(self, recipe: Recipe) -> list[Record]:
+        """The trained runs with a recipe's settings and the fold, the newest first."""
+        wanted, found = trained_by(recipe), []
         for record in reversed(self.store.list(states=("done",))):
-            if record.meta.extra.get("fold", 0) != self.fold:
+            if record.meta.extra.get("fold", 0) != self.fold or record.meta.extra.get("kind"):
                 continue
             with contextlib.suppress(HoegoError):  # a record of another version that cannot be read any more
                 if trained_by(build(record.recipe)) == wanted:
-                    return record
-        return None
+                    found.append(record)
+        return found
 
 
 def trained_by(recipe: Recipe) -> dict[str, Any]:

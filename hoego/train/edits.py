@@ -37,10 +37,17 @@ class Labels:
 
 @dataclass(frozen=True)
 class Relabel:
-    """Corrections of one attribute for training alone: rows int64[R] and their new values str[R] (class or number)."""
+    """Corrections of one attribute for training alone.
+
+    Args:
+        rows: int64[R].
+        values: the new values str[R] (class or number).
+        sources: who says so, str[R].
+    """
 
     rows: NDArray[np.int64]
     values: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from hoego.dataset.manifest import Dataset
 from hoego.errors import LeakError, TrainError
 from hoego.labels import COMPOSITE
 from hoego.pixels import PixelCache
-from hoego.predictions import Predictions, Provenance, Source, Universe, taught_source
+from hoego.predictions import Predictions, Provenance
 from hoego.recipe import Recipe
 from hoego.train.checkpoints import write_atomically
 from hoego.train.data import Pixels, open_pixels
 from hoego.train.edits import Edits, Labels, training_labels
 from hoego.train.engine_eval import Outputs
 from hoego.train.engine_parts import Parts, TrainingRows
+from hoego.train.engine_provenance import provenance_of
 from hoego.train.engine_select import Best
 from hoego.train.loop import Held, Loop, LoopSettings
 from hoego.train.memory import give_memory_back
@@ -176,7 +177,7 @@ def _begin(task: FoldTask, hooks: Hooks, pixels_of: Opener) -> tuple[Loop, Throu
         torn.unlink(missing_ok=True)
     resuming = (task.folder / "state.pt").is_file()
     parts, speed = _prepare(task, hooks, resuming, pixels_of)
-    provenance = _kept_provenance(task.folder) if resuming else _provenance(task, parts)
+    provenance = _kept_provenance(task.folder) if resuming else provenance_of(task, parts.built)
     if not resuming:
         _keep_provenance(task.folder, provenance)
     settings = LoopSettings(
@@ -290,32 +291,6 @@ def _lessons(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -
     return Lessons(tables, np.concatenate([taught, np.zeros(len(given), dtype=bool)]), pseudo)
 
 
-def _provenance(task: FoldTask, parts: Parts) -> Provenance:
-    """Who was seen: the training side with its inner slice, the starting checkpoint's subjects, the teacher's."""
-    on = task.recipe.select.on
-    chooses = on == "held-out" and bool(task.held.any())
-    source = Source.trained(
-        task.name,
-        task.dataset,
-        task.trained,
-        naive=task.naive,
-        selected_on=task.held if chooses else None,
-    )
-    if parts.built.external:
-        source = type(source)(**{**source.__dict__, "external": (*source.external, *parts.built.external)})
-    universe = Universe.of(task.dataset)
-    for given, by in (
-        (parts.built.started_from, "its starting checkpoint"),
-        (_as_provenance(task.teacher), "its teacher"),
-    ):
-        if given is not None:
-            together = universe.union(given.universe)
-            lifted = [s.lifted(given.universe, together) for s in given.sources]
-            source = taught_source(source.lifted(universe, together), lifted, together, by=by)
-            universe = together
-    return Provenance(universe, (source,))
-
-
 def _keep_provenance(folder: Path, provenance: Provenance) -> None:
     """Before the first state, so that a resumed training knows what its starting weights had seen."""
     text = json.dumps(provenance.to_dict())
@@ -328,10 +303,6 @@ def _keep_provenance(folder: Path, provenance: Provenance) -> None:
 
 def _kept_provenance(folder: Path) -> Provenance:
     return Provenance.from_dict(json.loads((folder / "provenance.json").read_text()))
-
-
-def _as_provenance(teacher: Predictions | None) -> Provenance | None:
-    return None if teacher is None else Provenance(teacher.universe, teacher.sources)
 
 
 def _held(task: FoldTask, mask: Bits | None, device: torch.device, pixels_of: Opener) -> Held | None:

@@ -264,6 +264,7 @@ def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -
     name = settings.name
     if not timm.is_model(name) and not name.startswith(("hf-hub:", "hf_hub:")):
         raise TrainError(f"timm has no model {name!r}.", remedy=_nearest_model(name))
+    _require_no_weights(settings.options)
     options: dict[str, Any] = dict(settings.options)
     if settings.drop_path:
         options["drop_path_rate"] = settings.drop_path
@@ -285,6 +286,17 @@ def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -
             remedy="Connect to the hub once, or download the weights elsewhere and set model.checkpoint = FILE, "
             "or set model.pretrained = false.",
         ) from None
+
+
+def _require_no_weights(options: Mapping[str, Any]) -> None:
+    """Weights come by `model.checkpoint` and `model.pretrained` alone, which check them and say what they had seen."""
+    for name in sorted(options):
+        if name.startswith("pretrained") or name in ("checkpoint_path", "cache_dir"):
+            raise TrainError(
+                f"model.options.{name} would choose starting weights past the provenance.",
+                remedy="Set model.checkpoint = FILE for weights of your own, or model.pretrained = true for published "
+                "ones (the hub's cache is HF_HOME).",
+            )
 
 
 def _nearest_model(name: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import polars as pl
 
 from hoego.dataset.layouts import competition, folders, table
 from hoego.dataset.layouts.files import photos_below
 from hoego.dataset.layouts.unlabelled import read_unlabelled
 from hoego.dataset.raw import RawTable
+from hoego.dataset.spelling import plain_name
 from hoego.errors import DataError
 from hoego.recipe.sections import DatasetSettings, LabelSettings
 
@@ -48,6 +52,26 @@ def read_layout(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
         raise DataError("There is no such folder.", file=root, remedy="Check dataset.root.")
     if root.is_file():
         settings = settings.model_copy(update={"root": str(root.parent), "table": root.name})
-    return _READERS[detect_layout(settings) if settings.layout == "auto" else settings.layout](
-        settings, labels
+    read = _READERS[detect_layout(settings) if settings.layout == "auto" else settings.layout]
+    return _plainly_labelled(read(settings, labels))
+
+
+def _plainly_labelled(raw: RawTable) -> RawTable:
+    """The same with one spelling of every class, in the rows and in the settings (see `plain_name`)."""
+    columns = set(raw.attribute_columns.values()) & set(raw.rows.columns) - {"image", "path", "row"}
+    texts = [c for c in columns if raw.rows[c].dtype in (pl.String, pl.Categorical, pl.Enum)]
+    attributes = {
+        name: a.model_copy(update={"classes": _plain_classes(a.classes)})
+        for name, a in raw.labels.attributes.items()
+    }
+    return replace(
+        raw,
+        rows=raw.rows.with_columns(plain_name(raw.rows[c].cast(pl.String)) for c in texts),
+        labels=raw.labels.model_copy(update={"attributes": attributes}),
     )
+
+
+def _plain_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the second spelling of one class; a class that is written twice stays, to be refused."""
+    plain = plain_name(pl.Series(classes, dtype=pl.String)).to_list()
+    return tuple(dict.fromkeys(plain) if len(set(classes)) == len(classes) else plain)

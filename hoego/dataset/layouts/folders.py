@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import polars as pl
@@ -32,7 +33,9 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     paths = photos_below(root, settings.exclude)
     if not paths:
         raise DataError(
-            "There is no photo in this folder.", file=root, remedy="Check dataset.root and dataset.exclude."
+            "There is no photo in this folder.",
+            file=root,
+            remedy="Check dataset.root and dataset.exclude. Without a hoego.toml, begin with `hoego init DIR`.",
         )
     pattern = settings.pattern or f"{{{next(iter(labels.attributes), LABEL)}}}"
     parts = spelled(paths, pattern, root)
@@ -95,14 +98,17 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def spelled(paths: list[str], pattern: str, root: Path) -> dict[str, list[str]]:
-    """What each photo's folders say: name of the pattern -> value [N]."""
-    regex, depth = compiled(pattern), pattern.count("/") + 1
+    """What each photo's folders say: name of the pattern -> value [N], in Unicode's composed form."""
+    pieces = re.split(r"(\{[^{}]*\})", pattern)
+    regex = compiled("".join(p if p.startswith("{") else unicodedata.normalize("NFC", p) for p in pieces))
+    depth = pattern.count("/") + 1
     known: dict[str, dict[str, str]] = {}
     values: dict[str, list[str]] = {name: [] for name in regex.groupindex}
     for path in paths:
         folder = path.rpartition("/")[0]
         if folder not in known:
-            match = regex.fullmatch("/".join(folder.split("/")[-depth:])) if folder else None
+            last = unicodedata.normalize("NFC", "/".join(folder.split("/")[-depth:]))
+            match = regex.fullmatch(last) if folder else None
             if match is None:
                 raise DataError(
                     f"The folder {folder or '.'!r} does not follow the pattern {pattern!r} (photo {path!r}).",

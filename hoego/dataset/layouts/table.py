@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def subjects_by_regex(paths: Sequence[str], pattern: str, root: Path) -> list[st
         DataError: the expression is not valid, or a path does not match.
     """
     try:
-        compiled = re.compile(pattern)
+        compiled = re.compile(unicodedata.normalize("NFC", pattern))
     except re.error as error:
         raise DataError(
             f"dataset.subject_regex {pattern!r} is not a regular expression ({error}).",
@@ -187,7 +188,7 @@ def subjects_by_regex(paths: Sequence[str], pattern: str, root: Path) -> list[st
         ) from None
     subjects = []
     for path in paths:
-        match = compiled.search(path)
+        match = compiled.search(unicodedata.normalize("NFC", path))
         name = None if match is None else match.group(1 if compiled.groups else 0)
         if not name:
             raise DataError(

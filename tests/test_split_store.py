@@ -1,0 +1,83 @@
+"""A saved split meets a data set that has changed: what has no name is made again, what has one is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hoego.dataset.manifest import Dataset
+from hoego.errors import MismatchError, SplitError
+from hoego.labels import Attribute, LabelSchema
+from hoego.recipe import SplitSettings
+from hoego.split import load, obtain, path_of
+from hoego.split.make import default_name
+
+FOLDS = SplitSettings(kind="folds", folds=3)
+NAMED = SplitSettings(kind="folds", folds=3, name="paper")
+
+
+def people(n_subjects: int = 30) -> Dataset:
+    """Four photos of each subject."""
+    subject = np.repeat(np.arange(n_subjects), 4)
+    ids = [f"p{i:04d}" for i in range(len(subject))]
+    images = pl.DataFrame(
+        {
+            "image": ids,
+            "path": [f"{i}.png" for i in ids],
+            "subject": [f"s{s:03d}" for s in subject],
+            "content": pl.Series(np.arange(len(subject), dtype=np.uint64)),
+        }
+    )
+    schema = LabelSchema((Attribute("kind", "nominal", ("a", "b")),), "kind")
+    return Dataset(Path("/nowhere"), schema, images, (subject[:, None] % 2).astype(np.int16))
+
+
+def joined(data: Dataset, fold: np.ndarray) -> Dataset:
+    """A subject of the first image's fold and one of another turn out to be one person."""
+    names = data.images["subject"].to_list()
+    other = names[int(np.flatnonzero(fold != fold[0])[0])]
+    found = pl.Series([names[0] if n == other else n for n in names])
+    return replace(data, images=data.images.with_columns(subject=found))
+
+
+def test_a_split_without_a_name_is_made_again_when_subjects_are_joined(tmp_path: Path) -> None:
+    data = people()
+    before = obtain(data, FOLDS, tmp_path)
+    changed = joined(data, before.fold)
+    after = obtain(changed, FOLDS, tmp_path)
+    assert after.guarantees.subjects_on_two_sides == 0
+    assert after.dataset_fingerprint == changed.fingerprint
+    assert after.notes[0].startswith("made again, since")
+    assert before.fingerprint in after.notes[0]
+    again = obtain(changed, FOLDS, tmp_path)
+    assert again.fingerprint == after.fingerprint
+    assert not again.notes, "said once"
+
+
+def test_one_with_a_name_is_kept_and_the_error_says_what_to_do(tmp_path: Path) -> None:
+    data = people()
+    before = obtain(data, NAMED, tmp_path)
+    with pytest.raises(SplitError, match="stand on two sides") as caught:
+        obtain(joined(data, before.fold), NAMED, tmp_path)
+    assert "data set has changed" in caught.value.remedy
+    assert "another split.name" in caught.value.remedy
+    with pytest.raises(MismatchError, match="other images"):
+        obtain(people(31), NAMED, tmp_path)
+    assert load(path_of("paper", tmp_path), data).fingerprint == before.fingerprint
+
+
+def test_a_file_that_somebody_changed_is_refused_with_or_without_a_name(tmp_path: Path) -> None:
+    data = people()
+    for settings in (FOLDS, NAMED):
+        obtain(data, settings, tmp_path)
+        path = path_of(settings.name or default_name(settings), tmp_path)
+        table, meta = pl.read_parquet(path), pl.read_parquet_metadata(path)["hoego"]
+        moved = table.with_columns(fold=pl.when(pl.col("fold") == 0).then(1).otherwise(0).cast(pl.Int16))
+        moved.write_parquet(path, metadata={"hoego": json.dumps(json.loads(meta))})
+        with pytest.raises(SplitError):
+            obtain(data, settings, tmp_path)
