@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -44,8 +45,8 @@ class FakeMirror:
     def artifact(self, remote: str, path: Path) -> None:
         self._call("artifact", path.name)
 
-    def end(self, remote: str, state: str, summary: Mapping[str, float]) -> None:
-        self._call("end", state, dict(summary))
+    def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
+        self._call("end", state, dict(summary), honesty)
 
 
 def make(tmp_path: Path) -> tuple[Store, Record]:
@@ -53,12 +54,21 @@ def make(tmp_path: Path) -> tuple[Store, Record]:
     return store, store.create({"epochs": 2, "loss": {"focal": 0.6}}, name="first", why="focal helps")
 
 
-def finish(record: Record) -> None:
+def finish(record: Record, **score: Any) -> None:
     record.append_epoch(0, {"epoch": 1, "macro_f1": 0.6, "flag": True, "loss": None})
-    record.update(
-        score={"macro_f1": {"value": 0.6, "low": 0.5, "high": 0.7, "level": 0.95}, "honesty": "selected"}
-    )
+    metric = {"value": 0.6, "low": 0.5, "high": 0.7, "level": 0.95}
+    record.update(score={"macro_f1": metric, "honesty": "selected", **score})
     record.set_state("done")
+
+
+def naive(tmp_path: Path) -> tuple[Store, Record]:
+    """A run whose split lets a person stand on both sides, done."""
+    store = Store(tmp_path / "runs")
+    record = store.create({"epochs": 1, "split": {"kind": "naive"}}, name="naive")
+    figures = {"macro_f1": 1.0, "macro_f1_age": 1.0, "accuracy_ema": 1.0, "held_loss": 0.0}
+    record.append_epoch(0, {"epoch": 0, "train_loss": 0.2, "inner_macro_f1": 0.5, **figures})
+    finish(record, honesty="naive", honest=False)
+    return store, record
 
 
 def test_what_is_new_is_pushed_once(tmp_path: Path) -> None:
@@ -74,7 +84,8 @@ def test_what_is_new_is_pushed_once(tmp_path: Path) -> None:
     finish(record)
     sync(store, mirror)
     assert mirror.pushed[2] == ("metrics", 0, [(1, 0.6)])
-    assert mirror.pushed[-1] == ("end", "done", {"macro_f1": 0.6, "macro_f1.low": 0.5, "macro_f1.high": 0.7})
+    summary = {"macro_f1": 0.6, "macro_f1.low": 0.5, "macro_f1.high": 0.7}
+    assert mirror.pushed[-1] == ("end", "done", summary, "selected")
     count = len(mirror.pushed)
     assert sync(store, mirror).current == (record.id,)
     assert len(mirror.pushed) == count
@@ -91,6 +102,31 @@ def test_a_mirror_that_is_down_catches_up_later(tmp_path: Path) -> None:
     synced = sync_all(store, [mirror])
     assert (synced.behind, synced.words) == (False, "fake: 1 runs up to date")
     assert [p for p in mirror.pushed if p[0] == "metrics"] == [("metrics", 0, [(0, 0.4), (1, 0.6)])]
+
+
+@pytest.mark.parametrize("honesty", ["naive", "in-sample"])
+@pytest.mark.parametrize("older", [{}, {"honest": False}])
+def test_a_score_that_is_not_honest_is_named_after_it(
+    honesty: str, older: dict[str, Any], tmp_path: Path
+) -> None:
+    store, record = make(tmp_path)
+    finish(record, honesty=honesty, **older)
+    mirror = FakeMirror()
+    sync(store, mirror)
+    name = honesty.replace("-", "_") + "_macro_f1"
+    assert mirror.pushed[-1][2:] == ({name: 0.6, f"{name}.low": 0.5, f"{name}.high": 0.7}, honesty)
+
+
+def test_held_out_figures_of_a_naive_split_say_so_while_it_runs(tmp_path: Path) -> None:
+    class Names(FakeMirror):
+        def metrics(self, remote: str, fold: int, rows: Sequence[Mapping[str, float]]) -> None:
+            self.first = set(rows[0])
+
+    store, _ = naive(tmp_path)
+    mirror = Names()
+    sync(store, mirror)
+    measured = {f"naive_{k}" for k in ("macro_f1", "macro_f1_age", "accuracy_ema", "held_loss")}
+    assert mirror.first == measured | {"epoch", "time", "train_loss", "inner_macro_f1"}
 
 
 def test_a_slow_or_broken_mirror_costs_the_run_nothing(tmp_path: Path) -> None:
@@ -188,10 +224,26 @@ def test_a_real_mlflow_server_shows_the_run(server: str, tmp_path: Path) -> None
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
     assert run.data.tags["hoego.run"] == record.id
+    assert run.data.tags["hoego.honesty"] == "selected"
     assert run.data.metrics["macro_f1"] == 0.6
     history = client.get_metric_history(run.info.run_id, "fold-0/macro_f1")
     assert [(m.step, m.value) for m in history] == [(0, 0.4), (1, 0.6)]
     assert "predictions.parquet" in {f.path for f in client.list_artifacts(run.info.run_id)}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_ranks_no_naive_score_beside_honest_ones(server: str, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    store, _ = naive(tmp_path)
+    assert sync(store, MlflowMirror(server, "leaks")).behind == {}
+    client = MlflowClient(tracking_uri=server)
+    experiment = client.get_experiment_by_name("leaks")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], "metrics.naive_macro_f1 > 0")
+    assert run.data.tags["hoego.honesty"] == "naive"
+    assert not {"macro_f1", "macro_f1.low", "fold-0/macro_f1"} & set(run.data.metrics)
+    assert run.data.metrics["fold-0/naive_macro_f1"] == 0.6
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -208,4 +260,21 @@ def test_wandb_offline_writes_the_run(tmp_path: Path, monkeypatch: pytest.Monkey
     log = (folder / f"run-{record.id}.wandb").read_bytes()
     assert b"fold-0/macro_f1" in log
     assert b"loss.focal" in log
+    assert b"honesty" in log
+    assert b'"selected"' in log
     assert (folder / "files" / "recipe.toml").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_ranks_no_naive_score_beside_honest_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb", reason="the extra `track` is not installed")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    store, record = naive(tmp_path)
+    assert sync(store, WandbMirror("leaks", mode="offline", folder=tmp_path)).behind == {}
+    (folder,) = (tmp_path / "wandb").glob(f"offline-run-*-{record.id}")
+    log = (folder / f"run-{record.id}.wandb").read_bytes()
+    assert b"honesty" in log
+    assert b"naive_macro_f1.low" in log
+    assert re.search(rb"(?<!naive_)(?<!inner_)macro_f1", log) is None

@@ -9,10 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 from test_diagnose import people, predict
+from typer.testing import CliRunner
 
+from hoego.cli.main import app
 from hoego.errors import DataError, MismatchError, RecordError, UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
+from hoego.records import files
 from hoego.submission import Form, Ledger, SubmitRequest, expected_score, read_form, submit
 from hoego.submission.ledger import Entry, luck_of_the_best, picked_by_leaderboard
 from hoego.submission.submit import ledger_view
@@ -112,6 +115,76 @@ def test_the_leaderboard_s_number_is_entered_and_compared(tmp_path: Path) -> Non
     assert Ledger(tmp_path).record_score(tmp_path / "sub.csv", 0.3, NOW.isoformat()).public == 0.3
     view = ledger_view(tmp_path, SubmissionSettings(), NOW)
     assert "outside what was expected" in view.warnings[0]
+
+
+LEAKED = {
+    "macro_f1": {"value": 1.0, "low": 1.0, "high": 1.0},
+    "n_images": 240,
+    "n_subjects": 40,
+    "honest": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("honesty", "said"),
+    [
+        ("naive", ("lets a person stand on both sides", 'split.kind = "holdout"')),
+        ("in-sample", ("have seen the people", "--fold all")),
+    ],
+)
+def test_of_a_score_that_is_not_honest_nothing_is_expected(
+    honesty: str, said: tuple[str, str], tmp_path: Path
+) -> None:
+    run, form = run_and_form(tmp_path)
+    made = submit(run, form, request(tmp_path, score={**LEAKED, "honesty": honesty}))
+    assert made.expected is None
+    (warning,) = [w for w in made.warnings if "no leaderboard score can be expected" in w]
+    assert warning.startswith(f"the run's score is {honesty}: ")
+    assert all(part in warning for part in said)
+    assert Ledger(tmp_path).record_score("sub.csv", 0.3, NOW.isoformat()).expected is None
+    (line,) = ledger_view(tmp_path, SubmissionSettings(), NOW).to_dict()["entries"]
+    assert (line["score"]["value"], line["score"]["honesty"]) == (1.0, honesty)
+    assert (line["honest"], line["expected"]) == (None, None)
+    assert ledger_view(tmp_path, SubmissionSettings(), NOW).warnings == ()
+    honest = submit(run, form, request(tmp_path, "honest.csv", score=SCORE))
+    assert honest.expected is not None
+    assert not any("can be expected" in w for w in honest.warnings)
+
+
+def test_a_leaked_score_in_an_old_ledger_is_compared_with_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    old = {"kind": "submission", "time": NOW.isoformat(), "lineage": ["r"]}
+    interval = {"value": 1.0, "low": 0.99, "high": 1.0}
+    files.append_line(ledger.file, {**old, "id": "a", "file": "a.csv"})
+    leaked = {"honest": {**interval, "honesty": "naive"}, "expected": interval}
+    files.append_line(ledger.file, {**old, "id": "b", "file": "b.csv", **leaked})
+    files.append_line(ledger.file, {**old, "id": "c", "file": "c.csv", "honest": {"value": 0.7}})
+    for name in "abc":
+        ledger.record_score(name, 0.3, NOW.isoformat())
+    bare, naive, honest = ledger.entries()
+    assert (bare.score, bare.honest, bare.expected) == (None, None, None)
+    assert naive.score == leaked["honest"]
+    assert (naive.honest, naive.expected, naive.public) == (None, None, 0.3)
+    assert honest.honest == {"value": 0.7}
+    assert ledger_view(tmp_path, SubmissionSettings(), NOW).warnings == ()
+
+
+def test_the_ledger_s_table_shows_the_honesty_beside_the_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, form = run_and_form(tmp_path)
+    (tmp_path / "hoego.toml").write_text("")
+    submit(run, form, request(tmp_path, score={**LEAKED, "honesty": "naive"}))
+    files.append_line(
+        Ledger(tmp_path).file,
+        {"kind": "submission", "id": "old", "time": NOW.isoformat(), "file": "old.csv", "run": "r"},
+    )
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(app, ["submit"]).output.splitlines()
+    header, first, second, *_ = (line.split() for line in shown if line.strip() != "ledger")
+    assert header == ["when", "file", "run", "score", "honesty", "expected", "leaderboard"]
+    assert first[-2:] == ["1.0000", "naive"]
+    assert second[-2:] == ["old.csv", "r"]
 
 
 def test_members_that_only_the_leaderboard_would_pick_are_noticed() -> None:

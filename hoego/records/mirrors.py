@@ -19,8 +19,11 @@ from hoego.errors import UsageError
 from hoego.records import files
 from hoego.records.record import FINAL_STATES, Record
 from hoego.records.store import Store
+from hoego.records.table import is_honest
 
 ARTIFACTS = ("recipe.toml", "environment.json", "score.json", "report.html", "predictions.parquet")
+HELD_OUT = ("macro_f1", "accuracy", "held_loss")
+"""How the figures of an epoch begin that are measured on held-out photos."""
 ENVIRONMENT = "HOEGO_MIRRORS"
 """Mirrors by name and address, separated by commas: `mlflow=http://host:5000,wandb=project`."""
 
@@ -39,8 +42,8 @@ class Mirror(Protocol):
     def artifact(self, remote: str, path: Path) -> None:
         """Push a file."""
 
-    def end(self, remote: str, state: str, summary: Mapping[str, float]) -> None:
-        """Push the final state and the score's numbers."""
+    def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
+        """Push the final state, the score's numbers and their honesty ("" without a score)."""
 
 
 @dataclass
@@ -130,7 +133,8 @@ def _push(record: Record, mirror: Mirror) -> None:
         rows = record.epochs(fold)
         fresh = rows[progress.rows.get(str(fold), 0) :]
         if fresh:
-            mirror.metrics(progress.remote, fold, [_numbers(row, record) for row in fresh])
+            mark = "naive_" if params_of(record).get("split.kind") == "naive" else ""
+            mirror.metrics(progress.remote, fold, [_numbers(row, record, mark) for row in fresh])
             progress.rows[str(fold)] = len(rows)
             files.write_json(path, asdict(progress), durable=False)
     if meta.state not in FINAL_STATES:
@@ -140,7 +144,8 @@ def _push(record: Record, mirror: Mirror) -> None:
         if file.is_file() and progress.artifacts.get(name) != (stamp := file.stat().st_mtime_ns):
             mirror.artifact(progress.remote, file)
             progress.artifacts[name] = stamp
-    mirror.end(progress.remote, meta.state, summary_of(record))
+    honesty = str((meta.score or {}).get("honesty", ""))
+    mirror.end(progress.remote, meta.state, summary_of(record), honesty)
     progress.state = meta.state
     files.write_json(path, asdict(progress), durable=False)
 
@@ -161,18 +166,27 @@ def params_of(record: Record) -> dict[str, str]:
 
 
 def summary_of(record: Record) -> dict[str, float]:
-    """The score's numbers: `macro_f1`, `macro_f1.low`, `macro_f1.high`, and so on."""
+    """The score's numbers: `macro_f1`, `macro_f1.low`, `macro_f1.high`, and so on.
+
+    Those of a score that is not honest are named after it (`naive_macro_f1`, `in_sample_macro_f1`), so that the other
+    tool ranks them beside no honest one.
+    """
     found: dict[str, float] = {}
-    for name, metric in (record.meta.score or {}).items():
+    score = record.meta.score or {}
+    mark = "" if is_honest(score) else f"{score.get('honesty', 'dishonest')}_".replace("-", "_")
+    for name, metric in score.items():
         if isinstance(metric, Mapping):
             for part in ("value", "low", "high"):
                 if isinstance(metric.get(part), (int, float)):
-                    found[name if part == "value" else f"{name}.{part}"] = float(metric[part])
+                    found[mark + (name if part == "value" else f"{name}.{part}")] = float(metric[part])
     return found
 
 
-def _numbers(row: Mapping[str, Any], record: Record) -> dict[str, float]:
-    """The finite numbers of an epoch's row, nested ones joined by dots; a time that is the same at every push."""
+def _numbers(row: Mapping[str, Any], record: Record, mark: str = "") -> dict[str, float]:
+    """The finite numbers of an epoch's row, nested ones joined by dots; a time that is the same at every push.
+
+    `mark` stands before the names of what was measured on held-out photos.
+    """
     found: dict[str, float] = {}
 
     def walk(table: Mapping[str, Any], prefix: str) -> None:
@@ -180,7 +194,8 @@ def _numbers(row: Mapping[str, Any], record: Record) -> dict[str, float]:
             if isinstance(value, Mapping):
                 walk(value, f"{prefix}{key}.")
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
-                found[f"{prefix}{key}"] = float(value)
+                name = f"{prefix}{key}"
+                found[mark + name if name.startswith(HELD_OUT) else name] = float(value)
 
     walk(row, "")
     created = datetime.datetime.fromisoformat(record.meta.started or record.meta.created).timestamp()
@@ -244,8 +259,10 @@ class MlflowMirror:
         """A file of the record."""
         self._client.log_artifact(remote, str(path))
 
-    def end(self, remote: str, state: str, summary: Mapping[str, float]) -> None:
-        """The score's numbers, and the state as MLflow knows it."""
+    def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
+        """The score's numbers, their honesty as the tag `hoego.honesty`, and the state as MLflow knows it."""
+        if honesty:
+            self._client.set_tag(remote, "hoego.honesty", honesty)
         for key, value in summary.items():
             self._client.log_metric(remote, key, value)
         words = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
@@ -297,9 +314,11 @@ class WandbMirror:
         """A file of the record."""
         self._run(remote).save(str(path), base_path=str(path.parent), policy="now")
 
-    def end(self, remote: str, state: str, summary: Mapping[str, float]) -> None:
-        """The score's numbers in the summary, and the end."""
+    def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
+        """The score's numbers in the summary, their honesty as `honesty` in the configuration, and the end."""
         run = self._run(remote)
+        if honesty:
+            run.config.update({"honesty": honesty}, allow_val_change=True)
         run.summary.update({**summary, "state": state})
         run.finish(exit_code=0 if state == "done" else 1)
         del self._open[remote]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,11 @@ _SCORE = {
     "accuracy": ("accuracy", "value"),
     "honesty": ("honesty",),
 }
+
+
+def is_honest(score: Mapping[str, Any]) -> bool:
+    """Whether a score may stand beside others: `honest`, or by its honesty where it was written without it."""
+    return bool(score.get("honest", score.get("honesty") not in ("naive", "in-sample")))
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
 
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
     (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
-    setting. A run without the value has None, sorted last. Raises UsageError for an unknown column.
+    setting. A run without the value has None, sorted last. Where a score is chosen and no honesty, the honesty is added
+    after the last score. Raises UsageError for an unknown column.
     """
     query = query or RunsQuery()
     records, broken = store.scan(states=query.states, tags=query.tags, text=query.text, where=query.where)
@@ -81,8 +87,29 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
     ordered = [record for _, record in present] + [record for key, record in keyed if key is None]
     if query.limit:
         ordered = ordered[: query.limit]
-    rows = tuple(tuple(value(record, column) for column in query.columns) for record in ordered)
-    return RunsTable(tuple(query.columns), rows, {k: e.message for k, e in broken.items()})
+    columns = with_honesty(query.columns)
+    rows = tuple(tuple(value(record, column) for column in columns) for record in ordered)
+    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()})
+
+
+def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
+    """`columns`, with the honesty after the last score where none is among them.
+
+    >>> with_honesty(("id", "macro_f1", "why"))
+    ('id', 'macro_f1', 'honesty', 'why')
+    >>> with_honesty(("id", "why"))
+    ('id', 'why')
+    """
+    scores = [k for k, column in enumerate(columns) if _is_score(column)]
+    if not scores or {"honesty", "score.honesty"} & set(columns):
+        return tuple(columns)
+    after = scores[-1] + 1
+    return (*columns[:after], "honesty", *columns[after:])
+
+
+def _is_score(column: str) -> bool:
+    head = column.split(".")[0]
+    return head == "score" or (head in _SCORE and head not in ("target", "honesty"))
 
 
 def value(record: Record, column: str) -> Any:
@@ -91,9 +118,9 @@ def value(record: Record, column: str) -> Any:
         return record.state
     if column == "reason":
         return record.reason
-    if column in _SCORE:
-        return _dig(record.meta.score, _SCORE[column])
     head, *rest = column.split(".")
+    if head in _SCORE:
+        return _dig(record.meta.score, (head, *rest) if rest else _SCORE[head])
     if head == "recipe":
         return _dig(record.recipe, rest)
     found = getattr(record.meta, head)

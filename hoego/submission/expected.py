@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from hoego.records.table import is_honest
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -30,7 +32,7 @@ class Expected:
 
 
 def expected_score(score: Mapping[str, Any], metric: str, test_images: int) -> Expected | None:
-    """The score to expect on a test of `test_images` photos; None where the honest score cannot say.
+    """The score to expect on a test of `test_images` photos; None where the score is not honest or cannot say.
 
     The honest score misses the truth by its own error, and the test misses it by another, independent one, whose
     variance is that of the honest score times the ratio of subjects. Both half-widths therefore grow by
@@ -41,7 +43,7 @@ def expected_score(score: Mapping[str, Any], metric: str, test_images: int) -> E
         metric: what the leaderboard shows.
         test_images: photos of the (public part of the) test.
     """
-    estimate = score.get(metric)
+    estimate = score.get(metric) if is_honest(score) else None
     if not estimate or estimate.get("low") is None or estimate.get("value") is None:
         return None
     images, subjects = score["n_images"], score["n_subjects"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -18,6 +18,7 @@ import polars as pl
 
 from hoego.errors import RecordError, UsageError
 from hoego.records import files
+from hoego.records.table import is_honest
 
 FOLDER = "submissions"
 
@@ -32,8 +33,8 @@ class Entry:
         file: where it was written.
         run: name of the predictions.
         lineage: ids of all runs behind them.
-        honest: the honest score (value, low, high), or None.
-        expected: what the leaderboard was expected to say, or None.
+        score: of the run (value, low, high, honesty, honest), or None.
+        expected: what the leaderboard was expected to say; None without an honest score.
         classes: answers per class.
         public: what the leaderboard said; None until it is recorded.
     """
@@ -44,13 +45,28 @@ class Entry:
     run: str
     lineage: tuple[str, ...]
     metric: str
-    honest: Mapping[str, Any] | None
+    score: Mapping[str, Any] | None
     expected: Mapping[str, Any] | None
     classes: Mapping[str, int]
     public: float | None = None
 
+    @property
+    def honest(self) -> Mapping[str, Any] | None:
+        """The score where it is an honest one, else None: nothing is compared with another."""
+        return self.score if self.score is not None and is_honest(self.score) else None
+
+    @classmethod
+    def from_dict(cls, line: Mapping[str, Any]) -> Entry:
+        """The entry of a line of the ledger; old ones called every score `honest` and expected it, leaked or not."""
+        fields: dict[str, Any] = {"run": "", "metric": "", "expected": None, "classes": {}}
+        fields |= {"score": line.get("honest")} | {k: line[k] for k in cls.__dataclass_fields__ if k in line}
+        entry = cls(**{**fields, "lineage": tuple(line.get("lineage", ()))})
+        leaked = entry.score is not None and entry.honest is None
+        return replace(entry, expected=None) if leaked else entry
+
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "lineage": list(self.lineage)}
+        honest = None if self.honest is None else dict(self.honest)
+        return {**asdict(self), "lineage": list(self.lineage), "honest": honest}
 
 
 @dataclass(frozen=True)
@@ -83,12 +99,9 @@ class Ledger:
         found: dict[str, Entry] = {}
         for line in files.read_lines(self.file):
             if line.get("kind") == "submission":
-                fields = {k: line[k] for k in Entry.__dataclass_fields__ if k in line}
-                fields["lineage"] = tuple(fields.get("lineage", ()))
-                found[line["id"]] = Entry(**fields)
+                found[line["id"]] = Entry.from_dict(line)
             elif line.get("kind") == "score" and line["id"] in found:
-                old = found[line["id"]]
-                found[line["id"]] = Entry(**{**old.__dict__, "public": line["value"]})
+                found[line["id"]] = replace(found[line["id"]], public=line["value"])
         return tuple(found.values())
 
     def add(self, entry: Entry, content: bytes) -> None:

@@ -17,9 +17,22 @@ from hoego.errors import UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
 from hoego.records import files
+from hoego.records.table import is_honest
 from hoego.submission.expected import Expected, expected_score
 from hoego.submission.form import Form, answers_of, read_form
 from hoego.submission.ledger import Entry, Ledger, LedgerView, luck_of_the_best, picked_by_leaderboard
+
+WHY_NOT_EXPECTED = {
+    "naive": (
+        "its split lets a person stand on both sides",
+        'train the same recipe with split.kind = "holdout" or "folds"',
+    ),
+    "in-sample": (
+        "its models have seen the people that it is scored on",
+        "score the run's out-of-fold predictions (hoego train --fold all)",
+    ),
+}
+"""Honesty -> why such a score says nothing of the leaderboard, and what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,7 @@ def submit(predictions: Predictions, form: Form, request: SubmitRequest) -> Subm
         run=predictions.name,
         lineage=predictions.lineage,
         metric=settings.metric,
-        honest=_honest(request.score, settings.metric),
+        score=_score(request.score, settings.metric),
         expected=None if expected is None else expected.to_dict(),
         classes=dict(sorted(Counter(answers.values()).items())),
     )
@@ -119,7 +132,7 @@ def submit(predictions: Predictions, form: Form, request: SubmitRequest) -> Subm
         for name, share in agreement.items()
         if share == 1.0
     ]
-    warnings += _absent(predictions, answers)
+    warnings += [*_absent(predictions, answers), *_leaked(request.score)]
     files.write_bytes(request.out, content)
     ledger.add(entry, content)
     return Submission(
@@ -164,10 +177,23 @@ def _csv(form: Form, answers: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _honest(score: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
+def _score(score: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
     if score is None or not score.get(metric):
         return None
-    return {**{k: score[metric][k] for k in ("value", "low", "high")}, "honesty": score.get("honesty", "")}
+    numbers = {k: score[metric][k] for k in ("value", "low", "high")}
+    return {**numbers, "honesty": score.get("honesty", ""), "honest": is_honest(score)}
+
+
+def _leaked(score: Mapping[str, Any] | None) -> list[str]:
+    if score is None or is_honest(score):
+        return []
+    honesty = score.get("honesty", "not honest")
+    why, remedy = WHY_NOT_EXPECTED.get(
+        honesty, ("it may not be ranked", "score predictions of people not seen")
+    )
+    return [
+        f"the run's score is {honesty}: {why}, so no leaderboard score can be expected from it. Remedy: {remedy}"
+    ]
 
 
 def _shares(counts: Mapping[str, int]) -> dict[str, float]:
