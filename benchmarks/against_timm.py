@@ -45,7 +45,7 @@ from hoego.run.inputs import decode
 from hoego.train.data import open_pixels
 from hoego.train.engine import FoldTask, training_rows
 from hoego.train.engine_parts import Parts
-from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
+from hoego.train.precision import Precision, Resolved, resolve_device, settle, synchronize
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 RESULTS = Path(__file__).parent / "results"
@@ -83,7 +83,7 @@ def main() -> None:
     setup = Setup(
         folder, args.model, args.size, args.batch, args.workers or cpu_count(), args.seconds, device
     )
-    torch.set_num_threads(setup.workers)
+    settle(setup.workers)
     found = measure(setup, args.rounds, args.timm_train)
     if not args.no_write:
         RESULTS.mkdir(exist_ok=True)

@@ -36,7 +36,7 @@ from hoego.train.data import open_pixels
 from hoego.train.engine import FoldTask, training_rows
 from hoego.train.engine_eval import outputs_of
 from hoego.train.engine_parts import Parts
-from hoego.train.precision import Resolved
+from hoego.train.precision import Resolved, settle
 
 SIZE, CLASSES, SUBJECT = 32, 10, 5
 FACTORS = (1, 2, 4)
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-write", action="store_true")
     args = parser.parse_args()
-    torch.set_num_threads(cpu_count())
+    settle(cpu_count())
     with tempfile.TemporaryDirectory() as folder:
         cache = cache_of(Path(folder), args.photos * FACTORS[-1] * 6 // 5)
         found = {kind: measure(cache, args.photos, args.rounds, kind) for kind in ("in memory", "streamed")}

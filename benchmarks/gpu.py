@@ -44,7 +44,7 @@ from hoego.recipe import Recipe, build
 from hoego.train.data import open_pixels
 from hoego.train.engine import FoldTask, Hooks, fold_steps, measure_parts, training_rows
 from hoego.train.engine_parts import Parts
-from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
+from hoego.train.precision import Precision, Resolved, resolve_device, settle, synchronize
 from hoego.train.side_by_side import SharedPixels, take_turns
 
 CLASSES = 18
@@ -95,7 +95,7 @@ def main() -> None:
     args = arguments()
     device = resolve_device(args.device)
     size = TINY if args.tiny else Size()
-    torch.set_num_threads(cpu_count())
+    settle(cpu_count())
     parts: dict[str, Callable[[], Any]] = {
         "speed": lambda: {name: speed(name, device, size) for name in size.models},
         "precision": lambda: precisions(device, size),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,6 +239,13 @@ def test_a_subject_that_disagrees_with_itself_is_named(project: Path) -> None:
         ([f"site{c}-{t:02d}" for c in range(3) for t in range(20)], []),
         ([f"{i:06d}" for i in range(50)], []),
         (["a", "ab", "b", "copycat"], []),
+        (
+            ["김철수", unicodedata.normalize("NFD", "김철수"), "박"],
+            [(unicodedata.normalize("NFD", "김철수"), "김철수")],
+        ),
+        (["Ｓ００３", "s3", "s4"], [("s3", "Ｓ００３")]),
+        (["Weiß", "WEISS", "b"], [("WEISS", "Weiß")]),
+        (["anna", "an\u200bna", "b"], [("anna", "an\u200bna")]),
     ],
 )
 def test_ids_that_may_be_one_subject(names: list[str], pairs: list[tuple[str, str]]) -> None:

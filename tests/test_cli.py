@@ -200,3 +200,11 @@ def test_tables_for_people_are_printed_without_json() -> None:
         done = run(*arguments)
         assert done.exit_code == 0, (arguments, done.output, repr(done.exception))
         assert done.stdout.strip(), arguments
+
+
+@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
+def test_a_score_brings_its_honesty_along(options: tuple[str, ...]) -> None:
+    found = run("runs", "--columns", "id,macro_f1", "--sort=-macro_f1", *options)
+    assert found.exit_code == 0
+    assert "honesty" in found.output
+    assert "out-of-fold" in found.output

@@ -121,13 +121,14 @@ def test_runs_that_cannot_be_compared_say_why(photos: Path, tmp_path: Path) -> N
 
 def test_training_in_the_background(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     runs = tmp_path / "runs"
-    started = start_in_background(runs, recipe(photos), why="while away")
+    started = start_in_background(runs, recipe(photos), why="while away", tags=("x",))
     store = Store(runs)
     assert store.find(started.run).state == "running"
     wait_until(lambda: store.find(started.run).state != "running")
     record = store.find(started.run)
     assert record.state == "done", Path(started.output).read_text()
     assert record.meta.why == "while away"
+    assert tuple(record.meta.tags) == ("x",)
 
 
 def test_the_deadline_as_written() -> None:

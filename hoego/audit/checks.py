@@ -20,12 +20,14 @@ class Check:
         severity: `error` stops training until it is resolved or accepted; `warning` deserves a look; `info` is a fact.
         help: what it finds, in one line.
         remedy: what to do.
+        acceptable: whether training can go on once an error is accepted by name.
     """
 
     name: str
     severity: Severity
     help: str
     remedy: str
+    acceptable: bool = True
 
 
 _TABLE = (
@@ -34,6 +36,7 @@ _TABLE = (
         "error",
         "Photos that cannot be decoded: empty, cut off, animated, 32-bit, no photo at all.",
         "Copy them again, or list them in dataset.exclude.",
+        acceptable=False,
     ),
     Check(
         "two-labels",
@@ -46,6 +49,7 @@ _TABLE = (
         "error",
         "Fewer subjects than sides: no split by subject exists.",
         "Ask for fewer folds (split.folds), or check dataset.subject.",
+        acceptable=False,
     ),
     Check(
         "eval-in-train",

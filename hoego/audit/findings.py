@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,9 +49,25 @@ class AuditReport:
     checked: tuple[str, ...]
 
     @property
+    def standing(self) -> tuple[Finding, ...]:
+        """The errors that are not accepted."""
+        return tuple(f for f in self.findings if f.severity == "error" and not f.accepted)
+
+    @property
     def exit_code(self) -> int:
         """1 where an error stands that is not accepted."""
-        return int(any(f.severity == "error" and not f.accepted for f in self.findings))
+        return int(bool(self.standing))
+
+    @property
+    def advice(self) -> str:
+        """What to do about the errors that stand; acceptance is offered where training could then go on."""
+        must = [f.remedy for f in self.standing if not CHECKS[f.check].acceptable]
+        may = [f.check for f in self.standing if CHECKS[f.check].acceptable]
+        if may:
+            must.append(
+                f"Mend {', '.join(may)}, or accept by name in hoego.toml: [audit] accept = {json.dumps(may)}"
+            )
+        return " ".join(must)
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, Overrides, RecipeFile, project_folder, recipe_of
-from hoego.cli.output import emit, say, table
+from hoego.cli.output import emit, literal, say, styled, table
 
 if TYPE_CHECKING:
     from hoego.audit import AuditReport
@@ -55,7 +55,7 @@ def people(
 def _show_people(summary: PeopleSummary) -> None:
     facts = summary.to_dict()
     for key, value in facts.items():
-        say(f"[bold]{key.replace('_', ' ')}[/]: {value}")
+        say(f"[bold]{key.replace('_', ' ')}[/]: {literal(value)}")
 
 
 def init(
@@ -63,7 +63,7 @@ def init(
         Path, typer.Argument(metavar="DIR", help="A folder of photos, or a table that lists them.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Where to write hoego.toml; the folder itself if not given.")
+        Path | None, typer.Option(help="Where to write hoego.toml; the working directory if not given.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Replace an existing hoego.toml.")] = False,
     as_json: Json = False,
@@ -79,7 +79,7 @@ def init(
 
     def show(p: Proposal) -> None:
         _show_proposal(p)
-        say(f"\nwritten: [bold]{written}[/]   next: hoego audit")
+        say(f"\nwritten: {styled(written, 'bold')}   next: hoego audit")
 
     emit(proposal, as_json, show)
 
@@ -107,22 +107,20 @@ def audit(
 
 
 def _show_audit(report: AuditReport) -> None:
-    from rich.markup import escape
-
     facts = report.to_dict()
     rows: list[Any] = []
     for f in facts["findings"]:
         style = SEVERITY_STYLE.get(f["severity"], "")
         said = f["severity"] + (" (accepted)" if f["accepted"] else "")
-        rows.append((f"[{style}]{said}[/]", f["check"], f"{f['count']:,}", escape(f["message"])))
+        rows.append((styled(said, style), f["check"], f"{f['count']:,}", f["message"]))
         if f["severity"] != "info":
-            rows += [("", "", "", f"[dim]{escape(example)}[/]") for example in f["examples"][:3]]
-            rows.append(("", "", "", f"[dim]→ {escape(f['remedy'])}[/]"))
+            rows += [("", "", "", styled(example, "dim")) for example in f["examples"][:3]]
+            rows.append(("", "", "", styled(f"→ {f['remedy']}", "dim")))
     table("audit", ("severity", "check", "count", "finding"), rows, right=("count",))
     say(
         "\n[green]nothing stands in the way of training[/]"
         if report.exit_code == 0
-        else "\n[bold red]errors stand[/]: mend them, or accept them by name in hoego.toml ([audit] accept = [...])"
+        else f"\n[bold red]errors stand[/]: {literal(report.advice)}"
     )
 
 
@@ -138,11 +136,9 @@ def split(
 
 
 def _show_split(made: Split) -> None:
-    from rich.markup import escape
-
     facts = made.to_dict()
     say(
-        f"[bold]{facts['name']}[/] ({facts['kind']}, seed {facts['seed']})   fingerprint {facts['fingerprint']}"
+        f"{styled(facts['name'], 'bold')} ({facts['kind']}, seed {facts['seed']})   fingerprint {facts['fingerprint']}"
     )
     table(
         "",
@@ -155,7 +151,7 @@ def _show_split(made: Split) -> None:
         f"subjects on two sides {facts['subjects_on_two_sides']:,}"
     )
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {escape(note)}")
+        say(f"[yellow]note[/] {literal(note)}")
 
 
 def settings(
@@ -163,8 +159,6 @@ def settings(
     as_json: Json = False,
 ) -> None:
     """Every setting with its default, its range and one line."""
-    from rich.markup import escape
-
     from hoego.recipe import settings_table
 
     rows = [s for s in settings_table() if match in s.key]
@@ -173,8 +167,11 @@ def settings(
 
         print_json({"settings": [s.to_dict() for s in rows]})
         return
+    if not rows:
+        say(f"no setting's name holds '{literal(match)}': hoego settings lists them all")
+        return
     table(
         "",
         ("setting", "type", "default", "range", "what it does"),
-        [(f"[bold]{escape(s.key)}[/]", *map(escape, (s.type, s.default, s.range, s.help))) for s in rows],
+        [(styled(s.key, "bold"), s.type, s.default, s.range, s.help) for s in rows],
     )

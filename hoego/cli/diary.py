@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
-from hoego.cli.output import console, emit, print_json, say, table
+from hoego.cli.output import console, emit, literal, print_json, say, styled, table
 
 if TYPE_CHECKING:
     from hoego.doctor import Differences, DoctorReport
@@ -73,7 +73,7 @@ def submit(
 
 def _show_submission(made: Submission) -> None:
     facts = made.to_dict()
-    say(f"written: [bold]{facts['file']}[/]  {facts['answers']:,} answers")
+    say(f"written: {styled(facts['file'], 'bold')}  {facts['answers']:,} answers")
     if e := facts["expected"]:
         say(
             f"the leaderboard will probably say {e['value']:.4f} [{e['low']:.4f}, {e['high']:.4f}]  ({e['method']})"
@@ -84,10 +84,17 @@ def _show_submission(made: Submission) -> None:
     ]
     table("classes", ("class", "this file", "training"), rows)
     for entry, share in facts["agreement"].items():
-        say(f"agrees with {entry} in {100 * share:.1f} %")
+        say(f"agrees with {literal(entry)} in {100 * share:.1f} %")
     say(f"submissions left today: {facts['left_today']}")
     for w in facts["warnings"]:
-        say(f"[yellow]warning[/] {w}")
+        say(f"[yellow]warning[/] {literal(w)}")
+
+
+def _score_cells(score: dict[str, Any] | None) -> tuple[str, str]:
+    if score is None:
+        return "", ""
+    value = score["value"]
+    return "" if value is None else f"{value:.4f}", score.get("honesty", "")
 
 
 def _show_ledger(view: LedgerView) -> None:
@@ -97,19 +104,19 @@ def _show_ledger(view: LedgerView) -> None:
             e["time"][:16].replace("T", " "),
             Path(e["file"]).name,
             e["run"],
-            "" if e["honest"] is None else f"{e['honest']['value']:.4f}",
+            *_score_cells(e["score"]),
             "" if e["expected"] is None else f"{e['expected']['low']:.4f} to {e['expected']['high']:.4f}",
             "" if e["public"] is None else f"{e['public']:.4f}",
         )
         for e in facts["entries"]
     ]
     if rows:
-        table("ledger", ("when", "file", "run", "honest", "expected", "leaderboard"), rows)
+        table("ledger", ("when", "file", "run", "score", "honesty", "expected", "leaderboard"), rows)
     else:
         say("nothing was submitted yet")
     say(f"left today: {facts['left_today']} of {facts['per_day']}")
     for w in facts["warnings"]:
-        say(f"[yellow]warning[/] {w}")
+        say(f"[yellow]warning[/] {literal(w)}")
 
 
 def note(
@@ -122,7 +129,7 @@ def note(
     from hoego.records import Store
     from hoego.records import note as keep
 
-    emit(keep(Store(runs_folder(folder)), text, run=run), as_json, lambda n: say(f"noted: {n.text}"))
+    emit(keep(Store(runs_folder(folder)), text, run=run), as_json, lambda n: say(literal(f"noted: {n.text}")))
 
 
 def retro(
@@ -147,7 +154,7 @@ def retro(
     period = period_of(week=week, since=since, to=to, today=today)
     if follow:
         for entry in grow(store, period, lang=lang):
-            say(entry.__rich__())
+            say(literal(entry))
         return
     found = retrospective(store, period, lang=lang)
     paths = write(found, out if out is not None else project_folder())
@@ -155,7 +162,7 @@ def retro(
         print_json({**found.to_dict(), "files": [str(p) for p in paths]})
         return
     for p in paths:
-        say(f"[bold]{p}[/]")
+        say(styled(p, "bold"))
 
 
 def doctor(
@@ -187,16 +194,14 @@ def doctor(
 
 
 def _show_differences(found: Differences) -> None:
-    from rich.markup import escape
-
     rows = [(d.key, _short(d.folder), _short(d.recipe), f"{d.name} at {d.place}") for d in found.differs]
     if rows:
         table("chosen differently", ("setting", "the folder", "the recipe", "where"), rows)
-    say(f"alike: {', '.join(found.same) or 'nothing'}")
+    say(literal(f"alike: {', '.join(found.same) or 'nothing'}"))
     for key, value in found.unstated:
-        say(f"only in the recipe: {key} = {escape(_short(value))}")
+        say(f"only in the recipe: {literal(key)} = {literal(_short(value))}")
     for one in found.left:
-        say(f"only in the folder: {one.name} = {escape(_short(one.value))} ({escape(one.reason)})")
+        say(f"only in the folder: {literal(one.name)} = {literal(_short(one.value))} ({literal(one.reason)})")
 
 
 def _short(value: object) -> str:
@@ -205,16 +210,14 @@ def _short(value: object) -> str:
 
 
 def _show_doctor(report: DoctorReport) -> None:
-    from rich.markup import escape
-
     facts = report.to_dict()
     for f in facts["findings"]:
-        say(f"[bold]{f['defect']}[/]  {f.get('file', '')}:{f.get('line', '')}")
+        say(f"[bold]{f['defect']}[/]  {literal(f.get('file', ''))}:{f.get('line', '')}")
         for key in ("title", "why", "evidence", "remedy"):
             if f.get(key):
-                text = escape(f[key])
+                text = literal(f[key])
                 say(f"    {key}: {text}" if key != "title" else f"    {text}")
     rows: list[Any] = facts.get("questions", [])
     for q in rows:
-        say(f"[yellow]to ask[/] {q['defect']}: {escape(q['evidence'])} {escape(q['detail'])}")
+        say(f"[yellow]to ask[/] {q['defect']}: {literal(q['evidence'])} {literal(q['detail'])}")
     say(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")

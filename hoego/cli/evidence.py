@@ -19,7 +19,7 @@ from hoego.cli.options import (
     recipe_of,
     runs_folder,
 )
-from hoego.cli.output import console, emit, interval, say, table
+from hoego.cli.output import console, emit, interval, literal, say, styled, table
 from hoego.cli.records import LastRun, show_score
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def compare(
 
 def _show_comparison(found: Comparison) -> None:
     facts = found.to_dict()
-    say(f"[{VERDICT_STYLE.get(facts['verdict'], '')}]{facts['verdict']}[/]   scope: {facts['scope']}")
-    say(facts["sentence"])
+    say(f"{styled(facts['verdict'], VERDICT_STYLE.get(facts['verdict'], ''))}   scope: {facts['scope']}")
+    say(literal(facts["sentence"]))
     d = facts["difference"]
     p = "–" if facts["p_value"] is None else f"{facts['p_value']:.4f}"
     detectable = "–" if facts["detectable"] is None else f"{facts['detectable']:.4f}"
@@ -82,7 +82,7 @@ def _show_comparison(found: Comparison) -> None:
     ]
     table("ranking", ("rank", "run", facts["metric"], "not distinguishable from the best", "p (Holm)"), rows)
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {note}")
+        say(f"[yellow]note[/] {literal(note)}")
 
 
 def diagnose(
@@ -111,21 +111,26 @@ def diagnose(
 
         err = console(stderr=True)
         workshop = Workshop(project_folder(), say=lambda t: err.print(t, highlight=False), tags=("leak",))
-        emit(measure_leak(recipe_of(leak, overrides), workshop), as_json, lambda found: say(found.words))
+        emit(
+            measure_leak(recipe_of(leak, overrides), workshop),
+            as_json,
+            lambda found: say(literal(found.words)),
+        )
         return
     from hoego.diagnose import DiagnoseOptions
     from hoego.studies.evidence import diagnose_run
 
     options = DiagnoseOptions(slice_by=tuple(slices), allow_in_sample=allow_in_sample)
-    emit(diagnose_run(runs_folder(folder), run, options, overlay), as_json, _show_diagnosis)
+    made = diagnose_run(runs_folder(folder), run, options, overlay)
+    emit(made, as_json, lambda found: _show_diagnosis(found, overlay))
 
 
-def _show_diagnosis(found: Diagnosis) -> None:
+def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
     facts = found.to_dict()
     say(f"macro F1 today {facts['score']:.3f}   honesty: {facts['honesty']}")
     if facts["bottleneck"]:
         sure = "" if facts["bottleneck_decided"] else " (its lead is not distinguishable)"
-        say(f"[bold]{facts['bottleneck']}[/] holds the score back{sure}")
+        say(f"{styled(facts['bottleneck'], 'bold')} holds the score back{sure}")
     rows: list[Any] = []
     for name, o in facts["oracle"].items():
         hard = "–" if o["gain"] is None else interval(o["gain"], o["low"], o["high"])
@@ -141,23 +146,25 @@ def _show_diagnosis(found: Diagnosis) -> None:
         say(f"product law: expected {law['expected']:.3f}, observed {law['observed']:.3f}; {law['verdict']}")
     for b in facts["boundaries"]:
         g = b["gain"]
-        say(f"{b['attribute']}: moving its thresholds is worth {interval(g['value'], g['low'], g['high'])}")
+        worth = interval(g["value"], g["low"], g["high"])
+        say(f"{literal(b['attribute'])}: moving its thresholds is worth {worth}")
     c = facts["calibration"]
     say(
         f"calibration error {c['ece']:.3f}; {c['ece_scaled']:.3f} after a temperature of {c['temperature']:.2f}"
     )
     for s in facts["slices"]:
         if s["verdict"] in ("lower", "higher"):
-            say(f"slice {s['column']} = {s['value']}: {s['verdict']} ({s['accuracy']:.3f})")
+            say(f"slice {literal(s['column'])} = {literal(s['value'])}: {s['verdict']} ({s['accuracy']:.3f})")
     for x in facts["consistency"]:
-        say(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {x['attribute']}")
-    say(f"{len(facts['suspects'])} suspected labels (--overlay FILE writes them for review)")
+        say(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {literal(x['attribute'])}")
+    review = "(--overlay FILE writes them for review)" if overlay is None else f"written: {literal(overlay)}"
+    say(f"{len(facts['suspects'])} suspected labels {review}")
     for r in facts["curves"]:
         say(f"fold {r['fold']}: {r['words']}")
     if o := facts["optimism"]:
         say(f"optimism {o['optimism']:+.4f}: expected of this choice {o['corrected']:.4f}")
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {note}")
+        say(f"[yellow]note[/] {literal(note)}")
 
 
 def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None:
@@ -230,14 +237,14 @@ def _show_ablation(found: Ablation) -> None:
     for r in facts["rows"]:
         d = r["difference"]
         effect = "" if d is None else interval(d["value"], d["low"], d["high"], 4)
-        verdict = f"[{VERDICT_STYLE.get(r['verdict'], '')}]{r['verdict']}[/]" if r["verdict"] else ""
+        verdict = styled(r["verdict"] or "", VERDICT_STYLE.get(r["verdict"], ""))
         p = "" if r["p_adjusted"] is None else f"{r['p_adjusted']:.4f}"
         rows.append((r["title"], f"{r['value']:.4f}", effect, p, verdict, f"{r['cost']:.2f}x"))
     if rows:
         head = ("change", facts["metric"], "effect", "p (Holm)", "verdict", "time")
         table(f"scope: {facts['scope']}", head, rows)
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {note}")
+        say(f"[yellow]note[/] {literal(note)}")
 
 
 def compose(
@@ -301,7 +308,7 @@ def ensemble(
 
 def _show_combined(made: Combined) -> None:
     facts = made.to_dict()
-    say(f"[bold]{facts['run']}[/] {facts.get('name', '')}")
+    say(f"[bold]{facts['run']}[/] {literal(facts.get('name', ''))}")
     show_score(facts["score"])
     if facts.get("members"):
         rows = [
@@ -317,8 +324,8 @@ def _show_combined(made: Combined) -> None:
         ]
         table("members", ("run", "weight", "macro F1", "marginal gain"), rows)
         if facts["decision"] and len(rows) > 1:
-            say(facts["decision"]["words"])
-        say(facts["verdict"])
+            say(literal(facts["decision"]["words"]))
+        say(literal(facts["verdict"]))
     if facts.get("choices"):
         chosen = [
             (c["attribute"], c["chosen"], f"{c['scores'][c['chosen']]:.4f}", " ".join(c["by_part"]))

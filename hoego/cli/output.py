@@ -1,8 +1,13 @@
-"""Printing results: one JSON object, or a text for people."""
+"""Printing results: one JSON object, or a text for people.
+
+Brackets are printed as they are, unless they hold a style of STYLES and are closed by `[/]`. A value that somebody
+typed goes through `literal` where it stands in a line with styles, so that it cannot be taken for one.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -17,6 +22,31 @@ class Result(Protocol):
 
 
 R = TypeVar("R", bound=Result)
+STYLES = ("bold red", "bold", "dim", "green", "red", "yellow", "cyan", "blue")
+_STYLED = rf"\[({'|'.join(STYLES)})\]"
+_MARKS = re.compile(rf"\\\[|{_STYLED}(.*?)(?<!\\)\[/\]", re.DOTALL)
+
+
+class Marked(str):
+    """A text with styles; in a table's cell, any other text is printed as it is."""
+
+
+def literal(value: object) -> str:
+    """A value inside a marked text, printed as it is.
+
+    >>> literal("see [/x]")
+    'see \\\\[/x]'
+    """
+    return str(value).replace("[", "\\[")
+
+
+def styled(value: object, style: str) -> Marked:
+    """A value in one of STYLES, or in none where the style is empty.
+
+    >>> styled("done", "green")
+    '[green]done[/]'
+    """
+    return Marked(f"[{style}]{literal(value)}[/]" if style else literal(value))
 
 
 def emit(result: R, as_json: bool, show: Callable[[R], None]) -> None:
@@ -42,21 +72,40 @@ def table(
     for column in columns:
         out.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        out.add_row(*("" if cell is None else str(cell) for cell in row))
+        out.add_row(*map(_cell, row))
     console().print(out)
 
 
+def _cell(value: Any) -> Any:
+    text = "" if value is None else str(value)
+    return _rich(text) if isinstance(value, Marked) else text
+
+
 def say(text: str = "") -> None:
-    """A line on stdout, with rich's markup."""
-    console().print(text, highlight=False, soft_wrap=True)
+    """A line on stdout; `[bold]so[/]` is styled, all other brackets are printed as they are."""
+    console().print(_rich(text), highlight=False, soft_wrap=True)
+
+
+def _rich(text: str) -> Any:
+    from rich.text import Text
+
+    out, end = Text(), 0
+    for mark in _MARKS.finditer(text):
+        out.append(text[end : mark.start()])
+        if style := mark[1]:
+            out.append(mark[2].replace("\\[", "["), style)
+        else:
+            out.append("[")
+        end = mark.end()
+    return out.append(text[end:])
 
 
 def console(stderr: bool = False) -> Any:
-    """A rich console; wide where the stream is no terminal, so that nothing is cut."""
+    """A rich console that prints text as it is; wide where the stream is no terminal, so that nothing is cut."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 200)
+    return Console(file=stream, width=None if stream.isatty() else 200, markup=False, emoji=False)
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:

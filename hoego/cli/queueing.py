@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, Overrides, Profile, RecipeFile, RunsFolder, Why, recipe_of, runs_folder
-from hoego.cli.output import console, emit, say, table
+from hoego.cli.output import console, emit, literal, say, table
 from hoego.cli.records import RunArgument
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def add(
         priority=chosen.queue.priority if priority is None else priority,
         why=why,
     )
-    emit(record.meta, as_json, lambda m: say(f"waiting: [bold]{m.id}[/] {m.name}"))
+    emit(record.meta, as_json, lambda m: say(f"waiting: [bold]{m.id}[/] {literal(m.name)}"))
 
 
 def work(
@@ -86,22 +86,22 @@ def work(
 
 def _show_work(report: WorkReport) -> None:
     facts = report.to_dict()
-    table(
-        "ran",
-        ("run", "state", "seconds", "predicted", "reason"),
-        [
-            (
-                r["run"],
-                r["state"],
-                f"{r['seconds']:.0f}",
-                "" if r["predicted"] is None else f"{r['predicted']:.0f}",
-                r["reason"],
-            )
-            for r in facts["ran"]
-        ],
-    )
+    rows = [
+        (
+            r["run"],
+            r["state"],
+            f"{r['seconds']:.0f}",
+            "" if r["predicted"] is None else f"{r['predicted']:.0f}",
+            r["reason"],
+        )
+        for r in facts["ran"]
+    ]
+    if rows:
+        table("ran", ("run", "state", "seconds", "predicted", "reason"), rows)
+    else:
+        say("nothing ran" if facts["left"] else "nothing ran: no run waits (hoego queue add)")
     for run, why in facts["left"].items():
-        say(f"still waiting: {run}: {why}")
+        say(f"still waiting: {run}: {literal(why)}")
     if facts["ended_early"] is not None:
         say(f"ended {facts['ended_early']:.0f} s before the deadline")
 
@@ -200,7 +200,7 @@ def idea_add(
     emit(
         keep(Store(runs_folder(folder)), text, overrides, why=why),
         as_json,
-        lambda i: say(f"kept: {i.id} {i.text}"),
+        lambda i: say(f"kept: {i.id} {literal(i.text)}"),
     )
 
 
@@ -215,7 +215,10 @@ def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
         rows = [
             (i["id"], i["state"], i["text"], " ".join(i["set"]), i["words"]) for i in found.to_dict()["ideas"]
         ]
-        table("", ("idea", "state", "what", "change", "verdict"), rows)
+        if rows:
+            table("", ("idea", "state", "what", "change", "verdict"), rows)
+        else:
+            say("no ideas yet: hoego idea add TEXT, or hoego idea adopt generalise")
 
     emit(found, as_json, show_ideas)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, RunsFolder, runs_folder
-from hoego.cli.output import emit, print_json, say, table
+from hoego.cli.output import emit, literal, print_json, say, styled, table
 
 if TYPE_CHECKING:
     from hoego.records import Merged, RunsTable
@@ -41,7 +41,10 @@ def runs(
     tags: Annotated[list[str], typer.Option("--tag", help="Only runs with this tag (repeatable).")] = [],  # noqa: B006
     match: Annotated[str, typer.Option(help="Only runs whose id, name or hypothesis holds this text.")] = "",
     columns: Annotated[
-        str, typer.Option(help="Columns, separated by commas; recipe.optim.lr and the like too.")
+        str,
+        typer.Option(
+            help="Columns, separated by commas; recipe.optim.lr and the like too. A score brings its honesty along."
+        ),
     ] = "",
     sort: Annotated[str, typer.Option(help="Column to sort by; -macro_f1 for the best first.")] = "id",
     limit: Annotated[int, typer.Option(help="At most this many; 0 for all.")] = 0,
@@ -65,20 +68,21 @@ def runs(
 
 def _show_runs(found: RunsTable) -> None:
     if not found.rows:
-        say("no runs here yet: hoego train, or hoego demo")
+        none_here = "no runs here yet: hoego train, or hoego demo"
+        say(f"no run fits; there are {found.total:,} here" if found.total else none_here)
         return
     table(
         "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
     )
     for name, why in found.broken.items():
-        say(f"[yellow]not readable[/] {name}: {why}")
+        say(f"[yellow]not readable[/] {literal(name)}: {literal(why)}")
 
 
 def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
     if column == "state":
-        return f"[{STATE_STYLE.get(value, '')}]{value}[/]" if value in STATE_STYLE else str(value)
+        return styled(value, STATE_STYLE.get(value, ""))
     if isinstance(value, float):
         return f"{value:.4f}"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -98,15 +102,16 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     if as_json:
         print_json({**facts, "recipe": record.recipe, "environment": record.environment})
         return
-    say(f"[bold]{facts['id']}[/]  {facts['name']}   {_cell('state', facts['state'])} {facts['reason']}")
+    name, reason = literal(facts["name"]), literal(facts["reason"])
+    say(f"[bold]{facts['id']}[/]  {name}   {_cell('state', facts['state'])} {reason}")
     if facts["why"]:
-        say(f"why: {facts['why']}")
+        say(literal(f"why: {facts['why']}"))
     show_score(facts["score"])
     if verdict := facts.get("verdict"):
-        say(f"verdict: {verdict.get('words', verdict)}")
+        say(literal(f"verdict: {verdict.get('words', verdict)}"))
     rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
     table("recipe", ("setting", "value"), rows)
-    say(f"folder: {facts['folder']}")
+    say(literal(f"folder: {facts['folder']}"))
 
 
 def show_score(score: dict[str, Any] | None) -> None:
@@ -126,7 +131,7 @@ def show_score(score: dict[str, Any] | None) -> None:
     elif "selected" in score.get("honesty", ""):
         say("optimism: not estimated")
     for note in score.get("notes", []):
-        say(f"[yellow]note[/] {note}")
+        say(f"[yellow]note[/] {literal(note)}")
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -155,7 +160,7 @@ def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Jso
                 table(part, ("what", a, b), rows)
             else:
                 say(f"{part}: the same")
-        say(f"\n{facts['words']}")
+        say(literal(f"\n{facts['words']}"))
 
     emit(found, as_json, show_diff)
 
@@ -167,7 +172,7 @@ def reproduce(run: RunArgument, folder: RunsFolder = None, as_json: Json = False
 
     store = Store(runs_folder(folder))
     found = run_again(store, store.find(run))
-    emit(found, as_json, lambda r: say(r.words))
+    emit(found, as_json, lambda r: say(literal(r.words)))
     raise typer.Exit(0 if found.same else 1)
 
 
@@ -192,20 +197,23 @@ def _show_merged(merged: Merged) -> None:
             if isinstance(value, list | dict)
             else value
         )
-        say(f"{key}: {shown}")
+        say(literal(f"{key}: {shown}"))
 
 
 def tag(
     run: RunArgument,
-    add: Annotated[list[str], typer.Argument(help="Tags to add.")],
+    add: Annotated[list[str], typer.Argument(help="Tags to add.", show_default=False)] = [],  # noqa: B006
     remove: Annotated[list[str], typer.Option(help="Tags to take away.")] = [],  # noqa: B006
     folder: RunsFolder = None,
 ) -> None:
-    """Put tags on a run."""
+    """Put tags on a run, or take them away."""
+    from hoego.errors import UsageError
     from hoego.records import Store
 
+    if not (add or remove):
+        raise UsageError("No tag is named.", remedy="hoego tag RUN good, or hoego tag RUN --remove good")
     meta = Store(runs_folder(folder)).find(run).tag(*add, remove=tuple(remove))
-    say(" ".join(meta.tags))
+    say(literal(" ".join(meta.tags)))
 
 
 def mirror(
@@ -218,5 +226,5 @@ def mirror(
     from hoego.records.mirrors import mirrors_of, sync_all
 
     found = sync_all(Store(runs_folder(folder)), mirrors_of(",".join(to)))
-    emit(found, as_json, lambda s: say(s.words))
+    emit(found, as_json, lambda s: say(literal(s.words)))
     raise typer.Exit(1 if found.behind else 0)

@@ -19,11 +19,12 @@ from hoego.cli.options import (
     recipe_of,
     runs_folder,
 )
-from hoego.cli.output import console, emit, print_json, say
+from hoego.cli.output import console, emit, interval, literal, print_json, say, styled
 from hoego.cli.records import LastRun, RunArgument, show_score
 
 if TYPE_CHECKING:
     from hoego.run.train import RunResult
+    from hoego.score import Score
     from hoego.studies.demo import Demo
 
 
@@ -55,11 +56,15 @@ def train(
     from hoego.run.train import resume as go_on
     from hoego.run.train import train as run
 
+    if resume:
+        _refuse_changes([recipe, overrides, profile, fold, tags, why])
     if background:
         from hoego.queue.training import start_in_background
 
-        record = None if resume else recipe_of(recipe, overrides, profile)
-        started = start_in_background(runs_folder(None), record, resume=resume, fold=fold, why=why)
+        chosen = None if resume else recipe_of(recipe, overrides, profile)
+        started = start_in_background(
+            runs_folder(None), chosen, resume=resume, fold=fold, why=why, tags=tuple(tags)
+        )
         emit(
             started,
             as_json,
@@ -79,6 +84,16 @@ def train(
     emit(result, as_json, _show_run)
 
 
+def _refuse_changes(given: list[Any]) -> None:
+    from hoego.errors import UsageError
+
+    if any(given):
+        raise UsageError(
+            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --tag and --why are not taken.",
+            remedy="Leave them out, or train anew without --resume. Tags: hoego tag RUN TAG.",
+        )
+
+
 def fold_of(text: str) -> Any:
     """The fold of a command line: a number, "all", or None for the recipe's."""
     from hoego.errors import UsageError
@@ -92,7 +107,7 @@ def fold_of(text: str) -> Any:
 
 def _show_run(result: RunResult) -> None:
     facts = result.to_dict()
-    say(f"\n[bold]{facts['run']}[/] {facts['state']} {facts['reason']}")
+    say(f"\n[bold]{facts['run']}[/] {facts['state']} {literal(facts['reason'])}")
     show_score(facts["score"])
     speed = facts["throughput"]
     if speed.get("train_images_per_second"):
@@ -101,7 +116,7 @@ def _show_run(result: RunResult) -> None:
             f"{speed.get('model_only_images_per_second') or 0:,.0f}"
         )
     for note in facts["notes"]:
-        say(f"[dim]{note}[/]")
+        say(styled(note, "dim"))
     say(f"next: hoego report {facts['run']}   hoego diagnose {facts['run']}")
 
 
@@ -115,7 +130,7 @@ def learning_rate(
     from hoego.run.lr import find_learning_rate
 
     found = find_learning_rate(recipe_of(recipe, overrides, profile), project_folder())
-    emit(found, as_json, lambda f: say(f.text()))
+    emit(found, as_json, lambda f: say(literal(f.text())))
 
 
 def predict(
@@ -138,9 +153,9 @@ def predict(
     found = run_predict(runs_folder(folder), run, PredictOptions(on=on, out=out, root=root, views=views))
 
     def show(_: Any) -> None:
-        say(f"{found.n_images:,} predictions: [bold]{found.out}[/]")
+        say(f"{found.n_images:,} predictions: {styled(found.out, 'bold')}")
         for note in found.notes:
-            say(f"[dim]{note}[/]")
+            say(styled(note, "dim"))
 
     emit(found, as_json, show)
 
@@ -148,7 +163,10 @@ def predict(
 def score(
     run: RunArgument,
     allow_in_sample: AllowInSample = False,
-    metrics: Annotated[list[str], typer.Option("--metric", help='A metric, or "module:function".')] = [],  # noqa: B006
+    metrics: Annotated[
+        list[str],
+        typer.Option("--metric", help='Show this metric; one\'s own as "module:function" (repeatable).'),
+    ] = [],  # noqa: B006
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
@@ -158,7 +176,20 @@ def score(
 
     options = ScoreOptions(metrics=tuple(metrics), allow_in_sample=allow_in_sample)
     found = rescore(runs_folder(folder), run, options)
-    emit(found, as_json, lambda s: show_score(s.to_dict()))
+    emit(found, as_json, lambda s: _show_scored(s, metrics))
+
+
+def _show_scored(found: Score, names: list[str]) -> None:
+    from hoego.score.metrics import METRICS
+
+    facts = found.to_dict()
+    for name in names:
+        if name in ("macro_f1", "accuracy"):
+            continue
+        e = facts.get(name)
+        value = interval(e["value"], e["low"], e["high"]) if e else "cannot say: the classes have no order"
+        say(f"{literal(name)} [bold]{value}[/]   honesty: {facts['honesty']}")
+    show_score({k: v for k, v in facts.items() if not names or k not in METRICS or k in names})
 
 
 def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
@@ -172,7 +203,7 @@ def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = Fal
     if as_json:
         print_json({"run": record.id, "report": str(path)})
     else:
-        say(f"[bold]{path}[/]")
+        say(styled(path, "bold"))
 
 
 def demo(
@@ -203,7 +234,7 @@ def demo(
 
 def _show_demo(result: Demo) -> None:
     for sentence in result.sentences:
-        say(sentence)
-    say(f"\nreport         [bold]{result.report}[/]")
-    say(f"submission     [bold]{result.submission}[/]")
-    say(f"retrospective  [bold]{result.retrospective}[/]")
+        say(literal(sentence))
+    say(f"\nreport         {styled(result.report, 'bold')}")
+    say(f"submission     {styled(result.submission, 'bold')}")
+    say(f"retrospective  {styled(result.retrospective, 'bold')}")

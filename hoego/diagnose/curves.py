@@ -64,10 +64,13 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
         )
         return Reading(fold, "overfitting", words, facts)
     if fall > 0 and recent > STILL * fall:
-        words = (
-            f"still learning: the last {late} epochs brought {recent:.3f} of the {fall:.3f} by which "
-            "the held-out loss fell; more epochs may help"
+        lately = "the last epoch" if late == 1 else f"the last {late} epochs"
+        brought = (
+            f"{lately} brought {recent:.3f} of the {fall:.3f} by which the held-out loss fell"
+            if recent <= fall
+            else f"after a rise, {lately} lowered the held-out loss by {recent:.3f}"
         )
+        words = f"still learning: {brought}; more epochs may help"
         return Reading(fold, "still learning", words, facts)
     words = f"settled: the held-out loss stays at {held[-1]:.3f}, the training loss at {train[-1]:.3f}"
     return Reading(fold, "settled", words, facts)

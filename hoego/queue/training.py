@@ -83,7 +83,13 @@ def _prepared(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
 
 
 def start_in_background(
-    runs: Path, recipe: Recipe | None, *, resume: str = "", fold: str | int | None = None, why: str = ""
+    runs: Path,
+    recipe: Recipe | None,
+    *,
+    resume: str = "",
+    fold: str | int | None = None,
+    why: str = "",
+    tags: Sequence[str] = (),
 ) -> Background:
     """`hoego train --background`: the record is made now, the training goes on in a session of its own.
 
@@ -93,9 +99,12 @@ def start_in_background(
     if (recipe is None) == (not resume):
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
     if recipe is not None:
-        record = _prepared(runs, recipe, Ask(why=why, extra={"fold": fold}), audit=True)
+        record = _prepared(runs, recipe, Ask(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True)
     else:
+        from hoego.run.train import require_trained
+
         record = Store(runs).find(resume)
+        require_trained(record)
         if record.state in ("done", "running"):
             raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
     return start_background(record, ["train", "--resume", str(record.folder.resolve())])

@@ -52,7 +52,7 @@ def differences_of(a: Record, b: Record) -> RecordDifference:
     return RecordDifference(
         a=a.id,
         b=b.id,
-        recipe=changes(a.recipe, b.recipe),
+        recipe=changes(_as_it_ran(a), _as_it_ran(b)),
         code=_code(a, b),
         environment=changes(a.environment, b.environment),
         data=changes(a.meta.fingerprints, b.meta.fingerprints),
@@ -74,6 +74,12 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tup
         elif left != right:
             found.append(Change(f"{prefix}{key}", left, right))
     return tuple(found)
+
+
+def _as_it_ran(record: Record) -> dict[str, Any]:
+    """The recipe with the fold that was trained, which `--fold` may have set."""
+    recipe = dict(record.recipe)
+    return recipe | {key: record.meta.extra[key] for key in ("fold",) if key in record.meta.extra}
 
 
 def _code(a: Record, b: Record) -> tuple[Change, ...]:

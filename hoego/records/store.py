@@ -107,9 +107,11 @@ class Store:
             raise RecordError(
                 f"{wanted!r} fits {len(matches)} runs: {_few(matches)}", remedy="Give more of the id."
             )
+        if as_path.is_file():
+            raise _not_a_run(as_path)
         near = difflib.get_close_matches(wanted, ids, n=5, cutoff=0.5) or ids[-5:]
         listed = f"near ones: {_few(near)}" if near else f"there are no runs in {self.root}"
-        raise RecordError(f"no run {wanted!r}; {listed}", remedy="`hoego runs` lists them.")
+        raise RecordError(f"no run {str(text)!r}; {listed}", remedy="`hoego runs` lists them.")
 
     def _last(self) -> Record:
         done = self.list(states=("done",))
@@ -175,6 +177,15 @@ class Store:
                     shutil.rmtree(path)
                     removed += (path,)
         return removed
+
+
+def _not_a_run(path: Path) -> RecordError:
+    if path.suffix == ".parquet":
+        return RecordError(f"'{path}' is a file, no run.", remedy="Give the run that it is of (hoego runs).")
+    return RecordError(
+        f"'{path}' is a file, no run.",
+        remedy="Of files, only a .parquet of predictions can stand for a run (hoego predict --out FILE.parquet).",
+    )
 
 
 def _first_meta(id_: str, name: str, why: str, state: str, fields: Mapping[str, Any]) -> RunMeta:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hoego.errors import UsageError, nearest
 from hoego.records import files
-from hoego.records.meta import RunMeta
+from hoego.records.meta import STATES, RunMeta
 from hoego.records.record import Record
 from hoego.records.store import Store
 
@@ -34,11 +34,13 @@ def is_honest(score: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class RunsTable:
-    """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong."""
+    """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the
+    records that were asked."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     broken: dict[str, str]
+    total: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Each row as an object."""
@@ -74,9 +76,12 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
     (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
     setting. A run without the value has None, sorted last. Where a score is chosen and no honesty, the honesty is added
-    after the last score. Raises UsageError for an unknown column.
+    after the last score. Raises UsageError for an unknown column or state.
     """
     query = query or RunsQuery()
+    for state in query.states:
+        if state not in STATES:
+            raise UsageError(f"There is no state {state!r}.", remedy=nearest(state, STATES))
     records, broken = store.scan(states=query.states, tags=query.tags, text=query.text, where=query.where)
     order = query.sort.removeprefix("-")
     for column in (*query.columns, order):
@@ -89,7 +94,8 @@ def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
         ordered = ordered[: query.limit]
     columns = with_honesty(query.columns)
     rows = tuple(tuple(value(record, column) for column in columns) for record in ordered)
-    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()})
+    total = len(rows) or len(store.scan()[0])
+    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()}, total)
 
 
 def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:

@@ -57,9 +57,6 @@ class Statement:
     def __str__(self) -> str:
         return f"{self.time}  {self.text}" if self.time else self.text
 
-    def __rich__(self) -> str:
-        return str(self).replace("[", "\\[")
-
 
 @dataclass(frozen=True)
 class Picture:

@@ -220,7 +220,7 @@ _NOUNS = {
     "comparison": ("paired comparison", "paired comparisons"),
     "submission": ("submission", "submissions"),
     "note": ("note", "notes"),
-    "kind": ("one kind", "kinds"),
+    "kind": ("kind", "kinds"),
     "record": ("record", "records"),
 }
 

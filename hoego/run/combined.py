@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hoego.compose import Composition, compose
@@ -78,7 +79,7 @@ def _save(store: Store, predictions: Predictions, score: Score, content: dict[st
         fingerprints=base.meta.fingerprints,
         extra={"kind": kind},
     )
-    named = Predictions(**{**predictions.__dict__, "name": record.id})
+    named = replace(predictions, name=record.id)
     named.write(record.folder / PREDICTIONS)
     files.write_json(record.folder / COMBINED, content)
     files.write_json(record.folder / "score.json", score.to_dict())

@@ -13,12 +13,14 @@ import polars as pl
 
 from hoego.dataset.load import load_unlabelled
 from hoego.dataset.manifest import Dataset
-from hoego.errors import MismatchError, RecordError
+from hoego.errors import MismatchError, RecordError, UsageError
 from hoego.predictions import Predictions, Source, join_sources
 from hoego.recipe import build
 from hoego.records import Record, Store
 from hoego.run.combined import is_combined, member_names, predict_combined
 from hoego.run.inputs import REFIT, decode, preprocess_of
+
+FORMATS = (".parquet", ".csv")
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,16 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
         options: see there.
 
     Raises:
+        UsageError: the file to write is neither .parquet nor .csv.
         RecordError: no such run, or it has no model yet.
         DataError: a photo cannot be read.
     """
+    if options.out is not None and options.out.suffix not in FORMATS:
+        raise UsageError(
+            f"Predictions are not written as {options.out.suffix or 'a file without a suffix'}.",
+            remedy="Name a .parquet file, which keeps the provenance, or a .csv file.",
+            file=options.out,
+        )
     record = Store(runs).find(run)
     if is_combined(record):
         models = member_names(record)

@@ -14,11 +14,13 @@ from hoego.dataset.manifest import Dataset
 from hoego.errors import HoegoError, RecordError
 from hoego.recipe import Recipe, build
 from hoego.records import Record, Store, files
+from hoego.run.combined import is_combined, member_names
 from hoego.run.execute import Control, Execution, Fold, RunResult, folds_of, say
 from hoego.run.project import Project, open_project
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import save as save_split
+from hoego.train.known import require_known
 from hoego.train.steps import Steps, finished
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "begin",
     "fingerprints",
     "prepare",
+    "require_trained",
     "resume",
     "to_json",
     "train",
@@ -82,10 +85,12 @@ def prepare(project: Project, options: TrainOptions, *, state: str = "running") 
     """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
 
     Raises:
+        TrainError: there is no such model.
         DataError: the audit found errors that are not accepted.
         SplitError: there is no such fold.
     """
     recipe, dataset, split = project.recipe, project.dataset, project.split
+    require_known(recipe.model.name)
     fold = recipe.fold if options.fold is None else options.fold
     folds_of(split, fold)
     audited = None
@@ -127,10 +132,11 @@ def resume(record: Record, control: Control | None = None) -> RunResult:
     """Go on with a run that was interrupted (or that waits), to the numbers of one that was not.
 
     Raises:
-        RecordError: the run is done, or another process runs it.
+        RecordError: the run is done, another process runs it, or it is an ensemble.
         MismatchError: the photos have changed since it began.
     """
     started = time.perf_counter()
+    require_trained(record)
     state = record.refresh().state
     if state == "done":
         raise RecordError(f"The run {record.id} is done.", remedy="`hoego reproduce` trains it again.")
@@ -145,6 +151,17 @@ def resume(record: Record, control: Control | None = None) -> RunResult:
         record.update(extra={"resumed": True})
     record.set_state("running")
     return finished(_guarded(record, Project(recipe, dataset, split), control or Control(), started))
+
+
+def require_trained(record: Record) -> None:
+    """Raises RecordError where a record is made of other runs, so that there is no training of its own."""
+    if is_combined(record):
+        members = " ".join(dict.fromkeys(member_names(record)))
+        kind = record.meta.extra.get("kind")
+        raise RecordError(
+            f"{record.id} is {'an ensemble' if kind == 'ensemble' else 'a composition'}: it was not trained.",
+            remedy=f"Name one of its members ({members}), or combine them anew (hoego ensemble, hoego compose).",
+        )
 
 
 def _guarded(record: Record, project: Project, control: Control, started: float) -> Steps[RunResult]:

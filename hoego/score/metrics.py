@@ -142,6 +142,9 @@ def load_own(name: str) -> OwnMetric:
         UsageError: there is no such module or function.
     """
     place, _, function = name.rpartition(":")
+    remedy = 'Give "module:function" (importable from here) or "file.py:function".'
+    if not function or not place or (place.startswith(".") and not place.endswith(".py")):
+        raise UsageError(f"The metric {name!r} names no module and function.", remedy=remedy)
     try:
         if place.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(place).stem, place)
@@ -155,11 +158,10 @@ def load_own(name: str) -> OwnMetric:
                 sys.path.append(here)
             module = importlib.import_module(place)
         found: OwnMetric = getattr(module, function)
-    except (ImportError, AttributeError, OSError) as e:
-        raise UsageError(
-            f"The metric {name!r} cannot be loaded: {e}.",
-            remedy='Give "module:function" (importable from here) or "file.py:function".',
-        ) from None
+    except (ImportError, AttributeError, OSError, SyntaxError) as e:
+        raise UsageError(f"The metric {name!r} cannot be loaded: {e}.", remedy=remedy) from None
+    if not callable(found):
+        raise UsageError(f"The metric {name!r} is no function.", remedy=remedy)
     return found
 
 

@@ -10,7 +10,7 @@ from hoego.dataset.manifest import Dataset
 from hoego.errors import CannotSay, UsageError
 from hoego.labels import COMPOSITE
 from hoego.predictions import SELECTED, Predictions, require_honest
-from hoego.score.metrics import PRIMARY, metric
+from hoego.score.metrics import METRICS, PRIMARY, metric
 from hoego.score.optimism import Optimism, OptimismOptions, optimism
 from hoego.score.parts import PartOptions, score_spaces
 from hoego.score.result import Part, Score
@@ -40,7 +40,7 @@ class ScoreOptions:
         level: confidence level of the intervals.
         resamples: bootstrap resamples over subjects.
         seed: of the resamples.
-        metrics: further metrics, "module:function" or "file.py:function".
+        metrics: further metrics, "module:function" or "file.py:function"; the table's own are there without asking.
         allow_in_sample: print a score of images that the model has seen, marked, instead of a LeakError.
         candidates: the epochs that the scored one was chosen from; estimates the optimism of a `selected` score.
     """
@@ -83,7 +83,8 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
             f"No scored image has a label for {target!r}.", remedy="Score on a labelled data set."
         )
     votes = _votes(spaces, dataset, notes)
-    part_options = PartOptions(settings.level, settings.resamples, settings.seed, settings.metrics)
+    own = tuple(name for name in settings.metrics if name not in METRICS)
+    part_options = PartOptions(settings.level, settings.resamples, settings.seed, own)
     parts = score_spaces([*spaces, *votes], part_options)
     by_photo = dict(zip([s.name for s in spaces], parts[: len(spaces)], strict=True))
     by_subject = dict(zip([s.name for s in votes], parts[len(spaces) :], strict=True))

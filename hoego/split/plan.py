@@ -157,10 +157,13 @@ class Split:
     def held(self, fold: int) -> Mask:
         """bool[N], the images held out in fold k. Raises SplitError when there is no such fold."""
         if fold not in self.folds:
-            only = "fold 0 alone" if self.n_folds == 1 else f"folds 0 to {self.n_folds - 1}"
+            alone = self.n_folds == 1
+            only = "fold 0 alone" if alone else f"folds 0 to {self.n_folds - 1}"
             raise SplitError(
                 f"The split {self.name!r} ({self.kind}) has no fold {fold}: it has {only}.",
-                remedy='Set split.kind = "folds" for out-of-fold predictions of every image.',
+                remedy='Set split.kind = "folds" for out-of-fold predictions of every image.'
+                if alone
+                else "Give one of these, or `all`; split.folds sets how many there are.",
             )
         held: Mask = self.fold == fold
         return held

@@ -49,7 +49,9 @@ def _titles(records: Sequence[Record], groups: Sequence[Sequence[str]]) -> tuple
     titles, at = [], 0
     for g in groups:
         first = records[at]
-        titles.append(f"{first.meta.name or first.id} ({first.id if len(g) == 1 else f'{len(g)} seeds'})")
+        name = first.meta.name or first.id
+        side = first.id if len(g) == 1 else f"{len(g)} seeds"
+        titles.append(name if name == side else f"{name} ({side})")
         at += len(g)
     return tuple(titles)
 

@@ -39,11 +39,12 @@ def reproduce(store: Store, record: Record, *, folder: Path | None = None) -> Re
     The repetition is a run of its own (in `folder`/runs, by default beside `store`), with `record` as its parent.
 
     Raises:
-        RecordError: the run is not done, or has no split or predictions.
+        RecordError: the run is not done, is an ensemble, or has no split or predictions.
         MismatchError: the photos have changed since.
     """
-    from hoego.run.train import resume
+    from hoego.run.train import require_trained, resume
 
+    require_trained(record)
     if record.state != "done":
         raise RecordError(f"{record.id} is {record.state}", remedy="Only a run that is done can be repeated.")
     again = _prepared(record, folder or store.root.parent)

@@ -1,0 +1,34 @@
+"""Whether timm has a model: read from its source, since loading it takes seconds."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from hoego.errors import TrainError, nearest
+
+HUB = ("hf-hub:", "hf_hub:")
+
+
+def require_known(name: str) -> None:
+    """Raises TrainError where no model is called `name`; nothing is checked where torch or timm is not installed."""
+    if name.startswith(HUB):
+        return
+    timm = find_spec("timm")
+    if timm is None or timm.origin is None or find_spec("torch") is None:
+        return
+    entry = f"@register_model\ndef {name.partition('.')[0]}("
+    sources = (*Path(timm.origin).parent.glob("models/*.py"), Path(__file__).with_name("models.py"))
+    if not any(entry in path.read_text(encoding="utf-8") for path in sources):
+        _ask_timm(name)
+
+
+def _ask_timm(name: str) -> None:
+    """Old names and models of other packages are in the registry alone."""
+    import timm
+
+    import hoego.train.models  # noqa: F401
+
+    if not timm.is_model(name):
+        remedy = nearest(name, timm.list_models()) if name else "Set model.name."
+        raise TrainError(f"timm has no model {name!r}.", remedy=remedy)

@@ -1,0 +1,78 @@
+"""What is printed for people: brackets that somebody typed are printed, and never taken for a style."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from hoego.cli import output
+from hoego.cli.output import console, literal, say, styled, table
+
+TYPED = [
+    "see [/x]",
+    "[bold]",
+    "[/]",
+    "a [bold]b[/] c",
+    "[red]all[/]",
+    "C:\\[dim]",
+    ":smile:",
+    "[0.1, 0.2]",
+    "[[x]]",
+]
+
+
+class Terminal(io.StringIO):
+    """A stream that takes colours."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_typed_text_is_printed_as_it_is(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"why: {literal(typed)}")
+    say(f"{styled(typed, 'bold')}[yellow]note[/]")
+    table(typed, (f"column {typed}",), [(styled(typed, "green"),), (f"is {typed}",)])
+    console().print(typed)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == [f"why: {typed}", f"{typed}note"]
+    assert [line.strip() for line in shown[2:]] == [typed, f"column {typed}", typed, f"is {typed}", typed]
+
+
+@pytest.mark.parametrize("typed", ["see [/x]", "[bold]", "[/]", "[link=x]", "[#fff]"])
+def test_a_text_that_nobody_guarded_is_printed_too(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"[yellow]note[/] {typed}")
+    assert capsys.readouterr().out == f"note {typed}\n"
+
+
+def test_styles_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    say(f"[bold]{literal('a[/]')}[/]")
+    table("", ("state",), [(styled("done", "green"),)])
+    assert "\x1b[1ma[/]\x1b[0m" in stream.getvalue()
+    assert "\x1b[32mdone\x1b[0m" in stream.getvalue()
+
+
+def test_the_bar_of_a_training_shows_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hoego.train.progress import Progress
+
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress("wide [/x]", epochs=1, steps=8) as bar:
+        bar.step(0, 7)
+    assert "wide [/x]" in stream.getvalue()
+
+
+def test_every_style_of_the_commands_is_known() -> None:
+    from hoego.cli.data import SEVERITY_STYLE
+    from hoego.cli.evidence import VERDICT_STYLE
+    from hoego.cli.records import STATE_STYLE
+
+    used = {*SEVERITY_STYLE.values(), *VERDICT_STYLE.values(), *STATE_STYLE.values()}
+    assert used <= set(output.STYLES)
