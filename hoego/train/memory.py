@@ -8,7 +8,6 @@ float32 these are 28,000 page faults a step and a fifth of its time (benchmarks/
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 from collections.abc import Callable
 
@@ -43,6 +42,5 @@ def _of_glibc(name: str) -> Callable[..., int] | None:
 
 def give_memory_back() -> None:
     """Let the system have what earlier trainings of this process have freed, so that it counts as free."""
-    gc.collect()
     if (trim := _of_glibc("malloc_trim")) is not None:
         trim(0)

@@ -9,6 +9,7 @@ a GPU.
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import Generic
@@ -140,6 +141,7 @@ class _Turns(Generic[T]):
 
 def free_memory() -> None:
     """Give back what trainings that have ended left behind."""
+    gc.collect()
     give_memory_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
