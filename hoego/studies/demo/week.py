@@ -277,7 +277,13 @@ def truth_of(eval_folder: Path, truth_file: Path, dataset: Dataset) -> Dataset:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """A text as a sentence; a setting keeps its name.
+
+    >>> _sentence("the leak is large"), _sentence("loss=focal: worse")
+    ('The leak is large.', 'loss=focal: worse.')
+    """
+    first = text[:1] if "=" in text.split(maxsplit=1)[0] else text[:1].upper()
+    return f"{first}{text[1:].rstrip('.')}."
 
 
 def _name(recipe: Recipe, change: Sequence[str]) -> str:
