@@ -222,7 +222,7 @@ def test_epochs_survive_a_torn_line_and_a_replay(tmp_path: Path) -> None:
 
 def test_the_index_follows_changes_and_its_own_loss(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    records = [make(store, name=f"r{k}") for k in range(20)]
+    records = [make(store, name=f"number {k}") for k in range(20)]
     assert [r.meta for r in store.list()] == [r.meta for r in sorted(records, key=lambda r: r.id)]
     assert (tmp_path / ".index.json").exists()
     records[3].update(tags=("kept",))
@@ -231,7 +231,7 @@ def test_the_index_follows_changes_and_its_own_loss(tmp_path: Path) -> None:
         (tmp_path / ".index.json").write_text(damage)
         assert len(store.list()) == 20
     (tmp_path / ".index.json").unlink()
-    assert len(store.list(text="r1")) == 11
+    assert len(store.list(text="number 1")) == 11
 
 
 def test_a_broken_record_is_named_and_does_not_hide_the_others(tmp_path: Path) -> None:
