@@ -115,6 +115,28 @@ def test_a_union_keeps_every_name(tmp_path: Path) -> None:
     assert not again.members(np.isin(again.names, ["t1"]), old).any()
 
 
+def test_a_union_keeps_the_columns_apart(tmp_path: Path) -> None:
+    first = data(tmp_path / "first", 1, {"id": who("t")}, ["id"])
+    then = data(tmp_path / "then", 2, {"who": who()}, ["who"])
+    here = data(tmp_path / "here", 3, {"id": [f"v-{w}" for w in who()], "who": who()}, ["id", "who"])
+    both = Universe.of(first).union(Universe.of(then))
+    assert set(here.images["subject"].to_numpy()[both.members(both.names == "s1", here)]) == {"v-s1"}
+    assert not both.members(both.names == "t1", here).any()
+
+
+def test_a_photo_is_joined_by_its_id_as_it_is_written(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "김.png")
+    folder = tmp_path / "d"
+    data(folder, 1, {"who": who()}, ["who"])
+    (folder / "00.png").rename(folder / decomposed)
+    table = pl.read_csv(folder / "t.csv").with_columns(path=pl.col("path").replace("00.png", decomposed))
+    table.write_csv(folder / "t.csv")
+    dataset = {"root": str(folder), "layout": "table", "table": "t.csv", "subject": ["who"]}
+    recipe = {"dataset": dataset, "labels": {"attributes": {"label": {}}}}
+    joins = {"join": [[next(i for i in load(resolve(recipe)).image_ids.tolist() if not i.isascii()), "s3"]]}
+    assert load(resolve({**recipe, "split": joins})).n_subjects == PEOPLE - 1
+
+
 def test_one_name_for_each_subject_costs_nothing(tmp_path: Path) -> None:
     assert data(tmp_path / "old", 1, {"who": who()}, ["who"]).aliases.digest == Aliases("who").digest
 

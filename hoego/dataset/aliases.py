@@ -74,11 +74,11 @@ class Aliases:
         text = "\n".join([self.column, *self.keys.tolist(), *self.subjects.tolist()])
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def union(self, own: Names, other: Aliases, names: Names) -> Aliases:
-        """The further names of both, given the subjects `own` of this and `names` of the other."""
+    def union(self, other: Aliases, names: Names) -> Aliases:
+        """The further names of both, given the subjects `names` of the other."""
         keys = dict(zip(self.keys.tolist(), self.subjects.tolist(), strict=True))
         keys |= dict(zip(other.keys.tolist(), other.subjects.tolist(), strict=True))
-        if other.column and other.column != self.column and (self.keys.size or other.keys.size):
+        if other.column and other.column != self.column:
             keys |= {f"{other.column}={n}": n for n in names.tolist()}
         return Aliases.from_keys(self.column or other.column, keys)
 
@@ -88,8 +88,9 @@ class Aliases:
         Values are compared within a column; a column that the other side does not know may stand for any of its.
         Equal names of the subjects themselves are left to whoever asks.
         """
-        same = self.digest == other.digest and bool(np.isin(mine, theirs).all())
-        if same or not (self.keys.size or other.keys.size):
+        if not (self.keys.size or other.keys.size):
+            return set()
+        if self.digest == other.digest and np.isin(mine, theirs).all():
             return set()
         here = self._by_key(mine)
         there = other._by_key(theirs)

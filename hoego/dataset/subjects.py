@@ -82,14 +82,16 @@ def _by_hand(joins: Sequence[Sequence[str]], known: dict[str, int], images: NDAr
         return np.empty((0, 2), dtype=np.int64)
     where = {image: i for i, image in enumerate(images.tolist())} | known
     pairs = []
-    for group in (plain_name(pl.Series(g, dtype=pl.String)).to_list() for g in joins):
-        for name in group:
-            if name not in where:
-                raise SplitError(
-                    f"split.join names {name!r}, which is no subject and no image.",
-                    remedy=nearest(name, where),
-                )
-        pairs += [(where[a], where[b]) for a, b in itertools.pairwise(group)]
+    for group in joins:
+        plain = plain_name(pl.Series(group, dtype=pl.String)).to_list()
+        nodes = [where.get(name, where.get(p)) for name, p in zip(group, plain, strict=True)]
+        if None in nodes:
+            name = group[nodes.index(None)]
+            raise SplitError(
+                f"split.join names {name!r}, which is no subject and no image.",
+                remedy=nearest(name, where),
+            )
+        pairs += list(itertools.pairwise(nodes))
     return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
 
 

@@ -74,7 +74,7 @@ class Universe:
             names,
             np.concatenate(owners).astype(np.int32),
             np.concatenate([self.contents, other.contents]),
-            self.aliases.union(self.names, other.aliases, other.names),
+            self.aliases.union(other.aliases, other.names),
         )
 
     def lift(self, bits: Bits, to: Universe) -> Bits:

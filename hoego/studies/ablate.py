@@ -178,7 +178,8 @@ def _here(
     found: dict[str, Record] = {}
     missing: dict[str, Recipe] = {}
     for recipe in (r for plan in plans for r in plan):
-        key, record = key_of(recipe), known.get(key_of(recipe))
+        key = key_of(recipe)
+        record = known.get(key)
         if record is not None and record.state == "done" and not workshop.again:
             workshop.say(f"{recipe.name}: done already ({record.id})")
             found[key] = record

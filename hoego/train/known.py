@@ -12,23 +12,21 @@ HUB = ("hf-hub:", "hf_hub:")
 
 def require_known(name: str) -> None:
     """Raises TrainError where no model is called `name`; nothing is checked where torch or timm is not installed."""
-    if name.startswith(HUB):
-        return
     timm = find_spec("timm")
-    if timm is None or timm.origin is None or find_spec("torch") is None:
+    if name.startswith(HUB) or timm is None or timm.origin is None or find_spec("torch") is None:
         return
     entry = f"@register_model\ndef {name.partition('.')[0]}("
     sources = (*Path(timm.origin).parent.glob("models/*.py"), Path(__file__).with_name("models.py"))
     if not any(entry in path.read_text(encoding="utf-8") for path in sources):
-        _ask_timm(name)
+        import hoego.train.models  # noqa: F401
+
+        require_registered(name)
 
 
-def _ask_timm(name: str) -> None:
-    """Old names and models of other packages are in the registry alone."""
+def require_registered(name: str) -> None:
+    """`require_known` by timm itself: old names and models of other packages are in its registry alone."""
     import timm
 
-    import hoego.train.models  # noqa: F401
-
-    if not timm.is_model(name):
+    if not name.startswith(HUB) and not timm.is_model(name):
         remedy = nearest(name, timm.list_models()) if name else "Set model.name."
         raise TrainError(f"timm has no model {name!r}.", remedy=remedy)

@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from timm.models import register_model
 from torch import Tensor, nn
 
-from hoego.errors import TrainError, nearest
+from hoego.errors import TrainError
 from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import fit_weights, load_weights, stripped
+from hoego.train.known import require_registered
 from hoego.train.losses import CosineLinear
 from hoego.train.small_maps import speed_up_small_maps
 
@@ -262,8 +263,7 @@ def build_network(
 
 def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -> nn.Module:
     name = settings.name
-    if not timm.is_model(name) and not name.startswith(("hf-hub:", "hf_hub:")):
-        raise TrainError(f"timm has no model {name!r}.", remedy=_nearest_model(name))
+    require_registered(name)
     _require_no_weights(settings.options)
     options: dict[str, Any] = dict(settings.options)
     if settings.drop_path:
@@ -297,10 +297,6 @@ def _require_no_weights(options: Mapping[str, Any]) -> None:
                 remedy="Set model.checkpoint = FILE for weights of your own, or model.pretrained = true for published "
                 "ones (the hub's cache is HF_HOME).",
             )
-
-
-def _nearest_model(name: str) -> str:
-    return nearest(name, [*timm.list_models(), SMALL_MODEL]) if name else "Set model.name."
 
 
 def _fixed_size(name: str) -> bool:

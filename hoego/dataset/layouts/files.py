@@ -28,6 +28,8 @@ def photos_below(root: Path, exclude: Sequence[str] = ()) -> list[str]:
 
 def excluded(path: str, patterns: Sequence[str]) -> bool:
     """Whether a posix path matches one of the glob patterns (`*` crosses folders), in any Unicode form of either."""
+    if not patterns:
+        return False
     plain = unicodedata.normalize("NFC", path)
     globs = [unicodedata.normalize("NFC", p) for p in patterns]
     return any(fnmatchcase(plain, p) or fnmatchcase(plain, f"{p.rstrip('/')}/*") for p in globs)
