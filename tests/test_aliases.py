@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,14 @@ def data(
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / name)
     table = {"path": names, **columns, "label": ["a", "b"] * PEOPLE}
     pl.DataFrame(table).write_csv(folder / "t.csv")
+    return load(resolve(recipe(folder, subject, **settings)))
+
+
+def recipe(folder: Path, subject: Sequence[str] = ("who",), **settings: Any) -> dict[str, Any]:
+    """Of the photos and the table in a folder."""
     dataset = {"root": str(folder), "layout": "table", "table": "t.csv", "subject": list(subject)}
-    recipe = {"dataset": dataset | settings.pop("dataset", {}), "labels": {"attributes": {"label": {}}}}
-    return load(resolve(recipe | settings))
+    named = dataset | settings.pop("dataset", {})
+    return {"dataset": named, "labels": {"attributes": {"label": {}}}} | settings
 
 
 def who(prefix: str = "s") -> list[str]:
@@ -131,10 +135,8 @@ def test_a_photo_is_joined_by_its_id_as_it_is_written(tmp_path: Path) -> None:
     (folder / "00.png").rename(folder / decomposed)
     table = pl.read_csv(folder / "t.csv").with_columns(path=pl.col("path").replace("00.png", decomposed))
     table.write_csv(folder / "t.csv")
-    dataset = {"root": str(folder), "layout": "table", "table": "t.csv", "subject": ["who"]}
-    recipe = {"dataset": dataset, "labels": {"attributes": {"label": {}}}}
-    joins = {"join": [[next(i for i in load(resolve(recipe)).image_ids.tolist() if not i.isascii()), "s3"]]}
-    assert load(resolve({**recipe, "split": joins})).n_subjects == PEOPLE - 1
+    image = next(i for i in load(resolve(recipe(folder))).image_ids.tolist() if not i.isascii())
+    assert load(resolve(recipe(folder, split={"join": [[image, "s3"]]}))).n_subjects == PEOPLE - 1
 
 
 def test_one_name_for_each_subject_costs_nothing(tmp_path: Path) -> None:
@@ -161,34 +163,15 @@ def test_blanks_around_a_name_are_no_part_of_it(tmp_path: Path) -> None:
     padded = [w + " " * (k % 2) for k, w in enumerate(who())]
     table = pl.read_csv(tmp_path / "d" / "t.csv").with_columns(who=pl.Series(padded))
     table.write_parquet(tmp_path / "d" / "t.parquet")
-    recipe = resolve(
-        {
-            "dataset": {
-                "root": str(tmp_path / "d"),
-                "layout": "table",
-                "table": "t.parquet",
-                "subject": ["who"],
-            },
-            "labels": {"attributes": {"label": {}}},
-        }
-    )
-    assert load(recipe).fingerprint == replace(dataset, images=dataset.images).fingerprint
+    again = load(resolve(recipe(tmp_path / "d", dataset={"table": "t.parquet"})))
+    assert again.fingerprint == dataset.fingerprint
 
 
 def test_a_join_that_is_learnt_later_reaches_old_runs(tmp_path: Path) -> None:
     old = data(
         tmp_path / "photos", 1, {"who": who(), "patient": [f"p{k // 4}" for k in range(2 * PEOPLE)]}, ["who"]
     )
-    recipe = {
-        "dataset": {
-            "root": str(tmp_path / "photos"),
-            "layout": "table",
-            "table": "t.csv",
-            "subject": ["who"],
-        },
-        "labels": {"attributes": {"label": {}}},
-    }
-    record = Store(tmp_path / "runs").create(resolve(recipe).to_dict())
+    record = Store(tmp_path / "runs").create(resolve(recipe(tmp_path / "photos")).to_dict())
     project = tmp_path / "hoego.toml"
     seen = np.isin(old.subjects, ["s0"])
 
