@@ -95,6 +95,15 @@ def test_in_sample_rows_are_refused_with_names_and_path() -> None:
     assert require_honest(leaked, dataset, allow_in_sample=True).label == "in-sample"
 
 
+def test_a_run_that_a_later_join_makes_in_sample_is_told_why() -> None:
+    dataset = make_dataset()
+    run = fold_predictions(dataset, 0)
+    require_honest(run, dataset)
+    with pytest.raises(LeakError) as refused:
+        require_honest(run, replace(dataset, kin=(("s0", "s1"),)))
+    assert "joined subjects since this was trained" in refused.value.remedy
+
+
 def test_a_naive_source_is_marked_and_a_trained_photo_in_it_is_in_sample() -> None:
     dataset = make_dataset()
     trained = np.arange(dataset.n_images) % 2 == 0

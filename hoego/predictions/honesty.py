@@ -101,12 +101,16 @@ def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sampl
             for p in predictions.sources[k].path
         ]
         shown = ", ".join(names[:5].tolist())
+        since = (
+            "hoego.toml has joined subjects since this was trained: train it again. " if dataset.kin else ""
+        )
         raise LeakError(
             f"{len(rows):,} of {len(predictions.images):,} rows are in-sample: the model behind them has seen "
             f"{len(names):,} of the scored subjects ({shown}{', …' if len(names) > 5 else ''}). "
             f"Seen by: {'; '.join(dict.fromkeys(paths)) or 'not recorded'}.",
-            remedy="Score out-of-fold predictions (hoego train --fold all). Only where these are other people, who "
-            "share no more than names with those that were seen, give one of the data sets a dataset.namespace. "
+            remedy=f"{since}Score out-of-fold predictions (hoego train --fold all). "
+            "Only where these are other people, who share no more than names with those that were seen, give one of "
+            "the data sets a dataset.namespace. "
             "--allow-in-sample prints the number, marked.",
         )
     return found
