@@ -37,14 +37,14 @@ import numpy as np
 import timm
 import torch
 
-from hoego.dataset.images import cpu_count
-from hoego.dataset.load import load
-from hoego.pixels import PixelCache
+from hoego.data.images import cpu_count
+from hoego.data.load import load
+from hoego.data.pixels import PixelCache
 from hoego.recipe import Recipe, build
-from hoego.run.inputs import decode
+from hoego.runs.inputs import decode
 from hoego.train.data import open_pixels
-from hoego.train.engine import FoldTask, training_rows
-from hoego.train.engine_parts import Parts
+from hoego.train.fold import FoldTask, training_rows
+from hoego.train.learner import Parts
 from hoego.train.precision import Precision, Resolved, resolve_device, settle, synchronize
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hoego.audit.similar import close_pairs, confirmed, hashes
+from hoego.data.audit.similar import close_pairs, confirmed, hashes
 
 SIZES = (25_000, 50_000, 100_000)
 DISTANCE = 6

@@ -15,10 +15,10 @@ import argparse
 import numpy as np
 from score_worlds import World, competition, even, uneven, write_results
 
-from hoego.compare.core import verdict
-from hoego.compare.evidence import Counted, Draws
-from hoego.compare.paired import Bench
-from hoego.score.metrics import METRICS
+from hoego.evaluate.compare.comparing import verdict
+from hoego.evaluate.compare.paired import Bench
+from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.score.metrics import METRICS
 
 DRAWS = Draws(resamples=600, swaps=499)
 METRIC = METRICS["macro_f1"].formula

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from score_worlds import RESULTS, write_results
 
-from hoego.diagnose.oracle import Stage
-from hoego.diagnose.product_law import law_of
-from hoego.diagnose.slices import compared
-from hoego.labels import Attribute, LabelSchema
-from hoego.score.formulas import macro_f1
-from hoego.score.interval import (
+from hoego.data.schema import Attribute, LabelSchema
+from hoego.evaluate.diagnose.oracle import Stage
+from hoego.evaluate.diagnose.product_law import law_of
+from hoego.evaluate.diagnose.slices import compared
+from hoego.evaluate.score.count_columns import Layout, tally
+from hoego.evaluate.score.formulas import macro_f1
+from hoego.evaluate.score.interval import (
     Support,
     any_mark,
     cautious_size,
@@ -36,10 +37,9 @@ from hoego.score.interval import (
     spread,
     strata,
 )
-from hoego.score.layout import Layout, tally
-from hoego.score.space import Space
-from hoego.score.table import SubjectTable
-from hoego.studies.leak import promised_less_kept, together
+from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.subject_counts import SubjectTable
+from hoego.runs.leak import promised_less_kept, together
 
 Ints = NDArray[np.int64]
 RESAMPLES = 400

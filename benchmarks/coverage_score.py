@@ -3,8 +3,8 @@
     python benchmarks/coverage_score.py [--repetitions 2000]
 
 Target: 92-98 % wherever every class is held by at least five scored subjects. Each repetition draws new subjects,
-scores them as `hoego.score` does, and asks whether the interval holds the metric of the whole population for the
-same (fixed) model. Beside it: the plain percentile interval.
+scores them as `hoego.evaluate.score` does, and asks whether the interval holds the metric of the whole population
+for the same (fixed) model. Beside it: the plain percentile interval.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from functools import partial
 import numpy as np
 from score_worlds import competition, even, rare, uneven, write_results
 
-from hoego.score import formulas
-from hoego.score.interval import (
+from hoego.evaluate.score import formulas
+from hoego.evaluate.score.count_columns import Layout, tally
+from hoego.evaluate.score.interval import (
     Support,
     any_mark,
     cautious_size,
@@ -25,9 +26,8 @@ from hoego.score.interval import (
     spread,
     strata,
 )
-from hoego.score.layout import Layout, tally
-from hoego.score.metrics import METRICS
-from hoego.score.table import SubjectTable
+from hoego.evaluate.score.metrics import METRICS
+from hoego.evaluate.score.subject_counts import SubjectTable
 
 SHOWN = ("macro_f1", "accuracy", "balanced_accuracy", "specificity", "qwk", "mae")
 RESAMPLES = 400

@@ -2,7 +2,7 @@
 
     python benchmarks/deadline_simulation.py [--queues 500] [--seed 0] [--json]
 
-The real worker (`hoego.queue.work`) takes real records; only the clock and the training are simulated. Hidden from
+The real worker (`hoego.runs.queue.work`) takes real records; only the clock and the training are simulated. Hidden from
 the planner, and drawn anew per queue: each recipe's seconds per epoch, how much runs of one recipe differ (standard
 deviation of the logarithm 0.02 to 0.25), the noise between epochs, slow first epochs, slow starts, machines that slow
 down half way (one run in twenty), and how long saving takes when a run is stopped. Between none and eight past runs of
@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoego import queue
-from hoego.queue import Ask, Context, Outcome, WorkOptions
-from hoego.records import Record, Store
+from hoego.runs import queue
+from hoego.runs.queue import Ask, Context, Outcome, WorkOptions
+from hoego.runs.records import Record, Store
 
 RESULTS = Path(__file__).parent / "results" / "deadline_simulation.json"
 

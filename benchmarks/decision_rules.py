@@ -4,8 +4,8 @@
 
 Subjects bring three photos each; a model gives the true posterior of each photo (calibrated, so best for accuracy) or
 the same with the prior taken out of it. With even classes there is nothing to gain for macro F1; with uneven ones an
-offset helps. `hoego.ensemble.decide` fits across four folds, judges, keeps or leaves off; the offsets it would give to
-new images are then applied to 30,000 fresh photos, whose gain stands for the truth.
+offset helps. `hoego.evaluate.ensemble.decide` fits across four folds, judges, keeps or leaves off; the offsets it
+would give to new images are then applied to 30,000 fresh photos, whose gain stands for the truth.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import polars as pl
 from scipy.special import softmax
 from score_worlds import write_results
 
-from hoego.dataset.manifest import Dataset
-from hoego.ensemble import RULES, DecideOptions, decide
-from hoego.ensemble.counts import macro_f1_of
-from hoego.labels import Attribute, LabelSchema
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
+from hoego.evaluate.ensemble import RULES, DecideOptions, decide
+from hoego.evaluate.ensemble.class_counts import macro_f1_of
 from hoego.predictions import Predictions, Source, Universe
 
 PHOTOS, FOLDS, FRESH = 3, 4, 10_000

@@ -3,7 +3,8 @@
     python benchmarks/ensemble_speed.py [--members 200] [--method greedy]
 
 18,900 images of 2,700 subjects in 18 classes, five folds, 50 greedy steps. What is timed is the whole of
-`hoego.ensemble.ensemble`: alignment, provenance, the selection in each fold and on all rows, the score with its
+`hoego.evaluate.ensemble.ensemble`: alignment, provenance, the selection in each fold and on all rows, the score with
+its
 intervals, the best member chosen across the folds, the marginal gain of every member with its interval, diversity.
 The members differ in strength and share a part of their errors, as checkpoints of one project do. The plain loop of
 the same selection over scikit-learn's f1_score is timed for one step of one fold and extrapolated.
@@ -21,9 +22,9 @@ from scipy.special import softmax
 from score_worlds import competition, write_results
 from sklearn.metrics import f1_score
 
-from hoego.dataset.manifest import Dataset
-from hoego.ensemble import EnsembleOptions, ensemble
-from hoego.labels import Attribute, LabelSchema
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
+from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.predictions import Predictions, Source, Universe
 
 SUBJECTS, FOLDS, STEPS, TARGET = 2700, 5, 50, 20.0

@@ -26,16 +26,16 @@ import timm
 import torch
 from score_worlds import write_results
 
-from hoego.dataset.images import cpu_count
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.preprocess import Preprocess
-from hoego.labels import Attribute, LabelSchema
-from hoego.pixels import PixelCache
+from hoego.data.dataset import Dataset
+from hoego.data.images import cpu_count
+from hoego.data.pixels import PixelCache
+from hoego.data.preprocess import Preprocess
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
 from hoego.train.data import open_pixels
-from hoego.train.engine import FoldTask, training_rows
-from hoego.train.engine_eval import outputs_of
-from hoego.train.engine_parts import Parts
+from hoego.train.fold import FoldTask, training_rows
+from hoego.train.forward import outputs_of
+from hoego.train.learner import Parts
 from hoego.train.precision import Resolved, settle
 
 SIZE, CLASSES, SUBJECT = 32, 10, 5

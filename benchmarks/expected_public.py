@@ -2,7 +2,8 @@
 
     python benchmarks/expected_public.py [--repetitions 300]
 
-Each repetition draws held-out subjects, makes the honest interval of `hoego.score`, widens it as `expected_score`
+Each repetition draws held-out subjects, makes the honest interval of `hoego.evaluate.score`, widens it as
+`expected_score`
 does for a test of other subjects, draws such a test, and asks whether the test's macro F1 lies inside. Beside it:
 lies in the honest interval as it is (which speaks of the population, not of one more finite test).
 """
@@ -17,9 +18,9 @@ import numpy as np
 from coverage_score import intervals
 from score_worlds import competition, even, uneven, write_results
 
-from hoego.score import formulas
-from hoego.score.layout import Layout, tally
-from hoego.submission import expected_score
+from hoego.evaluate.score import formulas
+from hoego.evaluate.score.count_columns import Layout, tally
+from hoego.runs.submission import expected_score
 
 CASES = (
     (competition(540), 900),

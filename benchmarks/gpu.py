@@ -35,15 +35,15 @@ from against_timm import measure as measure_timm
 from PIL import Image
 from score_worlds import write_results
 
-from hoego.dataset.images import cpu_count
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.preprocess import Preprocess
-from hoego.labels import Attribute, LabelSchema
-from hoego.pixels import PixelCache
+from hoego.data.dataset import Dataset
+from hoego.data.images import cpu_count
+from hoego.data.pixels import PixelCache
+from hoego.data.preprocess import Preprocess
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
 from hoego.train.data import open_pixels
-from hoego.train.engine import FoldTask, Hooks, fold_steps, measure_parts, training_rows
-from hoego.train.engine_parts import Parts
+from hoego.train.fold import FoldTask, Hooks, fold_steps, measure_parts, training_rows
+from hoego.train.learner import Parts
 from hoego.train.precision import Precision, Resolved, resolve_device, settle, synchronize
 from hoego.train.side_by_side import SharedPixels, take_turns
 

@@ -30,7 +30,7 @@ def child(name: str, side: int, batch: int, precision: str, kept: bool) -> dict[
     import torch
 
     import hoego.train.models  # noqa: F401
-    from hoego.dataset.images import cpu_count
+    from hoego.data.images import cpu_count
     from hoego.train.memory import keep_freed_memory
     from hoego.train.small_maps import speed_up_small_maps
 

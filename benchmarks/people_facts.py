@@ -22,9 +22,9 @@ from rich.table import Table
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from hoego.dataset.people import PeopleSettings, write_people
-from hoego.dataset.people.cast import age_class, make_cast
-from hoego.dataset.people.shot import STEMS, mask_class
+from hoego.apps.people import PeopleSettings, write_people
+from hoego.apps.people.cast import age_class, make_cast
+from hoego.apps.people.shot import STEMS, mask_class
 
 SIZE = (60, 80)
 CLASSES = (3, 2, 3)  # mask, gender, age

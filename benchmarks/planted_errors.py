@@ -4,7 +4,8 @@
 
 Draws people of whom a share carries one wrong label (half of them the gender, three tenths the photos `normal` and
 `incorrect_mask` swapped, a fifth the age), trains a small network on the wrong labels with five folds by person, and
-asks `hoego.diagnose.suspects` for the labels in doubt. Reported for each attribute: the precision at the planted
+asks `hoego.evaluate.diagnose.suspects` for the labels in doubt. Reported for each attribute: the precision at the
+planted
 count, which is the share of planted errors among as many suspects as were planted. Gender and age are wrong for a
 whole person, so there a person is counted; masks by photo. Target: at least 0.6 for gender and mask.
 
@@ -22,13 +23,13 @@ import numpy as np
 import polars as pl
 from score_worlds import write_results
 
-from hoego.dataset.load import load
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.people import PeopleSettings, write_people
-from hoego.diagnose import Suspect, suspects
+from hoego.apps.demo.week import BASE
+from hoego.apps.people import PeopleSettings, write_people
+from hoego.data.dataset import Dataset
+from hoego.data.load import load
+from hoego.evaluate.diagnose import Suspect, suspects
 from hoego.recipe import resolve
-from hoego.studies.demo.week import BASE
-from hoego.studies.running import Workshop, predictions_of
+from hoego.runs.required_runs import Workshop, predictions_of
 
 FOLDS = 5
 

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hoego.records import RunsQuery, Store, files, new_id, runs
+from hoego import files
+from hoego.runs.records import RunsQuery, Store, new_id, runs
 
 RESULTS = Path(__file__).parent / "results" / "records_listing.json"
 

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hoego import queue
-from hoego.queue import Ask, Context, Outcome
-from hoego.queue.training import enqueue, train_runner
 from hoego.recipe import build
-from hoego.records import Record, Store
+from hoego.runs import queue
+from hoego.runs.queue import Ask, Context, Outcome
+from hoego.runs.queue.train_record import enqueue, train_runner
+from hoego.runs.records import Record, Store
 
 RESULTS = Path(__file__).parent / "results" / "remaining_time.json"
 SUBJECTS, PHOTOS, SIZE = 150, 10, 32

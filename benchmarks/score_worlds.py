@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hoego.score.layout import Layout
-from hoego.score.space import Space
+from hoego.evaluate.score.count_columns import Layout
+from hoego.evaluate.score.space import Space
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hoego.dataset.images import cpu_count
+from hoego.data.images import cpu_count
 from hoego.train.small_maps import speed_up_small_maps
 
 SHAPES = (

@@ -16,10 +16,10 @@ import numpy as np
 from score_worlds import competition, write_results
 from sklearn.metrics import f1_score
 
-from hoego.compare.evidence import Counted, Draws
-from hoego.compare.paired import Bench
-from hoego.score.metrics import METRICS
-from hoego.score.parts import PartOptions, score_spaces
+from hoego.evaluate.compare.paired import Bench
+from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.score.metrics import METRICS
+from hoego.evaluate.score.space_scores import PartOptions, score_spaces
 
 FORMULA = METRICS["macro_f1"].formula
 

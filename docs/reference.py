@@ -48,14 +48,14 @@ def flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def metrics() -> str:
-    from hoego.score.metrics import METRICS
+    from hoego.evaluate.score.metrics import METRICS
 
     rows = [(f"`{m.name}`", getattr(m, "better", ""), m.help) for m in METRICS.values()]
     return "# Metrics\n\n" + table(("metric", "better", "what it is"), rows)
 
 
 def checks() -> str:
-    from hoego.audit.checks import CHECKS
+    from hoego.data.audit.checks import CHECKS
 
     rows = [(f"`{c.name}`", c.severity, c.help) for c in CHECKS.values()]
     return "# Checks of the audit\n\n" + table(("check", "severity", "what it finds"), rows)

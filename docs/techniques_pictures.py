@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from hoego.dataset.people import PeopleSettings, write_people
+from hoego.apps.people import PeopleSettings, write_people
 from hoego.recipe.techniques import AugmentSettings, MixingSettings
 from hoego.train.augment import Augment
 from hoego.train.mixing import KINDS, mix, plan_batch

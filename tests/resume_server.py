@@ -19,8 +19,8 @@ from tiny_training import held_subjects, random_teacher, tiny_dataset, tiny_reci
 
 from hoego.predictions import Source
 from hoego.train import checkpoints, loop
-from hoego.train.engine import FoldTask, Hooks, train_fold
-from hoego.train.engine_parts import Parts
+from hoego.train.fold import FoldTask, Hooks, train_fold
+from hoego.train.learner import Parts
 
 
 def die() -> None:

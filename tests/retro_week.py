@@ -6,8 +6,9 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from hoego.records import Record, Store, files, note
-from hoego.retrospective import Period, period_of
+from hoego import files
+from hoego.apps.diary import Period, period_of
+from hoego.runs.records import Record, Store, note
 
 SEOUL = datetime.timezone(datetime.timedelta(hours=9))
 WEEK: Period = period_of(week="2022-W09", zone=SEOUL)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from hoego.dataset.manifest import Dataset
-from hoego.labels import Attribute, LabelSchema
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.predictions import Predictions, Source, Universe
 
 SCHEMA = LabelSchema(

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from test_diagnose import people, predict
 
-from hoego import queue
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.errors import CannotSay, RecipeError, UsageError
-from hoego.queue import Ask, Context, Outcome
 from hoego.recipe import build
-from hoego.records import Record, Store, process
-from hoego.studies.ablate import AblateRequest, Ablation, ablate, changes_of, holm, split_values
-from hoego.studies.running import Workshop
+from hoego.runs import queue
+from hoego.runs.ablate import AblateRequest, Ablation, ablate, changes_of, holm, split_values
+from hoego.runs.queue import Ask, Context, Outcome
+from hoego.runs.records import Record, Store, process
+from hoego.runs.required_runs import Workshop
 
 RECIPE = build({"epochs": 2, "name": "base", "model": {"head": "composite"}})
 PEOPLE = people(60)

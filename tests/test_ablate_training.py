@@ -11,11 +11,11 @@ pytestmark = pytest.mark.torch
 
 from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
-from hoego.dataset.load import load  # noqa: E402
-from hoego.records import Store  # noqa: E402
-from hoego.studies.ablate import AblateRequest, ablate  # noqa: E402
-from hoego.studies.running import Workshop  # noqa: E402
-from hoego.studies.working import WorkRequest, work_queue  # noqa: E402
+from hoego.data.load import load  # noqa: E402
+from hoego.runs.ablate import AblateRequest, ablate  # noqa: E402
+from hoego.runs.queue.working import WorkRequest, work_queue  # noqa: E402
+from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.required_runs import Workshop  # noqa: E402
 
 
 def test_the_queue_trains_an_ablation_and_nothing_twice(photos: Path, tmp_path: Path) -> None:  # noqa: F811

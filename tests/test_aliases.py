@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from hoego.dataset.aliases import Aliases
-from hoego.dataset.load import load
-from hoego.dataset.manifest import Dataset
+from hoego.data.aliases import Aliases
+from hoego.data.dataset import Dataset
+from hoego.data.load import load
 from hoego.predictions import Provenance, Universe
 from hoego.recipe import resolve
-from hoego.records import Store
-from hoego.studies.loading import dataset_of
+from hoego.runs.loading import dataset_of
+from hoego.runs.records import Store
 
 PEOPLE = 6
 

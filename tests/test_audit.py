@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from PIL import Image, ImageEnhance
 
-from hoego.audit import CHECKS, Finding, audit
-from hoego.audit.measures import cramers_v, crossed, determines
-from hoego.audit.similar import close_pairs, confirmed, hashes
-from hoego.audit.tables import suffixed
-from hoego.dataset.load import load
+from hoego.data.audit import CHECKS, Finding, audit
+from hoego.data.audit.measures import cramers_v, crossed, determines
+from hoego.data.audit.similar import close_pairs, confirmed, hashes
+from hoego.data.audit.table_checks import suffixed
+from hoego.data.load import load
 from hoego.errors import UsageError
 from hoego.recipe import Recipe, resolve
 

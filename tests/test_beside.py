@@ -18,14 +18,14 @@ from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
 from hoego.errors import HoegoError, TrainError  # noqa: E402
 from hoego.predictions import Predictions  # noqa: E402
-from hoego.queue.timing import observe  # noqa: E402
-from hoego.records import Store  # noqa: E402
-from hoego.run.beside import train_many  # noqa: E402
-from hoego.run.execute import Execution  # noqa: E402
-from hoego.run.project import open_project  # noqa: E402
-from hoego.run.train import Control, RunResult, TrainOptions, train  # noqa: E402
-from hoego.studies.ablate import AblateRequest, ablate  # noqa: E402
-from hoego.studies.running import Workshop  # noqa: E402
+from hoego.runs.ablate import AblateRequest, ablate  # noqa: E402
+from hoego.runs.execute import Execution  # noqa: E402
+from hoego.runs.project import open_project  # noqa: E402
+from hoego.runs.queue.timing import observe  # noqa: E402
+from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.required_runs import Workshop  # noqa: E402
+from hoego.runs.side_by_side import train_many  # noqa: E402
+from hoego.runs.train import Control, RunResult, TrainOptions, train  # noqa: E402
 
 MEASURED = Control(progress=False, measure_seconds=0.05)
 
@@ -104,7 +104,9 @@ def test_an_interruption_leaves_every_record_interrupted(tmp_path: Path, photos:
 def test_a_compiled_recipe_trains_alone(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hoego.run.beside._side_by_side", lambda *_: pytest.fail("they share graph memory"))
+    monkeypatch.setattr(
+        "hoego.runs.side_by_side._side_by_side", lambda *_: pytest.fail("they share graph memory")
+    )
     broken = [recipe(photos, compile="on", model={"name": "no such model"}, name=f"{k}") for k in range(2)]
     with pytest.raises(HoegoError):
         train_many(broken, TrainOptions(tmp_path), MEASURED, most=2)

@@ -9,8 +9,10 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.metrics import f1_score
 
-from hoego.score import formulas, table
-from hoego.score.interval import (
+from hoego.evaluate.score import formulas
+from hoego.evaluate.score import subject_counts as table
+from hoego.evaluate.score.count_columns import Layout, side_by_side, tally
+from hoego.evaluate.score.interval import (
     Spread,
     Support,
     minority,
@@ -19,8 +21,7 @@ from hoego.score.interval import (
     spread,
     strata,
 )
-from hoego.score.layout import Layout, side_by_side, tally
-from hoego.score.table import COMMON, Product, SubjectTable, draw
+from hoego.evaluate.score.subject_counts import COMMON, Product, SubjectTable, draw
 
 
 def example(n_subjects: int = 40, n_classes: int = 4, seed: int = 0):

@@ -13,15 +13,15 @@ import torch
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe
 from torch import Tensor, nn
 
-from hoego.dataset.preprocess import Preprocess
+from hoego.data.pixels import PixelCache
+from hoego.data.preprocess import Preprocess
 from hoego.errors import TrainError
-from hoego.pixels import PixelCache
 from hoego.predictions import Predictions
-from hoego.run.heat import heat_of_mistakes
+from hoego.runs.heat_maps import heat_of_mistakes
 from hoego.train.cam import attention_map, captured_attention, grad_cam, last_map, rollout
-from hoego.train.engine import FoldTask, Hooks, train_fold
-from hoego.train.engine_predict import load_model
-from hoego.train.heat import heat_maps, overlay
+from hoego.train.fold import FoldTask, Hooks, train_fold
+from hoego.train.heat_maps import heat_maps, overlay
+from hoego.train.predict import load_model
 
 pytestmark = pytest.mark.torch
 

@@ -14,13 +14,14 @@ from PIL import Image
 from test_diagnose import ACCURACY, SCHEMA, people, predict
 from typer.testing import CliRunner
 
+from hoego import files
 from hoego.cli.main import app
-from hoego.dataset.load import load
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
+from hoego.data.load import load
+from hoego.evaluate.score import ScoreOptions, score
 from hoego.predictions import Source, Universe
 from hoego.recipe import resolve
-from hoego.records import Store, files
-from hoego.score import ScoreOptions, score
+from hoego.runs.records import Store
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import pytest
 from sklearn.metrics import f1_score
 from test_diagnose import SCHEMA, people, predict
 
-from hoego.compose import compose
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
+from hoego.data.schema import LabelSchema
 from hoego.draw import matrix
-from hoego.ensemble import (
+from hoego.errors import CannotSay, DataError, LeakError, MismatchError, UsageError
+from hoego.evaluate.ensemble import (
     METHODS,
     EnsembleOptions,
     apply_combiners,
@@ -23,16 +24,15 @@ from hoego.ensemble import (
     ensemble,
     with_fitted,
 )
-from hoego.ensemble.combiners import Combiner, fit
-from hoego.ensemble.crossfit import parts_of
-from hoego.ensemble.judge import Column, best_elsewhere
-from hoego.errors import CannotSay, DataError, LeakError, MismatchError, UsageError
-from hoego.labels import LabelSchema
+from hoego.evaluate.ensemble.combiners import Combiner, fit
+from hoego.evaluate.ensemble.compose import compose
+from hoego.evaluate.ensemble.crossfit import parts_of
+from hoego.evaluate.ensemble.judge import Column, best_elsewhere
+from hoego.evaluate.score import ScoreOptions, score
 from hoego.predictions import Predictions, Source, honesty
-from hoego.records import Record, Store
 from hoego.report import render
-from hoego.run.combined import predict_combined, save_composition, save_ensemble
-from hoego.score import ScoreOptions, score
+from hoego.runs.combined import predict_combined, save_composition, save_ensemble
+from hoego.runs.records import Record, Store
 
 FAST = EnsembleOptions(resamples=200)
 STRONG = {"mask": 0.98, "gender": 0.97, "age": 0.9}

@@ -12,13 +12,13 @@ import pytest
 from scored_people import people, predict
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
-from hoego.compare import Bench, CompareOptions, compare, verdict
-from hoego.compare.evidence import Counted, Draws
-from hoego.compare.paired import Paired
 from hoego.errors import CannotSay, LeakError, MismatchError, UsageError
+from hoego.evaluate.compare import Bench, CompareOptions, compare, verdict
+from hoego.evaluate.compare.paired import Paired
+from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.score.metrics import METRICS
+from hoego.evaluate.score.space import Space
 from hoego.predictions import Source
-from hoego.score.metrics import METRICS
-from hoego.score.space import Space
 
 QUICK = CompareOptions(resamples=500, permutations=999)
 WORSE = (0.02, 0.04, 0.55)

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hoego.dataset import contents
-from hoego.dataset.contents import content_hashes
+from hoego.data import contents
+from hoego.data.contents import content_hashes
 
 NAMES = ["a.png", "b.png"]
 

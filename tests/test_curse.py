@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from hoego.errors import CannotSay, MismatchError, UsageError
-from hoego.score import OptimismOptions, optimism
+from hoego.evaluate.score import OptimismOptions, optimism
 
 QUICK = OptimismOptions(resamples=200)
 

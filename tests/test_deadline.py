@@ -15,9 +15,9 @@ import pytest
 from scipy import stats
 
 from hoego.errors import UsageError
-from hoego.queue import History, Job, Sample, make_plan, parse_duration, parse_until
-from hoego.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
-from hoego.queue.timing import cost_keys, sample_of, student_quantile, units
+from hoego.runs.queue import History, Job, Sample, make_plan, parse_duration, parse_until
+from hoego.runs.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
+from hoego.runs.queue.timing import cost_keys, sample_of, student_quantile, units
 
 SEOUL = zoneinfo.ZoneInfo("Asia/Seoul")
 NOON = datetime.datetime(2022, 3, 1, 12, 0, tzinfo=SEOUL)

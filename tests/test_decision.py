@@ -11,14 +11,14 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import f1_score
 
-from hoego.dataset.manifest import Dataset
-from hoego.ensemble import DecideOptions, EnsembleOptions, Offsets, decide, ensemble, with_fitted
-from hoego.ensemble.counts import macro_f1_of
-from hoego.ensemble.decision import STRENGTHS, best_offset, fit_offsets
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import CannotSay, LeakError, UsageError
-from hoego.labels import Attribute, LabelSchema
+from hoego.evaluate.ensemble import DecideOptions, EnsembleOptions, Offsets, decide, ensemble, with_fitted
+from hoego.evaluate.ensemble.class_counts import macro_f1_of
+from hoego.evaluate.ensemble.decision import STRENGTHS, best_offset, fit_offsets
+from hoego.evaluate.score import ScoreOptions, score
 from hoego.predictions import Predictions, Source, Universe, honesty
-from hoego.score import ScoreOptions, score
 
 FAST = ScoreOptions(resamples=200)
 

@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from sklearn.metrics import f1_score
 
-from hoego.dataset.manifest import Dataset
-from hoego.diagnose import (
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
+from hoego.errors import CannotSay, LeakError, MismatchError, UsageError
+from hoego.evaluate.diagnose import (
     DiagnoseOptions,
     Diagnosis,
     as_corrections,
@@ -21,15 +23,13 @@ from hoego.diagnose import (
     read_curves,
     suspects,
 )
-from hoego.diagnose.boundary import decide, fit_thresholds
-from hoego.diagnose.calibration import fit_temperature, reliability, scale
-from hoego.diagnose.oracle import Stage, shapley, substituted
-from hoego.diagnose.product_law import law_of
-from hoego.diagnose.rare import less, rare_interval, uneven_spread
-from hoego.diagnose.slices import Sides, compared
-from hoego.diagnose.suspects import confidently_contradicted
-from hoego.errors import CannotSay, LeakError, MismatchError, UsageError
-from hoego.labels import Attribute, LabelSchema
+from hoego.evaluate.diagnose.boundary import decide, fit_thresholds
+from hoego.evaluate.diagnose.calibration import fit_temperature, reliability, scale
+from hoego.evaluate.diagnose.oracle import Stage, shapley, substituted
+from hoego.evaluate.diagnose.product_law import law_of
+from hoego.evaluate.diagnose.rare import less, rare_interval, uneven_spread
+from hoego.evaluate.diagnose.slices import Sides, compared
+from hoego.evaluate.diagnose.suspects import confidently_contradicted
 from hoego.predictions import Predictions, Source, Universe, honesty
 
 SCHEMA = LabelSchema(

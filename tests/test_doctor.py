@@ -10,8 +10,8 @@ from doctor_folders import CLEAN, DEFECTIVE, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoego.doctor import CHECKS, DEFECTS, against, diagnose_folder, to_recipe
-from hoego.doctor.plainyaml import read_yaml
+from hoego.apps.doctor import CHECKS, DEFECTS, against, diagnose_folder, to_recipe
+from hoego.apps.doctor.yaml_lines import read_yaml
 from hoego.errors import DataError
 from hoego.recipe import resolve
 

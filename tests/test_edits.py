@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import DataError, RecipeError
-from hoego.labels import Attribute, LabelSchema
 from hoego.recipe.techniques import AttributeEdit
 from hoego.train.edits import Edits, Relabel, apply_edits, training_labels
 

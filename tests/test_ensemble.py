@@ -11,11 +11,11 @@ from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 from test_diagnose import people, predict
 
-from hoego.compose import align_members, compose, stacked
-from hoego.ensemble.combiners import METHODS, Combiner, fit
-from hoego.ensemble.crossfit import cross_fit, cross_fitted_sources, parts_of
-from hoego.ensemble.greedy import greedy_weights
 from hoego.errors import LeakError, MismatchError, UsageError
+from hoego.evaluate.ensemble.combiners import METHODS, Combiner, fit
+from hoego.evaluate.ensemble.compose import align_members, compose, stacked
+from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted_sources, parts_of
+from hoego.evaluate.ensemble.greedy import greedy_weights
 from hoego.predictions import honesty, join_rows, require_honest
 
 

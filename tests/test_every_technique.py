@@ -13,7 +13,7 @@ from tiny_training import held_subjects, tiny_dataset, tiny_recipe
 
 from hoego.recipe.losses import LOSS_NAMES, ORDINAL
 from hoego.train.edits import Edits
-from hoego.train.engine import FoldTask, Hooks, train_fold
+from hoego.train.fold import FoldTask, Hooks, train_fold
 from hoego.train.mixing import KINDS
 
 pytestmark = pytest.mark.torch

@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 from test_cli import here, ids, project, run  # noqa: F401
 
-from hoego.audit import Finding
-from hoego.audit.findings import AuditReport, finding
-from hoego.diagnose import read_curves
+from hoego import files
+from hoego.apps.diary.words import Speaker
+from hoego.data.audit import Finding
+from hoego.data.audit.findings import AuditReport, finding
 from hoego.errors import DataError, HoegoError, RecordError, SplitError, UsageError
-from hoego.records import Record, Store, differences_of, files
-from hoego.retrospective.words import Speaker
+from hoego.evaluate.diagnose import read_curves
+from hoego.runs.records import Record, Store, differences_of
 
 
 def failed(*arguments: str) -> HoegoError:
@@ -137,7 +138,7 @@ def test_the_last_epochs_in_words(held: list[float], said: str) -> None:
 
 
 def test_an_unnamed_run_is_called_by_its_id_once(tmp_path: Path) -> None:
-    from hoego.studies.evidence import _titles
+    from hoego.runs.evaluate_runs import _titles
 
     store = Store(tmp_path)
     plain, named = store.create({}), store.create({}, name="wide")
@@ -185,7 +186,7 @@ def test_what_is_empty_is_said(
 
 
 def test_labels_that_cannot_be_read_are_named_together(project: Path, tmp_path: Path) -> None:  # noqa: F811
-    from hoego.dataset.load import load
+    from hoego.data.load import load
     from hoego.recipe import resolve
 
     table = pl.read_csv(project / "photos.csv")

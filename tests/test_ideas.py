@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from hoego import queue
 from hoego.errors import RecipeError, RecordError, UsageError
-from hoego.queue import Context, Outcome, WorkOptions
 from hoego.recipe import build
 from hoego.recipe.resolve import apply_overrides
-from hoego.records import Record, Store, merge
-from hoego.studies.idea_lists import LISTS
-from hoego.studies.ideas import IdeaWorker, Verdict, adopt, ideas
-from hoego.studies.ideas import add as add_idea
+from hoego.runs import queue
+from hoego.runs.idea_lists import LISTS
+from hoego.runs.ideas import IdeaWorker, Verdict, adopt, ideas
+from hoego.runs.ideas import add as add_idea
+from hoego.runs.queue import Context, Outcome, WorkOptions
+from hoego.runs.records import Record, Store, merge
 
 LEADER = build({"epochs": 2, "name": "base", "model": {"head": "composite"}}).to_dict()
 GAIN = {"optim.lr=0.01": 0.10, "batch_size=32": 0.0, "loss=focal": -0.10}

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hoego.dataset import images
-from hoego.dataset.images import bad_photos, content_of, decode, is_photo, probe
-from hoego.dataset.preprocess import Preprocess, read_boxes
+from hoego.data import images
+from hoego.data.images import bad_photos, content_of, decode, is_photo, probe
+from hoego.data.preprocess import Preprocess, read_boxes
 from hoego.errors import DataError, RecipeError
 
 

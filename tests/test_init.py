@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hoego.dataset.guess import cut, guess_columns, words
-from hoego.dataset.load import load
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.propose import Proposal, propose, write_proposal
+from hoego.data.dataset import Dataset
+from hoego.data.load import load
+from hoego.data.proposals.guess_columns import cut, guess_columns, words
+from hoego.data.proposals.propose import Proposal, propose, write_proposal
 from hoego.errors import DataError, UsageError
 from hoego.recipe import resolve
 

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.torch
 from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
 from hoego.errors import TrainError  # noqa: E402
-from hoego.queue.training import queue_run, start_in_background  # noqa: E402
-from hoego.records import Store  # noqa: E402
-from hoego.run.train import TrainOptions, train  # noqa: E402
-from hoego.train import known  # noqa: E402
+from hoego.runs.queue.train_record import queue_run, start_in_background  # noqa: E402
+from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.train import TrainOptions, train  # noqa: E402
+from hoego.train import known_models as known  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_another_is_refused_with_the_nearest(name: str, near: str) -> None:
 
 def test_a_right_name_loads_no_torch() -> None:
     code = (
-        "import sys; from hoego.train.known import require_known; require_known('convnext_tiny'); "
+        "import sys; from hoego.train.known_models import require_known; require_known('convnext_tiny'); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from hoego.dataset.layouts import detect_layout, photos_below, read_layout, read_unlabelled
-from hoego.dataset.load import load, load_unlabelled
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.raw import RawTable
-from hoego.dataset.tables import read_table
+from hoego.data.dataset import Dataset
+from hoego.data.load import load, load_unlabelled
+from hoego.data.readers import detect_layout, photos_below, read_layout, read_unlabelled
+from hoego.data.readers.raw_table import RawTable
+from hoego.data.readers.tables import read_table
 from hoego.errors import DataError
 from hoego.recipe import Recipe
 

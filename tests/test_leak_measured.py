@@ -11,12 +11,12 @@ import pytest
 from scored_people import people, predict
 
 from hoego.errors import CannotSay, MismatchError
+from hoego.evaluate.score import ScoreOptions, score
+from hoego.evaluate.score.space import Space
 from hoego.predictions import Predictions
-from hoego.records import Record, Store
-from hoego.score import ScoreOptions, score
-from hoego.score.space import Space
-from hoego.studies import leak as study
-from hoego.studies.leak import compare_promises, promised_less_kept, together
+from hoego.runs import leak as study
+from hoego.runs.leak import compare_promises, promised_less_kept, together
+from hoego.runs.records import Record, Store
 
 PEOPLE = people(80)
 

@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from test_diagnose import people, predict
 
-from hoego.compare import compare
-from hoego.dataset.load import load
-from hoego.ensemble import EnsembleOptions, ensemble
-from hoego.ensemble.crossfit import cross_fitted_sources
+from hoego.data.load import load
 from hoego.errors import LeakError, MismatchError, RecordError
+from hoego.evaluate.compare import compare
+from hoego.evaluate.ensemble import EnsembleOptions, ensemble
+from hoego.evaluate.ensemble.crossfit import cross_fitted_sources
+from hoego.evaluate.score import NOT_ESTIMATED, ScoreOptions, score
 from hoego.predictions import Predictions, Source, taught_source
 from hoego.recipe import resolve
-from hoego.score import NOT_ESTIMATED, ScoreOptions, score
 from hoego.split import make
 
 FAST = ScoreOptions(resamples=200)

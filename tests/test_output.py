@@ -71,7 +71,7 @@ def test_the_bar_of_a_training_shows_any_name(monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_style_of_the_commands_is_known() -> None:
     from hoego.cli.data import SEVERITY_STYLE
-    from hoego.cli.evidence import VERDICT_STYLE
+    from hoego.cli.evaluating import VERDICT_STYLE
     from hoego.cli.records import STATE_STYLE
 
     used = {*SEVERITY_STYLE.values(), *VERDICT_STYLE.values(), *STATE_STYLE.values()}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hoego.dataset.manifest import Correction
-from hoego.dataset.overlay import append_overlay, read_overlay, write_overlay
+from hoego.data.dataset import Correction
+from hoego.data.overlay import append_overlay, read_overlay, write_overlay
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import DataError
-from hoego.labels import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(
     (

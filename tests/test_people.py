@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hoego.dataset.people import PeopleSettings, write_people
-from hoego.dataset.people.cast import GROUPS, age_class, allot, make_cast
-from hoego.dataset.people.person import make_person
-from hoego.dataset.people.render import photograph
-from hoego.dataset.people.shot import STEMS
+from hoego.apps.people import PeopleSettings, write_people
+from hoego.apps.people.cast import GROUPS, age_class, allot, make_cast
+from hoego.apps.people.person import make_person
+from hoego.apps.people.render import photograph
+from hoego.apps.people.shot import STEMS
 from hoego.errors import UsageError
 
 SETTINGS = PeopleSettings(n_train=12, n_eval=4, size=(48, 64), seed=7, error_share=0.5, traps=True)
@@ -245,7 +245,7 @@ def test_an_interrupted_writing_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hoego.dataset.people.write._save", fail)
+    monkeypatch.setattr("hoego.apps.people.write._save", fail)
     with pytest.raises(KeyboardInterrupt):
         write_people(
             tmp_path / "out", PeopleSettings(n_train=1, n_eval=0, size=(24, 32)), processes=1, progress=False

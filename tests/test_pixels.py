@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hoego.dataset.contents import cache_folder
-from hoego.dataset.images import content_of
-from hoego.dataset.preprocess import Preprocess
+from hoego.data.contents import cache_folder
+from hoego.data.images import content_of
+from hoego.data.pixels import BuildOptions, PixelCache, cache, store
+from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
-from hoego.pixels import BuildOptions, PixelCache, cache, store
 
 SMALL = Preprocess((12, 10))
 
@@ -158,9 +158,9 @@ BUILDER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from hoego import pixels
-from hoego.dataset.images import content_of
-from hoego.dataset.preprocess import Preprocess
+from hoego.data import pixels
+from hoego.data.images import content_of
+from hoego.data.preprocess import Preprocess
 pixels.store.CHUNK_ROWS = 2
 slow = float(sys.argv[3])
 fill = pixels.work.fill
@@ -234,8 +234,8 @@ def test_no_photos_is_an_empty_cache(tmp_path: Path) -> None:
 
 
 def test_the_cache_of_a_dataset_is_in_its_order(photos: list[Path], tmp_path: Path) -> None:
-    from hoego.dataset.load import load_unlabelled
-    from hoego.labels import Attribute, LabelSchema
+    from hoego.data.load import load_unlabelled
+    from hoego.data.schema import Attribute, LabelSchema
 
     schema = LabelSchema((Attribute("a", "nominal", ("x",)),), "a")
     data = load_unlabelled(photos[0].parent, schema)

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import DataError, LeakError, MismatchError, RecordError
-from hoego.labels import Attribute, LabelSchema
 from hoego.predictions import (
     Predictions,
     Source,

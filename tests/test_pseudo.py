@@ -17,20 +17,20 @@ pytestmark = pytest.mark.torch
 from PIL import Image  # noqa: E402
 from tiny_training import SIZE, held_subjects, random_teacher, tiny_dataset, tiny_recipe, with_unlabelled  # noqa: E402
 
-from hoego.dataset.load import load  # noqa: E402
+from hoego.data.load import load  # noqa: E402
+from hoego.data.schema import COMPOSITE  # noqa: E402
 from hoego.errors import DataError, HoegoError, LeakError, MismatchError, RecipeError, RecordError  # noqa: E402
-from hoego.labels import COMPOSITE  # noqa: E402
 from hoego.predictions import Predictions, Source, Universe, require_honest  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
-from hoego.records import Store  # noqa: E402
-from hoego.run.lessons import UNNAMED, surest, verdicts  # noqa: E402
-from hoego.run.predict import PredictOptions, predict  # noqa: E402
-from hoego.run.teachers import teaching_of  # noqa: E402
-from hoego.run.train import Control, TrainOptions, resume, train  # noqa: E402
-from hoego.train.engine import FoldTask, Hooks, train_fold, training_rows  # noqa: E402
-from hoego.train.engine_objective import Objective, Step, Targets, make_targets  # noqa: E402
+from hoego.runs.predict import PredictOptions, predict  # noqa: E402
+from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.soft_targets import UNNAMED, surest, verdicts  # noqa: E402
+from hoego.runs.teachers import teaching_of  # noqa: E402
+from hoego.runs.train import Control, TrainOptions, resume, train  # noqa: E402
+from hoego.train.fold import FoldTask, Hooks, train_fold, training_rows  # noqa: E402
 from hoego.train.mixing import MixPlan  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
+from hoego.train.objective import Objective, Step, Targets, make_targets  # noqa: E402
 from hoego.train.pseudo import Lessons, PseudoRows, epoch_batches, n_steps  # noqa: E402
 
 QUIET = Control(progress=False, measure_seconds=0)
@@ -416,7 +416,7 @@ def test_out_of_fold_predictions_of_the_training_photos_cannot_teach_and_a_holdo
 def test_of_several_files_each_fold_hears_those_that_have_not_seen_its_subjects(
     photos: Path, tmp_path: Path
 ) -> None:
-    from hoego.run.project import open_project
+    from hoego.runs.project import open_project
 
     project = open_project(asked(photos), tmp_path)
     folds = [project.split.held(k) for k in range(3)]
@@ -560,7 +560,7 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
     photos: Path, tmp_path: Path
 ) -> None:
     held = {"split": {"kind": "holdout", "ratio": 0.25}, "fold": 0, "epochs": 2}
-    from hoego.run.project import open_project
+    from hoego.runs.project import open_project
 
     project = open_project(asked(photos, **held), tmp_path / "a")
     file = file_of(photos, tmp_path / "t.parquet", ~project.split.held(0))

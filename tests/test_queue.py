@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from hoego import queue
 from hoego.errors import RecordError, TrainError, UsageError
-from hoego.queue import Ask, Context, Outcome, WorkOptions
-from hoego.queue.claims import MAX_DEATHS
-from hoego.records import Record, Store, process
+from hoego.runs import queue
+from hoego.runs.queue import Ask, Context, Outcome, WorkOptions
+from hoego.runs.queue.claims import MAX_DEATHS
+from hoego.runs.records import Record, Store, process
 
 RECIPE: dict[str, Any] = {"epochs": 3, "model": {"name": "tiny"}, "select": {"by": "macro_f1"}}
 
@@ -70,8 +70,8 @@ def test_runs_are_taken_by_priority_then_in_order(tmp_path: Path) -> None:
 _CLAIMERS = """
 import os, sys, time
 from pathlib import Path
-from hoego.records import Store
-from hoego import queue
+from hoego.runs.records import Store
+from hoego.runs import queue
 root, out, n = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 start = time.time() + 0.5
 children = []
@@ -114,8 +114,8 @@ def test_one_attempt_can_be_claimed_once_whatever_run_json_says(tmp_path: Path) 
 _WORKER = """
 import sys
 sys.path[:0] = {path!r}
-from hoego.records import Store
-from hoego import queue
+from hoego.runs.records import Store
+from hoego.runs import queue
 from test_queue import train
 queue.work(Store(sys.argv[1]), train)
 """
@@ -379,7 +379,7 @@ def test_code_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
     record = add(store)
     code = record.code
     code["hash"], code["files"]["labels.py"] = "0" * 16, "old"
-    from hoego.records import files
+    from hoego import files
 
     files.write_json(record.folder / "code.json", code)
     queue.work(store, train)

@@ -18,22 +18,22 @@ pytestmark = pytest.mark.torch
 
 from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
-from hoego import queue  # noqa: E402
 from hoego.predictions import Predictions  # noqa: E402
-from hoego.queue import Ask  # noqa: E402
-from hoego.queue.training import enqueue, start_in_background, train_runner  # noqa: E402
-from hoego.records import Record, Store, merge  # noqa: E402
-from hoego.studies.ideas import add as add_idea  # noqa: E402
-from hoego.studies.ideas import ideas  # noqa: E402
-from hoego.studies.records_diff import diff  # noqa: E402
-from hoego.studies.reproduce import reproduce  # noqa: E402
-from hoego.studies.verdicts import compare_records  # noqa: E402
-from hoego.studies.working import WorkRequest, deadline_of, work_queue  # noqa: E402
+from hoego.runs import queue  # noqa: E402
+from hoego.runs.diff import diff  # noqa: E402
+from hoego.runs.ideas import add as add_idea  # noqa: E402
+from hoego.runs.ideas import ideas  # noqa: E402
+from hoego.runs.queue import Ask  # noqa: E402
+from hoego.runs.queue.train_record import enqueue, start_in_background, train_runner  # noqa: E402
+from hoego.runs.queue.working import WorkRequest, deadline_of, work_queue  # noqa: E402
+from hoego.runs.records import Record, Store, merge  # noqa: E402
+from hoego.runs.reproduce import reproduce  # noqa: E402
+from hoego.runs.verdicts import compare_records  # noqa: E402
 
 _WORKER = """
 import sys
 from pathlib import Path
-from hoego.studies.working import work_queue
+from hoego.runs.queue.working import work_queue
 work_queue(Path(sys.argv[1]))
 """
 

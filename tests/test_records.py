@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hoego import files
 from hoego.errors import RecordError, UsageError
-from hoego.records import (
+from hoego.runs.records import (
     RunMeta,
     RunsQuery,
     Store,
     differences_of,
-    files,
     merge,
     note,
     notes,
@@ -30,7 +30,7 @@ from hoego.records import (
     runs,
     toml,
 )
-from hoego.records.meta import SCHEMA_VERSION, UPGRADES
+from hoego.runs.records.meta import SCHEMA_VERSION, UPGRADES
 
 RECIPE = {"epochs": 3, "model": {"name": "resnet10t"}, "loss": {"focal": 0.6, "f1": 0.4}}
 
@@ -78,7 +78,7 @@ def test_a_record_reads_back_what_it_was_given(tmp_path: Path) -> None:
     assert (again.meta.name, again.meta.why, again.meta.tags) == ("quick", "edge at 58", ("a", "b"))
     assert again.environment["python"] == ".".join(map(str, sys.version_info[:3]))
     assert len(again.code["hash"]) == 16
-    assert "records/store.py" in again.code["files"]
+    assert "runs/records/store.py" in again.code["files"]
 
 
 def test_a_failed_creation_leaves_nothing(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_last_is_the_newest_run_that_is_done(tmp_path: Path) -> None:
 def test_an_update_is_whole_under_many_writers(tmp_path: Path) -> None:
     record = make(Store(tmp_path))
     code = (
-        "import sys\nfrom hoego.records import Record\nfrom pathlib import Path\n"
+        "import sys\nfrom hoego.runs.records import Record\nfrom pathlib import Path\n"
         "r = Record(Path(sys.argv[1]))\n"
         "for k in range(20): r.change(lambda m: {'priority': m.priority + 1})\n"
     )
@@ -146,7 +146,7 @@ def test_dict_fields_merge_and_none_removes(tmp_path: Path) -> None:
 
 def test_a_run_whose_process_was_killed_reads_as_interrupted(tmp_path: Path) -> None:
     code = (
-        "import sys, time\nfrom hoego.records import Store\n"
+        "import sys, time\nfrom hoego.runs.records import Store\n"
         "r = Store(sys.argv[1]).create({'epochs': 1})\nprint(r.id, flush=True)\ntime.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -299,7 +299,7 @@ def test_a_merge_that_breaks_leaves_no_half_record(tmp_path: Path, monkeypatch: 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hoego.records.merging.os.rename", full)
+    monkeypatch.setattr("hoego.runs.records.merging.os.rename", full)
     with pytest.raises(OSError, match="No space"):
         merge(theirs, ours)
     assert ours.ids() == []
@@ -385,7 +385,7 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: py
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hoego.records.files.os.fsync", broken)
+    monkeypatch.setattr("hoego.files.os.fsync", broken)
     with pytest.raises(OSError, match="No space"):
         files.write_json(path, {"a": 2})
     assert files.read_json(path) == {"a": 1}
@@ -393,5 +393,5 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: py
 
 
 def test_the_records_need_no_torch() -> None:
-    code = "import sys, hoego.records\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    code = "import sys, hoego.runs.records\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

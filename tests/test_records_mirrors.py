@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from hoego.errors import UsageError
-from hoego.records import Record, Store
-from hoego.records.mirrors import MlflowMirror, WandbMirror, following, mirrors_of, sync, sync_all
+from hoego.runs.records import Record, Store
+from hoego.runs.records.mirrors import MlflowMirror, WandbMirror, following, mirrors_of, sync, sync_all
 
 
 class FakeMirror:
@@ -223,7 +223,7 @@ def test_a_real_mlflow_server_shows_the_run(server: str, tmp_path: Path) -> None
     assert sync(store, mirror).behind == {}
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.tags["hoego.run"] == record.id
+    assert run.data.tags["hoego.runs"] == record.id
     assert run.data.tags["hoego.honesty"] == "selected"
     assert run.data.metrics["macro_f1"] == 0.6
     history = client.get_metric_history(run.info.run_id, "fold-0/macro_f1")

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from retro_week import SEOUL, WEEK, at, recipe, run, score, seeds, verdict, write_week
 
-from hoego.errors import UsageError
-from hoego.records import Store, note
-from hoego.retrospective import (
+from hoego.apps.diary import (
     Retrospective,
     follow,
     period_of,
@@ -24,9 +22,11 @@ from hoego.retrospective import (
     week_of_month,
     write,
 )
-from hoego.retrospective.evidence import POWER, need
-from hoego.retrospective.facts import gather
-from hoego.retrospective.words import PHRASES
+from hoego.apps.diary.facts import gather
+from hoego.apps.diary.power import POWER, need
+from hoego.apps.diary.words import PHRASES
+from hoego.errors import UsageError
+from hoego.runs.records import Store, note
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from scored_people import people, predict
 from sklearn import metrics as sk
 
 from hoego.errors import CannotSay, DataError, LeakError, MismatchError, UsageError
-from hoego.score import (
+from hoego.evaluate.score import (
     METRICS,
     NOT_ESTIMATED,
     Candidates,

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.torch
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 
 from hoego.train import side_by_side  # noqa: E402
-from hoego.train.engine import FoldResult, FoldTask, Hooks, fold_steps, train_fold  # noqa: E402
+from hoego.train.fold import FoldResult, FoldTask, Hooks, fold_steps, train_fold  # noqa: E402
 from hoego.train.loop import Stopped  # noqa: E402
 from hoego.train.side_by_side import SharedPixels, take_turns  # noqa: E402
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hoego.dataset.load import load, load_unlabelled
-from hoego.dataset.spelling import plain_name
+from hoego.data.load import load, load_unlabelled
+from hoego.data.spelling import plain_name
 from hoego.errors import DataError
 from hoego.recipe import Recipe, build
-from hoego.run.teachers import _persons
+from hoego.runs.teachers import _persons
 
 NAME = "김철수"
 APART = unicodedata.normalize("NFD", NAME)

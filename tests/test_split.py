@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import MismatchError, SplitError
-from hoego.labels import Attribute, LabelSchema
 from hoego.recipe import SplitSettings
 from hoego.split import assign_folds, assign_holdout, load, make, obtain, save, side_counts, worst_deviation
 

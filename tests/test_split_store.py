@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import MismatchError, SplitError
-from hoego.labels import Attribute, LabelSchema
 from hoego.recipe import SplitSettings
 from hoego.split import load, obtain, path_of
 from hoego.split.make import default_name

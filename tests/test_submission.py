@@ -11,14 +11,14 @@ import pytest
 from test_diagnose import people, predict
 from typer.testing import CliRunner
 
+from hoego import files
 from hoego.cli.main import app
 from hoego.errors import DataError, MismatchError, RecordError, UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
-from hoego.records import files
-from hoego.submission import Form, Ledger, SubmitRequest, expected_score, read_form, submit
-from hoego.submission.ledger import Entry, luck_of_the_best, picked_by_leaderboard
-from hoego.submission.submit import ledger_view
+from hoego.runs.submission import Form, Ledger, SubmitRequest, expected_score, read_form, submit
+from hoego.runs.submission.entry import ledger_view
+from hoego.runs.submission.ledger import Entry, luck_of_the_best, picked_by_leaderboard
 
 NOW = datetime.datetime(2022, 3, 4, 14, 30, tzinfo=datetime.UTC)
 SCORE = {

@@ -80,13 +80,13 @@ BOUNDED = """
 import resource, sys
 import numpy as np, polars as pl, torch
 from pathlib import Path
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.preprocess import Preprocess
-from hoego.labels import Attribute, LabelSchema
-from hoego.pixels import PixelCache
+from hoego.data.dataset import Dataset
+from hoego.data.preprocess import Preprocess
+from hoego.data.schema import Attribute, LabelSchema
+from hoego.data.pixels import PixelCache
 from hoego.recipe import build
 from hoego.train.data import open_pixels
-from hoego.train.engine import FoldTask, Hooks, train_fold
+from hoego.train.fold import FoldTask, Hooks, train_fold
 
 n, side, room = 3600, 128, 112 << 20
 folder = Path(sys.argv[1])

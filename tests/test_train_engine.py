@@ -17,20 +17,20 @@ pytestmark = pytest.mark.torch
 
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 
-from hoego.dataset.manifest import Correction  # noqa: E402
+from hoego.data.dataset import Correction  # noqa: E402
+from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import RecipeError, TrainError  # noqa: E402
-from hoego.labels import Attribute, LabelSchema  # noqa: E402
 from hoego.predictions import Predictions, suggestion  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
 from hoego.train.checkpoints import load_weights  # noqa: E402
 from hoego.train.edits import Edits, Relabel  # noqa: E402
-from hoego.train.engine import FoldResult, FoldTask, Hooks, train_fold, training_rows  # noqa: E402
-from hoego.train.engine_mirror import Mirror  # noqa: E402
-from hoego.train.engine_predict import load_model, predict_photos  # noqa: E402
-from hoego.train.engine_select import Tracker, macro_f1  # noqa: E402
 from hoego.train.epochs import EpochStore  # noqa: E402
+from hoego.train.fold import FoldResult, FoldTask, Hooks, train_fold, training_rows  # noqa: E402
+from hoego.train.mirroring import Mirror  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.precision import choose_precision  # noqa: E402
+from hoego.train.predict import load_model, predict_photos  # noqa: E402
+from hoego.train.selection import Tracker, macro_f1  # noqa: E402
 
 QUIET = Hooks(measure_seconds=0, progress=False)
 DATASET, CACHE = tiny_dataset()

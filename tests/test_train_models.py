@@ -13,8 +13,8 @@ pytestmark = pytest.mark.torch
 import timm  # noqa: E402
 from tiny_training import tiny_dataset  # noqa: E402
 
+from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import TrainError  # noqa: E402
-from hoego.labels import Attribute, LabelSchema  # noqa: E402
 from hoego.recipe import ModelSettings  # noqa: E402
 from hoego.train.checkpoints import load_weights, save_weights, write_atomically  # noqa: E402
 from hoego.train.models import build_network, head_specs  # noqa: E402

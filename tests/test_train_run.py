@@ -19,9 +19,9 @@ from tiny_training import SIZE, tiny_dataset  # noqa: E402
 from hoego.errors import LeakError, RecordError, SplitError  # noqa: E402
 from hoego.predictions import Predictions, honesty  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
-from hoego.records import Store  # noqa: E402
-from hoego.run.predict import PredictOptions, predict  # noqa: E402
-from hoego.run.train import Control, TrainOptions, resume, train  # noqa: E402
+from hoego.runs.predict import PredictOptions, predict  # noqa: E402
+from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.train import Control, TrainOptions, resume, train  # noqa: E402
 
 QUIET = Control(progress=False, measure_seconds=0.05)
 
@@ -102,7 +102,7 @@ def test_predictions_of_new_photos_keep_order_and_provenance(photos: Path, tmp_p
 
 
 def test_held_out_subjects_are_not_seen_and_training_ones_are(photos: Path, tmp_path: Path) -> None:
-    from hoego.dataset.load import load
+    from hoego.data.load import load
 
     asked = recipe(photos, split={"kind": "folds", "folds": 3}, fold="all")
     result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)

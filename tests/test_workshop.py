@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from hoego.recipe import Recipe, build
-from hoego.records import Record
-from hoego.run.project import open_project
-from hoego.run.train import TrainOptions, prepare
-from hoego.studies.leak import measure_leak
-from hoego.studies.running import Workshop
+from hoego.runs.leak import measure_leak
+from hoego.runs.project import open_project
+from hoego.runs.records import Record
+from hoego.runs.required_runs import Workshop
+from hoego.runs.train import TrainOptions, prepare
 
 TRAINED = "trained anew"
 
@@ -114,7 +114,7 @@ def test_an_ensemble_with_the_recipe_of_its_member_is_not_its_run(
 def test_the_leak_is_not_read_from_runs_of_other_labels(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    monkeypatch.setattr("hoego.studies.leak.compare_promises", lambda *runs: runs)
+    monkeypatch.setattr("hoego.runs.leak.compare_promises", lambda *runs: runs)
     shop = Workshop(tmp_path, say=said.append)
     first = {r.id for r in measure_leak(recipe(photos), shop)}
     assert {r.id for r in measure_leak(recipe(photos), shop)} == first

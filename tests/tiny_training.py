@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hoego.dataset.manifest import Dataset
-from hoego.dataset.preprocess import Preprocess
-from hoego.labels import Attribute, LabelSchema
-from hoego.pixels import PixelCache
+from hoego.data.dataset import Dataset
+from hoego.data.pixels import PixelCache
+from hoego.data.preprocess import Preprocess
+from hoego.data.schema import Attribute, LabelSchema
 from hoego.predictions import Predictions, Source, Universe
 from hoego.recipe import Recipe, build
 

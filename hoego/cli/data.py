@@ -11,9 +11,9 @@ from hoego.cli.options import Json, Overrides, RecipeFile, project_folder, recip
 from hoego.cli.output import emit, literal, say, styled, table
 
 if TYPE_CHECKING:
-    from hoego.audit import AuditReport
-    from hoego.dataset.people import PeopleSummary
-    from hoego.dataset.propose import Proposal
+    from hoego.apps.people import PeopleSummary
+    from hoego.data.audit import AuditReport
+    from hoego.data.proposals.propose import Proposal
     from hoego.split import Split
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "dim"}
@@ -39,7 +39,7 @@ def people(
     as_json: Json = False,
 ) -> None:
     """Make a synthetic data set in the competition's layout."""
-    from hoego.dataset.people import PeopleSettings, write_people
+    from hoego.apps.people import PeopleSettings, write_people
 
     chosen = PeopleSettings(
         n_train=train,
@@ -69,7 +69,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Look at a folder or table and propose a commented hoego.toml."""
-    from hoego.dataset.propose import propose, write_proposal
+    from hoego.data.proposals.propose import propose, write_proposal
 
     proposal = propose(folder)
     target = out if out is not None else Path.cwd()
@@ -99,7 +99,7 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """What is wrong with the data before a model is trained. Exit status 1 when an error stands."""
-    from hoego.run.project import audit_project
+    from hoego.runs.project import audit_project
 
     report = audit_project(recipe_of(recipe, overrides))
     emit(report, as_json, _show_audit)
@@ -130,7 +130,7 @@ def split(
     as_json: Json = False,
 ) -> None:
     """Make, check and show the split: who is held out, and the proof that nobody stands on two sides."""
-    from hoego.run.project import split_project
+    from hoego.runs.project import split_project
 
     emit(split_project(recipe_of(recipe, overrides), project_folder()), as_json, _show_split)
 

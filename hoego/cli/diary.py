@@ -11,9 +11,9 @@ from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
 from hoego.cli.output import console, emit, literal, print_json, say, styled, table
 
 if TYPE_CHECKING:
-    from hoego.doctor import Differences, DoctorReport
-    from hoego.submission import Submission
-    from hoego.submission.ledger import LedgerView
+    from hoego.apps.doctor import Differences, DoctorReport
+    from hoego.runs.submission import Submission
+    from hoego.runs.submission.ledger import LedgerView
 
 
 def register(app: typer.Typer) -> None:
@@ -42,9 +42,9 @@ def submit(
     import datetime
 
     from hoego.recipe import find_project, resolve
-    from hoego.submission import Ledger, SubmitRequest, read_form
-    from hoego.submission import submit as hand_in
-    from hoego.submission.submit import ledger_view
+    from hoego.runs.submission import Ledger, SubmitRequest, read_form
+    from hoego.runs.submission import submit as hand_in
+    from hoego.runs.submission.entry import ledger_view
 
     project = project_folder()
     if score is not None:
@@ -56,7 +56,7 @@ def submit(
         settings = resolve({}, project=find_project(Path.cwd())).submission
         emit(ledger_view(project, settings), as_json, _show_ledger)
         return
-    from hoego.studies.submitting import in_codes, predict_test
+    from hoego.runs.submission.submit_run import in_codes, predict_test
 
     test = predict_test(runs_folder(folder), run, info)
     settings = test.recipe.submission
@@ -126,8 +126,8 @@ def note(
     as_json: Json = False,
 ) -> None:
     """A dated entry of the diary."""
-    from hoego.records import Store
-    from hoego.records import note as keep
+    from hoego.runs.records import Store
+    from hoego.runs.records import note as keep
 
     emit(keep(Store(runs_folder(folder)), text, run=run), as_json, lambda n: say(literal(f"noted: {n.text}")))
 
@@ -146,9 +146,9 @@ def retro(
     as_json: Json = False,
 ) -> None:
     """The retrospective, written from the records: every statement links to the run behind it."""
-    from hoego.records import Store
-    from hoego.retrospective import follow as grow
-    from hoego.retrospective import period_of, retrospective, write
+    from hoego.apps.diary import follow as grow
+    from hoego.apps.diary import period_of, retrospective, write
+    from hoego.runs.records import Store
 
     store = Store(runs_folder(folder))
     period = period_of(week=week, since=since, to=to, today=today)
@@ -176,14 +176,14 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """What is wrong with an existing training folder, with file, line and remedy. Exit status 1 on a defect."""
-    from hoego.doctor import against as choose_differently
-    from hoego.doctor import diagnose_folder, to_recipe
+    from hoego.apps.doctor import against as choose_differently
+    from hoego.apps.doctor import diagnose_folder, to_recipe
 
     if against is not None:
         emit(choose_differently(folder, against), as_json, _show_differences)
         return
     if recipe_out is not None:
-        from hoego.records.files import write_text
+        from hoego.files import write_text
 
         converted = to_recipe(folder)
         write_text(recipe_out, converted.to_toml())

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from hoego.cli import data, diary, evidence, queueing, records, training
+from hoego.cli import data, diary, evaluating, queueing, records, training
 from hoego.errors import HoegoError
 
 SECTIONS = {
@@ -45,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, training, evidence, records, queueing, diary):
+for module in (data, training, evaluating, records, queueing, diary):
     module.register(app)
 
 

@@ -11,7 +11,7 @@ from hoego.cli.output import console, emit, literal, say, table
 from hoego.cli.records import RunArgument
 
 if TYPE_CHECKING:
-    from hoego.queue import Status, WorkReport
+    from hoego.runs.queue import Status, WorkReport
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Put a run in the queue: its recipe is resolved and the code's state stored now."""
-    from hoego.queue.training import queue_run
+    from hoego.runs.queue.train_record import queue_run
 
     chosen = recipe_of(recipe, overrides, profile)
     record = queue_run(
@@ -74,7 +74,7 @@ def work(
     as_json: Json = False,
 ) -> None:
     """Run what waits, best first, until the queue is empty or nothing more fits before the deadline."""
-    from hoego.studies.working import WorkRequest, work_queue
+    from hoego.runs.queue.working import WorkRequest, work_queue
 
     request = WorkRequest(
         workers=workers, until=until, duration=for_, ideas=ideas, reserve=reserve, wait=wait
@@ -116,8 +116,8 @@ def status(
     """What is running, what waits and in which order, and what ended."""
     import time
 
-    from hoego.queue import status as look
-    from hoego.records import Store
+    from hoego.runs.queue import status as look
+    from hoego.runs.records import Store
 
     store = Store(runs_folder(folder))
     while True:
@@ -147,8 +147,8 @@ def _show_status(found: Status) -> None:
 
 def cancel(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
     """A waiting run is taken out; a running one stops at its next step."""
-    from hoego.queue import cancel as take_out
-    from hoego.records import Store
+    from hoego.runs.queue import cancel as take_out
+    from hoego.runs.records import Store
 
     emit(take_out(Store(runs_folder(folder)), run).meta, as_json, lambda m: say(f"{m.id}: {m.state}"))
 
@@ -160,8 +160,8 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """A run that failed, was interrupted or cancelled waits again."""
-    from hoego.queue import retry as wait_again
-    from hoego.records import Store
+    from hoego.runs.queue import retry as wait_again
+    from hoego.runs.records import Store
 
     emit(
         wait_again(Store(runs_folder(folder)), run, fresh=fresh).meta,
@@ -178,8 +178,8 @@ def tidy(
     as_json: Json = False,
 ) -> None:
     """Free the disk of old checkpoints; the selected one of a run is never deleted."""
-    from hoego.queue import tidy as free
-    from hoego.records import Store
+    from hoego.runs.queue import tidy as free
+    from hoego.runs.records import Store
 
     found = free(Store(runs_folder(folder)), recent=recent, best=best, look=look)
     verb = "would free" if look else "freed"
@@ -194,8 +194,8 @@ def idea_add(
     as_json: Json = False,
 ) -> None:
     """Keep an idea: a change of the recipe with its hypothesis."""
-    from hoego.records import Store
-    from hoego.studies.ideas import add as keep
+    from hoego.runs.ideas import add as keep
+    from hoego.runs.records import Store
 
     emit(
         keep(Store(runs_folder(folder)), text, overrides, why=why),
@@ -206,8 +206,8 @@ def idea_add(
 
 def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
     """Ideas untried, queued and tried, the tried with their verdicts."""
-    from hoego.records import Store
-    from hoego.studies.ideas import ideas
+    from hoego.runs.ideas import ideas
+    from hoego.runs.records import Store
 
     found = ideas(Store(runs_folder(folder)))
 
@@ -229,8 +229,8 @@ def idea_adopt(
     as_json: Json = False,
 ) -> None:
     """Take over a bundled list of ideas, each with its source."""
-    from hoego.records import Store
-    from hoego.studies.ideas import adopt, ideas
+    from hoego.runs.ideas import adopt, ideas
+    from hoego.runs.records import Store
 
     store = Store(runs_folder(folder))
     taken = adopt(store, name)

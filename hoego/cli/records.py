@@ -11,7 +11,7 @@ from hoego.cli.options import Json, RunsFolder, runs_folder
 from hoego.cli.output import emit, literal, print_json, say, styled, table
 
 if TYPE_CHECKING:
-    from hoego.records import Merged, RunsTable
+    from hoego.runs.records import Merged, RunsTable
 
 STATE_STYLE = {
     "done": "green",
@@ -53,9 +53,9 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """The table of runs."""
-    from hoego.records import RunsQuery, Store
-    from hoego.records import runs as list_runs
-    from hoego.records.table import COLUMNS
+    from hoego.runs.records import RunsQuery, Store
+    from hoego.runs.records import runs as list_runs
+    from hoego.runs.records.listing import COLUMNS
 
     chosen = tuple(c.strip() for c in columns.split(",") if c.strip()) or COLUMNS
     query = RunsQuery(tuple(state), tuple(tags), match, chosen, sort, limit)
@@ -90,7 +90,7 @@ def _cell(column: str, value: Any) -> str:
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """One run: its state, its recipe, its score with its honesty."""
-    from hoego.records import Store
+    from hoego.runs.records import Store
 
     record = Store(runs_folder(folder)).find(run)
     facts = {
@@ -146,8 +146,8 @@ def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
     """What differs between two runs: recipe, code, environment, labels, split, then the results."""
-    from hoego.records import Store
-    from hoego.studies.records_diff import diff as find_differences
+    from hoego.runs.diff import diff as find_differences
+    from hoego.runs.records import Store
 
     store = Store(runs_folder(folder))
     found = find_differences(store.find(a), store.find(b))
@@ -167,8 +167,8 @@ def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Jso
 
 def reproduce(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
     """Run a record's recipe again and say whether the numbers are the same. Exit status 1 where they are not."""
-    from hoego.records import Store
-    from hoego.studies.reproduce import reproduce as run_again
+    from hoego.runs.records import Store
+    from hoego.runs.reproduce import reproduce as run_again
 
     store = Store(runs_folder(folder))
     found = run_again(store, store.find(run))
@@ -182,8 +182,8 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Copy a teammate's records in: same ids, same content; conflicts are named. Exit status 1 on a conflict."""
-    from hoego.records import Store
-    from hoego.records import merge as merge_stores
+    from hoego.runs.records import Store
+    from hoego.runs.records import merge as merge_stores
 
     found = merge_stores(Store(source), Store(runs_folder(folder)))
     emit(found, as_json, _show_merged)
@@ -208,7 +208,7 @@ def tag(
 ) -> None:
     """Put tags on a run, or take them away."""
     from hoego.errors import UsageError
-    from hoego.records import Store
+    from hoego.runs.records import Store
 
     if not (add or remove):
         raise UsageError("No tag is named.", remedy="hoego tag RUN good, or hoego tag RUN --remove good")
@@ -222,8 +222,8 @@ def mirror(
     as_json: Json = False,
 ) -> None:
     """Bring MLflow or Weights & Biases up to date with the records. Exit status 1 where one is behind."""
-    from hoego.records import Store
-    from hoego.records.mirrors import mirrors_of, sync_all
+    from hoego.runs.records import Store
+    from hoego.runs.records.mirrors import mirrors_of, sync_all
 
     found = sync_all(Store(runs_folder(folder)), mirrors_of(",".join(to)))
     emit(found, as_json, lambda s: say(literal(s.words)))

@@ -23,9 +23,9 @@ from hoego.cli.output import console, emit, interval, literal, print_json, say, 
 from hoego.cli.records import LastRun, RunArgument, show_score
 
 if TYPE_CHECKING:
-    from hoego.run.train import RunResult
-    from hoego.score import Score
-    from hoego.studies.demo import Demo
+    from hoego.apps.demo import Demo
+    from hoego.evaluate.score import Score
+    from hoego.runs.train import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -52,14 +52,14 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a recipe: one fold, or all folds for out-of-fold predictions of every photo."""
-    from hoego.run.train import TrainOptions
-    from hoego.run.train import resume as go_on
-    from hoego.run.train import train as run
+    from hoego.runs.train import TrainOptions
+    from hoego.runs.train import resume as go_on
+    from hoego.runs.train import train as run
 
     if resume:
         _refuse_changes([recipe, overrides, profile, fold, tags, why])
     if background:
-        from hoego.queue.training import start_in_background
+        from hoego.runs.queue.train_record import start_in_background
 
         chosen = None if resume else recipe_of(recipe, overrides, profile)
         started = start_in_background(
@@ -71,8 +71,8 @@ def train(
             lambda b: say(f"running: [bold]{b.run}[/] (process {b.pid}); hoego show {b.run}"),
         )
         return
-    from hoego.records import Store
-    from hoego.records.mirrors import following
+    from hoego.runs.records import Store
+    from hoego.runs.records.mirrors import following
 
     store = Store(runs_folder(None))
     with following(store):
@@ -127,7 +127,7 @@ def learning_rate(
     as_json: Json = False,
 ) -> None:
     """The learning-rate finder: a short run whose rate rises until the loss does."""
-    from hoego.run.lr import find_learning_rate
+    from hoego.runs.learning_rate import find_learning_rate
 
     found = find_learning_rate(recipe_of(recipe, overrides, profile), project_folder())
     emit(found, as_json, lambda f: say(literal(f.text())))
@@ -147,8 +147,8 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict new images with a run (its refit model where there is one) or an ensemble."""
-    from hoego.run.predict import PredictOptions
-    from hoego.run.predict import predict as run_predict
+    from hoego.runs.predict import PredictOptions
+    from hoego.runs.predict import predict as run_predict
 
     found = run_predict(runs_folder(folder), run, PredictOptions(on=on, out=out, root=root, views=views))
 
@@ -171,8 +171,8 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score a run's predictions again, on today's labels with their corrections."""
-    from hoego.score import ScoreOptions
-    from hoego.studies.loading import rescore
+    from hoego.evaluate.score import ScoreOptions
+    from hoego.runs.loading import rescore
 
     options = ScoreOptions(metrics=tuple(metrics), allow_in_sample=allow_in_sample)
     found = rescore(runs_folder(folder), run, options)
@@ -180,7 +180,7 @@ def score(
 
 
 def _show_scored(found: Score, names: list[str]) -> None:
-    from hoego.score.metrics import METRICS
+    from hoego.evaluate.score.metrics import METRICS
 
     facts = found.to_dict()
     for name in names:
@@ -194,9 +194,9 @@ def _show_scored(found: Score, names: list[str]) -> None:
 
 def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Write the page of a run: one HTML file that needs nothing beside it."""
-    from hoego.records import Store
     from hoego.report import report as write_report
-    from hoego.studies.loading import dataset_of
+    from hoego.runs.loading import dataset_of
+    from hoego.runs.records import Store
 
     record = Store(runs_folder(folder)).find(run)
     path = write_report(record, dataset_of(record, required=False))
@@ -215,11 +215,11 @@ def demo(
     """The whole story on synthetic people: the diary's week, each claim with its evidence."""
     from dataclasses import replace
 
+    from hoego.apps.demo import run_demo
+    from hoego.apps.demo.week_page import week_report
+    from hoego.apps.diary import LANGUAGES, period_of, retrospective, write
     from hoego.report import report as write_report
-    from hoego.report import week_report
-    from hoego.retrospective import LANGUAGES, period_of, retrospective, write
-    from hoego.studies.demo import run_demo
-    from hoego.submission.submit import hand_in_demo
+    from hoego.runs.submission.entry import hand_in_demo
 
     err = console(stderr=True)
     result = run_demo(out, quick=quick, seed=seed, say=lambda text: err.print(text, highlight=False))

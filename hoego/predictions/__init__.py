@@ -13,6 +13,7 @@ from hoego.predictions.honesty import (
     suggested_by,
     suggestion,
 )
+from hoego.predictions.predictions import Predictions, concat, join_rows, require_alike, softmax
 from hoego.predictions.provenance import (
     Provenance,
     Source,
@@ -21,7 +22,6 @@ from hoego.predictions.provenance import (
     join_sources,
     taught_source,
 )
-from hoego.predictions.table import Predictions, concat, join_rows, require_alike, softmax
 
 __all__ = [
     "CROSS_FITTED",

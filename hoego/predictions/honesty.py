@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.errors import LeakError, MismatchError
-from hoego.predictions.table import Predictions
+from hoego.predictions.predictions import Predictions
 
 Mask = NDArray[np.bool_]
 

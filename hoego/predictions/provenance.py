@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.dataset.aliases import Aliases
-from hoego.dataset.manifest import Dataset
+from hoego.data.aliases import Aliases
+from hoego.data.dataset import Dataset
 
 Bits = NDArray[np.bool_]
 

@@ -1,8 +1,8 @@
 """TOML, profiles and overrides to one frozen, validated recipe."""
 
 from hoego.recipe.base import Section, Setting
-from hoego.recipe.core import Recipe
 from hoego.recipe.profiles import PROFILES
+from hoego.recipe.recipe import Recipe
 from hoego.recipe.resolve import (
     PROJECT_FILE,
     build,

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from hoego.errors import RecipeError, nearest
 from hoego.recipe.base import Setting, _inner_section, settings_of
-from hoego.recipe.core import Recipe
 from hoego.recipe.profiles import FIRST_LOOK, PROFILES
+from hoego.recipe.recipe import Recipe
 
 PROJECT_FILE = "hoego.toml"
 FILE_KEYS = ("root", "overlay", "unlabelled", "table")

@@ -6,10 +6,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hoego import files
 from hoego.draw import Interval, forest, matrix
 from hoego.errors import HoegoError
-from hoego.records import Record, Store, files
-from hoego.run.combined import COMBINED, is_combined
+from hoego.runs.combined import COMBINED, is_combined
+from hoego.runs.records import Record, Store
 
 MOST_SHOWN = 24
 Facts = dict[str, Any]

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hoego.dataset.images import decode
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
+from hoego.data.images import decode
 from hoego.errors import HoegoError
 from hoego.predictions import Predictions
 

@@ -10,13 +10,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.draw import Interval, Line, bars, forest, heatmap, lines, page, reliability, waterfall
 from hoego.predictions import Predictions
-from hoego.records import Record
 from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
 from hoego.report.words import duration, honesty_of, interval
+from hoego.runs.records import Record
 
 FEW_CLASSES = 45
 Facts = dict[str, Any]
@@ -60,11 +60,10 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
     return page(meta.name or meta.id, environment().get_template("run.html.j2").render(parts))
 
 
-def environment() -> Environment:
-    """Templates of this room, escaping all that is not drawn here."""
-    env = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+def environment(*folders: Path) -> Environment:
+    """Make the template environment of this room and of further `folders`; it escapes all that is not drawn here."""
+    places = [*folders, Path(__file__).parent]
+    env = Environment(loader=FileSystemLoader(places), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     env.filters["interval"] = interval
     env.filters["limits"] = _limits
     env.filters["capitalize_first"] = lambda s: s[:1].upper() + s[1:]

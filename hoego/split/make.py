@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.errors import SplitError, nearest
 from hoego.recipe import SplitSettings
 from hoego.split.assign import assign_folds, assign_holdout

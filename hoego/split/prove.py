@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.errors import SplitError
 from hoego.split.balance import holders, side_counts, worst_deviation
 from hoego.split.plan import NAIVE_NOTE, Absence, Guarantees, Kind, Side

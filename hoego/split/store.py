@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.errors import MismatchError, SplitError
+from hoego.files import write_bytes
 from hoego.recipe import SplitSettings
-from hoego.records.files import write_bytes
 from hoego.split.make import default_name, make
 from hoego.split.plan import Split, fingerprint_of
 from hoego.split.prove import notes_on, prove

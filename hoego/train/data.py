@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hoego.pixels import PixelCache
+from hoego.data.pixels import PixelCache
 
 SHARE = 0.4
 """Share of the free memory that resident pixels may take."""

@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.data.schema import MISSING, Attribute, LabelSchema
 from hoego.errors import RecipeError, nearest
-from hoego.labels import MISSING, Attribute, LabelSchema
 from hoego.recipe.techniques import AttributeEdit
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.errors import RecordError
-from hoego.predictions.table import Scale
+from hoego.predictions.predictions import Scale
 
 HALF_MAX = float(np.finfo(np.float16).max)
 

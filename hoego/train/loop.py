@@ -13,20 +13,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from hoego.dataset.manifest import Dataset
+from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
 from hoego.predictions import Predictions, Provenance
 from hoego.train.averaging import reestimate_batch_norm
 from hoego.train.checkpoints import load_state, load_weights, save_state, save_weights
 from hoego.train.data import Pixels
-from hoego.train.engine_eval import Outputs, outputs_of, read_outputs
-from hoego.train.engine_parts import Learner, Parts
-from hoego.train.engine_select import Best, Tracker, criteria, criterion_of, share_file
-from hoego.train.engine_views import view_outputs
 from hoego.train.epochs import EpochStore
+from hoego.train.forward import Outputs, outputs_of, read_outputs
+from hoego.train.learner import Learner, Parts
 from hoego.train.optim import lr_factor
 from hoego.train.ordinal import OrdinalHead
 from hoego.train.progress import Progress
+from hoego.train.selection import Best, Tracker, criteria, criterion_of, share_file
+from hoego.train.validation_views import view_outputs
 
 LAST = "last"
 NORM_BATCHES = 64

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from timm.models import register_model
 from torch import Tensor, nn
 
+from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import TrainError
-from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import fit_weights, load_weights, stripped
-from hoego.train.known import require_registered
+from hoego.train.known_models import require_registered
 from hoego.train.losses import CosineLinear
 from hoego.train.small_maps import speed_up_small_maps
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import torch
 from lightning_fabric import Fabric
 
-from hoego.dataset.images import cpu_count
+from hoego.data.images import cpu_count
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
 from hoego.train.memory import keep_freed_memory

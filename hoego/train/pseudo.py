@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import RecipeError
-from hoego.labels import COMPOSITE, LabelSchema
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.recipe.techniques import SamplingSettings

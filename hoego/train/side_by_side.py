@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hoego.pixels import PixelCache
+from hoego.data.pixels import PixelCache
 from hoego.train.data import Pixels, open_pixels
 from hoego.train.memory import give_memory_back
 from hoego.train.precision import synchronize

@@ -1,0 +1,1 @@
+"""Applications over the library: synthetic people, the demo, the doctor and the diary."""

@@ -1,0 +1,102 @@
+"""The page of the demo: the week, chapter by chapter."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from hoego.apps.demo import Chapter, Demo
+from hoego.data.dataset import Dataset
+from hoego.draw import Interval, forest, page, waterfall
+from hoego.report.pictures import thumbnail
+from hoego.report.run_report import environment
+from hoego.runs.submission import Expected
+
+FACES = 14
+
+
+def week_report(demo: Demo, expected: Expected | None, path: Path) -> Path:
+    """Write the page of a demo.
+
+    Args:
+        demo: the result.
+        expected: what was expected of the submission.
+        path: the file to write.
+    """
+    worth = demo.true_score.primary.to_dict()
+    facts = None if expected is None else expected.to_dict()
+    parts: dict[str, Any] = {
+        "demo": demo,
+        "worth": worth,
+        "expected": facts or {k: worth[k] for k in ("value", "low", "high")},
+        "photos": _faces(demo.dataset),
+        "chapters": [_chapter(demo, c, path.parent) for c in demo.chapters],
+        "final": Markup(forest(_final_rows(demo, facts), label="expected and true score")),
+        "split": demo.split.to_dict(),
+        "audit": demo.audit.to_dict(),
+    }
+    template = environment(Path(__file__).parent).get_template("week.html.j2")
+    html = page("The last week, with evidence", template.render(parts))
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_text(html, encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def _final_rows(demo: Demo, expected: dict[str, Any] | None) -> list[Interval]:
+    naive = demo.leak.naive_score
+    rows = [Interval("promised by the naive split", naive["value"], naive["low"], naive["high"], mark=1)]
+    if expected is not None:
+        rows.append(
+            Interval("expected of the submission", expected["value"], expected["low"], expected["high"])
+        )
+    true = demo.true_score.primary
+    rows.append(Interval("true score", true.value, true.low, true.high, mark=2))
+    return rows
+
+
+def _chapter(demo: Demo, chapter: Chapter, folder: Path) -> dict[str, Any]:
+    rows = [
+        Interval(label, value, low, high, note=_note(value, low, high, note))
+        for label, value, low, high, note in chapter.rows
+    ]
+    extra = ""
+    if demo.diagnosis.run in chapter.runs and len(chapter.runs) == 1 and chapter.zero:
+        found = demo.diagnosis
+        steps = [Interval(a, o.shapley) for a, o in found.oracle.attributes.items() if o.shapley is not None]
+        steps.sort(key=lambda i: -(i.value or 0.0))
+        extra = Markup(waterfall(Interval("today", found.score), steps, Interval("all right", 1.0)))
+    return {
+        **chapter.__dict__,
+        "runs": [{"id": r, "href": f"runs/{r}/report.html"} for r in chapter.runs],
+        "chart": Markup(forest(rows, zero=0.0 if chapter.zero else None)) if rows else "",
+        "extra": extra,
+    }
+
+
+def _note(value: float | None, low: float | None, high: float | None, note: str) -> str:
+    if value is None:
+        return note or "cannot say"
+    inner = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
+    return f"{value:.3f}{inner}{f' · {note}' if note else ''}"
+
+
+def _faces(dataset: Dataset) -> list[dict[str, str]]:
+    """One photo each of people spread over the classes."""
+    order = np.random.default_rng(0).permutation(dataset.n_images)
+    seen: set[int] = set()
+    faces = []
+    for i in order.tolist():
+        subject = int(dataset.subject_index[i])
+        if subject in seen:
+            continue
+        seen.add(subject)
+        label = dataset.schema.target_classes[int(dataset.target[i])]
+        faces.append({"uri": thumbnail(dataset.paths[i]), "label": label})
+        if len(faces) == FACES:
+            break
+    return faces

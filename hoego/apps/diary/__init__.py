@@ -1,0 +1,127 @@
+"""The retrospective: what the records say of a week or a day, in Korean or English, every statement with its record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from hoego.apps.diary.facts import Facts, gather
+from hoego.apps.diary.model import Picture, Retrospective, Section, Source, Statement, Table
+from hoego.apps.diary.outlook import gaps_section, next_section, wrapup
+from hoego.apps.diary.period import Period, period_of, week_of_month
+from hoego.apps.diary.story import day_entries, diary, learned, overall
+from hoego.apps.diary.words import LANGUAGES, Speaker
+from hoego.apps.diary.write import standalone, to_html, to_markdown, write
+from hoego.runs.records import Store
+
+
+def retrospective(store: Store, period: Period, lang: str = "en") -> Retrospective:
+    """Write the retrospective of a period from the records alone.
+
+    Args:
+        store: the records; notes and ideas lie in its folder, the ledger of submissions beside it.
+        period: of `period_of`.
+        lang: ko or en.
+
+    Raises:
+        UsageError: another language.
+        RecordError: notes, ideas or the ledger cannot be read.
+    """
+    say = Speaker(lang)
+    facts = gather(store, period)
+    gaps, ahead = gaps_section(facts, say), next_section(facts, say)
+    sections = [overall(facts, say), diary(facts, say), learned(facts, say), ahead]
+    sections += [wrapup(facts, say, gaps, ahead), gaps] if not facts.empty else []
+    return Retrospective(
+        lang=lang,
+        period=period,
+        title=period.title(lang),
+        summary=_summary(facts, say),
+        cards=tuple(_cards(facts, say)),
+        sections=tuple(sections if not facts.empty else sections[:1]),
+        tags=_tags(facts),
+        root=str(store.root),
+        reports=frozenset(r.id for r in facts.runs if r.has_report),
+    )
+
+
+def _summary(facts: Facts, say: Speaker) -> str:
+    if facts.empty:
+        return say("empty")
+    return say(
+        "summary",
+        done=say.n(len(facts.done), "run"),
+        n=say.n(len(facts.verdicts), "comparison"),
+        notes=say.n(len(facts.notes), "note"),
+        sent=say.n(len(facts.sent), "submission"),
+    )
+
+
+def _cards(facts: Facts, say: Speaker) -> Iterator[tuple[str, str]]:
+    if not facts.done:
+        return
+    yield str(len(facts.done)), say("card_runs")
+    best = facts.leader(facts.done)
+    if best is not None and best.score is not None:
+        yield f"{best.score.value:.4f}", say("card_best")
+    better = sum(v.word == "better" for v in facts.verdicts)
+    yield f"{better} / {len(facts.verdicts)}", say("card_better")
+    yield say.hours(sum(r.hours or 0.0 for r in facts.done)), say("card_hours")
+
+
+def _tags(facts: Facts) -> tuple[str, ...]:
+    models = [r.recipe.get("model", {}).get("name") for r in facts.done if r.recipe]
+    kind = {"week": "weekly", "day": "daily"}.get(facts.period.kind, "period")
+    return tuple(dict.fromkeys(["hoego", kind, *(str(m) for m in models if m)]))[:8]
+
+
+def follow(
+    store: Store,
+    period: Period,
+    lang: str = "en",
+    *,
+    every: float = 3.0,
+    stop: Callable[[], bool] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Statement]:
+    """The live diary: what is on record already, then each new entry as it comes.
+
+    A run speaks when it ends, and again when a verdict is written; notes and submissions speak at once.
+
+    Args:
+        every: seconds between two looks.
+        stop: asked after each look; None goes on for ever.
+    """
+    say = Speaker(lang)
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    while True:
+        facts = gather(store, period)
+        for day in period.days():
+            for entry in day_entries(facts, day, say):
+                key = (entry.text, tuple(s.id for s in entry.sources))
+                if key not in told:
+                    told.add(key)
+                    yield entry
+        if stop is not None and stop():
+            return
+        sleep(every)
+
+
+__all__ = [
+    "LANGUAGES",
+    "Period",
+    "Picture",
+    "Retrospective",
+    "Section",
+    "Source",
+    "Statement",
+    "Table",
+    "follow",
+    "period_of",
+    "retrospective",
+    "standalone",
+    "to_html",
+    "to_markdown",
+    "week_of_month",
+    "write",
+]

@@ -1,0 +1,396 @@
+"""What the records say of a period: runs, verdicts, notes, submissions and ideas as plain facts, nothing added."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.apps.diary.period import Period
+from hoego.errors import HoegoError
+from hoego.runs.records import Note, Record, Store, notes
+from hoego.runs.records.difference import changes
+
+MOST_EARLIER = 300
+"""Runs from before the period whose recipes are read, the latest ones."""
+
+ASIDE = ("name", "seed", "queue", "threads", "device", "precision", "workers")
+"""Settings that do not make another trial."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number with its interval, as a record holds it."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A comparison as it stands in the records.
+
+    Args:
+        word: better, worse, not distinguishable, or what else was said.
+        subject: what was compared, in the words of the record (an idea, or the settings changed).
+        metric, difference: with its interval; None where nothing could be said.
+        scope: recipes or models.
+        runs, baseline: ids of both sides.
+        source: file that holds it, relative to the store.
+    """
+
+    word: str
+    subject: str
+    metric: str
+    difference: Value | None
+    p_value: float | None
+    scope: str
+    runs: tuple[str, ...]
+    baseline: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunFact:
+    """One run, as its record tells it.
+
+    Args:
+        moment: when it ended, else when it began, else when it was asked for (on the period's clock).
+        trial: fingerprint of its recipe without seed and name: runs of one trial are seeds of one recipe.
+        kind: run, ensemble or composition.
+        target: what the score is of: the project's target, or the one attribute that the run predicts.
+        score: macro F1 of the target with its interval; None where there is none.
+        recipe: settings, flat.
+    """
+
+    id: str
+    name: str
+    why: str
+    state: str
+    reason: str
+    moment: datetime.datetime
+    hours: float | None
+    trial: str
+    kind: str
+    target: str
+    score: Value | None
+    metrics: Mapping[str, Value]
+    honesty: str
+    honest: bool
+    optimism: float | None
+    n_images: int | None
+    n_subjects: int | None
+    fingerprints: Mapping[str, str]
+    recipe: Mapping[str, Any]
+    tags: tuple[str, ...]
+    parents: tuple[str, ...]
+    verdict: Mapping[str, Any] | None
+    has_report: bool = False
+
+    @property
+    def day(self) -> datetime.date:
+        return self.moment.date()
+
+    @property
+    def seed(self) -> int:
+        return int(self.recipe.get("seed", 0) or 0)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A submission, as the ledger tells it."""
+
+    id: str
+    moment: datetime.datetime
+    file: str
+    lineage: tuple[str, ...]
+    honest: float | None
+    expected: Value | None
+    public: float | None
+
+
+@dataclass(frozen=True)
+class Thought:
+    """An idea: its text, settings, hypothesis, state, source, and how often it was reported to help."""
+
+    id: str
+    text: str
+    overlay: tuple[str, ...]
+    why: str
+    state: str
+    promise: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a retrospective may speak of.
+
+    Args:
+        runs: of the period, in order of their moment.
+        earlier: done runs from before it.
+        waiting: runs of the store that wait, are running or stand interrupted now.
+        verdicts: of the period's runs, one for each comparison.
+        broken: records that cannot be read -> why.
+    """
+
+    period: Period
+    runs: tuple[RunFact, ...]
+    earlier: tuple[RunFact, ...]
+    waiting: tuple[RunFact, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[tuple[datetime.datetime, Note], ...]
+    sent: tuple[Sent, ...]
+    ideas: tuple[Thought, ...]
+    broken: Mapping[str, str]
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def done(self) -> tuple[RunFact, ...]:
+        return tuple(r for r in self.runs if r.state == "done")
+
+    @property
+    def empty(self) -> bool:
+        return not (self.runs or self.notes or self.sent)
+
+    def trials(self, runs: Sequence[RunFact]) -> list[list[RunFact]]:
+        """Runs grouped by recipe, in order of the first of each."""
+        groups: dict[str, list[RunFact]] = {}
+        for run in runs:
+            groups.setdefault(run.trial, []).append(run)
+        return list(groups.values())
+
+    @property
+    def target(self) -> str:
+        """What most of the scores are of. Those of a single attribute's models are not ranked beside them."""
+        counted = Counter(r.target for r in (*self.earlier, *self.done) if r.score is not None)
+        return counted.most_common(1)[0][0] if counted else ""
+
+    def comparable(self, runs: Sequence[RunFact]) -> list[RunFact]:
+        """The done runs with an honest score of the target."""
+        target = self.target
+        scored = [r for r in runs if r.honest and r.score is not None and r.state == "done"]
+        return [r for r in scored if r.target == target]
+
+    def leader(self, runs: Sequence[RunFact]) -> RunFact | None:
+        """The run of the highest honest score of the target."""
+        scored = self.comparable(runs)
+        return max(scored, key=lambda r: r.score.value if r.score else -1.0, default=None)
+
+    def before(self, run: RunFact) -> RunFact | None:
+        """The done run before this one whose recipe differs least from it (the latest of those)."""
+        pool = [r for r in (*self.earlier, *self.runs) if r.state == "done" and r.moment < run.moment]
+        pool = [r for r in pool if r.kind == "run" and r.trial != run.trial and r.recipe]
+        pool = [r for r in pool if r.fingerprints.get("dataset") == run.fingerprints.get("dataset")]
+        return min(pool, key=lambda r: (len(apart(r, run)), -r.moment.timestamp()), default=None)
+
+
+def apart(a: RunFact, b: RunFact) -> list[tuple[str, Any, Any]]:
+    """(setting, in a, in b) where two recipes differ."""
+    return [(c.key, c.a, c.b) for c in changes(a.recipe, b.recipe) if c.key.split(".")[0] not in ASIDE]
+
+
+def gather(store: Store, period: Period) -> Facts:
+    """Read the store, its notes and ideas, and the ledger beside it."""
+    records, broken = store.scan()
+    every = sorted((_run(r, period) for r in _needed(records, period)), key=lambda r: (r.moment, r.id))
+    inside = tuple(r for r in every if period.first <= r.day <= period.last)
+    diary = ((period.local(n.time), n) for n in notes(store))
+    return Facts(
+        period=period,
+        runs=inside,
+        earlier=tuple(r for r in every if r.day < period.first and r.state == "done"),
+        waiting=tuple(r for r in every if r.state in ("waiting", "running", "interrupted")),
+        verdicts=tuple(_verdicts(inside)),
+        notes=tuple((m, n) for m, n in diary if m is not None and period.first <= m.date() <= period.last),
+        sent=tuple(_sent(store.root.parent, period)),
+        ideas=_ideas(store),
+        broken={name: error.message for name, error in broken.items()},
+        folders={r.id: r.folder for r in records},
+    )
+
+
+def _moment(record: Record, period: Period) -> datetime.datetime:
+    meta = record.meta
+    return next(
+        (m for m in map(period.local, (meta.finished, meta.started, meta.created)) if m is not None),
+        datetime.datetime.fromtimestamp(0, datetime.UTC).astimezone(period.zone),
+    )
+
+
+def _needed(records: Sequence[Record], period: Period) -> list[Record]:
+    """The records that a retrospective reads whole: those of the period, those that are not over, the latest of those
+    that were done before it, and the best of these."""
+    inside, before = [], []
+    for record in records:
+        day = _moment(record, period).date()
+        if period.first <= day <= period.last or record.meta.state in ("waiting", "running", "interrupted"):
+            inside.append(record)
+        elif day < period.first and record.meta.state == "done":
+            before.append(record)
+    before.sort(key=lambda r: _moment(r, period))
+
+    def honest(record: Record) -> float:
+        score = record.meta.score or {}
+        value = _value(score.get("macro_f1"))
+        return (
+            -1.0 if value is None or not score.get("honest", score.get("honesty") != "naive") else value.value
+        )
+
+    best = sorted(before[:-MOST_EARLIER], key=honest)[-1:]
+    return [*inside, *before[-MOST_EARLIER:], *best]
+
+
+def _run(record: Record, period: Period) -> RunFact:
+    meta = record.meta
+    score = meta.score or {}
+    moment = _moment(record, period)
+    try:
+        recipe = record.recipe
+    except HoegoError:
+        recipe = {}
+    metrics = {k: v for k, v in ((k, _value(v)) for k, v in score.items()) if v is not None}
+    honesty = str(score.get("honesty") or "")
+    optimism = score.get("optimism")
+    state = record.state
+    return RunFact(
+        id=meta.id,
+        name=meta.name or str(recipe.get("name") or ""),
+        why=meta.why,
+        state=state,
+        reason=record.reason,
+        moment=moment,
+        hours=_hours(meta.started, meta.finished),
+        trial=_trial(recipe, meta.extra, meta.id),
+        kind=str(meta.extra.get("kind") or "run"),
+        target=str(score.get("target") or ""),
+        score=metrics.get("macro_f1"),
+        metrics=metrics,
+        honesty=honesty,
+        honest=bool(score.get("honest", honesty not in ("", "naive", "in-sample"))) and bool(score),
+        optimism=_finite(optimism.get("optimism")) if isinstance(optimism, Mapping) else None,
+        n_images=score.get("n_images"),
+        n_subjects=score.get("n_subjects"),
+        fingerprints={
+            **meta.fingerprints,
+            **({"labels": score["labels_version"]} if "labels_version" in score else {}),
+        },
+        recipe=recipe,
+        tags=meta.tags,
+        parents=meta.parents,
+        verdict=meta.verdict,
+        has_report=(record.folder / "report.html").is_file(),
+    )
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _value(metric: Any) -> Value | None:
+    if isinstance(metric, Mapping):
+        value = _finite(metric.get("value"))
+        return (
+            None if value is None else Value(value, _finite(metric.get("low")), _finite(metric.get("high")))
+        )
+    return None
+
+
+def _hours(started: str, finished: str) -> float | None:
+    try:
+        span = datetime.datetime.fromisoformat(finished) - datetime.datetime.fromisoformat(started)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, span.total_seconds() / 3600)
+
+
+def _trial(recipe: Mapping[str, Any], extra: Mapping[str, Any], id_: str) -> str:
+    if not recipe or extra.get("kind"):
+        return id_
+    kept = {k: v for k, v in recipe.items() if k not in ASIDE}
+    text = json.dumps([kept, str(extra.get("fold", 0))], sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _verdicts(runs: Sequence[RunFact]) -> list[Verdict]:
+    """One verdict for each comparison: runs of several seeds carry the same one."""
+    found: dict[tuple[Any, ...], Verdict] = {}
+    sides: dict[tuple[Any, ...], list[str]] = {}
+    for run in runs:
+        content = run.verdict
+        if not content or run.state != "done":
+            continue
+        made = _verdict(run, content)
+        key = (made.word, made.subject, made.difference, made.p_value, made.reason)
+        found.setdefault(key, made)
+        sides.setdefault(key, []).append(run.id)
+    return [v if v.runs else Verdict(**{**v.__dict__, "runs": tuple(sides[key])}) for key, v in found.items()]
+
+
+def _verdict(run: RunFact, content: Mapping[str, Any]) -> Verdict:
+    """Both ways in which records keep a verdict: an idea's, and a row of an ablation."""
+    given = content.get("difference")
+    if isinstance(given, Mapping):
+        difference = _value(given)
+        word, metric = str(content.get("verdict", "")), "macro_f1"
+        sentence = str(content.get("words", ""))
+        subject, _, _ = sentence.partition(": ")
+        reason = sentence
+    else:
+        value = _finite(given)
+        difference = (
+            None if value is None else Value(value, _finite(content.get("low")), _finite(content.get("high")))
+        )
+        word, metric = str(content.get("words", "")), str(content.get("metric") or "macro_f1")
+        subject, reason = str(content.get("text") or run.name or run.id), str(content.get("reason") or "")
+    return Verdict(
+        word=word,
+        subject=subject or run.name or run.id,
+        metric=metric,
+        difference=difference,
+        p_value=_finite(content.get("p_value")),
+        scope=str(content.get("scope") or ""),
+        runs=tuple(content.get("runs") or ()),
+        baseline=tuple(content.get("baseline") or ()),
+        reason=reason,
+    )
+
+
+def _sent(project: Path, period: Period) -> list[Sent]:
+    """The ledger's submissions within the period, with the scores that came back since."""
+    lines = files.read_lines(project / "submissions" / "ledger.jsonl")
+    public = {str(line["id"]): _finite(line.get("value")) for line in lines if line.get("kind") == "score"}
+    found = []
+    for line in lines:
+        moment = period.local(str(line.get("time", ""))) if line.get("kind") == "submission" else None
+        if moment is None or not period.first <= moment.date() <= period.last:
+            continue
+        honest = line.get("honest")
+        found.append(
+            Sent(
+                id=str(line["id"]),
+                moment=moment,
+                file=Path(str(line.get("file", ""))).name,
+                lineage=tuple(line.get("lineage") or ()),
+                honest=_finite(honest.get("value")) if isinstance(honest, Mapping) else None,
+                expected=_value(line.get("expected")),
+                public=public.get(str(line["id"]), _finite(line.get("public"))),
+            )
+        )
+    return found
+
+
+def _ideas(store: Store) -> tuple[Thought, ...]:
+    from hoego.runs.ideas import ideas
+
+    return tuple(
+        Thought(i.id, i.text, i.overlay, i.why, i.state, i.promise, i.source) for i in ideas(store).ideas
+    )

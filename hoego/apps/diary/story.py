@@ -1,0 +1,286 @@
+"""The sections that tell the period: overall, day by day, what was learned."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from statistics import mean
+
+from hoego.apps.diary.facts import Facts, RunFact, Sent, Value, Verdict, apart
+from hoego.apps.diary.model import Section, Source, Statement
+from hoego.apps.diary.period import day_title
+from hoego.apps.diary.pictures import days_picture, effects_picture, ledger_picture
+from hoego.apps.diary.words import Speaker, named, shown
+
+LEDGER = "../submissions/ledger.jsonl"
+
+
+def of_run(*runs: RunFact) -> tuple[Source, ...]:
+    return tuple(Source("run", r.id, f"{r.id}/run.json") for r in runs)
+
+
+def of_verdict(verdict: Verdict) -> tuple[Source, ...]:
+    return tuple(Source("run", i, f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline))
+
+
+def of_sent(*sent: Sent) -> tuple[Source, ...]:
+    return tuple(Source("submission", s.id, LEDGER) for s in sent)
+
+
+def overall(facts: Facts, say: Speaker) -> Section:
+    """총평: what happened, the highest honest score, what was decided."""
+    return Section("overall", say("overall"), tuple(_overall(facts, say)), pictures=days_picture(facts, say))
+
+
+def _overall(facts: Facts, say: Speaker) -> Iterator[Statement]:
+    if facts.empty:
+        yield Statement(say("empty"), "word")
+        return
+    done = facts.done
+    if not done:
+        yield Statement(say("no_runs"), "word")
+    else:
+        hours = say.hours(sum(r.hours or 0.0 for r in done))
+        count, trials = say.n(len(done), "run"), say.n(len(facts.trials(done)), "recipe")
+        yield Statement(say("counts", done=count, trials=trials, hours=hours), "result", of_run(*done))
+    failed = [r for r in facts.runs if r.state == "failed"]
+    cancelled = [r for r in facts.runs if r.state == "cancelled"]
+    if failed or cancelled:
+        text = say("failed_count", failed=say.n(len(failed), "run"), cancelled=len(cancelled))
+        yield Statement(text, "result", of_run(*failed, *cancelled))
+    if done:
+        yield from _best(facts, say)
+        yield _counted(facts.verdicts, say)
+    for run in done:
+        if run.honesty == "naive" and run.score is not None:
+            yield Statement(say("naive", name=named(run), score=say.score(run.score)), "result", of_run(run))
+    if facts.sent:
+        yield Statement(say("sent", n=say.n(len(facts.sent), "submission")), "result", of_sent(*facts.sent))
+        back = [s for s in facts.sent if s.public is not None]
+        if back:
+            top = max(back, key=lambda s: s.public or 0.0)
+            yield Statement(say("sent_best", best=f"{top.public:.4f}"), "result", of_sent(top))
+
+
+def _best(facts: Facts, say: Speaker) -> Iterator[Statement]:
+    best, old = facts.leader(facts.done), facts.leader(facts.earlier)
+    if best is None or best.score is None:
+        yield Statement(say("no_score"), "word")
+        return
+    text = say(
+        "best",
+        n=len(facts.comparable(facts.done)),
+        name=named(best),
+        score=say.score(best.score),
+        honesty=say.honesty(best),
+    )
+    if "selected" in best.honesty:
+        known = best.optimism is not None
+        text += " " + (say("optimism", optimism=f"{best.optimism:.4f}") if known else say("optimism_unknown"))
+    yield Statement(text, "result", of_run(best))
+    if old is not None and old.score is not None:
+        values = {"name": named(old), "score": say.score(old.score), "a": best.id, "b": old.id}
+        yield Statement(say("before", **values), "result", of_run(old, best))
+
+
+def _counted(verdicts: Sequence[Verdict], say: Speaker) -> Statement:
+    if not verdicts:
+        return Statement(say("no_verdicts"), "word")
+    words = [v.word for v in verdicts]
+    text = say(
+        "verdicts",
+        n=say.n(len(words), "comparison"),
+        better=words.count("better"),
+        worse=words.count("worse"),
+        undecided=words.count("not distinguishable"),
+    )
+    return Statement(text, "result", tuple(dict.fromkeys(s for v in verdicts for s in of_verdict(v))))
+
+
+def diary(facts: Facts, say: Speaker) -> Section:
+    """One part for each day with a record; a line for the days without."""
+    parts, quiet = [], []
+    today = datetime.datetime.now(datetime.UTC).astimezone(facts.period.zone).date()
+    for day in facts.period.days():
+        entries = tuple(day_entries(facts, day, say))
+        if entries:
+            parts.append(Section(f"day-{day}", day_title(day, say.lang), entries))
+        elif day <= today:
+            quiet.append(day_title(day, say.lang))
+    told = (Statement(say("quiet", days=", ".join(quiet)), "word"),) if quiet and parts else ()
+    if not parts:
+        told = (Statement(say("empty"), "word"),)
+    return Section("diary", say("diary"), told, tuple(parts))
+
+
+def day_entries(facts: Facts, day: datetime.date, say: Speaker) -> list[Statement]:
+    """What the records say of a day, in order of time."""
+    found: list[tuple[datetime.datetime, Statement]] = []
+    runs = [r for r in facts.runs if r.day == day]
+    for trial in facts.trials([r for r in runs if r.state == "done"]):
+        found.append((trial[-1].moment, trial_statement(facts, trial, say)))
+    for run in runs:
+        if run.state != "done":
+            found.append((run.moment, ended(run, say)))
+    for verdict in facts.verdicts:
+        last = max((r.moment for r in facts.runs if r.id in verdict.runs), default=None)
+        if last is not None and last.date() == day:
+            found.append((last, verdict_statement(verdict, say)))
+    for moment, note in facts.notes:
+        if moment.date() == day:
+            about = next((r for r in (*facts.runs, *facts.earlier) if r.id == note.run), None)
+            text = note.text.replace("`", "'")
+            told = say("note", text=text) if about is None else say("note_run", name=named(about), text=text)
+            sources = (Source("note", note.id, "notes.jsonl"), *(of_run(about) if about else ()))
+            found.append((moment, Statement(told, "note", sources)))
+    for sent in facts.sent:
+        if sent.moment.date() == day:
+            found.append((sent.moment, sent_statement(sent, say)))
+    ordered = sorted(found, key=lambda pair: pair[0])
+    return [Statement(s.text, s.kind, s.sources, f"{m:%H:%M}") for m, s in ordered]
+
+
+def trial_statement(facts: Facts, trial: Sequence[RunFact], say: Speaker) -> Statement:
+    """One recipe's runs of a day: score, hypothesis, and in what it differs from the nearest earlier recipe."""
+    first = trial[0]
+    scores = [r.score.value for r in trial if r.score is not None]
+    name, honesty = named(first), say.honesty(first, facts.target)
+    if not scores:
+        text = say("run_unscored", name=name)
+    elif len(trial) == 1 and first.score is not None:
+        text = say("run", name=name, score=say.score(first.score), honesty=honesty)
+    else:
+        text = say(
+            "run_seeds",
+            name=name,
+            n=len(scores),
+            mean=f"{mean(scores):.4f}",
+            low=f"{min(scores):.4f}",
+            high=f"{max(scores):.4f}",
+            honesty=honesty,
+        )
+    sources = of_run(*trial)
+    before = facts.before(first) if first.kind == "run" and first.recipe else None
+    if before is not None:
+        differing = apart(before, first)
+        changes = ", ".join(f"`{k}` {shown(a)} → {shown(b)}" for k, a, b in differing[:4])
+        changes += say.more(len(differing) - 4) if len(differing) > 4 else ""
+        text += " " + say("differs", name=named(before), changes=changes)
+        sources += of_run(before)
+    if first.why:
+        text += " " + say("why", why=sentence(first.why))
+    return Statement(text, "result", sources)
+
+
+def sentence(text: str) -> str:
+    """A text of a person, ended by a full stop."""
+    text = " ".join(text.split()).replace("`", "'")
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def ended(run: RunFact, say: Speaker) -> Statement:
+    """A run that failed, was cancelled or interrupted, or is not over."""
+    reason = sentence(run.reason) if run.reason else say("no_reason")
+    return Statement(say(run.state, name=named(run), reason=reason), "event", of_run(run))
+
+
+def sent_statement(sent: Sent, say: Speaker) -> Statement:
+    """A submission: what was expected, and what came back."""
+    parts = [say("submitted", file=sent.file)]
+    if sent.expected is not None:
+        parts.append(say("expected", expected=say.score(sent.expected)))
+    if sent.public is None:
+        parts.append(say("public_none"))
+    else:
+        parts.append(say("public", public=f"{sent.public:.4f}"))
+        if outside(sent):
+            parts.append(say("public_outside"))
+    return Statement(" ".join(parts), "result", of_sent(sent))
+
+
+def outside(sent: Sent) -> bool:
+    """Whether the leaderboard's score lies outside the interval that was expected."""
+    e = sent.expected
+    if e is None or e.low is None or e.high is None or sent.public is None:
+        return False
+    return not e.low <= sent.public <= e.high
+
+
+def verdict_statement(verdict: Verdict, say: Speaker) -> Statement:
+    """A comparison in words with its numbers."""
+    subject = verdict.subject.replace("`", "'")
+    if verdict.word == "failed":
+        text = say("failed_idea", subject=subject, reason=sentence(verdict.reason) if verdict.reason else "")
+    elif verdict.difference is None:
+        word = say(verdict.word) if verdict.word in _WORDS else verdict.word
+        text = say(
+            "verdict_bare",
+            subject=subject,
+            word=word,
+            reason=sentence(verdict.reason) if verdict.reason else "",
+        )
+    else:
+        scope = (
+            say("scope_recipes", n=len(verdict.runs) or "?")
+            if verdict.scope == "recipes"
+            else say("scope_models")
+        )
+        text = say(
+            "verdict",
+            subject=subject,
+            word=say(verdict.word) if verdict.word in _WORDS else verdict.word,
+            metric=verdict.metric.replace("macro_f1", "macro F1"),
+            difference=say.effect(verdict.difference),
+            p="" if verdict.p_value is None else f", p = {verdict.p_value:.3g}",
+            scope=scope,
+        )
+    return Statement(text, "result", of_verdict(verdict))
+
+
+_WORDS = ("better", "worse", "not distinguishable", "cannot say", "already so")
+
+
+def learned(facts: Facts, say: Speaker) -> Section:
+    """Decided comparisons, better first; then what the leaderboard taught of the honest score."""
+    order = {"better": 0, "worse": 1, "not distinguishable": 2}
+    told = [v for v in facts.verdicts if v.difference is not None]
+    told.sort(key=lambda v: (order.get(v.word, 3), -_size(v.difference)))
+    statements = [*_leaks(facts, say), *(verdict_statement(v, say) for v in told)]
+    pairs = [(s, s.public - s.honest) for s in facts.sent if s.public is not None and s.honest is not None]
+    if len(pairs) >= 2:
+        gap = f"{mean(g for _, g in pairs):+.4f}"
+        text = say("ledger_gap", gap=gap, n=say.n(len(pairs), "submission"))
+        statements.append(Statement(text, "result", of_sent(*(s for s, _ in pairs))))
+    if not statements:
+        statements = [Statement(say("nothing_learned"), "word")]
+    pictures = effects_picture(told, say) + ledger_picture(facts, say)
+    return Section("learned", say("learned"), tuple(statements), pictures=pictures)
+
+
+def _leaks(facts: Facts, say: Speaker) -> Iterator[Statement]:
+    """A naive run beside an honest one whose recipe differs in the split alone."""
+    pool = [r for r in (*facts.earlier, *facts.done) if r.honest and r.score is not None and r.kind == "run"]
+    for naive in facts.done:
+        if naive.honesty != "naive" or naive.score is None:
+            continue
+        same = [r for r in pool if all(k.startswith("split.") for k, _, _ in apart(naive, r))]
+        honest = max(same, key=lambda r: (r.seed == naive.seed, r.moment.timestamp()), default=None)
+        if honest is not None and honest.score is not None:
+            values = {"naive": named(naive), "honest": named(honest)}
+            values |= {"promised": f"{naive.score.value:.4f}", "true": f"{honest.score.value:.4f}"}
+            gap = say.effect(_apart(naive.score, honest.score))
+            yield Statement(say("leak", gap=gap, **values), "result", of_run(naive, honest))
+
+
+def _apart(a: Value, b: Value) -> Value:
+    """The difference of two independent values; its interval adds their squared half-widths."""
+    value = a.value - b.value
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return Value(value)
+    below = ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5
+    above = ((a.high - a.value) ** 2 + (b.value - b.low) ** 2) ** 0.5
+    return Value(value, value - below, value + above)
+
+
+def _size(value: Value | None) -> float:
+    return abs(value.value) if value is not None else 0.0

@@ -1,0 +1,247 @@
+"""From the settings of a training folder to a Hoego recipe, saying what could not be carried over."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hoego.apps.doctor.augmentations import augmentations
+from hoego.apps.doctor.knobs import Knob, knobs
+from hoego.apps.doctor.loop import inverted_probability
+from hoego.apps.doctor.membership import filter_before_split
+from hoego.apps.doctor.names import REASONS, Refused, row_of
+from hoego.apps.doctor.project import Project
+from hoego.apps.doctor.report import Place
+from hoego.apps.doctor.source import read_folder
+from hoego.apps.doctor.syntax import identifiers, words
+from hoego.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A setting of the recipe, and the line of the folder that it comes from."""
+
+    key: str
+    value: Any
+    name: str
+    place: Place
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A setting of the folder that has no place in the recipe, and why."""
+
+    name: str
+    value: Any
+    place: Place
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A recipe made from a folder.
+
+    Attributes:
+        folder: as it was named.
+        recipe: nested plain data that `hoego.recipe` accepts.
+        taken: where each of its settings comes from.
+        left: what could not be carried over.
+    """
+
+    folder: str
+    recipe: dict[str, Any]
+    taken: tuple[Taken, ...]
+    left: tuple[Left, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_toml(self) -> str:
+        """The recipe as a file, each line with the place it comes from."""
+        lines = [f"# Made by `hoego doctor` from {self.folder}.", ""]
+        section = ""
+        for one in sorted(self.taken, key=lambda t: (t.key.count(".") > 0, t.key.rpartition(".")[0], t.key)):
+            head, _, name = one.key.rpartition(".")
+            if head != section:
+                lines += ["", f"[{head}]"]
+                section = head
+            note = f"; {one.note}" if one.note else ""
+            lines.append(f"{name} = {_toml(one.value)}  # {one.name} at {one.place}{note}")
+        lines += ["", "# Not carried over:"] if self.left else []
+        lines += [f"#   {one.name} = {one.value!r} at {one.place}: {one.reason}" for one in self.left]
+        return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return repr(value)
+
+
+def to_recipe(folder: Path | str) -> Conversion:
+    """Convert flags, config.json, settings files, shell scripts and constants into a recipe.
+
+    What ran (config.json) goes before a shell command, that before a settings file, that before a default.
+
+    Raises:
+        DataError: there is nothing to read.
+    """
+    project = Project(read_folder(folder))
+    return convert(project, str(folder))
+
+
+def convert(project: Project, shown: str) -> Conversion:
+    """`to_recipe` of a folder that is already read."""
+    taken: dict[str, Taken] = {}
+    left: dict[str, Left] = {}
+    for knob in knobs(project):
+        row = row_of(knob.name)
+        if row is None:
+            reason = _reason(knob)
+            if reason:
+                left.setdefault(knob.name, Left(knob.name, knob.value, knob.place, reason))
+            continue
+        key, reader = row
+        if key in taken:
+            continue
+        try:
+            value = reader(knob.value, project)
+        except Refused as refusal:
+            left.setdefault(knob.name, Left(knob.name, knob.value, knob.place, str(refusal)))
+            continue
+        if value is not None:
+            taken[key] = Taken(key, value, knob.name, knob.place)
+    for key, value, name, place in augmentations(project):
+        taken.setdefault(key, Taken(key, value, name, place))
+    _finish(project, taken, left)
+    recipe = _validated(taken, left)
+    return Conversion(shown, recipe, tuple(taken.values()), tuple(left.values()))
+
+
+def _reason(knob: Knob) -> str:
+    """Why a setting is left; empty for what is no setting of a training (constants, code, unknown plain values)."""
+    name = knob.name.lower().split(".")[-1]
+    for pattern, reason in REASONS:
+        if re.fullmatch(pattern, name):
+            return reason
+    if knob.origin in ("constant", "code"):
+        return ""
+    return "Hoego has no setting like it" if isinstance(knob.value, int | float | str | bool | list) else ""
+
+
+def _finish(project: Project, taken: dict[str, Taken], left: dict[str, Left]) -> None:
+    """Settings that follow from two others, or from a defect that changes what a number meant."""
+    found = {k.name.lower().split(".")[-1]: k for k in reversed(knobs(project))}
+    _folds(project, taken)
+    epochs = taken["epochs"].value if "epochs" in taken else None
+    step = found.get("lr_decay_step") or found.get("step_size")
+    if step is not None and isinstance(step.value, int) and epochs and _steps(taken):
+        if step.value < epochs:
+            taken["optim.schedule"] = Taken("optim.schedule", "step", step.name, step.place)
+            taken["optim.step_every"] = Taken(
+                "optim.step_every", round(step.value / epochs, 4), step.name, step.place
+            )
+            gamma = found.get("lr_gamma")
+            if gamma is not None and isinstance(gamma.value, float) and 0 < gamma.value < 1:
+                taken["optim.step_factor"] = Taken("optim.step_factor", gamma.value, "gamma", gamma.place)
+        else:
+            note = f"a drop every {step.value} epochs never comes in {epochs}"
+            taken["optim.schedule"] = Taken("optim.schedule", "constant", step.name, step.place, note)
+    smoothing = taken.get("loss_options.smooth.eps")
+    if smoothing is not None:
+        if smoothing.value == 0:
+            del taken["loss_options.smooth.eps"]
+        elif "loss" not in taken or taken["loss"].value == "ce":
+            taken["loss"] = Taken("loss", "smooth", smoothing.name, smoothing.place)
+    _mixing(project, taken, left)
+    _edges(project, left)
+    _filters(project, left)
+
+
+def _steps(taken: dict[str, Taken]) -> bool:
+    return "optim.schedule" not in taken or taken["optim.schedule"].value == "step"
+
+
+def _folds(project: Project, taken: dict[str, Taken]) -> None:
+    folds = taken.get("split.folds")
+    if folds is not None:
+        if folds.value < 2:
+            del taken["split.folds"]
+            return
+        taken["split.kind"] = Taken("split.kind", "folds", folds.name, folds.place)
+        taken.pop("split.ratio", None)
+
+
+def _mixing(project: Project, taken: dict[str, Taken], left: dict[str, Left]) -> None:
+    inverted = " ".join(h.evidence + h.detail for h in inverted_probability(project)).lower()
+    for kind in ("mixup", "cutmix"):
+        share, alpha = taken.get(f"mixing.{kind}.share"), taken.get(f"mixing.{kind}.alpha")
+        if share is not None and share.name.split(".")[-1].lower() in inverted:
+            note = f"the folder's code mixes with probability 1 - {share.value:g}"
+            taken[share.key] = Taken(share.key, round(1 - share.value, 6), share.name, share.place, note)
+        if alpha is not None and alpha.value == 0:
+            del taken[alpha.key]
+            taken.pop(f"mixing.{kind}.share", None)
+        elif alpha is not None and share is None:
+            reason = f"say which share of the batches is mixed (mixing.{kind}.share)"
+            left[alpha.name] = Left(alpha.name, alpha.value, alpha.place, reason)
+
+
+def _edges(project: Project, left: dict[str, Left]) -> None:
+    """An age cut-off other than 60 in code: it moved validation's labels too."""
+    for module, node in project.nodes(ast.Compare):
+        assert isinstance(node, ast.Compare)
+        numbers = [c.value for c in (node.left, *node.comparators) if isinstance(c, ast.Constant)]
+        ages = any({"age", "ages"} & set(words(i)) for i in identifiers(node))
+        if not isinstance(module.parents.get(node), ast.If | ast.IfExp | ast.Return):
+            continue
+        for number in numbers:
+            if ages and number in (57, 58, 59) and len(node.ops) == 1:
+                line, cell = module.place(node.lineno)
+                reason = f"for training labels alone: --set train_edits.age.shift.60={number}"
+                left.setdefault(
+                    f"age {number}", Left(f"age {number}", number, Place(module.file, cell, line), reason)
+                )
+
+
+def _filters(project: Project, left: dict[str, Left]) -> None:
+    """People dropped by age before the split."""
+    for found in filter_before_split(project):
+        place = Place(found.file, found.cell, found.line)
+        reason = "on training photos alone, as ranges with both ends: train_edits.age.drop = [[57, 59]]"
+        left.setdefault("age filter", Left("age filter", found.evidence, place, reason))
+
+
+def _validated(taken: dict[str, Taken], left: dict[str, Left]) -> dict[str, Any]:
+    """Nested data that builds a recipe; a setting that the recipe refuses goes to `left`."""
+    from hoego.recipe.resolve import build
+
+    for key in list(taken):
+        one = taken[key]
+        try:
+            build(_nested({key: one.value}))
+        except RecipeError as error:
+            left[one.name] = Left(one.name, one.value, one.place, error.message)
+            del taken[key]
+    data = _nested({key: one.value for key, one in taken.items()})
+    build(data)
+    return data
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key, value in flat.items():
+        node = data
+        *path, name = key.split(".")
+        for part in path:
+            node = node.setdefault(part, {})
+        node[name] = value
+    return data

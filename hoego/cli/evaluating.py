@@ -1,0 +1,335 @@
+"""compare, diagnose, design, ablate, compose, ensemble: predictions in, evidence out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import (
+    AllowInSample,
+    Json,
+    Overrides,
+    Profile,
+    RecipeFile,
+    RunsFolder,
+    Why,
+    project_folder,
+    recipe_of,
+    runs_folder,
+)
+from hoego.cli.output import console, emit, interval, literal, say, styled, table
+from hoego.cli.records import LastRun, show_score
+
+if TYPE_CHECKING:
+    from hoego.evaluate.compare import Comparison
+    from hoego.evaluate.diagnose import Diagnosis
+    from hoego.runs.ablate import Ablation
+    from hoego.runs.evaluate_runs import Combined
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Ids, prefixes or folders; A1+A2+A3 is one side of seeds."),
+]
+VERDICT_STYLE = {"better": "green", "worse": "red", "not distinguishable": "yellow", "cannot say": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    app.command()(compare)
+    app.command()(diagnose)
+    app.command()(design)
+    app.command()(ablate)
+    app.command()(compose)
+    app.command()(ensemble)
+
+
+def compare(
+    runs: Runs,
+    metric: Annotated[str, typer.Option(help="What to compare.")] = "macro_f1",
+    on: Annotated[str, typer.Option(help="An attribute or composite; the target if not given.")] = "",
+    by_subject: Annotated[bool, typer.Option("--by-subject", help="A subject's photos vote first.")] = False,
+    allow_in_sample: AllowInSample = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Compare runs on the same subjects: difference with interval, p-value, and a verdict in words."""
+    from hoego.evaluate.compare import CompareOptions
+    from hoego.runs.evaluate_runs import compare_runs
+
+    options = CompareOptions(metric=metric, label=on, by_subject=by_subject, allow_in_sample=allow_in_sample)
+    emit(compare_runs(runs_folder(folder), runs, options), as_json, _show_comparison)
+
+
+def _show_comparison(found: Comparison) -> None:
+    facts = found.to_dict()
+    say(f"{styled(facts['verdict'], VERDICT_STYLE.get(facts['verdict'], ''))}   scope: {facts['scope']}")
+    say(literal(facts["sentence"]))
+    d = facts["difference"]
+    p = "–" if facts["p_value"] is None else f"{facts['p_value']:.4f}"
+    detectable = "–" if facts["detectable"] is None else f"{facts['detectable']:.4f}"
+    say(f"difference {interval(d['value'], d['low'], d['high'], 4)}   p {p}   detectable {detectable}")
+    rows = [
+        (
+            r["rank"],
+            r["name"],
+            f"{r['value']:.4f}",
+            "yes" if r["in_best_set"] else "no",
+            r["p_adjusted"] if r["p_adjusted"] is None else f"{r['p_adjusted']:.4f}",
+        )
+        for r in facts["ranking"]
+    ]
+    table("ranking", ("rank", "run", facts["metric"], "not distinguishable from the best", "p (Holm)"), rows)
+    for note in facts["notes"]:
+        say(f"[yellow]note[/] {literal(note)}")
+
+
+def diagnose(
+    run: LastRun = "last",
+    leak: Annotated[
+        Path | None,
+        typer.Option(
+            "--leak", metavar="RECIPE", help="Measure what a photo-level split of this recipe promises."
+        ),
+    ] = None,
+    slices: Annotated[
+        list[str], typer.Option("--slice", help="Columns to slice by; all that can be if not given.")
+    ] = [],  # noqa: B006
+    overlay: Annotated[
+        Path | None, typer.Option(help="Write the suspected labels here, to be reviewed.")
+    ] = None,
+    overrides: Overrides = [],  # noqa: B006
+    allow_in_sample: AllowInSample = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Which attribute holds the score back, and what fixing it is worth; or, with --leak, the leak measured."""
+    if leak is not None:
+        from hoego.runs.leak import measure_leak
+        from hoego.runs.required_runs import Workshop
+
+        err = console(stderr=True)
+        workshop = Workshop(project_folder(), say=lambda t: err.print(t, highlight=False), tags=("leak",))
+        emit(
+            measure_leak(recipe_of(leak, overrides), workshop),
+            as_json,
+            lambda found: say(literal(found.words)),
+        )
+        return
+    from hoego.evaluate.diagnose import DiagnoseOptions
+    from hoego.runs.evaluate_runs import diagnose_run
+
+    options = DiagnoseOptions(slice_by=tuple(slices), allow_in_sample=allow_in_sample)
+    made = diagnose_run(runs_folder(folder), run, options, overlay)
+    emit(made, as_json, lambda found: _show_diagnosis(found, overlay))
+
+
+def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
+    facts = found.to_dict()
+    say(f"macro F1 today {facts['score']:.3f}   honesty: {facts['honesty']}")
+    if facts["bottleneck"]:
+        sure = "" if facts["bottleneck_decided"] else " (its lead is not distinguishable)"
+        say(f"{styled(facts['bottleneck'], 'bold')} holds the score back{sure}")
+    rows: list[Any] = []
+    for name, o in facts["oracle"].items():
+        hard = "–" if o["gain"] is None else interval(o["gain"], o["low"], o["high"])
+        soft = interval(o["soft"]["gain"], o["soft"]["low"], o["soft"]["high"])
+        rows.append((name, hard, "–" if o["shapley"] is None else f"{o['shapley']:.3f}", soft))
+    if rows:
+        table(
+            "what the truth of one attribute is worth",
+            ("attribute", "gain", "Shapley", "softer oracle"),
+            rows,
+        )
+    if law := facts["product_law"]:
+        say(f"product law: expected {law['expected']:.3f}, observed {law['observed']:.3f}; {law['verdict']}")
+    for b in facts["boundaries"]:
+        g = b["gain"]
+        worth = interval(g["value"], g["low"], g["high"])
+        say(f"{literal(b['attribute'])}: moving its thresholds is worth {worth}")
+    c = facts["calibration"]
+    say(
+        f"calibration error {c['ece']:.3f}; {c['ece_scaled']:.3f} after a temperature of {c['temperature']:.2f}"
+    )
+    for s in facts["slices"]:
+        if s["verdict"] in ("lower", "higher"):
+            say(f"slice {literal(s['column'])} = {literal(s['value'])}: {s['verdict']} ({s['accuracy']:.3f})")
+    for x in facts["consistency"]:
+        say(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {literal(x['attribute'])}")
+    review = "(--overlay FILE writes them for review)" if overlay is None else f"written: {literal(overlay)}"
+    say(f"{len(facts['suspects'])} suspected labels {review}")
+    for r in facts["curves"]:
+        say(f"fold {r['fold']}: {r['words']}")
+    if o := facts["optimism"]:
+        say(f"optimism {o['optimism']:+.4f}: expected of this choice {o['corrected']:.4f}")
+    for note in facts["notes"]:
+        say(f"[yellow]note[/] {literal(note)}")
+
+
+def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None:
+    """Which design: one composite head, one multi-head model, or specialists, and all their mixtures, ranked."""
+    from hoego.runs.evaluate_runs import rank_designs
+
+    emit(rank_designs(runs_folder(folder), runs), as_json, _show_comparison)
+
+
+def ablate(
+    recipe: RecipeFile = None,
+    vary: Annotated[
+        list[str], typer.Option(metavar="KEY=V,W", help="A setting and its values (repeatable).")
+    ] = [],  # noqa: B006
+    grid: Annotated[
+        bool, typer.Option("--grid/--one-at-a-time", help="Every combination, or one change at a time.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="Runs a side; three or more speak of the recipe.")] = 3,
+    metric: Annotated[str, typer.Option(help="What is compared.")] = "macro_f1",
+    fold: Annotated[str, typer.Option(help="Fold of every run, or all.")] = "",
+    overrides: Overrides = [],  # noqa: B006
+    profile: Profile = None,
+    why: Why = "",
+    queue: Annotated[
+        bool | None,
+        typer.Option(
+            "--queue/--here",
+            help="Put the runs into the queue and return, or train here; by itself: the queue where a worker is at "
+            "work or these runs wait. The same command later gives the table.",
+        ),
+    ] = None,
+    beside: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Runs that train here at a time; by itself: up to eight on a GPU, where that is faster, else one.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Many ideas, one table of evidence: each change of the recipe against the recipe as it stands."""
+    from hoego.cli.training import fold_of
+    from hoego.runs.ablate import AblateRequest
+    from hoego.runs.ablate import ablate as run_ablation
+    from hoego.runs.project import open_project
+    from hoego.runs.required_runs import Workshop
+
+    chosen = recipe_of(recipe, overrides, profile)
+    err = console(stderr=True)
+    folder = project_folder()
+    workshop = Workshop(
+        folder,
+        fold=fold_of(fold) or 0,
+        tags=("ablate",),
+        say=lambda t: err.print(t, highlight=False),
+        beside=beside,
+    )
+    request = AblateRequest(tuple(vary), grid, seeds, metric, why, queue)
+    emit(
+        run_ablation(chosen, open_project(chosen, folder).dataset, request, workshop), as_json, _show_ablation
+    )
+
+
+def _show_ablation(found: Ablation) -> None:
+    facts = found.to_dict()
+    pending = [(p["run"], p["name"], p["state"], p["reason"]) for p in facts["pending"]]
+    if pending:
+        table("not done", ("run", "of", "state", "why"), pending)
+    rows = []
+    for r in facts["rows"]:
+        d = r["difference"]
+        effect = "" if d is None else interval(d["value"], d["low"], d["high"], 4)
+        verdict = styled(r["verdict"] or "", VERDICT_STYLE.get(r["verdict"], ""))
+        p = "" if r["p_adjusted"] is None else f"{r['p_adjusted']:.4f}"
+        rows.append((r["title"], f"{r['value']:.4f}", effect, p, verdict, f"{r['cost']:.2f}x"))
+    if rows:
+        head = ("change", facts["metric"], "effect", "p (Holm)", "verdict", "time")
+        table(f"scope: {facts['scope']}", head, rows)
+    for note in facts["notes"]:
+        say(f"[yellow]note[/] {literal(note)}")
+
+
+def compose(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Each attribute that --of does not name comes from the best of these."
+        ),
+    ] = None,
+    of: Annotated[
+        list[str],
+        typer.Option(
+            "--of",
+            metavar="ATTRIBUTE=RUN",
+            help="Which run gives which attribute; of several for one attribute the best is chosen.",
+        ),
+    ] = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="Of the result.")] = "",
+    why: Why = "",
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Predictions whose attributes come from different runs, the best of each chosen across the folds; can predict."""
+    from hoego.errors import UsageError
+    from hoego.runs.evaluate_runs import compose_runs
+
+    parts = []
+    for text in of:
+        attribute, sign, run = text.partition("=")
+        if not sign or not attribute or not run:
+            raise UsageError(f"--of takes ATTRIBUTE=RUN, not {text!r}.")
+        parts.append((attribute.strip(), run.strip()))
+    made = compose_runs(runs_folder(folder), parts, runs or [], name=name, why=why)
+    emit(made, as_json, _show_combined)
+
+
+def ensemble(
+    runs: Runs,
+    method: Annotated[str, typer.Option(help="mean, geometric, vote, rank, greedy or stack.")] = "mean",
+    on: Annotated[str, typer.Option(help="target, or attributes (each by itself).")] = "target",
+    steps: Annotated[int, typer.Option(help="Additions of the greedy selection.")] = 50,
+    decide: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="Try a decision rule for macro F1, prior or thresholds (of one run too); kept only if it helps.",
+        ),
+    ] = "",
+    name: Annotated[str, typer.Option(help="Of the result.")] = "",
+    why: Why = "",
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Combine runs; what is fitted is fitted across the folds. Kept as a record that can predict."""
+    from hoego.evaluate.ensemble import EnsembleOptions
+    from hoego.runs.evaluate_runs import ensemble_runs
+
+    options = EnsembleOptions(method=method, on=on, steps=steps, name=name, decide=decide)
+    emit(ensemble_runs(runs_folder(folder), runs, options, why=why), as_json, _show_combined)
+
+
+def _show_combined(made: Combined) -> None:
+    facts = made.to_dict()
+    say(f"[bold]{facts['run']}[/] {literal(facts.get('name', ''))}")
+    show_score(facts["score"])
+    if facts.get("members"):
+        rows = [
+            (
+                m["run"],
+                f"{m['weight']:.3f}",
+                "–" if m["score"] is None else f"{m['score']:.4f}",
+                ""
+                if m["marginal"] is None
+                else interval(m["marginal"]["value"], m["marginal"]["low"], m["marginal"]["high"], 4),
+            )
+            for m in facts["members"]
+        ]
+        table("members", ("run", "weight", "macro F1", "marginal gain"), rows)
+        if facts["decision"] and len(rows) > 1:
+            say(literal(facts["decision"]["words"]))
+        say(literal(facts["verdict"]))
+    if facts.get("choices"):
+        chosen = [
+            (c["attribute"], c["chosen"], f"{c['scores'][c['chosen']]:.4f}", " ".join(c["by_part"]))
+            for c in facts["choices"]
+        ]
+        columns = ("attribute", "for new images", "macro F1", "chosen by the other parts for each part")
+        table("sources", columns, chosen)

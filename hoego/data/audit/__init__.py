@@ -1,0 +1,48 @@
+"""What is wrong with the data before a model is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hoego.data.audit.checks import CHECKS, Check
+from hoego.data.audit.findings import AuditReport, Finding, accepting
+from hoego.data.audit.label_checks import label_findings
+from hoego.data.audit.photo_checks import photo_findings
+from hoego.data.audit.table_checks import table_findings
+from hoego.data.dataset import Dataset
+from hoego.data.load import load_unlabelled
+from hoego.recipe import Recipe
+
+__all__ = ["CHECKS", "AuditReport", "Check", "Finding", "audit"]
+
+
+def audit(
+    dataset: Dataset, recipe: Recipe, *, photos: bool = True, test: Dataset | None = None
+) -> AuditReport:
+    """Run every check of the table `CHECKS`.
+
+    Progress is shown on stderr while photos are decoded; thumbnails and headers are kept in the user's cache, so that
+    a second audit of the same photos takes seconds.
+
+    Args:
+        dataset: with its labels.
+        recipe: its split (for rare classes), its test set and the checks it accepts.
+        photos: also decode the photos; without it only what the table and the files' contents say is checked.
+        test: photos without labels to compare with; `recipe.dataset.unlabelled` where not given.
+
+    Raises:
+        UsageError: `audit.accept` names what is no check.
+        DataError: the test set cannot be listed.
+    """
+    found = [*table_findings(dataset), *label_findings(dataset, recipe.split)]
+    if photos:
+        if test is None and recipe.dataset.unlabelled is not None:
+            test = _test_set(dataset, Path(recipe.dataset.root) / recipe.dataset.unlabelled)
+        found += photo_findings(dataset, recipe.audit.near_distance, test)
+    return AuditReport(
+        accepting(found, recipe.audit.accept), dataset.n_images, dataset.n_subjects, tuple(CHECKS)
+    )
+
+
+def _test_set(dataset: Dataset, path: Path) -> Dataset | None:
+    return load_unlabelled(path, dataset.schema) if path.exists() else None

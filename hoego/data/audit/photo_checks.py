@@ -1,0 +1,188 @@
+"""Checks of the photos: those that cannot be read, odd ones, constant ones, shortcuts, and look-alikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hoego.data.audit.findings import Finding, finding
+from hoego.data.audit.measures import cramers_v
+from hoego.data.audit.probes import probes, unreadable
+from hoego.data.audit.similar import SIDE, Luma, close_pairs, confirmed, grey, hashes
+from hoego.data.dataset import Dataset
+from hoego.data.pixels import PixelCache
+from hoego.data.preprocess import Preprocess
+from hoego.errors import DataError
+
+FEW = 0.02
+TINY = 16
+LARGE, NARROW = 8.0, 2.5
+FLAT = 1.0
+SHORTCUT = 0.5
+
+
+def photo_findings(dataset: Dataset, near_distance: int, test: Dataset | None = None) -> Iterator[Finding]:
+    """Every finding that needs the photos; they are decoded once, to thumbnails that are kept in the cache.
+
+    Args:
+        dataset: N photos.
+        near_distance: bits by which the hashes of a near-duplicate may differ.
+        test: the photos without labels, to be compared with those of the data set.
+    """
+    table = probes(dataset)
+    yield from _odd(dataset, table)
+    yield from _shortcuts(dataset, table)
+    luma, bad = _thumbnails(dataset)
+    if bad:
+        shown = [f"{dataset.images['path'][i]}: {text}" for i, text in bad.items()]
+        yield finding(
+            "unreadable", len(bad), f"{len(bad):,} of {dataset.n_images:,} photos cannot be decoded", shown
+        )
+    whole = np.setdiff1d(np.arange(dataset.n_images), list(bad))
+    flat = luma.reshape(len(luma), -1).std(axis=1) < FLAT
+    if flat.any():
+        shown = dataset.image_ids[whole[flat]][:10].tolist()
+        yield finding("constant-photos", int(flat.sum()), f"{flat.sum():,} photos are of one colour", shown)
+    rows, luma = whole[~flat], luma[~flat]
+    codes = hashes(luma)
+    if dataset.subject_shown:
+        yield from _look_alikes(dataset.take(rows), luma, codes, near_distance)
+    if test is not None:
+        yield from _in_test(dataset.take(rows), test, (luma, codes), near_distance)
+
+
+def _thumbnails(dataset: Dataset) -> tuple[Luma, dict[int, str]]:
+    """Luma [N - bad, 32, 32] of the photos that can be decoded, and the rows of the others with the reason."""
+    bad: dict[int, str] = {}
+    preprocess = Preprocess(size=(SIDE, SIDE))
+    try:
+        cache = PixelCache.of(dataset, preprocess)
+    except DataError:
+        bad = unreadable(dataset)
+        if not bad:
+            raise
+        good = np.setdiff1d(np.arange(dataset.n_images), list(bad))
+        if not len(good):
+            return np.zeros((0, SIDE, SIDE), dtype=np.float32), bad
+        cache = PixelCache.of(dataset.take(good), preprocess)
+    luma = np.empty((cache.n_images, SIDE, SIDE), dtype=np.float32)
+    for start in range(0, cache.n_images, 8192):
+        luma[start : start + 8192] = grey(cache.rows(slice(start, start + 8192)))
+    return luma, bad
+
+
+def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
+    """Tiny, huge, long, turned, and colour modes that few photos have; one finding with a sentence for each oddity."""
+    sides = table.select(
+        low=pl.min_horizontal("height", "width"),
+        high=pl.max_horizontal("height", "width"),
+        turn="orientation",
+        mode="mode",
+    )
+    low, high = (sides[c].fill_null(0).to_numpy().astype(float) for c in ("low", "high"))
+    known = low > 0
+    if not known.any():
+        return
+    usual = float(np.median(low[known]))
+    shape = np.divide(high, low, out=np.ones_like(high), where=known)
+    odd = {
+        f"smaller than {TINY} pixels": known & (low < TINY),
+        f"more than {LARGE:g} times smaller or larger than usual ({usual:.0f} pixels)": known
+        & ((low > LARGE * usual) | (low < usual / LARGE)),
+        "much longer than usual": known & (shape > NARROW * np.median(shape[known])),
+        "turned by their EXIF orientation (decoded upright)": (sides["turn"].fill_null(1) != 1).to_numpy(),
+    }
+    modes = sides["mode"].drop_nulls().value_counts()
+    for mode, count in modes.iter_rows():
+        if (count <= FEW * len(table) and len(modes) > 1) or mode in ("CMYK", "P", "I;16", "RGBA", "LA"):
+            odd[f"of colour mode {mode} (decoded to RGB)"] = (
+                (sides["mode"] == mode).fill_null(False).to_numpy()
+            )
+    said = [f"{mask.sum():,} {what}" for what, mask in odd.items() if mask.any()]
+    if said:
+        every = np.logical_or.reduce(list(odd.values()))
+        shown = [
+            f"{image}: {what}"
+            for what, mask in odd.items()
+            for image in dataset.image_ids[np.flatnonzero(mask)[:2]].tolist()
+        ]
+        yield finding("odd-photos", int(every.sum()), "; ".join(said), shown)
+
+
+def _shortcuts(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
+    """File facts that go with the class of an attribute (Cramér's V of 0.5 or more; 2 % of the photos a value)."""
+    size = (table["height"].cast(pl.String) + " x " + table["width"].cast(pl.String)).alias("size")
+    facts = {"file format": table["format"], "colour mode": table["mode"], "size in pixels": size}
+    found = []
+    for fact, column in facts.items():
+        values, codes = np.unique(column.fill_null("").to_numpy().astype(np.str_), return_inverse=True)
+        shares = np.bincount(codes) / max(1, len(codes))
+        if not 2 <= len(values) <= 20 or (shares >= FEW).sum() < 2:
+            continue
+        for name in dict.fromkeys((dataset.schema.target, *dataset.schema.names)):
+            v = cramers_v(codes.astype(np.int32), dataset.classes_of(name))
+            if v >= SHORTCUT:
+                found.append(f"the {fact} goes with {name} (V = {v:.2f})")
+    if found:
+        yield finding("shortcut", len(found), "; ".join(found[:4]), found)
+
+
+def _look_alikes(dataset: Dataset, luma: Luma, codes: NDArray[np.uint64], distance: int) -> Iterator[Finding]:
+    pairs = close_pairs(codes, dataset.subject_index, distance)
+    pairs = pairs[confirmed(luma, pairs)]
+    if not len(pairs):
+        return
+    owners = np.sort(dataset.subject_index[pairs], axis=1)
+    couples, first, times = np.unique(owners, axis=0, return_index=True, return_counts=True)
+    shown = []
+    for k in np.argsort(-times, kind="stable")[:10].tolist():
+        one, other = dataset.subjects[couples[k]].tolist()
+        a, b = dataset.image_ids[pairs[first[k]]].tolist()
+        shown.append(f"{one} and {other} ({_pairs(int(times[k]))} of photos, such as {a} and {b})")
+    text = f"{_pairs(len(pairs))} of photos of different subjects look alike, of {_pairs(len(couples))} of subjects"
+    differ = int((dataset.codes[pairs[:, 0]] != dataset.codes[pairs[:, 1]]).any(axis=1).sum())
+    if differ:
+        text += f"; {differ:,} of them carry different labels"
+    yield finding("near-duplicates", len(pairs), text, shown)
+
+
+def _pairs(n: int) -> str:
+    return "1 pair" if n == 1 else f"{n:,} pairs"
+
+
+def _in_test(
+    dataset: Dataset, test: Dataset, seen: tuple[Luma, NDArray[np.uint64]], distance: int
+) -> Iterator[Finding]:
+    """Test photos that equal a training photo in every byte, or nearly so to the eye."""
+    same = np.isin(test.contents, dataset.contents)
+    luma, bad = _thumbnails(test)
+    whole = np.setdiff1d(np.arange(test.n_images), list(bad))
+    useful = luma.reshape(len(luma), -1).std(axis=1) >= FLAT
+    rows, luma = whole[useful], luma[useful]
+    codes = np.concatenate([seen[1], hashes(luma)])
+    side = np.r_[np.zeros(len(seen[1]), dtype=np.int32), np.ones(len(luma), dtype=np.int32)]
+    pairs = close_pairs(codes, side, distance)
+    pairs = pairs[confirmed(np.concatenate([seen[0], luma]), pairs)]
+    near = np.zeros(test.n_images, dtype=bool)
+    near[rows[pairs[:, 1] - len(seen[1])]] = True
+    near &= ~same
+    if not (same.any() or near.any()):
+        return
+    partner = dict(zip(pairs[:, 1].tolist(), pairs[:, 0].tolist(), strict=True))
+    twins = dict(zip(dataset.contents.tolist(), dataset.image_ids.tolist(), strict=True))
+    shown = [
+        f"{test.image_ids[i]} = {twins.get(int(test.contents[i]), 'a photo of one colour')}"
+        for i in np.flatnonzero(same)[:5].tolist()
+    ]
+    place = {int(r): len(seen[1]) + k for k, r in enumerate(rows.tolist())}
+    shown += [
+        f"{test.image_ids[i]} is nearly {dataset.image_ids[partner[place[i]]]}"
+        for i in np.flatnonzero(near)[:5].tolist()
+    ]
+    text = (
+        f"of {test.n_images:,} test photos {same.sum():,} are training photos too, {near.sum():,} nearly so"
+    )
+    yield finding("eval-in-train", int(same.sum() + near.sum()), text, shown)

@@ -1,0 +1,134 @@
+"""From a recipe to a Dataset: layout, labels, overlay, content, subjects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hoego.data.aliases import Aliases
+from hoego.data.contents import content_hashes
+from hoego.data.dataset import Correction, Dataset
+from hoego.data.encode import apply_corrections, encode_labels, with_combinations
+from hoego.data.overlay import read_overlay
+from hoego.data.readers import read_layout, read_unlabelled
+from hoego.data.readers.raw_table import RawTable
+from hoego.data.schema import MISSING, LabelSchema
+from hoego.data.spelling import plain_name
+from hoego.data.subjects import join_subjects
+from hoego.errors import DataError
+from hoego.recipe import Recipe
+
+OWN_COLUMNS = ("image", "path", "subject", "content", "row")
+
+
+def load(recipe: Recipe) -> Dataset:
+    """The Dataset that a recipe names.
+
+    Raises:
+        DataError: anything about the photos, their table or the overlay; names the file, the row and the remedy.
+        SplitError: split.join names what is not there.
+    """
+    raw = read_layout(recipe.dataset, recipe.labels)
+    rows = raw.rows.sort("image")
+    rows = rows.with_columns(plain_name(rows[c].cast(pl.String)) for c in raw.subject_columns)
+    raw = RawTable(**{**raw.__dict__, "rows": rows})
+    _require_rows(raw)
+    schema, codes, numbers = encode_labels(raw)
+    corrections: tuple[Correction, ...] = ()
+    if recipe.dataset.overlay is not None:
+        corrections = read_overlay(raw.root / recipe.dataset.overlay, schema, rows["image"].to_list())
+        codes, numbers = apply_corrections(schema, rows["image"].to_list(), (codes, numbers), corrections)
+        if schema.combinations is not None:
+            schema = with_combinations(schema, codes)
+    contents = _contents(raw)
+    _require_subjects(raw)
+    joined, said = join_subjects(rows, raw.subject_columns, contents, recipe.split.join)
+    namespace = recipe.dataset.namespace
+    subjects = [f"{namespace}/{s}" for s in joined] if namespace else joined
+    return Dataset(
+        root=raw.root,
+        schema=schema,
+        images=_images(rows, subjects, contents),
+        codes=codes,
+        numbers=numbers,
+        subject_shown=bool(raw.subject_columns),
+        joins=(*raw.notes, *said),
+        corrections=tuple(corrections),
+        aliases=Aliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
+        name=raw.root.name,
+    )
+
+
+def load_unlabelled(path: Path, schema: LabelSchema, *, root: Path | None = None) -> Dataset:
+    """A set without truth: a folder of photos, or a table with a path column; the order of the table is kept.
+
+    Args:
+        path: the folder or the table.
+        schema: the schema that predictions of it will have.
+        root: what the table's paths are relative to; the table's folder where not given.
+    """
+    raw = read_unlabelled(path, root)
+    _require_rows(raw)
+    contents = _contents(raw)
+    subjects = raw.rows["image"].to_list()
+    return Dataset(
+        root=raw.root,
+        schema=schema,
+        images=_images(raw.rows, subjects, contents),
+        codes=np.full((raw.rows.height, schema.n_attributes), MISSING, dtype=np.int16),
+        subject_shown=False,
+        labelled=False,
+        name=path.name,
+    )
+
+
+def _contents(raw: RawTable) -> Any:
+    lines = raw.rows["row"].to_list() if "row" in raw.rows.columns else [None] * raw.rows.height
+    return content_hashes(raw.root, raw.rows["path"].to_list(), lines, raw.file)
+
+
+def _images(rows: pl.DataFrame, subjects: list[str], contents: Any) -> pl.DataFrame:
+    extra = [c for c in rows.columns if c not in OWN_COLUMNS]
+    return pl.DataFrame(
+        {
+            "image": rows["image"].cast(pl.String),
+            "path": rows["path"].cast(pl.String),
+            "subject": pl.Series(subjects, dtype=pl.String),
+            "content": pl.Series(contents, dtype=pl.UInt64),
+            **{c: rows[c] for c in extra},
+        }
+    )
+
+
+def _require_rows(raw: RawTable) -> None:
+    if raw.rows.height == 0:
+        raise DataError(
+            "There are no photos in it.", remedy="Check dataset.root and dataset.table.", file=raw.file
+        )
+    repeated = raw.rows["image"].is_duplicated()
+    if repeated.any():
+        at = int(np.flatnonzero(repeated.to_numpy())[1])
+        raise DataError(
+            f"The image id {raw.rows['image'][at]!r} stands in more than one row.",
+            remedy="Ids must be distinct; take the repeated row out.",
+            file=raw.file,
+            row=raw.rows["row"][at] if "row" in raw.rows.columns else None,
+        )
+
+
+def _require_subjects(raw: RawTable) -> None:
+    for column in raw.subject_columns:
+        values = raw.rows[column].cast(pl.String).str.strip_chars()
+        blank = (values.is_null() | (values == "")).to_numpy()
+        if blank.any():
+            at = int(np.flatnonzero(blank)[0])
+            raise DataError(
+                f"The photo {raw.rows['image'][at]!r} has no subject.",
+                remedy="Every photo needs one, else the split cannot keep a subject on one side.",
+                file=raw.file,
+                row=raw.rows["row"][at] if "row" in raw.rows.columns else None,
+                column=column,
+            )

@@ -1,0 +1,158 @@
+"""The overlay: corrections of labels, each with its reason and its source, laid over the data and never into it.
+
+The file is a CSV with the columns image, attribute, value, reason, source; `hoego` reads it on every load, so that
+taking a row out takes the correction back.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from hoego.data.dataset import Correction
+from hoego.data.readers.tables import Table, read_table
+from hoego.data.schema import Attribute, LabelSchema
+from hoego.data.spelling import plain_name
+from hoego.errors import DataError, nearest
+
+COLUMNS = ("image", "attribute", "value", "reason", "source")
+
+
+def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[Correction, ...]:
+    """The corrections of a file, in its order; one that stands twice and says the same is taken once.
+
+    Args:
+        path: the file.
+        schema: the attributes they may name, and the classes.
+        images: ids of the data set's images.
+
+    Raises:
+        DataError: a column is missing; a row lacks its reason or source; it names an unknown image, attribute or
+            value; two rows disagree. Names the row and the column.
+    """
+    if path.is_file() and _only_header(path):
+        return ()
+    table = read_table(path)
+    table.require(*COLUMNS)
+    said = table.frame.select(pl.col(COLUMNS).cast(pl.String).fill_null(""))
+    rows = said.with_columns(plain_name(said["value"])).rows()
+    known = set(images)
+    found: dict[tuple[str, str], tuple[Correction, int]] = {}
+    for k, cells in enumerate(rows):
+        row = Correction(*(cell.strip() for cell in cells))
+        _check(row, table, k, schema, known)
+        before = found.setdefault((row.image, row.attribute), (row, k))
+        if before[0].value != row.value:
+            raise DataError(
+                f"{row.image!r} is given {row.attribute} {row.value!r} here and {before[0].value!r} in row "
+                f"{table.line(before[1])}.",
+                file=path,
+                row=table.line(k),
+                column="value",
+                remedy="Settle which is right and take the other row out.",
+            )
+    return tuple(correction for correction, _ in found.values())
+
+
+def _only_header(path: Path) -> bool:
+    """An overlay whose corrections have all been taken back is no error."""
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        return False
+    with open(path, "rb") as file:
+        return len(file.read(4096).strip().splitlines()) == 1
+
+
+def _check(row: Correction, table: Table, k: int, schema: LabelSchema, known: set[str]) -> None:
+    def refuse(column: str, message: str, remedy: str) -> DataError:
+        return DataError(message, file=table.path, row=table.line(k), column=column, remedy=remedy)
+
+    for column in ("reason", "source"):
+        if not getattr(row, column):
+            raise refuse(column, f"The correction has no {column}.", "Say why, and who or what says so.")
+    if row.image not in known:
+        close = nearest(row.image, known) if len(known) <= 20_000 else "Check the id."
+        raise refuse("image", f"There is no image {row.image!r}.", close)
+    if row.attribute not in schema.names:
+        raise refuse(
+            "attribute", f"There is no attribute {row.attribute!r}.", nearest(row.attribute, schema.names)
+        )
+    attribute = schema.attribute(row.attribute)
+    if not row.value and attribute.missing != "allow":
+        raise refuse(
+            "value",
+            "The corrected value is blank.",
+            f'Give one, or set labels.attributes.{row.attribute}.missing = "allow" to blank labels out.',
+        )
+    if row.value and not is_value(attribute, row.value):
+        what = "no class and no number" if attribute.kind == "binned" else "no class"
+        raise refuse(
+            "value", f"{row.value!r} is {what} of {row.attribute!r}.", nearest(row.value, attribute.classes)
+        )
+
+
+def is_value(attribute: Attribute, value: str) -> bool:
+    """Whether a text is a class of the attribute or, of a binned one, a finite number."""
+    if value in attribute.classes:
+        return True
+    try:
+        return attribute.kind == "binned" and abs(float(value)) < float("inf")
+    except ValueError:
+        return False
+
+
+def write_overlay(path: Path, corrections: Iterable[Correction]) -> None:
+    """Writes an overlay file in place of what is there, or not at all.
+
+    Raises:
+        DataError: a correction has no reason or no source.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for c in corrections:
+        if not (c.reason.strip() and c.source.strip()):
+            raise DataError(
+                f"The correction of {c.attribute} of {c.image!r} has no reason or no source.",
+                file=path,
+                remedy="Say why, and who or what says so.",
+            )
+        writer.writerow([c.image, c.attribute, c.value, c.reason, c.source])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(new, "w", encoding="utf-8", newline="") as file:
+            file.write(text.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def append_overlay(
+    path: Path, corrections: Iterable[Correction], schema: LabelSchema, images: Sequence[str]
+) -> tuple[Correction, ...]:
+    """Adds corrections to an overlay file (made where there is none) and returns all of them.
+
+    Raises:
+        DataError: as `read_overlay`, of the file as it would be; it is then left as it was.
+    """
+    before = read_overlay(path, schema, images) if path.exists() else ()
+    every = (*before, *corrections)
+    trial = path.with_name(f".{path.stem}.{os.getpid()}.trial.csv")
+    try:
+        write_overlay(trial, every)
+        merged = read_overlay(trial, schema, images)
+    except DataError as error:
+        raise DataError(
+            error.message, file=path, row=error.row, column=error.column, remedy=error.remedy
+        ) from None
+    finally:
+        trial.unlink(missing_ok=True)
+    write_overlay(path, merged)
+    return merged

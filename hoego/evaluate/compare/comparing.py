@@ -1,0 +1,293 @@
+"""`hoego compare`: runs on the same photos, with the same split and labels, or an error that says what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hoego.data.dataset import Dataset
+from hoego.errors import CannotSay, MismatchError, UsageError
+from hoego.evaluate.compare.paired import ENOUGH_SEEDS, ENOUGH_SUBJECTS, Bench, Paired
+from hoego.evaluate.compare.ranking import ranked
+from hoego.evaluate.compare.resamples import (
+    Counted,
+    Draws,
+    Evidence,
+    Owned,
+    auroc_evidence,
+    log_loss_evidence,
+)
+from hoego.evaluate.compare.result import Comparison, Ranked, SideResult
+from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, metric
+from hoego.evaluate.score.result import Estimate, number
+from hoego.evaluate.score.scoring import scored_target
+from hoego.evaluate.score.space import Space, scored_rows, space_of, voted
+from hoego.predictions import NAIVE, Honesty, Predictions, require_alike, require_honest
+
+Side = Predictions | Sequence[Predictions]
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """How sides are compared.
+
+    Args:
+        metric: a name of METRICS, or one's own ("module:function").
+        label: an attribute or "composite"; "" for the target.
+        level: confidence level of the interval.
+        resamples, permutations: over subjects.
+        seed: of both.
+        allow_in_sample: compare even rows that a model has seen; said in the notes.
+        by_subject: a subject's photos vote first.
+        names: of the sides; () for those of their runs.
+    """
+
+    metric: str = PRIMARY
+    label: str = ""
+    level: float = 0.95
+    resamples: int = 10_000
+    permutations: int = 10_000
+    seed: int = 0
+    allow_in_sample: bool = False
+    by_subject: bool = False
+    names: tuple[str, ...] = ()
+
+
+def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | None = None) -> Comparison:
+    """Compare two or more sides on the same subjects.
+
+    Args:
+        sides: a run each, or for a claim about recipes a list of at least three runs (seeds) each.
+        dataset: holds the truth, in one labels version for all.
+        options: see `CompareOptions`.
+
+    Raises:
+        MismatchError: other data set, split, schema or images (the message says what differs), or a naive split's
+            predictions beside honest ones.
+        LeakError: in-sample rows.
+        CannotSay: nothing to compare.
+    """
+    settings = options or CompareOptions()
+    if len(sides) < 2:
+        raise UsageError("A comparison needs two runs or more.")
+    row = metric(settings.metric)
+    given = [[s] if isinstance(s, Predictions) else list(s) for s in sides]
+    if not all(given):
+        raise UsageError("One side of the comparison has no runs.")
+    grouped = [_distinct(side) for side in given]
+    runs = [r for side in grouped for r in side]
+    checked = _checked(runs, dataset, settings)
+    notes = list(dict.fromkeys(n for h in checked for n in h.notes))
+    if sum(map(len, grouped)) < sum(map(len, given)):
+        notes.append("a run that stands twice on one side is counted once: it is one seed")
+    spaces = _spaces(runs, dataset, settings, notes)
+    draws = Draws(settings.resamples, settings.permutations, settings.seed)
+    bench = Bench.of(gather(row, spaces, draws), settings.level, settings.seed)
+    members, start = [], 0
+    for side in grouped:
+        members.append(list(range(start, start + len(side))))
+        start += len(side)
+    names = list(settings.names) if len(settings.names) == len(sides) else _names(grouped)
+    first = bench.pair(members[0], members[1])
+    higher = row.better == "higher"
+    notes += _said(grouped, spaces, checked, first)
+    values = [float(bench.evidence.values[m].mean()) for m in members]
+    places = ranked(bench, members, names, higher)
+    said = verdict(first, higher)
+    return Comparison(
+        metric=settings.metric,
+        better=row.better,
+        label=spaces[0].name,
+        scope=first.scope,
+        sides=tuple(
+            SideResult(
+                n, tuple(r.name for r in side), v, ", ".join(dict.fromkeys(checked[i].label for i in m))
+            )
+            for n, side, v, m in zip(names, grouped, values, members, strict=True)
+        ),
+        difference=as_estimate(first, settings.level),
+        p_value=number(first.p_value),
+        detectable=number(first.detectable) if first.standard_error else None,
+        verdict=said,
+        sentence=_sentence(names, settings, first, said, places, spaces[0].n_subjects),
+        ranking=places,
+        n_images=spaces[0].n_rows,
+        n_subjects=spaces[0].n_subjects,
+        dataset_fingerprint=dataset.fingerprint,
+        split_fingerprint=runs[0].split_fingerprint,
+        labels_version=dataset.labels_version,
+        resamples=settings.resamples,
+        permutations=settings.permutations,
+        seed=settings.seed,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def gather(row: Metric, spaces: Sequence[Space], draws: Draws) -> Evidence:
+    """The evidence of M runs, of the kind that the metric needs."""
+    if row.formula is not None:
+        if not row.applies(spaces[0].ordered):
+            raise CannotSay(f"{row.name} needs ordered classes; {spaces[0].name} has none.")
+        found: Evidence = Counted(spaces, row.formula, draws)
+    elif row.name == "log_loss":
+        found = log_loss_evidence(spaces, draws)
+    elif row.name == "auroc":
+        found = auroc_evidence(spaces, draws)
+    else:
+        found = Owned(spaces, load_own(row.name), draws)
+    if not np.isfinite(found.values).all():
+        raise CannotSay(f"{row.name} is not defined on these rows for every run.")
+    return found
+
+
+def verdict(found: Paired, higher: bool) -> str:
+    """Better or worse only when p < 0.05 and the interval excludes 0."""
+    if not np.isfinite(found.p_value):
+        return "cannot say"
+    excludes = found.low > 0 or found.high < 0
+    if found.p_value >= SIGNIFICANT or not excludes:
+        return "not distinguishable"
+    return "better" if (found.difference > 0) == higher else "worse"
+
+
+def as_estimate(found: Paired, level: float) -> Estimate:
+    """A paired difference as a number with an interval."""
+    few = not np.isfinite(found.low)
+    return Estimate(
+        found.difference,
+        number(found.low),
+        number(found.high),
+        level,
+        number(found.standard_error),
+        f"fewer than {ENOUGH_SUBJECTS} subjects: swapping them cannot give p < 0.05" if few else "",
+    )
+
+
+def _checked(runs: Sequence[Predictions], dataset: Dataset, settings: CompareOptions) -> list[Honesty]:
+    require_alike(runs, values=False)
+    first = set(runs[0].images.tolist())
+    for r in runs[1:]:
+        other = set(r.images.tolist())
+        if first != other:
+            only = sorted(first ^ other)
+            raise MismatchError(
+                f"{runs[0].name!r} and {r.name!r} predict different images: {len(first - other)} are in the first "
+                f"only, {len(other - first)} in the second only (such as {only[0]!r}).",
+                remedy="Compare runs of the same held-out images, or train --fold all.",
+            )
+    if not first:
+        raise CannotSay("There is no image to compare on.", remedy="The slice or the held-out side is empty.")
+    checked = [require_honest(r, dataset, allow_in_sample=settings.allow_in_sample) for r in runs]
+    naive = [r.name for r, h in zip(runs, checked, strict=True) if h.label == NAIVE]
+    if naive and len(naive) < len(runs):
+        raise MismatchError(
+            f"{', '.join(naive)} come from a naive split: a score that knows the subjects is never set beside "
+            "an honest one.",
+            remedy="Train them on a split by subject; `hoego diagnose --leak` measures what the naive one promised.",
+        )
+    return checked
+
+
+def _spaces(
+    runs: Sequence[Predictions], dataset: Dataset, settings: CompareOptions, notes: list[str]
+) -> list[Space]:
+    name = settings.label or scored_target(runs[0], notes)
+    out = []
+    for r in runs:
+        rows = scored_rows(r, dataset)
+        space = space_of(name, rows.predictions, dataset, rows.positions)
+        if settings.by_subject:
+            together = voted(space)
+            if together is None:
+                raise CannotSay(f"Photos cannot vote on {name!r}: it varies within subjects.")
+            space = together
+        out.append(space)
+    if not out[0].n_rows:
+        raise CannotSay(f"No compared image has a label for {name!r}.")
+    return out
+
+
+def _distinct(side: Sequence[Predictions]) -> list[Predictions]:
+    """The runs of a side, each once: three times one seed are not three seeds."""
+    kept: list[Predictions] = []
+    for run in side:
+        if not any(_same(run, other) for other in kept):
+            kept.append(run)
+    return kept
+
+
+def _same(a: Predictions, b: Predictions) -> bool:
+    return a is b or (
+        (a.name, a.lineage) == (b.name, b.lineage)
+        and np.array_equal(a.images, b.images)
+        and a.values.keys() == b.values.keys()
+        and all(np.array_equal(v, b.values[k]) for k, v in a.values.items())
+    )
+
+
+def _names(grouped: Sequence[Sequence[Predictions]]) -> list[str]:
+    names = [" + ".join(dict.fromkeys(r.name for r in side)) or "unnamed" for side in grouped]
+    return [n if names.count(n) == 1 else f"{n} ({i + 1})" for i, n in enumerate(names)]
+
+
+def _said(
+    grouped: Sequence[Sequence[Predictions]],
+    spaces: Sequence[Space],
+    checked: Sequence[Honesty],
+    first: Paired,
+) -> list[str]:
+    notes = []
+    if any(not h.honest for h in checked):
+        notes.append(f"not honest: {', '.join(dict.fromkeys(h.label for h in checked if not h.honest))}")
+    if any(h.selected.any() for h in checked):
+        notes.append("selected: the epoch was chosen on the scored images; the difference may be flattered")
+    sizes = [len(side) for side in grouped[:2]]
+    if max(sizes) > 1 and min(sizes) < ENOUGH_SEEDS:
+        notes.append(f"scope models: a claim about recipes needs {ENOUGH_SEEDS} seeds a side, here {sizes}")
+    elif first.scope == "models":
+        notes.append("these two models, not their recipes: one seed a side")
+    present = np.unique(spaces[0].truth)
+    runs = [r for side in grouped for r in side]
+    for r, space in zip(runs, spaces, strict=True):
+        never = np.setdiff1d(present, space.predicted)
+        if len(never):
+            shown = ", ".join(space.classes[c] for c in never[:5].tolist())
+            notes.append(f"{r.name} never predicts {shown}{', …' if len(never) > 5 else ''}")
+    if first.difference == 0 and first.standard_error == 0:
+        notes.append("the first two predict the same classes for every image")
+    return notes
+
+
+def _sentence(
+    names: Sequence[str],
+    settings: CompareOptions,
+    found: Paired,
+    said: str,
+    places: Sequence[Ranked],
+    n_subjects: int,
+) -> str:
+    a, b = names[0], names[1]
+    gap = f"{settings.metric} {found.difference:+.4f}"
+    if said == "cannot say":
+        return f"Cannot say which of {a} and {b} is better: {gap} on {n_subjects} subjects, too few for any test."
+    whose = "of the recipes" if found.scope == "recipes" else "of these two models"
+    facts = (
+        f"{gap} ({100 * settings.level:g} % interval {found.low:+.4f} to {found.high:+.4f}, "
+        f"p = {found.p_value:.4f}, {n_subjects} subjects)"
+    )
+    if found.standard_error == 0 and found.difference == 0:
+        text = f"{a} and {b} are not distinguishable: they predict the same for every image."
+    elif said == "not distinguishable":
+        text = (
+            f"{a} and {b} are not distinguishable, {whose}: {facts}. "
+            f"A difference of {found.detectable:.4f} could have been detected."
+        )
+    else:
+        text = f"{a} is {said} than {b}, {whose}: {facts}."
+    if len(places) > 2:
+        best = [p.name for p in places if p.in_best_set]
+        text += f" Of all {len(places)}, not distinguishable from the best: {', '.join(best)}."
+    return text

@@ -1,0 +1,114 @@
+"""Several predictions of the same images on one bench: oracle substitutions, members left out, thresholds moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.errors import CannotSay
+from hoego.evaluate.compare.paired import ENOUGH_SUBJECTS, Bench, Paired
+from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.score.metrics import METRICS, PRIMARY
+from hoego.evaluate.score.space import Space
+
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+LEVEL = 0.95
+SWAPS = 99  # an interval is asked for, not a p-value
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval at `level`."""
+
+    value: float
+    low: float
+    high: float
+    level: float = LEVEL
+
+    def to_dict(self) -> dict[str, float]:
+        return {"value": self.value, "low": self.low, "high": self.high, "level": self.level}
+
+    def named(self, name: str) -> dict[str, float]:
+        """The same with the value under another key."""
+        return {name: self.value, "low": self.low, "high": self.high}
+
+
+def estimate(value: float, replicates: Floats, level: float = LEVEL) -> Estimate:
+    """The basic bootstrap interval: the replicates' quantiles reflected about the value (Davison and Hinkley 1997)."""
+    good = replicates[np.isfinite(replicates)]
+    low, high = np.quantile(good, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(value), float(2 * value - high), float(2 * value - low), level)
+
+
+@dataclass(frozen=True)
+class Variants:
+    """V predictions of the same images.
+
+    Args:
+        names: of the variants [V].
+        bench: their values and resamples.
+    """
+
+    names: tuple[str, ...]
+    bench: Bench
+
+    def value(self, name: str) -> float:
+        """Macro F1 of a variant."""
+        return float(self.bench.evidence.values[self.names.index(name)])
+
+    def difference(self, name: str, base: str) -> Estimate:
+        """Macro F1 of `name` less that of `base`, paired, with the interval of `hoego compare`."""
+        found = self.pair(name, base)
+        return Estimate(found.difference, found.low, found.high, self.bench.level)
+
+    def pair(self, name: str, base: str) -> Paired:
+        """The same with its p-value, as fine as the swaps that `variants_of` was asked for."""
+        return self.bench.pair([self.names.index(name)], [self.names.index(base)])
+
+
+def variants_of(
+    predicted: Mapping[str, Ints],
+    truth: Ints,
+    subject: Ints,
+    n_classes: int,
+    *,
+    draws: tuple[int, int] = (2_000, 0),
+    swaps: int = SWAPS,
+) -> Variants:
+    """Put V predictions of the same N images on one bench, by macro F1.
+
+    Args:
+        predicted: name -> classes [N]; -1 is no class at all and counts as wrong.
+        truth: classes [N]; -1 leaves the image out.
+        subject: position of each image's subject [N].
+        n_classes: C.
+        draws: resamples over subjects, and their seed.
+        swaps: random swaps of subjects behind a p-value.
+
+    Raises:
+        CannotSay: fewer than six subjects have a label.
+    """
+    known = truth >= 0
+    n_subjects = len(np.unique(subject[known]))
+    if n_subjects < ENOUGH_SUBJECTS:
+        raise CannotSay(
+            f"{n_subjects} subjects do not show how a score varies from subject to subject.",
+            remedy="Score more subjects (hoego train --fold all).",
+        )
+    classes = tuple(str(c) for c in range(n_classes + 1))
+    rows = np.flatnonzero(known)
+    spaces = []
+    for said in predicted.values():
+        one = np.zeros((len(rows), n_classes + 1), dtype=np.float32)
+        one[np.arange(len(rows)), np.where(said < 0, n_classes, said)[rows]] = 1
+        mine = (truth[rows].astype(np.int64), one, subject[rows].astype(np.int64), rows)
+        spaces.append(Space("target", classes, False, *mine))  # type: ignore[arg-type]
+    formula = METRICS[PRIMARY].formula
+    assert formula is not None
+    evidence = Counted(spaces, formula, Draws(draws[0], swaps, draws[1]))
+    return Variants(tuple(predicted), Bench.of(evidence, LEVEL, draws[1]))

@@ -1,0 +1,155 @@
+"""Binned attributes at their edges: how the error grows near an edge, and what moving the threshold is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.data.schema import Attribute
+from hoego.evaluate.compare.variants import Estimate, variants_of
+from hoego.evaluate.ensemble.crossfit import cross_fit, parts_of
+from hoego.predictions import Predictions
+
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+GRID = np.round(np.arange(0.05, 0.96, 0.05), 2)
+REACH = 10
+
+
+@dataclass(frozen=True)
+class EdgeBin:
+    """Images whose number lies at one distance from an edge (in units of the number; negative is below the edge)."""
+
+    edge: float
+    distance: int
+    images: int
+    subjects: int
+    error: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The error of one binned attribute near its edges.
+
+    Args:
+        bins: error by distance to the nearest edge.
+        thresholds: P(class >= k) above which class k is said, fitted on all rows; 0.5 is no preference.
+        gain: macro F1 of the attribute with thresholds fitted on the other parts, less that of the most probable class.
+    """
+
+    attribute: str
+    bins: tuple[EdgeBin, ...]
+    thresholds: tuple[float, ...]
+    gain: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "attribute": self.attribute,
+            "bins": [b.to_dict() for b in self.bins],
+            "thresholds": list(self.thresholds),
+            "gain": self.gain.to_dict(),
+        }
+
+
+def boundaries(
+    predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
+) -> tuple[Boundary, ...]:
+    """The boundary analysis of every binned attribute that the predictions speak of."""
+    found = []
+    for attribute in predictions.schema.attributes:
+        if attribute.kind == "binned" and predictions.has(attribute.name):
+            found.append(_boundary(predictions, dataset, attribute, resamples, seed))
+    return tuple(found)
+
+
+def _boundary(
+    predictions: Predictions, dataset: Dataset, attribute: Attribute, resamples: int, seed: int
+) -> Boundary:
+    rows = dataset.positions(predictions.images)
+    truth = dataset.classes_of(attribute.name)[rows]
+    probabilities = predictions.probabilities(attribute.name)
+    said = probabilities.argmax(axis=1)
+    parts = parts_of(predictions, dataset, seed=seed)
+
+    def fit(outside: NDArray[np.int64]) -> tuple[float, ...]:
+        return fit_thresholds(probabilities[outside], truth[outside])
+
+    moved, _ = cross_fit(parts, fit, lambda t, inside: decide(probabilities[inside], t))
+    counted = variants_of(
+        {"said": said, "moved": moved},
+        truth,
+        dataset.subject_index[rows],
+        attribute.n_classes,
+        draws=(resamples, seed),
+    )
+    bins: tuple[EdgeBin, ...] = ()
+    if attribute.name in dataset.numbers:
+        wrong = (said != truth) & (truth >= 0)
+        bins = edge_bins(attribute, dataset.numbers[attribute.name][rows], wrong, dataset.subject_index[rows])
+    return Boundary(
+        attribute.name, bins, fit_thresholds(probabilities, truth), counted.difference("moved", "said")
+    )
+
+
+def edge_bins(
+    attribute: Attribute, numbers: Floats, wrong: NDArray[np.bool_], subject: Ints
+) -> tuple[EdgeBin, ...]:
+    """Error by whole-number distance to the nearest edge, to REACH on both sides."""
+    edges = np.asarray(attribute.edges)
+    known = np.isfinite(numbers)
+    nearest = np.abs(numbers[known, None] - edges[None, :]).argmin(axis=1)
+    distance = np.floor(numbers[known] - edges[nearest]).astype(np.int64)
+    bins = []
+    for e, edge in enumerate(edges.tolist()):
+        for d in range(-REACH, REACH + 1):
+            mine = (nearest == e) & (distance == d)
+            if mine.any():
+                bins.append(
+                    EdgeBin(
+                        edge,
+                        d,
+                        int(mine.sum()),
+                        len(np.unique(subject[known][mine])),
+                        float(wrong[known][mine].mean()),
+                    )
+                )
+    return tuple(bins)
+
+
+def decide(probabilities: Floats, thresholds: tuple[float, ...]) -> NDArray[np.int64]:
+    """Classes [N]: the number of edges k for which P(class >= k) is above its threshold."""
+    above = np.cumsum(probabilities[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    out: NDArray[np.int64] = (above > np.asarray(thresholds)).sum(axis=1).astype(np.int64)
+    return out
+
+
+def fit_thresholds(probabilities: Floats, truth: Ints) -> tuple[float, ...]:
+    """Thresholds on a grid, one edge after the other, twice round, for the best macro F1 of the attribute."""
+    known = truth >= 0
+    p, t = probabilities[known], truth[known]
+    thresholds = [0.5] * (p.shape[1] - 1)
+    for _ in range(2):
+        for k in range(len(thresholds)):
+            tried = [(*thresholds[:k], float(g), *thresholds[k + 1 :]) for g in GRID]
+            scores = [_macro_f1(t, decide(p, candidate)) for candidate in tried]
+            best = max(scores)
+            near = min(
+                (abs(g - 0.5), float(g)) for g, s in zip(GRID, scores, strict=True) if s >= best - 1e-12
+            )
+            thresholds[k] = near[1]
+    return tuple(thresholds)
+
+
+def _macro_f1(truth: Ints, said: Ints) -> float:
+    n = int(max(truth.max(initial=0), said.max(initial=0))) + 1
+    true = np.bincount(truth, minlength=n)
+    right = np.bincount(truth[truth == said], minlength=n)
+    f1 = 2 * right / np.maximum(true + np.bincount(said, minlength=n), 1)
+    return float(f1[true > 0].mean()) if (true > 0).any() else 0.0

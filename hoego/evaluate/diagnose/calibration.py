@@ -1,0 +1,94 @@
+"""Are the probabilities what they say? Reliability, expected calibration error, and a temperature across folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from hoego.data.dataset import Dataset
+from hoego.evaluate.ensemble.crossfit import cross_fit, parts_of
+from hoego.predictions import Predictions
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The calibration of the target's probabilities.
+
+    Args:
+        bins: mean confidence, accuracy and count of each of 15 equal bins of the highest probability.
+        ece: expected calibration error: the count-weighted mean of |accuracy - confidence| over bins (Guo et al.,
+            On Calibration of Modern Neural Networks, 2017).
+        ece_scaled: the same after division of the logits by a temperature fitted on the other parts.
+        temperature: fitted on all rows; above 1 the model is over-confident.
+        log_loss, log_loss_scaled: mean negative log-likelihood before and after.
+    """
+
+    bins: tuple[tuple[float, float, int], ...]
+    ece: float
+    ece_scaled: float
+    temperature: float
+    log_loss: float
+    log_loss_scaled: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "bins": [list(b) for b in self.bins]}
+
+
+def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> Calibration:
+    """Reliability of the target's probabilities before and after a cross-fitted temperature."""
+    rows = dataset.positions(predictions.images)
+    truth = dataset.target[rows]
+    known = truth >= 0
+    p, t = predictions.target_probabilities()[known], truth[known]
+    parts = parts_of(predictions, dataset, seed=seed)[known]
+    scaled, _ = cross_fit(
+        np.unique(parts, return_inverse=True)[1].reshape(-1),
+        lambda outside: fit_temperature(p[outside], t[outside]),
+        lambda temperature, inside: scale(p[inside], temperature),
+    )
+    bins, ece = reliability(p, t)
+    return Calibration(
+        bins, ece, reliability(scaled, t)[1], fit_temperature(p, t), _loss(p, t), _loss(scaled, t)
+    )
+
+
+def reliability(p: Floats, truth: Ints) -> tuple[tuple[tuple[float, float, int], ...], float]:
+    """Bins (mean confidence, accuracy, count) and the expected calibration error of probabilities [N, C]."""
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
+    index = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    n = np.bincount(index, minlength=BINS)
+    c = np.bincount(index, weights=confidence, minlength=BINS) / np.maximum(n, 1)
+    a = np.bincount(index, weights=right.astype(np.float64), minlength=BINS) / np.maximum(n, 1)
+    ece = float((n / max(n.sum(), 1) * np.abs(a - c)).sum())
+    return tuple(zip(c.tolist(), a.tolist(), n.tolist(), strict=True)), ece
+
+
+def scale(p: Floats, temperature: float) -> Floats:
+    """Probabilities [N, C] with their logits divided by a temperature."""
+    logs = np.log(np.maximum(p, 1e-12)) / temperature
+    logs -= logs.max(axis=1, keepdims=True)
+    np.exp(logs, out=logs)
+    out: Floats = logs / logs.sum(axis=1, keepdims=True)
+    return out
+
+
+def fit_temperature(p: Floats, truth: Ints) -> float:
+    """The temperature with the lowest log loss, between 0.05 and 20; 1 where there is nothing to fit on."""
+    if not len(truth):
+        return 1.0
+    found = minimize_scalar(
+        lambda u: _loss(scale(p, float(np.exp(u))), truth), bounds=(-3.0, 3.0), method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def _loss(p: Floats, truth: Ints) -> float:
+    return float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean())

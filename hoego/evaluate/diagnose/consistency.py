@@ -1,0 +1,63 @@
+"""A subject's photos should agree on what does not change from photo to photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hoego.data.dataset import Dataset
+from hoego.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """One attribute that is constant within subjects in the truth.
+
+    Args:
+        subjects: those with more than one scored photo.
+        disagree: of them, those whose photos are not all predicted alike.
+        worst: names of the subjects with the most even vote, at most ten.
+    """
+
+    attribute: str
+    subjects: int
+    disagree: int
+    worst: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "worst": list(self.worst)}
+
+
+def consistency(predictions: Predictions, dataset: Dataset) -> tuple[Consistency, ...]:
+    """The consistency of every attribute that is constant within subjects and predicted."""
+    rows = dataset.positions(predictions.images)
+    subject = dataset.subject_index[rows]
+    found = []
+    for name in predictions.attributes:
+        if not constant_within_subjects(dataset, name):
+            continue
+        said = predictions.probabilities(name).argmax(axis=1)
+        votes = np.zeros((dataset.n_subjects, predictions.schema.n_classes(name)), dtype=np.int64)
+        np.add.at(votes, (subject, said), 1)
+        photos = votes.sum(axis=1)
+        several = photos > 1
+        split = several & (votes.max(axis=1) < photos)
+        share = votes.max(axis=1) / np.maximum(photos, 1)
+        order = np.flatnonzero(split)[np.argsort(share[split], kind="stable")][:10]
+        worst = tuple(dataset.subjects[order].tolist())
+        found.append(Consistency(name, int(several.sum()), int(split.sum()), worst))
+    return tuple(found)
+
+
+def constant_within_subjects(dataset: Dataset, attribute: str) -> bool:
+    """Whether every subject's photos carry one value of an attribute, and some subject has several photos."""
+    codes = dataset.classes_of(attribute)
+    known = codes >= 0
+    if not dataset.subject_shown or not known.any():
+        return False
+    subject, values = dataset.subject_index[known], codes[known]
+    pairs = np.unique(np.stack([subject, values], axis=1), axis=0)
+    one_each = len(pairs) == len(np.unique(subject))
+    return bool(one_each and np.bincount(subject).max() > 1)

@@ -1,0 +1,163 @@
+"""What holds a run back, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hoego.data.dataset import Dataset
+from hoego.errors import CannotSay
+from hoego.evaluate.diagnose.boundary import Boundary, boundaries
+from hoego.evaluate.diagnose.calibration import Calibration, calibration
+from hoego.evaluate.diagnose.consistency import Consistency, consistency
+from hoego.evaluate.diagnose.curves import Reading, read_curves
+from hoego.evaluate.diagnose.oracle import Oracle, oracle
+from hoego.evaluate.diagnose.product_law import ProductLaw, product_law
+from hoego.evaluate.diagnose.slices import Slice, slices
+from hoego.evaluate.diagnose.suspects import Suspect, suspects
+from hoego.evaluate.score.optimism import Optimism
+from hoego.evaluate.score.space import ScoredRows, scored_rows, space_of
+from hoego.predictions import Predictions, require_honest
+
+
+@dataclass(frozen=True)
+class DiagnoseOptions:
+    """How to look.
+
+    Args:
+        slice_by: columns to slice by; every one that can be where empty.
+        resamples: bootstrap resamples over subjects.
+        seed: of the resamples.
+        allow_in_sample: diagnose in-sample predictions too, marked.
+    """
+
+    slice_by: tuple[str, ...] = ()
+    resamples: int = 2_000
+    seed: int = 0
+    allow_in_sample: bool = False
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The result of `hoego diagnose RUN`.
+
+    Args:
+        run: name of the predictions.
+        honesty: of the rows.
+        score: macro F1 of the target today.
+        bottleneck: the attribute whose truth would be worth the most; None where no attribute applies or none would
+            be worth anything.
+        decided: whether its lead over the next attribute is distinguishable from 0.
+        optimism: of a selected score; None where nothing was selected or it was not estimated.
+    """
+
+    run: str
+    honesty: str
+    score: float
+    bottleneck: str | None
+    decided: bool
+    oracle: Oracle
+    product_law: ProductLaw | None
+    boundaries: tuple[Boundary, ...]
+    calibration: Calibration
+    slices: tuple[Slice, ...]
+    consistency: tuple[Consistency, ...]
+    suspects: tuple[Suspect, ...]
+    curves: tuple[Reading, ...]
+    optimism: Optimism | None
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        law = self.product_law
+        return {
+            "run": self.run,
+            "honesty": self.honesty,
+            "score": self.score,
+            "bottleneck": self.bottleneck,
+            "bottleneck_decided": self.decided,
+            "oracle": self.oracle.to_dict(),
+            "product_law": None if law is None else law.to_dict(),
+            "boundaries": [b.to_dict() for b in self.boundaries],
+            "calibration": self.calibration.to_dict(),
+            "slices": [s.to_dict() for s in self.slices],
+            "consistency": [c.to_dict() for c in self.consistency],
+            "suspects": [s.to_dict() for s in self.suspects],
+            "curves": [c.to_dict() for c in self.curves],
+            "optimism": None if self.optimism is None else self.optimism.to_dict(),
+            "notes": list(self.notes),
+        }
+
+
+def diagnose(
+    predictions: Predictions,
+    dataset: Dataset,
+    options: DiagnoseOptions | None = None,
+    *,
+    epochs: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
+    optimism: Optimism | None = None,
+) -> Diagnosis:
+    """Which attribute holds the score back, and what else the predictions tell.
+
+    Args:
+        predictions: of a run, an ensemble or a composition.
+        dataset: their truth.
+        options: how to look.
+        epochs: fold -> rows of epochs.jsonl, for reading the curves.
+        optimism: of the selected epoch, where it was estimated.
+
+    Raises:
+        LeakError: rows are in-sample.
+        MismatchError: the predictions are of another data set, or do not give the target.
+        UsageError: a column to slice by that the data set does not have.
+        CannotSay: fewer than six subjects, or no label at all.
+    """
+    chosen = options or DiagnoseOptions()
+    honest = require_honest(predictions, dataset, allow_in_sample=chosen.allow_in_sample)
+    aligned = scored_rows(predictions, dataset)
+    predictions = _of_schema(aligned, dataset)
+    if not (dataset.target[aligned.positions] >= 0).any():
+        raise CannotSay("None of the predicted images has a label.", remedy="Diagnose held-out predictions.")
+    how = {"resamples": chosen.resamples, "seed": chosen.seed}
+    found = oracle(predictions, dataset, **how)
+    notes = [*honest.notes, *_said_of(found)]
+    edges: tuple[Boundary, ...] = ()
+    try:
+        edges = boundaries(predictions, dataset, **how)
+    except CannotSay as problem:
+        notes.append(f"boundaries: cannot say: {problem.message}")
+    return Diagnosis(
+        run=predictions.name,
+        honesty=honest.label,
+        score=found.today,
+        bottleneck=found.bottleneck,
+        decided=found.decided,
+        oracle=found,
+        product_law=product_law(predictions, dataset, **how),
+        boundaries=edges,
+        calibration=calibration(predictions, dataset, seed=chosen.seed),
+        slices=slices(predictions, dataset, chosen.slice_by),
+        consistency=consistency(predictions, dataset),
+        suspects=suspects(predictions, dataset),
+        curves=tuple(read_curves(rows, fold) for fold, rows in sorted((epochs or {}).items())),
+        optimism=optimism,
+        notes=tuple(notes),
+    )
+
+
+def _of_schema(aligned: ScoredRows, dataset: Dataset) -> Predictions:
+    """The predictions under the data set's schema, once their classes were found to be the same."""
+    given = aligned.predictions
+    if given.schema.fingerprint == dataset.schema.fingerprint:
+        return given
+    for name in (given.schema.target, *given.attributes):
+        space_of(name, given, dataset, aligned.positions)
+    return replace(given, schema=dataset.schema)
+
+
+def _said_of(found: Oracle) -> list[str]:
+    if not found.attributes:
+        return ["the target is one attribute and no other is determined by it: no oracle applies"]
+    if found.bottleneck is None:
+        return ["no attribute's truth would raise the score: nothing holds it back"]
+    return []

@@ -1,0 +1,126 @@
+"""Labels that out-of-fold probabilities contradict, ready to be reviewed as an overlay.
+
+With the extra `clean`, images are found by cleanlab's confident learning (Northcutt et al., Confident Learning:
+Estimating Uncertainty in Dataset Labels, 2021). Without it a small ranking stands in: an image is suspected when
+another class reaches that class's own mean self-confidence. Labels that are contradicted without that confidence
+follow after; within both, the further the other class is ahead, the earlier.
+An attribute that is constant within subjects is judged by the mean over a subject's photos, one suspect per subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Correction, Dataset
+from hoego.evaluate.diagnose.consistency import constant_within_subjects
+from hoego.predictions import Predictions, suggestion
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One label in doubt.
+
+    Args:
+        images: the photos that carry it (all of a subject's where the attribute is constant within subjects).
+        margin: probability of the suggested class less that of the given one.
+        confident: whether confident learning flags it too.
+    """
+
+    attribute: str
+    subject: str
+    images: tuple[str, ...]
+    given: str
+    suggested: str
+    margin: float
+    confident: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "images": list(self.images)}
+
+
+def suspects(predictions: Predictions, dataset: Dataset) -> tuple[Suspect, ...]:
+    """Suspected labels of every predicted attribute, the most contradicted first."""
+    found: list[Suspect] = []
+    for name in predictions.attributes:
+        found += _of_attribute(predictions, dataset, name)
+    return tuple(sorted(found, key=lambda s: (not s.confident, -s.margin, s.attribute, s.subject)))
+
+
+def as_corrections(found: tuple[Suspect, ...], run: str) -> tuple[Correction, ...]:
+    """Suspects as rows of an overlay; the source names the run, so that its own re-score can say so."""
+    return tuple(
+        Correction(image, s.attribute, s.suggested, f"suspected (margin {s.margin:.2f})", suggestion(run))
+        for s in found
+        for image in s.images
+    )
+
+
+def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list[Suspect]:
+    rows = dataset.positions(predictions.images)
+    given, p = dataset.classes_of(name)[rows], predictions.probabilities(name)
+    known = given >= 0
+    images, subject = predictions.images[known], dataset.subject_index[rows][known]
+    given, p = given[known], p[known]
+    if constant_within_subjects(dataset, name):
+        members, group = np.unique(subject, return_inverse=True)
+        group = group.reshape(-1)
+        size = np.bincount(group)
+        p = np.stack([np.bincount(group, weights=p[:, c]) / size for c in range(p.shape[1])], axis=1)
+        given = given[np.unique(group, return_index=True)[1]]
+        owned = [images[group == g] for g in range(len(members))]
+        names = dataset.subjects[members]
+    else:
+        owned = [images[i : i + 1] for i in range(len(images))]
+        names = dataset.subjects[subject]
+    doubted = doubtful(given, p)
+    classes = predictions.schema.classes(name)
+    best = p.argmax(axis=1)
+    return [
+        Suspect(
+            name,
+            str(names[i]),
+            tuple(owned[i].tolist()),
+            classes[given[i]],
+            classes[best[i]],
+            float(p[i, best[i]] - p[i, given[i]]),
+            bool(doubted[i]),
+        )
+        for i in np.flatnonzero(best != given).tolist()
+    ]
+
+
+def doubtful(given: Ints, p: Floats) -> NDArray[np.bool_]:
+    """Which labels [N] the probabilities [N, C] contradict, by cleanlab where it is installed."""
+    if find_spec("cleanlab") is not None and len(np.unique(given)) > 1:
+        return _by_cleanlab(given, p)
+    return confidently_contradicted(given, p)
+
+
+def confidently_contradicted(given: Ints, p: Floats) -> NDArray[np.bool_]:
+    """The off-diagonal of the confident joint: another class reaches the mean confidence that it has in its own."""
+    c = p.shape[1]
+    thresholds = np.asarray([p[given == k, k].mean() if (given == k).any() else np.inf for k in range(c)])
+    reached = p >= thresholds[None, :]
+    best = np.where(reached, p, -1.0).argmax(axis=1)
+    doubted: NDArray[np.bool_] = reached.any(axis=1) & (best != given)
+    return doubted
+
+
+def _by_cleanlab(given: Ints, p: Floats) -> NDArray[np.bool_]:
+    from cleanlab.filter import find_label_issues
+
+    present, labels = np.unique(given, return_inverse=True)
+    inside = p[:, present]
+    inside = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1e-12)
+    found: NDArray[np.bool_] = find_label_issues(
+        labels.reshape(-1), inside, filter_by="confident_learning", n_jobs=1
+    )
+    return found

@@ -1,0 +1,222 @@
+"""Ensembles from saved probabilities: what they are worth, beside the best member, and how to repeat them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.errors import MismatchError, UsageError
+from hoego.evaluate.compare.variants import Estimate
+from hoego.evaluate.ensemble.combiners import Combiner, fit, method_named
+from hoego.evaluate.ensemble.compose import align_members, stacked, what_to_combine
+from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, fitted_on_all, parts_of
+from hoego.evaluate.ensemble.decision import DecideOptions, Decision, decide, require_rule
+from hoego.evaluate.ensemble.judge import Column, Judging, Member, Standing, diversity, judge
+from hoego.evaluate.score import Score, ScoreOptions, score
+from hoego.predictions import Predictions, Provenance, honesty, join_rows, require_honest
+
+
+@dataclass(frozen=True)
+class EnsembleOptions:
+    """How members are combined.
+
+    Args:
+        method: a name of METHODS.
+        on: "target", or "attributes" (each attribute of the composite by itself).
+        steps: additions of the greedy selection.
+        resamples: bootstrap resamples of the gain and the marginals.
+        seed: of the resamples and of the parts under a holdout.
+        name: of the result.
+        decide: a name of RULES, tried on the combination and kept if it helps; "" for none.
+    """
+
+    method: str = "mean"
+    on: str = "target"
+    steps: int = 50
+    resamples: int = 2_000
+    seed: int = 0
+    name: str = ""
+    decide: str = ""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The result of `hoego ensemble`.
+
+    Args:
+        predictions: of the ensemble, each row made by a combiner (and rule) that was fitted without its subject.
+        combiners: column -> the combiner for new images, fitted on all rows.
+        standing: the members with what each adds, the best of them, and the gain over it.
+        disagreement: share of images on which two members say different classes [M, M].
+        error_correlation: correlation of two members' mistakes [M, M].
+        decision: what a decision rule is worth; None where none was tried.
+        fitted: what combiner and rule have seen; None where nothing was fitted.
+    """
+
+    predictions: Predictions
+    score: Score
+    combiners: Mapping[str, Combiner]
+    standing: Standing
+    disagreement: NDArray[np.float64]
+    error_correlation: NDArray[np.float64]
+    decision: Decision | None = None
+    fitted: Provenance | None = None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.standing.members
+
+    @property
+    def best_member(self) -> str | None:
+        """The member with the best macro F1; for `gain` it is chosen anew on the other parts."""
+        return self.standing.best
+
+    @property
+    def gain(self) -> Estimate | None:
+        """Macro F1 of the ensemble less that of the best member."""
+        return self.standing.gain
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if len(self.members) == 1 and self.decision is not None:
+            return self.decision.words
+        return self.standing.words
+
+    def to_dict(self) -> dict[str, Any]:
+        gain = None if self.gain is None else {**self.gain.to_dict(), "p_value": self.standing.p_value}
+        return {
+            "name": self.predictions.name,
+            "score": self.score.to_dict(),
+            "honesty": self.score.honesty,
+            "best_member": self.best_member,
+            "gain": gain,
+            "members": [m.to_dict() for m in self.members],
+            "combiners": {k: c.to_dict() for k, c in self.combiners.items()},
+            "decision": None if self.decision is None else self.decision.to_dict(),
+            "disagreement": self.disagreement.tolist(),
+            "error_correlation": self.error_correlation.tolist(),
+            "verdict": self.verdict,
+        }
+
+
+def ensemble(
+    runs: Sequence[Predictions], dataset: Dataset, options: EnsembleOptions | None = None
+) -> Ensemble:
+    """Combine runs; whatever is fitted is fitted across the split's folds.
+
+    Under a holdout the parts are five groups of the held-out subjects. The printed score is that of rows made by
+    combiners which did not see their subjects' labels; the combiner kept for new images is fitted on all rows. A
+    decision rule is fitted in the same way on the combination; with a rule, one run is enough.
+
+    Raises:
+        UsageError: fewer than two members and no rule, a member named twice, an unknown method or rule.
+        MismatchError: members of other data sets, splits, schemas or images; naive members among honest ones.
+        LeakError: a member's row is in-sample.
+        CannotSay: too few subjects.
+    """
+    chosen = options or EnsembleOptions()
+    method = method_named(chosen.method)
+    _require_members(runs, chosen)
+    first = runs[0].take(np.argsort(dataset.positions(runs[0].images), kind="stable"))
+    members = align_members([first, *runs[1:]])
+    name = chosen.name or _title(members, chosen)
+    joined = _joined(members, name)
+    _require_one_kind(members, joined, dataset)
+    rows, parts = dataset.positions(first.images), parts_of(first, dataset, seed=chosen.seed)
+    values, combiners, columns = {}, {}, {}
+    for column in what_to_combine(members, chosen.on):
+        stack, truth = stacked(members, column), dataset.classes_of(column)[rows]
+        values[column], columns[column] = _combined(stack, truth, parts, chosen)
+        combiners[column] = fit(chosen.method, stack, truth, steps=chosen.steps)
+    combined = joined.with_values(values, "probabilities")
+    if method.fitted:
+        combined = cross_fitted(combined, dataset, parts, by=name)
+    final, decision = combined, None
+    if chosen.decide:
+        how = DecideOptions(chosen.decide, chosen.on, chosen.resamples, chosen.seed)
+        final, decision = decide(combined, dataset, how)
+    weights = np.mean([c.weights for c in combiners.values()], axis=0)
+    judging = Judging(final, combined, columns, weights, chosen.resamples, chosen.seed)
+    seen = method.fitted or (decision is not None and decision.kept)
+    return Ensemble(
+        final,
+        score(final, dataset, ScoreOptions(resamples=chosen.resamples, seed=chosen.seed)),
+        combiners,
+        judge(members, dataset, parts, judging),
+        *diversity(members, dataset.target[rows]),
+        decision,
+        fitted_on_all(joined, dataset, by=name) if seen else None,
+    )
+
+
+def apply_combiners(
+    members: Sequence[Predictions], combiners: Mapping[str, Combiner], name: str
+) -> Predictions:
+    """New images: the combiners of an ensemble on its members' predictions, provenance joined row by row."""
+    aligned = align_members(members)
+    values = {column: c.apply(stacked(aligned, column)) for column, c in combiners.items()}
+    return _joined(aligned, name).with_values(values, "probabilities")
+
+
+def _title(members: Sequence[Predictions], chosen: EnsembleOptions) -> str:
+    base = f"{chosen.method} of {len(members)}" if len(members) > 1 else members[0].name
+    return f"{base}, {chosen.decide}" if chosen.decide else base
+
+
+def _joined(members: Sequence[Predictions], name: str) -> Predictions:
+    """The first of aligned members with the provenance of all."""
+    universe, source, sources = join_rows(members, name)
+    lineage = tuple(dict.fromkeys(r for m in members for r in m.lineage))
+    return replace(members[0], universe=universe, source=source, sources=sources, name=name, lineage=lineage)
+
+
+def _require_members(runs: Sequence[Predictions], chosen: EnsembleOptions) -> None:
+    if chosen.decide:
+        require_rule(chosen.decide)
+    if len(runs) < (1 if chosen.decide else 2):
+        raise UsageError(
+            "An ensemble needs at least two runs.",
+            remedy="hoego ensemble RUN RUN ...; one run alone can be given a decision rule: --decide prior",
+        )
+    names = [r.name for r in runs]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise UsageError(
+            f"{twice[0]!r} is named twice.", remedy="Name each member once; a weight does the rest."
+        )
+
+
+def _require_one_kind(members: Sequence[Predictions], joined: Predictions, dataset: Dataset) -> None:
+    """Raises unless all members are honest or all are naive; asked of each only where they are not all honest."""
+    if honesty(joined, dataset).honest:
+        return
+    naive = {m.name: bool(require_honest(m, dataset).naive.any()) for m in members}
+    if len(set(naive.values())) > 1:
+        which = [n for n, is_naive in naive.items() if is_naive]
+        raise MismatchError(
+            f"{', '.join(which)} are naive and the others are not.",
+            remedy="A naive run measures the leak; leave it out of the ensemble.",
+        )
+
+
+def _combined(
+    stack: NDArray[np.float32], truth: NDArray[np.int32], parts: NDArray[np.int64], chosen: EnsembleOptions
+) -> tuple[NDArray[np.float64], Column]:
+    """Probabilities [N, C] made across the parts, and what they were made of."""
+    if method_named(chosen.method).fitted:
+        total, fitted = cross_fit(
+            parts,
+            lambda outside: fit(chosen.method, stack[:, outside], truth[outside], steps=chosen.steps),
+            lambda combiner, inside: combiner.total(stack[:, inside]),
+        )
+    else:
+        combiner = fit(chosen.method, stack, truth)
+        total, fitted = combiner.total(stack), [combiner] * (int(parts.max()) + 1)
+    column = Column(stack, fitted, parts, total)
+    return column.finish(total), column

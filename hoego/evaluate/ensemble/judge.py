@@ -1,0 +1,229 @@
+"""What an ensemble is worth: beside its best member, what each member adds, and how alike the members are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.evaluate.compare import Paired, verdict
+from hoego.evaluate.compare.variants import LEVEL, Estimate, variants_of
+from hoego.evaluate.ensemble.class_counts import macro_f1_of
+from hoego.evaluate.ensemble.combiners import Combiner, Stack
+from hoego.predictions import Predictions
+
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+SWAPS = 9_999
+ENOUGH = 1e-9
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member: its weight in the combiner for new images, its own score, and what it adds.
+
+    Args:
+        weight: mean over the columns where several are combined.
+        score: macro F1 of the target, or None where the member does not give it.
+        marginal: macro F1 of the combination less that of the same without this member (weights of the others scaled
+            up, nothing fitted again); None where it is the only one.
+    """
+
+    run: str
+    weight: float
+    score: float | None
+    marginal: Estimate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        marginal = None if self.marginal is None else self.marginal.to_dict()
+        return {"run": self.run, "weight": self.weight, "score": self.score, "marginal": marginal}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What was combined of one column, kept so that a member can be taken out again.
+
+    Args:
+        stack: probabilities [M, N, C].
+        fitted: the combiner of each part [P].
+        parts: part of each row [N].
+        total: weighted sum of the members' terms [N, C].
+    """
+
+    stack: Stack
+    fitted: Sequence[Combiner]
+    parts: NDArray[np.int64]
+    total: Floats
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Weights [P, M]."""
+        return np.stack([c.weights for c in self.fitted])
+
+    @cached_property
+    def alike(self) -> Floats:
+        """The sum of all members' terms [N, C], each with weight 1."""
+        out = np.zeros(self.stack.shape[1:])
+        for p in self.stack:
+            out += self.fitted[0].term(p)
+        return out
+
+    def without(self, member: int) -> Floats:
+        """Probabilities [N, C] without one member; where it was the only one picked, the others count alike."""
+        term = self.fitted[0].term(self.stack[member])
+        whole = self.weights.sum(axis=1)
+        rest = whole - self.weights[:, member]
+        grown = np.divide(whole, rest, out=np.zeros_like(rest), where=rest > ENOUGH)
+        total = (self.total - self.weights[self.parts, member, None] * term) * grown[self.parts, None]
+        alone = (rest <= ENOUGH)[self.parts]
+        if alone.any():
+            share = whole[self.parts[alone], None] / (len(self.stack) - 1)
+            total[alone] = share * (self.alike[alone] - term[alone])
+        return self.finish(total)
+
+    def finish(self, total: Floats) -> Floats:
+        """Probabilities [N, C] of the weighted sums [N, C], by each part's combiner."""
+        if self.fitted[0].bias is None:
+            return self.fitted[0].finish(total)
+        out = np.empty_like(total)
+        for part, combiner in enumerate(self.fitted):
+            out[self.parts == part] = combiner.finish(total[self.parts == part])
+        return out
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The members beside the ensemble.
+
+    Args:
+        members: in the order given.
+        best: the name of the best on all rows; None where no member gives the target.
+        gain: the ensemble less the best member chosen on the other parts; None likewise.
+        p_value: of the gain.
+        words: one sentence.
+    """
+
+    members: tuple[Member, ...]
+    best: str | None
+    gain: Estimate | None
+    p_value: float | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What is judged, and how.
+
+    Args:
+        final: the ensemble as it is scored.
+        combined: the ensemble before a decision rule; its members' marginals are of it.
+        columns: what was combined, by column.
+        weights: of the members in the combiner for new images [M].
+        resamples, seed: of the intervals.
+    """
+
+    final: Predictions
+    combined: Predictions
+    columns: Mapping[str, Column]
+    weights: Floats
+    resamples: int
+    seed: int
+
+
+def judge(
+    members: Sequence[Predictions], dataset: Dataset, parts: NDArray[np.int64], how: Judging
+) -> Standing:
+    """The members with their marginals, the best of them, and the gain over the best chosen on other parts.
+
+    Raises:
+        CannotSay: fewer than six subjects have a label.
+    """
+    rows = dataset.positions(how.final.images)
+    truth, subject = dataset.target[rows], dataset.subject_index[rows]
+    schema = how.final.schema
+    c, draws = schema.n_target_classes, (how.resamples, how.seed)
+    able = [i for i, m in enumerate(members) if m.has(schema.target)]
+    said = {i: members[i].target_probabilities().argmax(axis=1) for i in able}
+    scores = {i: macro_f1_of(s, truth, c) for i, s in said.items()}
+    marginals = _marginals(how, truth, subject, len(members))
+    listed = tuple(
+        Member(m.name, float(how.weights[i]), scores.get(i), marginals.get(i)) for i, m in enumerate(members)
+    )
+    if not able:
+        words = "no member gives the target by itself, so there is no best member to compare with"
+        return Standing(listed, None, None, None, words)
+    two = {"ensemble": _said(how.final), "best": best_elsewhere(list(said.values()), truth, parts, c)}
+    found = variants_of(two, truth, subject, c, draws=draws, swaps=SWAPS).pair("ensemble", "best")
+    gain = Estimate(found.difference, found.low, found.high, LEVEL)
+    best = max(able, key=lambda i: scores[i])
+    return Standing(listed, members[best].name, gain, found.p_value, _words(found))
+
+
+def _said(predictions: Predictions) -> NDArray[np.int64]:
+    out: NDArray[np.int64] = predictions.target_probabilities().argmax(axis=1)
+    return out
+
+
+def _marginals(how: Judging, truth: Ints, subject: Ints, n_members: int) -> dict[int, Estimate]:
+    """What each member adds to the combination, by its position; those without any weight add 0."""
+    if n_members < 2:
+        return {}
+    weighed = np.any([np.abs(col.weights).max(axis=0) > 0 for col in how.columns.values()], axis=0)
+    used = np.flatnonzero(weighed).tolist()
+    said = {"combined": _said(how.combined)}
+    target = how.final.schema.target
+    for i in used:
+        values = {name: column.without(i) for name, column in how.columns.items()}
+        if target in values:
+            said[str(i)] = values[target].argmax(axis=1)
+        else:
+            said[str(i)] = _said(how.combined.with_values(values, "probabilities"))
+    found = variants_of(
+        said, truth, subject, how.final.schema.n_target_classes, draws=(how.resamples, how.seed)
+    )
+    nothing = Estimate(0.0, 0.0, 0.0, LEVEL)
+    return {i: found.difference("combined", str(i)) if i in set(used) else nothing for i in range(n_members)}
+
+
+def best_elsewhere(
+    said: Sequence[NDArray[np.int64]], truth: Ints, parts: NDArray[np.int64], n_classes: int
+) -> NDArray[np.int64]:
+    """Each part's rows by the member with the best macro F1 on the other parts, the first of equals."""
+    out = np.empty(len(truth), dtype=np.int64)
+    for part in range(int(parts.max()) + 1):
+        outside, inside = parts != part, parts == part
+        scores = [macro_f1_of(s[outside], truth[outside], n_classes) for s in said]
+        out[inside] = said[int(np.argmax(scores))][inside]
+    return out
+
+
+def diversity(members: Sequence[Predictions], truth: NDArray[np.int32]) -> tuple[Floats, Floats]:
+    """Disagreement and error correlation [M, M] of the members that give the target (NaN for the others)."""
+    m = len(members)
+    disagreement, correlation = np.full((m, m), np.nan), np.full((m, m), np.nan)
+    able = [i for i, p in enumerate(members) if p.has(p.schema.target)]
+    known = truth >= 0
+    if not able or not known.any():
+        return disagreement, correlation
+    said = np.stack([_said(members[i])[known].astype(np.int32) for i in able])
+    wrong = (said != truth[known]).astype(np.float64)
+    centred = wrong - wrong.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=1))
+    product, scale = centred @ centred.T / centred.shape[1], np.outer(spread, spread)
+    where = np.ix_(able, able)
+    disagreement[where] = [(row != said).mean(axis=1) for row in said]
+    correlation[where] = np.divide(product, scale, out=np.full_like(product, np.nan), where=scale > 0)
+    return disagreement, correlation
+
+
+def _words(found: Paired) -> str:
+    numbers = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p = {found.p_value:.4f}"
+    said = verdict(found, True)
+    if said in ("better", "worse"):
+        return f"the ensemble is {said} than its best member: {numbers}"
+    return f"the ensemble is not distinguishable from its best member: {numbers}"

@@ -1,0 +1,94 @@
+"""Metrics as functions of totals: one line of arithmetic each, vectorised over resamples.
+
+Every function takes totals [..., columns] of a Layout and the classes to average over, bool [C] ("present": those in
+the truth of the scored rows; the same for all runs compared). A class absent from a resample leaves that
+resample's mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.evaluate.score.count_columns import Layout
+
+Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def _ratio(above: NDArray[Any], below: NDArray[Any]) -> Float:
+    below = np.asarray(below, dtype=np.float64)
+    out: Float = np.full(np.broadcast_shapes(np.shape(above), below.shape), np.nan)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
+
+
+def _mean_over_present(values: Float, held: NDArray[Any]) -> Float:
+    there = held > 0
+    out: Float = _ratio(np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1))
+    return out
+
+
+def class_f1(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """F1 of each present class [..., K]: 2 right / (truth + predicted); NaN where the class is neither."""
+    below = at.truth(totals)[..., present] + at.predicted(totals)[..., present]
+    return _ratio(2.0 * at.right(totals)[..., present], below)
+
+
+def class_sensitivity(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Sensitivity (recall) of each present class [..., K]."""
+    return _ratio(at.right(totals)[..., present], at.truth(totals)[..., present])
+
+
+def class_precision(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Precision of each present class [..., K]; NaN where it is never predicted."""
+    return _ratio(at.right(totals)[..., present], at.predicted(totals)[..., present])
+
+
+def class_specificity(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Specificity of each present class [..., K]: the share of the images of other classes not predicted as it."""
+    others = at.truth(totals).sum(axis=-1, keepdims=True) - at.truth(totals)[..., present]
+    wrong = at.predicted(totals)[..., present] - at.right(totals)[..., present]
+    return _ratio(others - wrong, others)
+
+
+def macro_f1(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Mean F1 [...] over the present classes."""
+    return _mean_over_present(class_f1(totals, at, present), at.truth(totals)[..., present])
+
+
+def balanced_accuracy(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Mean sensitivity [...] over the present classes."""
+    return _mean_over_present(class_sensitivity(totals, at, present), at.truth(totals)[..., present])
+
+
+def specificity(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Mean specificity [...] over the present classes."""
+    values = class_specificity(totals, at, present)
+    return _mean_over_present(np.nan_to_num(values), np.isfinite(values) * at.truth(totals)[..., present])
+
+
+def accuracy(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Share of images [...] whose class is right."""
+    return _ratio(at.right(totals).sum(axis=-1), at.truth(totals).sum(axis=-1))
+
+
+def mae(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Mean distance [...] between the true and the predicted class, in classes."""
+    return _ratio(at.absolute(totals), at.truth(totals).sum(axis=-1))
+
+
+def qwk(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+    """Cohen's kappa with quadratic weights [...] (Cohen 1968): 1 - observed / expected squared distance.
+
+    NaN where truth and prediction hold one and the same class, which determines no agreement beyond chance.
+    """
+    k = np.arange(at.n_classes, dtype=np.float64)
+    truth = np.asarray(at.truth(totals), dtype=np.float64)
+    predicted = np.asarray(at.predicted(totals), dtype=np.float64)
+    n = truth.sum(axis=-1)
+    cross = 2.0 * (truth @ k) * _ratio(predicted @ k, n)
+    expected = truth @ (k * k) + predicted @ (k * k) - cross
+    return 1.0 - _ratio(at.squared(totals), np.where(expected > 1e-9 * np.maximum(n, 1.0), expected, 0.0))

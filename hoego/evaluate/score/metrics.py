@@ -1,0 +1,212 @@
+"""The table of metrics: name, whether it is shown by default, help, what it needs.
+
+Three kinds: functions of counts (see `formulas`), functions of the probabilities with a value per subject (log loss,
+AUROC), and one's own, given as "module:function" or "file.py:function".
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from hoego.errors import CannotSay, UsageError, nearest
+from hoego.evaluate.score import formulas
+from hoego.evaluate.score.count_columns import Layout
+
+Float = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
+Mask = NDArray[np.bool_]
+Formula = Callable[[NDArray[Any], Layout, Mask], Float]
+OwnMetric = Callable[[Ints, Float], float]
+Needs = Literal["classes", "order", "probabilities"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the table.
+
+    Args:
+        name: its name in recipes, commands and results.
+        help: one line.
+        needs: `classes` (the predicted class), `order` (ordered classes), `probabilities`.
+        default: whether a score shows it without being asked.
+        better: whether `higher` or `lower` is better.
+        formula: the number from totals; None where it is computed from probabilities.
+        per_class: the same for each class, where that means something.
+        spread_over_classes: the mean over classes, so that the rarest class limits what is known.
+    """
+
+    name: str
+    help: str
+    needs: Needs
+    default: bool = True
+    better: Literal["higher", "lower"] = "higher"
+    formula: Formula | None = None
+    per_class: Formula | None = None
+    spread_over_classes: bool = False
+
+    def span(self, n_classes: int) -> tuple[float, float]:
+        """The smallest and the largest value that it can take."""
+        if self.name == "qwk":
+            return (-1.0, 1.0)
+        if self.name == "mae":
+            return (0.0, max(n_classes - 1.0, 1.0))
+        return (0.0, np.inf) if self.name == "log_loss" else (0.0, 1.0)
+
+    def applies(self, ordered: bool) -> bool:
+        return ordered or self.needs != "order"
+
+
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric(
+            "macro_f1",
+            "Mean F1 over the classes present in the truth of the scored rows; the primary metric.",
+            "classes",
+            formula=formulas.macro_f1,
+            per_class=formulas.class_f1,
+            spread_over_classes=True,
+        ),
+        Metric("accuracy", "Share of images whose class is right.", "classes", formula=formulas.accuracy),
+        Metric(
+            "balanced_accuracy",
+            "Mean sensitivity (recall) over the classes present in the truth.",
+            "classes",
+            formula=formulas.balanced_accuracy,
+            per_class=formulas.class_sensitivity,
+            spread_over_classes=True,
+        ),
+        Metric(
+            "specificity",
+            "Mean over the classes of the share of other images that are not taken for it.",
+            "classes",
+            formula=formulas.specificity,
+            per_class=formulas.class_specificity,
+            spread_over_classes=True,
+        ),
+        Metric(
+            "qwk",
+            "Cohen's kappa with quadratic weights, for ordered classes.",
+            "order",
+            formula=formulas.qwk,
+        ),
+        Metric(
+            "mae",
+            "Mean distance between true and predicted class, in classes, for ordered classes.",
+            "order",
+            better="lower",
+            formula=formulas.mae,
+        ),
+        Metric("auroc", "One-vs-rest area under the ROC curve, mean over classes.", "probabilities"),
+        Metric(
+            "log_loss",
+            "Mean negative logarithm of the probability of the true class (nats).",
+            "probabilities",
+            better="lower",
+        ),
+    )
+}
+PRIMARY = "macro_f1"
+
+
+def metric(name: str) -> Metric:
+    """The row called `name`; one's own ("module:function") becomes a row of its own. Raises UsageError."""
+    if name in METRICS:
+        return METRICS[name]
+    if ":" in name:
+        lower = getattr(load_own(name), "better", "higher") == "lower"
+        return Metric(name, "One's own metric.", "probabilities", better="lower" if lower else "higher")
+    raise UsageError(
+        f"There is no metric {name!r}.",
+        remedy=f'{nearest(name, METRICS)} One\'s own metric is given as "module:function".',
+    )
+
+
+def load_own(name: str) -> OwnMetric:
+    """The function behind "module:function" or "file.py:function".
+
+    It takes the true classes [N] and the probabilities [N, C] and returns a number; an attribute
+    `better = "lower"` says that less is better. `hoego.evaluate.score.metric_contract.MetricContract` checks one in
+    a test.
+
+    Raises:
+        UsageError: there is no such module or function.
+    """
+    place, _, function = name.rpartition(":")
+    remedy = 'Give "module:function" (importable from here) or "file.py:function".'
+    if not function or not place or (place.startswith(".") and not place.endswith(".py")):
+        raise UsageError(f"The metric {name!r} names no module and function.", remedy=remedy)
+    try:
+        if place.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        else:
+            here = str(Path.cwd())
+            if here not in sys.path:
+                sys.path.append(here)
+            module = importlib.import_module(place)
+        found: OwnMetric = getattr(module, function)
+    except (ImportError, AttributeError, OSError, SyntaxError) as e:
+        raise UsageError(f"The metric {name!r} cannot be loaded: {e}.", remedy=remedy) from None
+    if not callable(found):
+        raise UsageError(f"The metric {name!r} is no function.", remedy=remedy)
+    return found
+
+
+def own_value(function: OwnMetric, truth: Ints, probabilities: Float) -> float:
+    """One's own metric of N images. Raises CannotSay unless it is a finite number."""
+    found = float(function(truth, probabilities))
+    if not np.isfinite(found):
+        raise CannotSay(f"The metric {getattr(function, '__name__', function)!s} gave {found}.")
+    return found
+
+
+def log_losses(truth: Ints, probabilities: Float) -> Float:
+    """-log p of the true class for each image [N], p clipped to the smallest double above 0 (as scikit-learn does)."""
+    p = probabilities[np.arange(len(truth)), truth] / probabilities.sum(axis=1)
+    losses: Float = -np.log(np.clip(p, np.finfo(np.float64).eps, 1.0))
+    return losses
+
+
+@dataclass(frozen=True)
+class Placements:
+    """AUROC of one class, and how much each image adds to it.
+
+    Args:
+        value: the area; NaN where the class or its complement is empty.
+        share: for each image [N], its placement less the area, divided by the images of its side
+            (the structural components of DeLong et al. 1988).
+        positive: whether the image is of the class [N].
+    """
+
+    value: float
+    share: Float
+    positive: Mask
+
+
+def placements(positive: Mask, scores: Float) -> Placements:
+    """One-vs-rest AUROC with the structural components of DeLong, DeLong and Clarke-Pearson (1988), eq. 4-5."""
+    n, m = int(positive.sum()), int((~positive).sum())
+    share = np.zeros(len(scores))
+    if not n or not m:
+        return Placements(np.nan, share, positive)
+    ranks = rankdata(scores)
+    above = (ranks[positive] - rankdata(scores[positive])) / m
+    value = float(above.mean())
+    share[positive] = (above - value) / n
+    below = 1.0 - (ranks[~positive] - rankdata(scores[~positive])) / n
+    share[~positive] = (below - value) / m
+    return Placements(value, share, positive)

@@ -1,0 +1,380 @@
+"""Predictions: the waist of the whole program. Per image, per attribute, with provenance, without labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from hoego.data.schema import COMPOSITE, LabelSchema
+from hoego.errors import DataError, MismatchError, RecordError
+from hoego.predictions.provenance import Provenance, Source, Universe, join_sources
+
+Scale = Literal["logits", "probabilities"]
+FORMAT = 1
+RESERVED = ("image", "fold", "source")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What M models say of N images; rows are found by image id, never by position.
+
+    Args:
+        images: ids [N], distinct.
+        values: float32 [N, C] per attribute and, where the model gives it, for "composite".
+        scale: whether each of `values` is logits or probabilities.
+        schema: the label schema that names the classes.
+        fold: int16 [N]: the fold in which the image was held out; -1 for new images.
+        source: int32 [N]: position in `sources` of each row's source.
+        sources: where rows come from.
+        universe: the subjects that the sources speak of.
+        dataset_fingerprint: of the data set of the images.
+        split_fingerprint, split_kind: of the split that held them out; "" for new images.
+        name: run id, or the name of a combination.
+        lineage: ids of all runs behind the rows.
+    """
+
+    images: NDArray[Any]
+    values: Mapping[str, NDArray[np.float32]]
+    scale: Mapping[str, Scale]
+    schema: LabelSchema
+    fold: NDArray[np.int16]
+    source: NDArray[np.int32]
+    sources: tuple[Source, ...]
+    universe: Universe
+    dataset_fingerprint: str
+    split_fingerprint: str = ""
+    split_kind: str = ""
+    name: str = ""
+    lineage: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if len(set(self.images.tolist())) != n:
+            raise DataError(f"Predictions {self.name!r} hold an image twice.", remedy="One row per image.")
+        if not self.values:
+            raise DataError(f"Predictions {self.name!r} hold no attribute.")
+        if len(self.fold) != n or len(self.source) != n:
+            raise DataError(f"Predictions {self.name!r}: fold and source need {n} rows.")
+        if n and not (int(self.source.min()) >= 0 and int(self.source.max()) < len(self.sources)):
+            raise DataError(f"Predictions {self.name!r}: a row names a source that is not there.")
+        for name, array in self.values.items():
+            want = (n, self.schema.n_classes(name))
+            if array.shape != want:
+                raise DataError(f"Predictions of {name!r} have the shape {array.shape}, not {want}.")
+            if not np.isfinite(array).all():
+                bad = self.images[~np.isfinite(array).all(axis=1)]
+                raise DataError(
+                    f"Predictions {self.name!r} of {name!r} are not finite for {len(bad)} images, such as {bad[0]!r}.",
+                    remedy="The model diverged or the file is damaged; train again.",
+                )
+            if self.scale[name] == "probabilities":
+                _require_probabilities(name, array)
+
+    @property
+    def n_images(self) -> int:
+        return len(self.images)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes whose probabilities can be had, in the order of the schema."""
+        inside = self.schema.composite if COMPOSITE in self.values else ()
+        return tuple(a for a in self.schema.names if a in self.values or a in inside)
+
+    def has(self, name: str) -> bool:
+        """Whether `probabilities(name)` can be had."""
+        if name in self.values:
+            return True
+        if name == COMPOSITE:
+            return bool(self.schema.composite) and all(a in self.values for a in self.schema.composite)
+        return COMPOSITE in self.values and name in self.schema.composite
+
+    def probabilities(self, name: str) -> NDArray[np.float64]:
+        """Probabilities [N, C] of an attribute or of "composite".
+
+        Where the model gives attributes alone, the composite is their product, over the combinations that exist
+        and normalised there; where it gives the composite alone, an attribute is its marginal.
+
+        Raises:
+            MismatchError: the model says nothing of it.
+        """
+        if name in self.values:
+            array = self.values[name].astype(np.float64)
+            return softmax(array) if self.scale[name] == "logits" else array
+        if not self.has(name):
+            raise MismatchError(
+                f"Predictions {self.name!r} say nothing of {name!r}; they hold {', '.join(self.values)}.",
+                remedy="Train a head for it, or compose it from several runs.",
+            )
+        if name == COMPOSITE:
+            return self._product()
+        joint = self.probabilities(COMPOSITE)
+        codes = self.schema.combination_codes[:, self.schema.composite.index(name)]
+        out = np.zeros((self.n_images, self.schema.n_classes(name)))
+        for c in range(out.shape[1]):
+            out[:, c] = joint[:, codes == c].sum(axis=1)
+        return out
+
+    def _product(self) -> NDArray[np.float64]:
+        codes = self.schema.combination_codes
+        joint = np.ones((self.n_images, len(codes)))
+        for i, a in enumerate(self.schema.composite):
+            joint *= self.probabilities(a)[:, codes[:, i]]
+        total = joint.sum(axis=1, keepdims=True)
+        uniform = np.full_like(joint, 1 / joint.shape[1])
+        out: NDArray[np.float64] = np.divide(joint, total, out=uniform, where=total > 0)
+        return out
+
+    def target_probabilities(self) -> NDArray[np.float64]:
+        """Probabilities [N, C] of the target."""
+        return self.probabilities(self.schema.target)
+
+    def take(self, rows: NDArray[Any]) -> Predictions:
+        """Some rows: a mask [N] or positions."""
+        return replace(
+            self,
+            images=self.images[rows],
+            values={k: v[rows] for k, v in self.values.items()},
+            fold=self.fold[rows],
+            source=self.source[rows],
+        )
+
+    def align(self, images: NDArray[Any]) -> Predictions:
+        """The rows of `images`, in that order. Raises MismatchError naming images that have no row."""
+        if len(images) == self.n_images and (self.images == images).all():
+            return self
+        where = {image: i for i, image in enumerate(self.images.tolist())}
+        missing = [i for i in images.tolist() if i not in where]
+        if missing:
+            raise MismatchError(
+                f"Predictions {self.name!r} lack {len(missing)} of {len(images)} images, such as {missing[0]!r}.",
+                remedy="Compare runs on the same held-out images, or train --fold all.",
+            )
+        return self.take(np.asarray([where[i] for i in images.tolist()], dtype=np.int64))
+
+    def with_values(self, values: Mapping[str, ArrayLike], scale: Scale, **changes: Any) -> Predictions:
+        """The same rows with other numbers (and other fields, by name)."""
+        arrays = {k: np.asarray(v, dtype=np.float32) for k, v in values.items()}
+        return replace(self, values=arrays, scale=dict.fromkeys(arrays, scale), **changes)
+
+    def write(self, path: Path) -> None:
+        """One Parquet file: a row per image, a fixed-size list column per attribute, provenance in the metadata.
+
+        The file appears whole or not at all.
+        """
+        columns: dict[str, Any] = {"image": self.images, "fold": self.fold, "source": self.source}
+        for name, array in self.values.items():
+            column = f"{name}_" if name in RESERVED else name
+            columns[column] = pl.Series(
+                np.ascontiguousarray(array), dtype=pl.Array(pl.Float32, array.shape[1])
+            )
+        meta = self._meta()
+        meta["digest"] = self._digest(meta)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            pl.DataFrame(columns).write_parquet(temporary, metadata={"hoego": json.dumps(meta)})
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "scale": dict(self.scale),
+            "schema": self.schema.to_dict(),
+            "provenance": Provenance(self.universe, self.sources).to_dict(),
+            "dataset_fingerprint": self.dataset_fingerprint,
+            "split_fingerprint": self.split_fingerprint,
+            "split_kind": self.split_kind,
+            "name": self.name,
+            "lineage": list(self.lineage),
+            "notes": list(self.notes),
+        }
+
+    def _digest(self, meta: Mapping[str, Any]) -> str:
+        h = blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=16)
+        h.update("\n".join(self.images.tolist()).encode())
+        h.update(np.ascontiguousarray(self.source, dtype="<i4").tobytes())
+        h.update(np.ascontiguousarray(self.fold, dtype="<i2").tobytes())
+        for name in sorted(self.values):
+            h.update(np.ascontiguousarray(self.values[name], dtype="<f4").tobytes())
+        return h.hexdigest()
+
+    @classmethod
+    def read(cls, path: Path) -> Predictions:
+        """Read what `write` wrote.
+
+        Raises:
+            RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
+        """
+        if not path.is_file():
+            raise RecordError(f"There are no predictions at {path}.")
+        try:
+            table = pl.read_parquet(path, use_pyarrow=False)
+            text = pl.read_parquet_metadata(path).get("hoego")
+        except (pl.exceptions.PolarsError, OSError) as e:
+            raise RecordError(f"Not a readable Parquet file: {e}", file=path) from None
+        if text is None:
+            raise RecordError(
+                "The file carries no provenance, so nothing can be computed from it.",
+                remedy="Use the predictions.parquet of a run, or what `hoego predict --out FILE.parquet` writes.",
+                file=path,
+            )
+        if not table.height:
+            raise RecordError("The file holds no rows: nothing was predicted.", file=path)
+        meta = json.loads(text)
+        provenance = Provenance.from_dict(meta["provenance"])
+        values = {}
+        for name in meta["scale"]:
+            column = table[f"{name}_" if name in RESERVED else name]
+            values[name] = column.to_numpy().reshape(table.height, -1).astype(np.float32)
+        out = cls(
+            images=table["image"].to_numpy().astype(np.str_),
+            values=values,
+            scale=meta["scale"],
+            schema=LabelSchema.from_dict(meta["schema"]),
+            fold=table["fold"].to_numpy(),
+            source=table["source"].to_numpy(),
+            sources=provenance.sources,
+            universe=provenance.universe,
+            dataset_fingerprint=meta["dataset_fingerprint"],
+            split_fingerprint=meta["split_fingerprint"],
+            split_kind=meta["split_kind"],
+            name=meta["name"],
+            lineage=tuple(meta["lineage"]),
+            notes=tuple(meta["notes"]),
+        )
+        digest = meta.pop("digest", None)
+        if digest != out._digest(meta):
+            raise RecordError(
+                "The predictions or their provenance were changed after they were written.",
+                remedy="Restore the file, or make the predictions again.",
+                file=path,
+            )
+        return out
+
+    def write_csv(self, path: Path) -> None:
+        """A CSV of ids, the target's class and its probabilities. It carries no provenance."""
+        probabilities = self.target_probabilities()
+        classes = self.schema.target_classes
+        best = probabilities.argmax(axis=1)
+        columns: dict[str, Any] = {
+            "image": self.images,
+            self.schema.target: [classes[i] for i in best.tolist()],
+        }
+        columns |= {f"p:{c}": probabilities[:, i].astype(np.float32) for i, c in enumerate(classes)}
+        temporary = path.with_name(f".{path.name}.partial")
+        pl.DataFrame(columns).write_csv(temporary)
+        os.replace(temporary, path)
+
+
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Softmax over the last axis, in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=shifted)
+    out: NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return out
+
+
+def _require_probabilities(name: str, array: NDArray[np.float32]) -> None:
+    if len(array) and (float(array.min()) < 0 or float(np.abs(array.sum(axis=1) - 1).max()) > 1e-3):
+        raise DataError(
+            f"What is given as probabilities of {name!r} is negative or does not sum to 1.",
+            remedy="Give logits as logits (scale='logits').",
+        )
+
+
+def concat(parts: Sequence[Predictions]) -> Predictions:
+    """Rows of several predictions of one data set, split and schema under one another (the folds of a run).
+
+    Raises:
+        MismatchError: they differ in what they are of; the message says in what.
+    """
+    first = parts[0]
+    require_alike(parts)
+    universe, sources, offsets = _shared_sources(parts)
+    return replace(
+        first,
+        images=np.concatenate([p.images for p in parts]),
+        values={k: np.concatenate([p.values[k] for p in parts]) for k in first.values},
+        fold=np.concatenate([p.fold for p in parts]),
+        source=np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=True)]).astype(np.int32),
+        sources=sources,
+        universe=universe,
+        lineage=tuple(dict.fromkeys(r for p in parts for r in p.lineage)),
+    )
+
+
+def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
+    """Raises MismatchError unless all are of one data set, one split and one schema."""
+    first = parts[0]
+    for p in parts[1:]:
+        for what, a, b in (
+            ("data set", first.dataset_fingerprint, p.dataset_fingerprint),
+            ("split", first.split_fingerprint, p.split_fingerprint),
+            ("label schema", first.schema.fingerprint, p.schema.fingerprint),
+        ):
+            if a != b:
+                raise MismatchError(
+                    f"{first.name!r} and {p.name!r} differ in their {what}: {a or 'none'} against {b or 'none'}.",
+                    remedy="Only predictions of the same photos, on the same split, can stand side by side.",
+                )
+        if values and (set(first.values) != set(p.values) or dict(first.scale) != dict(p.scale)):
+            raise MismatchError(
+                f"{first.name!r} and {p.name!r} predict different things: "
+                f"{dict(first.scale)} against {dict(p.scale)}."
+            )
+
+
+def _shared_sources(parts: Sequence[Predictions]) -> tuple[Universe, tuple[Source, ...], list[int]]:
+    universe = parts[0].universe
+    for p in parts[1:]:
+        universe = universe.union(p.universe)
+    sources: list[Source] = []
+    offsets = []
+    for p in parts:
+        offsets.append(len(sources))
+        sources += [s.lifted(p.universe, universe) for s in p.sources]
+    return universe, tuple(sources), offsets
+
+
+def join_rows(
+    members: Sequence[Predictions], name: str
+) -> tuple[Universe, NDArray[np.int32], tuple[Source, ...]]:
+    """The sources of rows made from the same row of several aligned members: joined row by row.
+
+    Args:
+        members: M predictions with the same images in the same order (see `align`).
+        name: the combination's name.
+
+    Returns:
+        the common universe, the source of each row [N], and the sources.
+    """
+    images = members[0].images
+    for m in members[1:]:
+        if len(m.images) != len(images) or (m.images != images).any():
+            raise MismatchError(
+                f"{members[0].name!r} and {m.name!r} are not aligned.", remedy="Call align() first."
+            )
+    universe, sources, offsets = _shared_sources(members)
+    rows = np.stack([m.source + o for m, o in zip(members, offsets, strict=True)], axis=1)
+    patterns, source = np.unique(rows, axis=0, return_inverse=True)
+    joined = tuple(
+        join_sources(name, [sources[i] for i in sorted(set(pattern))], universe)
+        for pattern in patterns.tolist()
+    )
+    return universe, source.reshape(-1).astype(np.int32), joined

@@ -1,0 +1,395 @@
+"""Many ideas, one table of evidence: each change of a recipe against the recipe as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from hoego.data.dataset import Dataset
+from hoego.errors import CannotSay, UsageError
+from hoego.evaluate.compare import CompareOptions, compare
+from hoego.recipe import Recipe, parse_override
+from hoego.runs.ablate_runs import (
+    ON_THE_WAY,
+    Enqueue,
+    Pending,
+    key_of,
+    known_runs,
+    locked,
+    pending_of,
+    refuse_twice,
+    through_queue,
+    worker_alive,
+)
+from hoego.runs.queue.train_record import enqueue as add_run
+from hoego.runs.records import Record
+from hoego.runs.required_runs import Workshop, predictions_of, varied
+
+SIGNIFICANT = 0.05
+NOT_COMPARABLE = {
+    "split": "runs of different splits are scored on different people",
+    "fold": "runs of different folds are scored on different people",
+    "labels": "runs of different label schemas are scored on different classes",
+    "dataset.root": "runs of different data sets are not compared",
+    "seed": "every change is trained under the same seeds (--seeds)",
+}
+
+
+@dataclass(frozen=True)
+class AblateRequest:
+    """What is to be varied.
+
+    Args:
+        vary: `key=v1,v2,...` each.
+        grid: every combination instead of one change at a time.
+        seeds: runs a side; a claim about recipes needs three.
+        metric: what is compared.
+        why: the hypothesis, kept in every record.
+        queue: train through the queue (True), here (False), or through the queue where a worker is at work or runs
+            of this ablation wait already (None).
+    """
+
+    vary: Sequence[str]
+    grid: bool = False
+    seeds: int = 3
+    metric: str = "macro_f1"
+    why: str = ""
+    queue: bool | None = None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One row of the table.
+
+    Args:
+        change: the settings that differ from the recipe, `a=b` each; empty for the recipe itself.
+        runs: ids, one a seed.
+        value: the metric (mean over seeds).
+        difference: against the recipe, paired, as in `hoego compare`; None for the recipe itself.
+        p_value, p_adjusted: plain, and by Holm over all rows.
+        verdict: better, worse, not distinguishable, cannot say; "" for the recipe itself.
+        seconds: of training, mean over seeds; `cost` is that over the recipe's.
+    """
+
+    change: tuple[str, ...]
+    runs: tuple[str, ...]
+    value: float
+    difference: Mapping[str, Any] | None
+    p_value: float | None
+    p_adjusted: float | None
+    verdict: str
+    seconds: float
+    cost: float
+    detectable: float | None = None
+
+    @property
+    def title(self) -> str:
+        return ", ".join(self.change) or "the recipe as it stands"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "change": list(self.change), "runs": list(self.runs), "title": self.title}
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The result of `hoego ablate`.
+
+    Args:
+        scope: `recipes` with at least three seeds a side, else `models`; "" while runs are awaited.
+        rows: the recipe first, then the changes, best first; empty while runs are awaited.
+        words: a sentence for each change.
+        pending: the runs that are awaited, and those that failed.
+    """
+
+    recipe: str
+    metric: str
+    scope: str
+    rows: tuple[Effect, ...]
+    words: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+    pending: tuple[Pending, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe,
+            "metric": self.metric,
+            "scope": self.scope,
+            "rows": [r.to_dict() for r in self.rows],
+            "words": list(self.words),
+            "notes": list(self.notes),
+            "pending": [p.to_dict() for p in self.pending],
+        }
+
+
+def ablate(
+    recipe: Recipe,
+    dataset: Dataset,
+    request: AblateRequest,
+    workshop: Workshop,
+    enqueue: Enqueue = add_run,
+) -> Ablation:
+    """Train the recipe and every change of it under the same seeds, and compare each change with the recipe.
+
+    Args:
+        recipe: the base.
+        dataset: of the recipe.
+        request: what is varied.
+        workshop: where to train; runs that are done already are taken as they are.
+        enqueue: how a run is put into the queue.
+
+    Returns:
+        The table; or, where runs wait in the queue, what is awaited: the same call gives the table once they are done.
+
+    Raises:
+        UsageError: nothing to vary, or a change that leaves the recipe as it is or that cannot be compared with it.
+        RecipeError: an unknown setting or a value out of range (before anything is trained).
+        CannotSay: a run of the recipe itself failed.
+    """
+    changes = changes_of(recipe, request)
+    seeds = [recipe.seed + i for i in range(request.seeds)]
+    plans = [
+        [varied(recipe, change, name=title(recipe, change, s), seed=s, refit=False) for s in seeds]
+        for change in ((), *changes)
+    ]
+    store = workshop.store
+    known = known_runs(store, workshop.fold, dataset)
+    queued = request.queue
+    if queued is None:
+        mine = [known[k] for plan in plans for r in plan if (k := key_of(r)) in known]
+        queued = worker_alive(store) or any(r.state in ON_THE_WAY for r in mine)
+    if queued:
+        with locked(store):
+            known = known_runs(store, workshop.fold, dataset)
+            records = through_queue(plans, known, workshop, why=request.why, enqueue=enqueue)
+    else:
+        refuse_twice(plans, known)
+        records = _here(plans, known, workshop, request.why)
+    return _read(recipe.name, ((), *changes), records, dataset, request)
+
+
+def _here(
+    plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], workshop: Workshop, why: str
+) -> list[list[Record]]:
+    """The run of every recipe: one that is done, else trained now."""
+    found: dict[str, Record] = {}
+    missing: dict[str, Recipe] = {}
+    for recipe in (r for plan in plans for r in plan):
+        key = key_of(recipe)
+        record = known.get(key)
+        if record is not None and record.state == "done" and not workshop.again:
+            workshop.say(f"{recipe.name}: done already ({record.id})")
+            found[key] = record
+        else:
+            missing.setdefault(key, recipe)
+    if missing:
+        found |= zip(missing, workshop.train_many(list(missing.values()), why=why), strict=True)
+    return [[found[key_of(r)] for r in plan] for plan in plans]
+
+
+def _read(
+    name: str,
+    changes: Sequence[tuple[str, ...]],
+    records: Sequence[Sequence[Record]],
+    dataset: Dataset,
+    request: AblateRequest,
+) -> Ablation:
+    """The table when every run has ended, else what is awaited."""
+    awaited = pending_of(records, ("waiting", "running", "interrupted"))
+    lost = pending_of(records, ("failed", "cancelled"))
+    if awaited:
+        n = len({r.id for side in records for r in side})
+        words = f"{n - len(awaited) - len(lost)} of {n} runs are done; `hoego queue work` trains what waits, "
+        words += "and the same command then gives the table"
+        return Ablation(name, request.metric, "", (), (), (words,), (*awaited, *lost))
+    whole = [all(r.state == "done" for r in side) for side in records]
+    retry = "; ".join(f"{p.run} {p.state}: {p.reason}" for p in lost)
+    if not whole[0] or not any(whole[1:]):
+        raise CannotSay(
+            f"Runs that the comparison needs did not end well: {retry}.",
+            remedy="hoego queue retry RUN trains one again.",
+        )
+    kept = [i for i, good in enumerate(whole) if good]
+    found = judge(name, [changes[i] for i in kept], [records[i] for i in kept], dataset, request)
+    left_out = tuple(
+        f"left out, since a run of it did not end well: {', '.join(changes[i])}"
+        for i, good in enumerate(whole)
+        if not good
+    )
+    return replace(found, notes=(*found.notes, *left_out), pending=lost)
+
+
+def judge(
+    name: str,
+    changes: Sequence[tuple[str, ...]],
+    records: Sequence[Sequence[Record]],
+    dataset: Dataset,
+    request: AblateRequest,
+) -> Ablation:
+    """The table of runs that are done: the first side is the recipe as it stands."""
+    sides = [[predictions_of(r) for r in side] for side in records]
+    seconds = [float(np.mean([_seconds(r) for r in side])) for side in records]
+    options = CompareOptions(metric=request.metric)
+    found = [compare([side, sides[0]], dataset, options) for side in sides[1:]]
+    adjusted = holm([f.p_value for f in found])
+    base = Effect(
+        (),
+        tuple(r.id for r in records[0]),
+        float(found[0].sides[1].value),
+        None,
+        None,
+        None,
+        "",
+        seconds[0],
+        1.0,
+    )
+    rows = []
+    for i, f in enumerate(found):
+        p = adjusted[i]
+        undecided = f.verdict in ("better", "worse") and (p is None or p >= SIGNIFICANT)
+        verdict = "not distinguishable" if undecided else f.verdict
+        rows.append(
+            Effect(
+                changes[i + 1],
+                tuple(r.id for r in records[i + 1]),
+                float(f.sides[0].value),
+                f.difference.to_dict(),
+                f.p_value,
+                adjusted[i],
+                verdict,
+                seconds[i + 1],
+                seconds[i + 1] / seconds[0] if seconds[0] else float("nan"),
+                f.detectable,
+            )
+        )
+    sign = 1.0 if found[0].better == "higher" else -1.0
+    rows.sort(key=lambda r: -sign * r.value)
+    scope = found[0].scope
+    words = tuple(_words(r, scope, request.metric) for r in rows)
+    _write_verdicts(rows, words, records, scope)
+    notes = tuple(dict.fromkeys(n for f in found for n in f.notes))
+    return Ablation(name, request.metric, scope, (base, *rows), words, notes)
+
+
+def _seconds(record: Record) -> float:
+    """What a run costs: its seconds; of one that trained beside others, those that its measured speed gives alone."""
+    timing = record.meta.timing
+    return float(timing.get("seconds_alone", timing.get("seconds", 0.0)))
+
+
+def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:
+    """The changes to try, those that leave the recipe as it is left out."""
+    if request.seeds < 1:
+        raise UsageError(f"{request.seeds} seeds train nothing.", remedy="--seeds 3")
+    axes = []
+    for text in request.vary:
+        key, _, values = text.partition("=")
+        parse_override(text)
+        _comparable(key.strip())
+        axes.append([f"{key.strip()}={v.strip()}" for v in split_values(values)])
+    if not axes:
+        raise UsageError("Nothing is varied.", remedy="Example: --vary mixing.mixup.share=0,0.5,1")
+    candidates = [tuple(c) for c in product(*axes)] if request.grid else [(c,) for axis in axes for c in axis]
+    seen, kept = {_as_trained(recipe, ())}, []
+    for change in candidates:
+        result = _as_trained(recipe, change)
+        if result not in seen:
+            seen.add(result)
+            kept.append(change)
+    if not kept:
+        raise UsageError("Every change leaves the training as it is.", remedy="Vary to other values.")
+    return kept
+
+
+def _as_trained(recipe: Recipe, change: Sequence[str]) -> str:
+    """What a change makes of the training, under the recipe's own seed."""
+    return key_of(varied(recipe, change, name="", seed=recipe.seed, refit=False))
+
+
+def _comparable(key: str) -> None:
+    """Raises UsageError for a setting whose variants are scored on other photos or other classes."""
+    first = key.split(".")[0]
+    if first in NOT_COMPARABLE or key in NOT_COMPARABLE:
+        raise UsageError(
+            f"{key} cannot be varied: {NOT_COMPARABLE.get(key, NOT_COMPARABLE.get(first))}.",
+            remedy="Vary what is trained, not what it is scored on.",
+        )
+
+
+def split_values(text: str) -> list[str]:
+    """Values at commas that stand outside brackets and quotes.
+
+    >>> split_values("0,0.5,[1, 2]")
+    ['0', '0.5', '[1, 2]']
+    """
+    out, depth, quote, start = [], 0, "", 0
+    for i, c in enumerate(text):
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "\"'":
+            quote = c
+        elif c in "[{(":
+            depth += 1
+        elif c in "]})":
+            depth -= 1
+        elif c == "," and depth == 0:
+            out.append(text[start:i])
+            start = i + 1
+    return [v.strip() for v in [*out, text[start:]] if v.strip()]
+
+
+def title(recipe: Recipe, change: Sequence[str], seed: int) -> str:
+    """The name of one run of an ablation."""
+    return f"{recipe.name or 'recipe'}{''.join(f' {c}' for c in change)} seed {seed}"
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's step-down correction (1979); None stays None.
+
+    >>> holm([0.01, None, 0.04])
+    [0.02, None, 0.04]
+    """
+    order = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i] or 0.0)
+    out: list[float | None] = [None] * len(p_values)
+    running = 0.0
+    for rank, i in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * (p_values[i] or 0.0)))
+        out[i] = running
+    return out
+
+
+def _words(row: Effect, scope: str, metric: str) -> str:
+    d = row.difference or {}
+    numbers = f"{metric} {d['value']:+.4f}"
+    if d.get("low") is not None:
+        numbers += f" [{d['low']:+.4f}, {d['high']:+.4f}]"
+    whose = "" if scope == "recipes" else " (these two models; three seeds would speak of the recipe)"
+    more = (
+        f"; {row.detectable:.4f} could have been detected"
+        if row.verdict == "not distinguishable" and row.detectable
+        else ""
+    )
+    return f"{row.title}: {row.verdict}, {numbers}{more}{whose}"
+
+
+def _write_verdicts(
+    rows: Sequence[Effect], words: Sequence[str], records: Sequence[Sequence[Record]], scope: str
+) -> None:
+    by_id = {r.id: r for side in records for r in side}
+    baseline = [r.id for r in records[0]]
+    for row, text in zip(rows, words, strict=True):
+        for run in row.runs:
+            by_id[run].update(
+                verdict={
+                    "words": text,
+                    "verdict": row.verdict,
+                    "scope": scope,
+                    "difference": dict(row.difference or {}),
+                    "p_value": row.p_adjusted,
+                    "baseline": baseline,
+                    "runs": list(row.runs),
+                }
+            )

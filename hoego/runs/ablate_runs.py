@@ -1,0 +1,124 @@
+"""The runs of an ablation: those that are done, those on their way, and those that are put into the queue."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hoego import files
+from hoego.data.dataset import Dataset
+from hoego.errors import HoegoError, UsageError
+from hoego.recipe import Recipe, build
+from hoego.runs.queue import Ask, retry
+from hoego.runs.queue.train_record import enqueue as add_run
+from hoego.runs.records import Record, Store
+from hoego.runs.required_runs import Workshop, trained_by
+
+TAG = "ablate"
+ON_THE_WAY = ("waiting", "running")
+RANK = ("done", "running", "waiting", "interrupted", "failed", "cancelled")
+Enqueue = Callable[[Store, Mapping[str, Any], Ask], Record]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run that has no result yet, or never will: its state and, where there is one, the reason."""
+
+    run: str
+    name: str
+    state: str
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Plans = Sequence[Sequence[Recipe]]
+"""The recipes of an ablation, a list for each side, one a seed."""
+
+
+def known_runs(store: Store, fold: int | str, dataset: Dataset) -> dict[str, Record]:
+    """What was trained, or will be, on this data set and fold: the settings that decide a training -> its run.
+
+    Of several runs with one recipe that which is done comes first, else that which is nearest to it. Failed,
+    cancelled and interrupted runs count only where an ablation asked for them; others may have ended for reasons of
+    their own.
+    """
+    found: dict[str, Record] = {}
+    for record in store.list():
+        meta, state = record.meta, record.state
+        if meta.extra.get("fold", 0) != fold or meta.extra.get("kind") or state not in RANK:
+            continue
+        if state not in ("done", *ON_THE_WAY) and TAG not in meta.tags:
+            continue
+        here = {"dataset": dataset.fingerprint, "labels": dataset.labels_version}
+        if any(meta.fingerprints.get(k, v) != v for k, v in here.items()):
+            continue
+        with contextlib.suppress(HoegoError):
+            key = key_of(build(record.recipe))
+            if key not in found or RANK.index(state) <= RANK.index(found[key].state):
+                found[key] = record
+    return found
+
+
+def key_of(recipe: Recipe) -> str:
+    """The settings that decide what a training gives, as text."""
+    return json.dumps(trained_by(recipe), sort_keys=True, default=str)
+
+
+def worker_alive(store: Store) -> bool:
+    """Whether a worker of the queue is at work now."""
+    return any((r.folder / "claims").is_dir() and r.is_alive() for r in store.list(states=("running",)))
+
+
+def through_queue(
+    plans: Plans,
+    known: Mapping[str, Record],
+    workshop: Workshop,
+    *,
+    why: str = "",
+    enqueue: Enqueue = add_run,
+) -> list[list[Record]]:
+    """The run of every recipe: as it is where one is known, else a new one that waits.
+
+    What an ablation left interrupted waits again and goes on from its last checkpoint. Nothing is trained here.
+    """
+    store, made = workshop.store, dict(known)
+    for recipe in (r for plan in plans for r in plan):
+        key = key_of(recipe)
+        if key not in made:
+            tags = tuple(dict.fromkeys((TAG, *workshop.tags)))
+            ask = Ask(name=recipe.name, why=why, tags=tags, extra={"fold": workshop.fold})
+            made[key] = enqueue(store, recipe.to_dict(), ask)
+            workshop.say(f"{recipe.name}: waits as {made[key].id}")
+        elif made[key].state == "interrupted":
+            made[key] = retry(store, made[key].id)
+            workshop.say(f"{recipe.name}: waits again ({made[key].id})")
+    return [[made[key_of(r)] for r in plan] for plan in plans]
+
+
+def locked(store: Store) -> contextlib.AbstractContextManager[None]:
+    """Two ablations do not queue the same run."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    return files.locked(store.root / ".ablate.lock")
+
+
+def pending_of(records: Sequence[Sequence[Record]], states: Sequence[str]) -> tuple[Pending, ...]:
+    """The runs in one of the states."""
+    every = {r.id: r for side in records for r in side}
+    return tuple(Pending(r.id, r.meta.name, r.state, r.reason) for r in every.values() if r.state in states)
+
+
+def refuse_twice(plans: Plans, known: Mapping[str, Record]) -> None:
+    """Raises UsageError where a run that would be trained here waits in the queue or runs already."""
+    mine = [known[k] for plan in plans for r in plan if (k := key_of(r)) in known]
+    taken = [r.id for r in mine if r.state in ON_THE_WAY]
+    if taken:
+        raise UsageError(
+            f"{len(taken)} of these runs are in the queue already, such as {taken[0]}.",
+            remedy="Leave --here out: the same command without it reads them when they are done. "
+            "hoego queue work trains what waits.",
+        )

@@ -1,0 +1,134 @@
+"""Ensembles and compositions as records: kept like runs, and able to predict new images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hoego import files
+from hoego.errors import RecordError
+from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners, apply_offsets, with_fitted
+from hoego.evaluate.ensemble.compose import Composition, compose
+from hoego.evaluate.score import Score
+from hoego.predictions import Predictions, Provenance
+from hoego.runs.records import Record, Store
+
+COMBINED = "combined.json"
+PREDICTIONS = "predictions.parquet"
+PredictOne = Callable[[Record], Predictions]
+
+
+def save_ensemble(store: Store, made: Ensemble, members: Mapping[str, Record], *, why: str = "") -> Record:
+    """A record of an ensemble, with what `hoego predict` needs to repeat it.
+
+    Args:
+        store: of the records.
+        made: the ensemble.
+        members: name of each member's predictions -> its record.
+        why: the hypothesis.
+    """
+    content = {
+        "kind": "ensemble",
+        "members": [members[m.run].id for m in made.members],
+        "combiners": {k: c.to_dict() for k, c in made.combiners.items()},
+        "offsets": _offsets_of(made),
+        "fitted": None if made.fitted is None else made.fitted.to_dict(),
+        "ensemble": made.to_dict(),
+    }
+    return _save(store, made.predictions, made.score, content, why)
+
+
+def _offsets_of(made: Ensemble) -> dict[str, Any]:
+    """Column -> the offsets of a decision rule that was kept."""
+    if made.decision is None or not made.decision.kept:
+        return {}
+    return {k: o.to_dict() for k, o in made.decision.offsets.items()}
+
+
+def save_composition(
+    store: Store, made: Composition, score: Score, members: Mapping[str, Record], *, why: str = ""
+) -> Record:
+    """A record of a composition: which attribute comes from which record, and how that was chosen.
+
+    Args:
+        store: of the records.
+        made: the composition.
+        score: of its predictions.
+        members: name of each part's predictions -> its record.
+        why: the hypothesis.
+    """
+    content = {
+        "kind": "composition",
+        "parts": {a: members[name].id for a, name in made.parts.items()},
+        "fitted": None if made.fitted is None else made.fitted.to_dict(),
+        "composition": made.to_dict(),
+    }
+    return _save(store, made.predictions, score, content, why)
+
+
+def _save(store: Store, predictions: Predictions, score: Score, content: dict[str, Any], why: str) -> Record:
+    kind = str(content["kind"])
+    parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
+    base = store.find(parents[0])
+    record = store.create(
+        base.recipe,
+        name=predictions.name,
+        why=why,
+        tags=(kind,),
+        parents=parents,
+        fingerprints=base.meta.fingerprints,
+        extra={"kind": kind},
+    )
+    named = replace(predictions, name=record.id)
+    named.write(record.folder / PREDICTIONS)
+    files.write_json(record.folder / COMBINED, content)
+    files.write_json(record.folder / "score.json", score.to_dict())
+    record.update(score=score.brief())
+    record.set_state("done")
+    return record
+
+
+def is_combined(record: Record) -> bool:
+    """Whether a record is an ensemble or a composition."""
+    return (record.folder / COMBINED).is_file()
+
+
+def member_names(record: Record) -> tuple[str, ...]:
+    """Ids of the records that a combination is made of, in its order."""
+    content = files.read_json(record.folder / COMBINED)
+    return tuple(content.get("members") or content["parts"].values())
+
+
+def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> Predictions:
+    """New images by an ensemble or a composition: each member predicts, then they are combined as they were.
+
+    What was fitted on labels (weights, a decision rule, the choice of a source) is applied as it was fitted on all
+    rows, and the subjects of those labels are joined into the provenance.
+
+    Args:
+        record: of the combination.
+        store: where its members lie.
+        predict_one: predicts the new images with one member.
+
+    Raises:
+        RecordError: a member's record is gone.
+    """
+    content = files.read_json(record.folder / COMBINED)
+    names = member_names(record)
+    try:
+        members = {name: store.find(name) for name in dict.fromkeys(names)}
+    except RecordError as e:
+        raise RecordError(
+            f"{record.id} needs a run that is not here: {e.message}", remedy="Copy it in with `hoego merge`."
+        ) from None
+    made = {name: predict_one(member) for name, member in members.items()}
+    if content["kind"] == "ensemble":
+        combiners = {k: Combiner.from_dict(c) for k, c in content["combiners"].items()}
+        combined = apply_combiners([made[n] for n in names], combiners, record.id)
+        offsets = {k: Offsets.from_dict(o) for k, o in content.get("offsets", {}).items()}
+        combined = apply_offsets(combined, offsets) if offsets else combined
+    else:
+        combined = compose({a: made[n] for a, n in content["parts"].items()}, name=record.id).predictions
+    fitted = content.get("fitted")
+    return combined if fitted is None else with_fitted(combined, Provenance.from_dict(fitted))

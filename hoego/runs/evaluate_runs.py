@@ -1,0 +1,214 @@
+"""Compare, diagnose, compose and ensemble runs that lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.data.dataset import Dataset
+from hoego.errors import CannotSay, UsageError
+from hoego.evaluate.compare import CompareOptions, Comparison, compare
+from hoego.evaluate.diagnose import DiagnoseOptions, Diagnosis, as_corrections, designs, diagnose
+from hoego.evaluate.ensemble import Ensemble, EnsembleOptions, compose_best, ensemble
+from hoego.evaluate.score import Optimism, OptimismOptions, Score, ScoreOptions, optimism, score
+from hoego.predictions import Predictions
+from hoego.runs.combined import save_composition, save_ensemble
+from hoego.runs.loading import Loaded, load_runs
+from hoego.runs.records import Record, Store
+
+
+def compare_runs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
+    """Compare runs by id; `a1+a2+a3` names one side of several seeds.
+
+    Raises:
+        UsageError: fewer than two sides.
+        MismatchError: they are of different data sets, splits or labels.
+    """
+    groups = [name.split("+") for name in names]
+    if len(groups) < 2:
+        raise UsageError(
+            "A comparison needs two runs.", remedy="hoego compare A B; seeds of a recipe as A1+A2+A3."
+        )
+    found = load_runs(folder, [n for g in groups for n in g])
+    left = list(found.predictions)
+    sides: list[Predictions | list[Predictions]] = []
+    for g in groups:
+        mine, left = left[: len(g)], left[len(g) :]
+        sides.append(mine if len(mine) > 1 else mine[0])
+    chosen = options or CompareOptions()
+    if not chosen.names:
+        chosen = replace(chosen, names=_titles(found.records, groups))
+    return compare(sides, found.dataset, chosen)
+
+
+def _titles(records: Sequence[Record], groups: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    if len(records) != sum(len(g) for g in groups):
+        return ()
+    titles, at = [], 0
+    for g in groups:
+        first = records[at]
+        name = first.meta.name or first.id
+        side = first.id if len(g) == 1 else f"{len(g)} seeds"
+        titles.append(name if name == side else f"{name} ({side})")
+        at += len(g)
+    return tuple(titles)
+
+
+def diagnose_run(
+    folder: Path, name: str, options: DiagnoseOptions | None = None, overlay: Path | None = None
+) -> Diagnosis:
+    """Diagnose a run, keep the result in its record, and write its suspects as an overlay where asked for.
+
+    Args:
+        folder: of the records.
+        name: of the run.
+        options: how to look.
+        overlay: CSV file for the suspected labels, to be reviewed.
+    """
+    found = load_runs(folder, [name])
+    record, predictions = found.records[0], found.predictions[0]
+    made = diagnose_record(record, predictions, found.dataset, options)
+    if overlay is not None:
+        from hoego.data.overlay import write_overlay
+
+        write_overlay(overlay, as_corrections(made.suspects, record.id))
+    return made
+
+
+def diagnose_record(
+    record: Record, predictions: Predictions, dataset: Dataset, options: DiagnoseOptions | None = None
+) -> Diagnosis:
+    """The diagnosis of a run, also kept as diagnosis.json in its record."""
+    made = diagnose(
+        predictions,
+        dataset,
+        options,
+        epochs={k: record.epochs(k) for k in record.folds()},
+        optimism=_optimism(record, predictions, dataset),
+    )
+    files.write_json(record.folder / "diagnosis.json", made.to_dict())
+    return made
+
+
+def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Optimism | None:
+    """What the choice of the epoch was worth; None where none was made, or too few subjects are held out to say."""
+    from hoego.runs.execute import candidates_of
+
+    if not (record.folder / "recipe.toml").is_file() or record.meta.extra.get("kind"):
+        return None
+    if not any(s.selected.any() for s in predictions.sources):
+        return None
+    candidates = candidates_of(record, record.folds(), predictions)
+    if candidates is None:
+        return None
+    aligned = predictions.align(candidates.images)
+    rows = dataset.positions(aligned.images)
+    try:
+        return optimism(
+            candidates.predicted,
+            dataset.target[rows],
+            dataset.subject_index[rows],
+            dataset.schema.n_target_classes,
+            OptimismOptions(),
+            aligned.fold,
+        )
+    except CannotSay:
+        return None
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A combination that was made and kept: its record beside the result."""
+
+    record: Record
+    score: Score
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.record.id, "folder": str(self.record.folder), **self.facts}
+
+
+def ensemble_runs(
+    folder: Path, names: Sequence[str], options: EnsembleOptions | None = None, *, why: str = ""
+) -> Combined:
+    """Combine runs, and keep the ensemble as a record that `hoego predict` can use."""
+    found = load_runs(folder, names)
+    _require_records(found)
+    made: Ensemble = ensemble(found.predictions, found.dataset, options)
+    record = save_ensemble(Store(folder), made, _by_name(found), why=why)
+    return Combined(record, made.score, made.to_dict())
+
+
+def compose_runs(
+    folder: Path,
+    parts: Sequence[tuple[str, str]],
+    among: Sequence[str] = (),
+    *,
+    name: str = "",
+    why: str = "",
+) -> Combined:
+    """Compose a prediction from the attributes of several runs, and keep it as a record.
+
+    Args:
+        folder: of the records.
+        parts: pairs of an attribute and a run that may give it; of several for one attribute the best is chosen.
+        among: runs among which the best is chosen for each attribute of the composite that `parts` does not name.
+        name: of the result.
+        why: the hypothesis.
+
+    Raises:
+        UsageError: an attribute of the composite is not named, or given by none of the runs.
+    """
+    found = load_runs(folder, [run for _, run in parts] + list(among))
+    _require_records(found)
+    named, free = found.predictions[: len(parts)], found.predictions[len(parts) :]
+    candidates: dict[str, list[Predictions]] = {}
+    for (attribute, _), predictions in zip(parts, named, strict=True):
+        candidates.setdefault(attribute, []).append(predictions)
+    if free:
+        if not free[0].schema.composite:
+            raise UsageError(
+                "The labels have no composite class: there are no attributes to compose it of.",
+                remedy="hoego ensemble RUN RUN ... combines runs of one attribute.",
+            )
+        for attribute in free[0].schema.composite:
+            candidates.setdefault(attribute, [p for p in free if p.has(attribute)])
+    if not candidates:
+        raise UsageError(
+            "Nothing is named to compose.",
+            remedy="hoego compose RUN RUN ..., or --of ATTRIBUTE=RUN for each.",
+        )
+    made = compose_best(candidates, found.dataset, name=name)
+    result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
+    record = save_composition(Store(folder), made, result, _by_name(found), why=why)
+    return Combined(record, result, {**made.to_dict(), "score": result.to_dict()})
+
+
+def _require_records(found: Loaded) -> None:
+    """A combination that is kept names its members by their records."""
+    if len(found.records) != len(found.predictions):
+        raise UsageError(
+            "A file of predictions alone cannot be combined into a record: it has no model to predict with.",
+            remedy="Name runs, or combine files in Python with hoego.evaluate.ensemble.ensemble.",
+        )
+
+
+def _by_name(found: Loaded) -> dict[str, Record]:
+    return {p.name: r for p, r in zip(found.predictions, found.records, strict=True)}
+
+
+def rank_designs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
+    """Which design: every run that gives the target, and every product of attributes of different runs, ranked.
+
+    Raises:
+        UsageError: fewer than two designs can be made.
+    """
+    found = load_runs(folder, names)
+    ways = designs(found.predictions)
+    if len(ways) < 2:
+        raise UsageError("These runs make one design alone.", remedy="Give runs of several heads.")
+    chosen = replace(options or CompareOptions(), names=tuple(w.name for w in ways))
+    return compare([w.predictions for w in ways], found.dataset, chosen)

@@ -1,0 +1,377 @@
+"""One run, from where its record stands to its end: decode, train each fold, score, refit."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego import files
+from hoego.errors import HoegoError, SplitError
+from hoego.evaluate.diagnose import diagnose
+from hoego.evaluate.score import Candidates, Score, ScoreOptions, score
+from hoego.predictions import Predictions, concat
+from hoego.runs.heat_maps import heat_of_mistakes
+from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
+from hoego.runs.project import Project
+from hoego.runs.records import Record
+from hoego.runs.soft_targets import Lesson
+from hoego.runs.teachers import teaching_of
+from hoego.split import Split
+from hoego.train.steps import Steps
+
+if TYPE_CHECKING:
+    from hoego.train.fold import FoldResult, FoldTask, Opener
+
+Bits = NDArray[np.bool_]
+Fold = int | Literal["all"]
+PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Control:
+    """The hand that a worker keeps on a run.
+
+    Args:
+        should_stop: asked after each step; a text is the reason to stop now, with the state written.
+        epoch_done: told the seconds of each epoch.
+        progress: whether progress is shown on stderr.
+        measure_seconds: time given to measuring the throughput.
+        shared: opens the pixels of runs that take their steps in turns; None where a run has the process to itself.
+    """
+
+    should_stop: Callable[[], str] = lambda: ""
+    epoch_done: Callable[[float], object] = lambda _: None
+    progress: bool = True
+    measure_seconds: float = 4.0
+    shared: Opener | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Args:
+        run: its id.
+        folder: its record.
+        state: done, or interrupted where it was asked to stop.
+        reason: why it was stopped.
+        score: of its held-out predictions; None where it was interrupted before them.
+        throughput, timing: as they are in the record.
+        refit: whether a last model was trained on all subjects.
+        notes: sentences to show.
+    """
+
+    run: str
+    folder: Path
+    state: str
+    reason: str = ""
+    score: Score | None = None
+    throughput: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    refit: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "run": self.run,
+            "folder": str(self.folder),
+            "state": self.state,
+            "reason": self.reason,
+            "score": None if self.score is None else self.score.to_dict(),
+            "throughput": dict(self.throughput),
+            "timing": dict(self.timing),
+            "refit": self.refit,
+            "notes": list(self.notes),
+        }
+
+
+def folds_of(split: Split, fold: Fold) -> list[int]:
+    """The folds that a run trains. Raises SplitError where the split has no such fold."""
+    if fold != "all":
+        split.held(fold)
+        return [fold]
+    if split.kind != "folds":
+        raise SplitError(
+            f"--fold all needs a split into folds; {split.name!r} is of the kind {split.kind}.",
+            remedy='Set split.kind = "folds".',
+        )
+    return list(split.folds)
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Execution:
+    """One run, from where its record stands to its end."""
+
+    def __init__(self, record: Record, project: Project, control: Control, started: float) -> None:
+        self.record, self.control, self.started = record, control, started
+        self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
+        self.fold: Fold = record.meta.extra.get("fold", 0)
+        self.notes: list[str] = []
+        self.timing: dict[str, Any] = dict(record.meta.timing)
+        self.throughput: dict[str, Any] = dict(record.meta.throughput)
+
+    def steps(self) -> Steps[RunResult]:
+        """The run, a training step at a time."""
+        self.cache = decode(self.recipe, self.dataset)
+        if self.cache.decoded or "decode_seconds" not in self.timing:
+            self.timing["decode_seconds"] = round(self.cache.seconds, 3)
+            self.timing["decoded_images"] = self.cache.decoded
+        self.edits = training_edits(self.recipe, self.dataset)
+        self.teaching = teaching_of(self.recipe, self.dataset, self.record)
+        self.trained_on = self.teaching.dataset
+        self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
+        folds = folds_of(self.split, self.fold)
+        # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
+        self.lessons = {k: self._lesson(k) for k in folds}
+        parts = []
+        for k in folds:
+            parts.append((yield from self._fold(k)))
+        predictions = concat(parts)
+        predictions.write(self.record.folder / PREDICTIONS)
+        select = self.recipe.select
+        criterion = "last" if select.on == "last" else select.by
+        heat_of_mistakes(self.record.folder, criterion, self.dataset, self.cache, predictions)
+        result = self._score(predictions, folds)
+        if self.recipe.refit:
+            yield from self._train(REFIT, None)
+            self.notes.append(
+                "A last model was trained on all subjects; its expected score is the held-out one."
+            )
+        self._finish(result)
+        return RunResult(
+            self.record.id,
+            self.record.folder,
+            "done",
+            score=result,
+            throughput=self.throughput,
+            timing=self.timing,
+            refit=self.recipe.refit,
+            notes=tuple(self.notes),
+        )
+
+    def _fold(self, k: int) -> Steps[Predictions]:
+        """The held-out predictions of a fold: those that lie in its folder, or those of training it."""
+        path = self.record.fold_folder(k) / PREDICTIONS
+        if path.is_file():
+            return Predictions.read(path)
+        made = yield from self._train(f"fold-{k}", k)
+        assert made is not None
+        made.write(path)
+        return made
+
+    def _train(self, name: str, fold: int | None) -> Steps[Predictions | None]:
+        from hoego.train.data import open_pixels
+        from hoego.train.fold import Hooks, fold_steps
+
+        task = self._task(name, fold)
+        self.record.log(
+            f"{name}: {int(task.trained.sum()):,} training images, {int(task.held.sum()):,} held out"
+        )
+        hooks = Hooks(
+            on_resolved=lambda r: self._resolved(r.to_dict()),
+            on_throughput=lambda t: self._measured(t.to_dict()),
+            on_epoch=lambda row: self._epoch(name, fold, row),
+            on_note=self._note,
+            should_stop=self.control.should_stop,
+            measure_seconds=0.0 if self.throughput else self.control.measure_seconds,
+            progress=self.control.progress,
+        )
+        result = yield from fold_steps(task, hooks, self.control.shared or open_pixels)
+        self.timing[f"{name}_seconds"] = round(result.seconds, 3)
+        self._chosen(name, result.selected.epoch, result.selected.weights)
+        if result.spread is not None:
+            self._note(
+                f"{name}: the views of a photo differ by {result.spread:.4f} in probability (mean spread)."
+            )
+        return None if fold is None else self._predictions(result, fold)
+
+    def _task(self, name: str, fold: int | None) -> FoldTask:
+        from hoego.train.fold import FoldTask
+        from hoego.train.precision import Resolved
+
+        recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
+        known = self.record.meta.extra.get("resolved")
+        lesson, held, inner = self._lesson(None) if fold is None else self.lessons[fold]
+        if lesson.report:
+            told = self.record.meta.extra.get("pseudo", {})
+            self.record.update(extra={"pseudo": {**told, name: lesson.report}})
+            self._note(f"{name}: {lesson.text}.")
+        return FoldTask(
+            recipe,
+            self.trained_on,
+            self.pixels,
+            lesson.trained,
+            held,
+            self.record.folder / name,
+            f"{self.record.id}/{name}",
+            inner=inner,
+            naive=self.split.naive,
+            edits=self.edits,
+            teacher=lesson.teacher,
+            pseudo=lesson.pseudo,
+            resolved=None if known is None else Resolved.from_dict(known),
+            beside=self.control.shared is not None,
+        )
+
+    def _lesson(self, fold: int | None) -> tuple[Lesson, Bits, Bits | None]:
+        """What a fold (None: the refit) is taught, its held-out photos and its inner slice, bool [N] each."""
+        held = np.zeros(self.trained_on.n_images, dtype=bool)
+        if fold is None:
+            return self.teaching.lesson(self.recipe, held), held, None
+        held[: self.dataset.n_images] = self.split.held(fold)
+        inner = inner_slice(self.recipe, self.trained_on, ~held)
+        return self.teaching.lesson(self.recipe, held, inner), held, inner
+
+    def _predictions(self, result: FoldResult, fold: int) -> Predictions:
+        assert result.outputs is not None
+        n = len(result.images)
+        return Predictions(
+            images=self.dataset.image_ids[result.images],
+            values=result.outputs.values,
+            scale=result.outputs.scale,
+            schema=self.dataset.schema,
+            fold=np.full(n, fold, dtype=np.int16),
+            source=np.zeros(n, dtype=np.int32),
+            sources=result.provenance.sources,
+            universe=result.provenance.universe,
+            dataset_fingerprint=self.dataset.fingerprint,
+            split_fingerprint=self.split.fingerprint,
+            split_kind=self.split.kind,
+            name=self.record.id,
+            lineage=(self.record.id,),
+        )
+
+    def _measured(self, found: dict[str, Any]) -> None:
+        self.throughput |= found
+        self.record.update(throughput=self.throughput)
+
+    def _resolved(self, found: dict[str, Any]) -> None:
+        if self.record.meta.extra.get("resolved") != found:
+            self.record.update(extra={"resolved": found})
+
+    def _epoch(self, name: str, fold: int | None, row: dict[str, Any]) -> None:
+        self.control.epoch_done(row["train_seconds"])
+        if "first_result_seconds" not in self.timing:
+            self.timing["first_result_seconds"] = round(time.perf_counter() - self.started, 3)
+        if fold is not None:
+            self.record.append_epoch(fold, row)
+        else:
+            self.record.log(f"{name}: epoch {row['epoch'] + 1}, loss {row['train_loss']:.4f}")
+        self.record.heartbeat()
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            self.record.log(text)
+
+    def _chosen(self, name: str, epoch: int, weights: str) -> None:
+        self.record.update(
+            extra={"selected": {**self.record.meta.extra.get("selected", {}), name: [epoch, weights]}}
+        )
+
+    def _chosen_epochs(self) -> list[int]:
+        chosen = self.record.meta.extra.get("selected", {})
+        return [int(epoch) + 1 for name, (epoch, _) in chosen.items() if name.startswith("fold-")]
+
+    def _score(self, predictions: Predictions, folds: list[int]) -> Score:
+        settings = self.recipe.score
+        chosen = self.recipe.select.on == "held-out"
+        options = ScoreOptions(
+            metrics=settings.metrics,
+            resamples=settings.resamples,
+            level=settings.level,
+            candidates=candidates_of(self.record, folds, predictions) if chosen else None,
+        )
+        result = score(predictions, self.dataset, options)
+        result = replace(result, notes=(*result.notes, *self._look_alikes()))
+        content = result.to_dict()
+        files.write_json(self.record.folder / "score.json", content)
+        self._diagnose(predictions, result)
+        return result
+
+    def _look_alikes(self) -> list[str]:
+        """What the audit has found that may put one person on both sides."""
+        path = self.record.folder / "audit.json"
+        found = files.read_json(path)["findings"] if path.is_file() else []
+        return [
+            f"{f['message']} (audit); where they show one subject (split.join), it may stand on both sides"
+            for f in found
+            if f["check"] == "near-duplicates"
+        ]
+
+    def _diagnose(self, predictions: Predictions, result: Score) -> None:
+        """What holds the score back, for the report; what cannot be said is noted."""
+        if not predictions.has(predictions.schema.target):
+            return
+        epochs = {k: self.record.epochs(k) for k in self.record.folds()}
+        try:
+            found = diagnose(predictions, self.dataset, epochs=epochs, optimism=result.optimism)
+        except HoegoError as e:
+            self._note(f"not diagnosed: {e.message}")
+        else:
+            files.write_json(self.record.folder / "diagnosis.json", found.to_dict())
+
+    def _finish(self, result: Score) -> None:
+        rows = [row for k in self.record.folds() for row in self.record.epochs(k)]
+        speeds = [row["images_per_second"] for row in rows if row.get("images_per_second")]
+        if speeds:
+            self.throughput["epoch_images_per_second"] = round(float(np.median(speeds)), 1)
+        self.timing["seconds"] = round(time.perf_counter() - self.started, 3)
+        alone = self.throughput.get("train_images_per_second")
+        if self.control.shared is not None and alone:
+            shown = sum(
+                row["images_per_second"] * row["train_seconds"] for row in rows if row["images_per_second"]
+            )
+            self.timing["seconds_alone"] = round(shown / alone, 3)
+        self.record.update(
+            throughput=self.throughput,
+            timing=self.timing,
+            score=result.brief(),
+        )
+        self.record.note_environment()
+        self.record.set_state("done")
+
+
+def candidates_of(record: Record, folds: Sequence[int], predictions: Predictions) -> Candidates | None:
+    """What the scored epochs were chosen from: the target classes that every candidate predicted, over all folds.
+
+    A fold that stopped early repeats its last candidate. None where the model does not predict the target.
+    """
+    from hoego.train.epochs import EpochStore
+
+    target = predictions.schema.target
+    if not predictions.has(target):
+        return None
+    images: list[str] = []
+    tables: list[list[NDArray[np.int64]]] = []
+    for k in folds:
+        store = EpochStore(record.folder / f"fold-{k}")
+        index = store.index()
+        own = predictions.align(np.asarray(index["images"]))
+        scale = {name: head["scale"] for name, head in index["heads"].items()}
+        rows = []
+        for candidate in store.read():
+            values = {name: _whole(v, scale[name]) for name, v in candidate.values.items()}
+            rows.append(replace(own, values=values, scale=scale).probabilities(target).argmax(axis=1))
+        images += index["images"]
+        tables.append(rows)
+    most = max(len(rows) for rows in tables)
+    padded = [np.stack([rows[min(m, len(rows) - 1)] for m in range(most)]) for rows in tables]
+    return Candidates(np.asarray(images), np.concatenate(padded, axis=1))
+
+
+def _whole(values: NDArray[np.float16], scale: str) -> NDArray[np.float32]:
+    """Half precision leaves probabilities that sum to nearly 1."""
+    out = values.astype(np.float32)
+    return out if scale == "logits" else out / np.maximum(out.sum(axis=1, keepdims=True), 1e-6)

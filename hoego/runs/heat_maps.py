@@ -1,0 +1,60 @@
+"""Heat maps of a run's most confident mistakes, for its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hoego.data.dataset import Dataset
+from hoego.data.pixels import PixelCache
+from hoego.errors import HoegoError, TrainError
+from hoego.predictions import Predictions
+
+FOLDER = "heat"
+MOST = 40
+"""Mistakes per run: more than a report shows, since it takes at most two of one subject."""
+
+
+def heat_of_mistakes(
+    folder: Path, criterion: str, dataset: Dataset, cache: PixelCache, predictions: Predictions
+) -> int:
+    """Write `heat/<content hash>.png` for the mistakes that the run was surest of; the number written.
+
+    Each photo is shown to the model that was not trained on it: that of the fold that holds it out.
+
+    Args:
+        folder: of the run.
+        criterion: by which the weights of each fold are selected; "last" for the last epoch's.
+        dataset: of the run, in the order of the cache.
+        cache: decoded pixels.
+        predictions: held-out predictions of the run.
+    """
+    from hoego.train.heat_maps import heat_maps, overlay
+    from hoego.train.loop import checkpoint_of
+    from hoego.train.predict import load_model
+
+    rows = dataset.positions(predictions.images)
+    try:
+        truth, p = dataset.target[rows], predictions.target_probabilities()
+    except HoegoError:  # the model does not say what the target is: there are no mistakes to show
+        return 0
+    said = p.argmax(axis=1)
+    wrong = np.flatnonzero((said != truth) & (truth >= 0))
+    order = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")][:MOST]
+    written = 0
+    for fold in np.unique(predictions.fold[order]).tolist():
+        path = checkpoint_of(folder / f"fold-{fold}", criterion)
+        if not path.is_file():
+            continue
+        mine = rows[order[predictions.fold[order] == fold]]
+        photos = cache.rows(mine)
+        try:
+            heat = heat_maps(load_model(path), photos)
+        except TrainError:
+            continue
+        (folder / FOLDER).mkdir(exist_ok=True)
+        for photo, values, content in zip(photos, heat, dataset.contents[mine].tolist(), strict=True):
+            overlay(photo, values).save(folder / FOLDER / f"{int(content):016x}.png")
+            written += 1
+    return written

@@ -1,0 +1,377 @@
+"""Ideas: recipe overlays with a hypothesis, kept in ideas.jsonl beside the runs, tried when the queue is empty.
+
+ideas.jsonl is a log of events, one JSON object a line, joined by `hoego merge`:
+`idea` (text, overlay, why, source, promise), `queued` (the runs of both sides), `verdict` (the comparison in
+numbers), `leader` (a recipe that new ideas are laid over from then on).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hoego import files
+from hoego.errors import RecipeError, RecordError, UsageError
+from hoego.recipe import Recipe, build
+from hoego.recipe.resolve import apply_overrides
+from hoego.runs.idea_lists import LISTS
+from hoego.runs.queue import Ask, History
+from hoego.runs.queue import add as add_run
+from hoego.runs.queue.keep import score_of, target_of
+from hoego.runs.queue.worker import silent
+from hoego.runs.records import Record, Store, now
+
+IDEAS = "ideas.jsonl"
+SEEDS = 3
+"""Seeds a side: a claim about a recipe needs at least three."""
+
+STATES = ("untried", "queued", "tried", "failed")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the comparison of idea and leader said: `words` is better, worse or not distinguishable
+    (or: already so, failed).
+
+    `difference` is the idea's score less the leader's, with its interval `low` to `high`; `scope` is "recipes"
+    with at least three seeds a side. `baseline` and `runs` are the ids of both sides' runs.
+    """
+
+    words: str
+    metric: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    scope: str
+    baseline: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.difference is None:
+            return f"{self.words}: {self.reason}" if self.reason else self.words
+        interval = f" ({self.low:+.4f} to {self.high:+.4f})" if None not in (self.low, self.high) else ""
+        p = "" if self.p_value is None else f", p {self.p_value:.3g}"
+        return (
+            f"{self.words}: {self.metric} {self.difference:+.4f}{interval}{p}, {len(self.runs)} runs a side"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Idea:
+    """An idea and what has become of it. `overlay` holds settings as `a.b=c`; `promise` (0 to 1) is the share of
+    reports in which it helped, 0.5 when nothing is known."""
+
+    id: str
+    time: str
+    text: str
+    overlay: tuple[str, ...]
+    why: str = ""
+    source: str = ""
+    promise: float = 0.5
+    state: str = "untried"
+    runs: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types: `set` is the overlay, `verdict` its word, `words` the sentence with its numbers."""
+        plain = {**asdict(self), "set": list(self.overlay), "comparison": None, "words": ""}
+        plain["verdict"] = "" if self.verdict is None else self.verdict.words
+        if self.verdict is not None:
+            plain |= {"comparison": self.verdict.to_dict(), "words": str(self.verdict)}
+        del plain["overlay"]
+        return dict(files.plain(plain))
+
+
+@dataclass(frozen=True)
+class IdeaList:
+    """Every idea, and the recipe that leads (None before the first comparison)."""
+
+    ideas: tuple[Idea, ...]
+    leader: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, with the count per state."""
+        counts = {state: sum(i.state == state for i in self.ideas) for state in STATES}
+        return {"ideas": [i.to_dict() for i in self.ideas], "counts": counts, "leader": self.leader}
+
+
+Judge = Callable[[Store, Sequence[Record], Sequence[Record]], Verdict]
+"""Compares the idea's runs (second) with the leader's (first)."""
+
+
+def add(
+    store: Store,
+    text: str,
+    overrides: Sequence[str],
+    *,
+    why: str = "",
+    source: str = "",
+    promise: float = 0.5,
+) -> Idea:
+    """Keep an idea. Its settings are checked now, laid over the default recipe.
+
+    Raises UsageError for an empty text or no setting, RecipeError for an unknown setting or a wrong value.
+    """
+    if not text.strip() or not overrides:
+        raise UsageError(
+            "an idea needs a text and at least one setting",
+            remedy='hoego idea add "train the 60 edge at 58" --set train_edits.age.shift.60=58',
+        )
+    build(apply_overrides({}, overrides))
+    idea = Idea(secrets.token_hex(4), now(), text.strip(), tuple(overrides), why, source, promise)
+    files.append_line(store.root / IDEAS, {"kind": "idea", **_kept(idea)})
+    return idea
+
+
+def _kept(idea: Idea) -> dict[str, Any]:
+    names = ("id", "time", "text", "overlay", "why", "source", "promise")
+    return {name: getattr(idea, name) for name in names}
+
+
+def adopt(store: Store, name: str) -> tuple[Idea, ...]:
+    """Take over a bundled list of ideas; those whose settings are kept already are left out.
+
+    Raises UsageError for an unknown list.
+    """
+    if name not in LISTS:
+        raise UsageError(f"no list of ideas {name!r}", remedy=f"There are: {', '.join(sorted(LISTS))}.")
+    present = {idea.overlay for idea in ideas(store).ideas}
+    fresh = [entry for entry in LISTS[name] if entry.overlay not in present]
+    return tuple(add(store, e.text, e.overlay, why=e.why, source=e.source, promise=e.promise) for e in fresh)
+
+
+def ideas(store: Store) -> IdeaList:
+    """Every idea with its state: untried, queued, tried (with the verdict), or failed (a run of it failed)."""
+    found: dict[str, Idea] = {}
+    leader: dict[str, Any] | None = None
+    for event in files.read_lines(store.root / IDEAS):
+        kind, id_ = event.get("kind"), str(event.get("idea", ""))
+        if kind == "idea":
+            fields = {name: event[name] for name in _kept(_BLANK) if name in event}
+            idea = Idea(**{**fields, "overlay": tuple(fields.get("overlay", ()))})
+            found.setdefault(idea.id, idea)
+        elif kind == "leader":
+            leader = event["recipe"]
+        elif id_ in found and kind == "queued":
+            found[id_] = _with(found[id_], "queued", event)
+        elif id_ in found and kind == "verdict":
+            content = event["verdict"]
+            verdict = Verdict(
+                **{**content, "baseline": tuple(content["baseline"]), "runs": tuple(content["runs"])}
+            )
+            state = "failed" if verdict.words == "failed" else "tried"
+            found[id_] = _with(found[id_], state, event, verdict)
+    return IdeaList(tuple(sorted(found.values(), key=lambda i: (i.time, i.id))), leader)
+
+
+_BLANK = Idea("", "", "", ())
+
+
+def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: Verdict | None = None) -> Idea:
+    runs = tuple(event.get("runs", idea.runs))
+    baseline = tuple(event.get("baseline", idea.baseline))
+    return Idea(**{**_kept(idea), "state": state, "runs": runs, "baseline": baseline, "verdict": verdict})
+
+
+@dataclass
+class IdeaWorker:
+    """What `queue work --ideas` asks when nothing is left to start: `WorkOptions.idle` and `.after_run`.
+
+    `recipe` is the first leader (None: that of the best-scored honest run, else `fallback`); from then on it
+    changes only on *better*. `fold` is handed to every run (None: that of the recipe).
+    """
+
+    recipe: Mapping[str, Any] | None = None
+    fold: int | str | None = None
+    seeds: int = SEEDS
+    judge: Judge | None = None
+    say: Callable[[str], None] = silent
+    enqueue: Callable[[Store, Mapping[str, Any], Ask], Record] = add_run
+    fallback: Mapping[str, Any] | None = None
+
+    def idle(self, store: Store, left: float) -> bool:
+        """Judge what is complete, then queue the next idea that fits in `left` seconds; whether one was queued."""
+        self.settle(store)
+        with files.locked(store.root / ".ideas.lock"):
+            leader = self._first_leader(store)
+            for idea in self._ranked(store, leader):
+                if self._queue(store, idea, leader, left):
+                    return True
+        return False
+
+    def after_run(self, store: Store, _: Record) -> None:
+        """Judge the ideas whose last run has just ended."""
+        self.settle(store)
+
+    def settle(self, store: Store) -> tuple[Idea, ...]:
+        """Write the verdict of every queued idea whose runs have all ended; the leader changes only on *better*."""
+        with files.locked(store.root / ".ideas.lock"):
+            queued = [idea for idea in ideas(store).ideas if idea.state == "queued"]
+            return tuple(idea for idea in queued if self._settle(store, idea))
+
+    def _settle(self, store: Store, idea: Idea) -> bool:
+        sides = [[_found(store, id_) for id_ in side] for side in (idea.baseline, idea.runs)]
+        records = [record for side in sides for record in side]
+        states = {"missing" if record is None else record.state for record in records}
+        if states & {"waiting", "running", "interrupted"}:
+            return False
+        if states != {"done"}:
+            bad = next(r for r in records if r is None or r.state != "done")
+            why = "a run of it is gone" if bad is None else f"{bad.id} {bad.state}: {bad.reason}"
+            verdict = Verdict("failed", "", None, None, None, None, "", idea.baseline, idea.runs, why)
+        else:
+            base, own = ([r for r in side if r is not None] for side in sides)
+            verdict = (self.judge or compared)(store, base, own)
+        self._write(store, idea, verdict, sides[1])
+        return True
+
+    def _write(self, store: Store, idea: Idea, verdict: Verdict, runs: Sequence[Record | None]) -> None:
+        event: dict[str, Any] = {
+            "kind": "verdict",
+            "idea": idea.id,
+            "time": now(),
+            "verdict": verdict.to_dict(),
+        }
+        files.append_line(store.root / IDEAS, event)
+        for record in runs:
+            if record is not None:
+                record.update(verdict={**verdict.to_dict(), "idea": idea.id, "text": idea.text})
+        if verdict.words == "better" and runs and runs[0] is not None and self._against_leader(store, idea):
+            recipe = {**runs[0].recipe, "seed": self._leader(store).get("seed", 0), "name": idea.text}
+            event = {"kind": "leader", "idea": idea.id, "time": now(), "recipe": recipe, "selected": True}
+            files.append_line(store.root / IDEAS, event)
+        self.say(f"idea {idea.id} ({idea.text}): {verdict.words}")
+
+    def _against_leader(self, store: Store, idea: Idea) -> bool:
+        """Whether the idea was compared with the recipe that leads now."""
+        baseline = _found(store, idea.baseline[0]) if idea.baseline else None
+        return (
+            baseline is not None
+            and build(baseline.recipe).fingerprint == build(self._leader(store)).fingerprint
+        )
+
+    def _first_leader(self, store: Store) -> dict[str, Any]:
+        """The leader, written down the first time that an idea waits for it."""
+        leader, found = self._leader(store), ideas(store)
+        if found.leader is None and any(idea.state == "untried" for idea in found.ideas):
+            event = {"kind": "leader", "idea": "", "time": now(), "recipe": leader}
+            files.append_line(store.root / IDEAS, event)
+        return leader
+
+    def _leader(self, store: Store) -> dict[str, Any]:
+        kept = ideas(store).leader
+        if kept is not None:
+            return kept
+        if self.recipe is not None:
+            return dict(self.recipe)
+        honest = [r for r in store.list(states=["done"]) if not _naive(r) and score_of(r) is not None]
+        if not honest and self.fallback is not None:
+            return dict(self.fallback)
+        if not honest:
+            raise RecordError("no run leads yet", remedy="Give a recipe: hoego queue work --ideas RECIPE.")
+        ((target, _),) = Counter(map(target_of, honest)).most_common(1)
+        return max((r for r in honest if target_of(r) == target), key=lambda r: score_of(r) or 0.0).recipe
+
+    def _ranked(self, store: Store, leader: Mapping[str, Any]) -> list[Idea]:
+        """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
+        untried = [idea for idea in ideas(store).ideas if idea.state == "untried"]
+        history = History.of(store)
+        usual = history.predict(leader, self._extra()).seconds or 1.0
+
+        def worth(idea: Idea) -> float:
+            try:
+                recipe = overlaid(leader, idea).to_dict()
+            except RecipeError:
+                return 0.0
+            return idea.promise / (history.predict(recipe, self._extra()).seconds or usual)
+
+        return sorted(untried, key=worth, reverse=True)
+
+    def _queue(self, store: Store, idea: Idea, leader: Mapping[str, Any], left: float) -> bool:
+        try:
+            recipe = overlaid(leader, idea)
+        except RecipeError as problem:
+            verdict = Verdict("failed", "", None, None, None, None, "", reason=problem.message)
+            self._write(store, idea, verdict, ())
+            return False
+        sides = (build(leader), recipe)
+        if sides[0].fingerprint == sides[1].fingerprint:
+            reason = "the recipe that leads has these settings already"
+            verdict = Verdict("already so", "", None, None, None, None, "", reason=reason)
+            self._write(store, idea, verdict, ())
+            return False
+        have = [[self._reusable(store, side, seed) for seed in self._seeds(leader)] for side in sides]
+        missing = [(side, seed) for side in (0, 1) for seed, run in enumerate(have[side]) if run is None]
+        history = History.of(store)
+        needed = [history.predict(sides[side].to_dict(), self._extra()).seconds for side, _ in missing]
+        if sum(s for s in needed if s is not None) > left:
+            return False
+        ids = [[run.id if run else "" for run in side] for side in have]
+        for side, k in missing:
+            seeded = {**sides[side].to_dict(), "seed": self._seeds(leader)[k]}
+            about = {"idea": idea.id, "side": ("baseline", "idea")[side], **self._extra()}
+            name = f"idea: {idea.text}" if side else f"{leader.get('name') or 'the recipe'} that leads"
+            ask = Ask(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
+            ids[side][k] = self.enqueue(store, seeded, ask).id
+        event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
+        files.append_line(store.root / IDEAS, event)
+        self.say(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
+        return True
+
+    def _extra(self) -> dict[str, Any]:
+        return {} if self.fold is None else {"fold": self.fold}
+
+    def _seeds(self, leader: Mapping[str, Any]) -> list[int]:
+        first = int(leader.get("seed", 0))
+        return [first + k for k in range(self.seeds)]
+
+    def _reusable(self, store: Store, recipe: Recipe, seed: int) -> Record | None:
+        """A run (done, or on its way) of this very recipe with this seed and these folds."""
+        for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
+            own = recipe.fold if self.fold is None else self.fold
+            same_fold = str(record.meta.extra.get("fold", recipe.fold)) == str(own)
+            if same_fold and "shortened" not in record.meta.extra and _is(record, recipe, seed):
+                return record
+        return None
+
+
+def _is(record: Record, recipe: Recipe, seed: int) -> bool:
+    try:
+        own = record.recipe
+        return own.get("seed", 0) == seed and build(own).fingerprint == recipe.fingerprint
+    except (RecipeError, RecordError):
+        return False
+
+
+def overlaid(leader: Mapping[str, Any], idea: Idea) -> Recipe:
+    """The leader's recipe with the idea's settings over it. Raises RecipeError where they no longer fit it."""
+    return build(apply_overrides(leader, idea.overlay))
+
+
+def _found(store: Store, id_: str) -> Record | None:
+    path = store.root / id_
+    return Record(path) if (path / "run.json").is_file() else None
+
+
+def _naive(record: Record) -> bool:
+    return "naive" in str((record.meta.score or {}).get("honesty", ""))
+
+
+def compared(store: Store, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
+    """The verdict of `hoego compare` on the two sides, at scope `recipes`."""
+    from hoego.runs.verdicts import compare_sides
+
+    about = runs[0].meta
+    return compare_sides(
+        baseline, runs, ("the recipe that led", about.name.removeprefix("idea: ") or about.id)
+    )

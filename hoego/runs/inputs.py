@@ -1,0 +1,67 @@
+"""What a training is given, made from its recipe: pixels, training-only edits, the inner slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.data.overlay import read_overlay
+from hoego.data.pixels import PixelCache
+from hoego.data.preprocess import Preprocess
+from hoego.recipe import Recipe, SplitSettings
+from hoego.split import make
+
+REFIT = "refit"
+"""Folder, in a record, of the model that was trained on all subjects."""
+
+
+def preprocess_of(recipe: Recipe) -> Preprocess:
+    """The preprocessing that training, validation and test share."""
+    return Preprocess.from_settings(recipe.dataset, Path(recipe.dataset.root))
+
+
+def decode(recipe: Recipe, dataset: Dataset, preprocess: Preprocess | None = None) -> PixelCache:
+    """Decoded pixels of a data set, from the cache or into it."""
+    chosen = preprocess or preprocess_of(recipe)
+    return PixelCache.build(dataset.paths, dataset.contents, chosen, images=dataset.image_ids.tolist())
+
+
+def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped-def]
+    """The recipe's training-only edits, their overlays read (paths are relative to the data set's root)."""
+    from hoego.train.edits import Edits, Relabel
+
+    relabels = {}
+    for name, edit in recipe.train_edits.items():
+        if edit.overlay is None:
+            continue
+        found = read_overlay(dataset.root / edit.overlay, dataset.schema, dataset.image_ids.tolist())
+        own = [c for c in found if c.attribute == name]
+        rows = dataset.positions([c.image for c in own])
+        relabels[name] = Relabel(rows, tuple(c.value for c in own), tuple(c.source for c in own))
+    return Edits(dict(recipe.train_edits), relabels, dict(recipe.source_weights))
+
+
+def inner_slice(recipe: Recipe, dataset: Dataset, trained: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Bool [N]: the training subjects that choose the epoch under `select.on = "inner"`; None otherwise."""
+    if recipe.select.on != "inner":
+        return None
+    settings = SplitSettings(kind="holdout", ratio=recipe.select.inner_ratio, seed=recipe.seed)
+    part = make(dataset.take(trained & (dataset.target >= 0)), settings)
+    inner = np.zeros(dataset.n_images, dtype=bool)
+    inner[dataset.positions(part.images[part.held(0)])] = True
+    return inner
+
+
+def refit_recipe(recipe: Recipe, epochs: list[int]) -> Recipe:
+    """The recipe of the last model: no side chooses its epoch, so it is trained as long as the choice has shown.
+
+    Where the epoch was chosen (`select.on` is not "last") and training stopped early, the refit ends where the chosen
+    epochs did on average; otherwise it goes through the whole schedule.
+    """
+    changes: dict[str, object] = {"select": recipe.select.model_copy(update={"on": "last", "patience": 0})}
+    if recipe.select.on != "last" and recipe.select.patience and epochs:
+        changes["epochs"] = max(1, round(sum(epochs) / len(epochs)))
+    return recipe.model_copy(update=changes)

@@ -1,0 +1,138 @@
+"""The leak, measured: one recipe under the naive split and under the honest one.
+
+The two are scored on different photos, but many people have photos on both sides, and a person who is hard for one
+model tends to be hard for the other. So the interval of the difference is made of those of the two scores and of the
+correlation that the shared people give them; `benchmarks/coverage_diagnose.py` measures how often it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hoego.data.dataset import Dataset
+from hoego.errors import CannotSay, MismatchError
+from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.diagnose.rare import less
+from hoego.evaluate.score.metrics import METRICS, PRIMARY
+from hoego.evaluate.score.scoring import scored_target
+from hoego.evaluate.score.space import Space, scored_rows, space_of
+from hoego.predictions import Predictions
+from hoego.recipe import Recipe
+from hoego.runs.loading import dataset_of
+from hoego.runs.records import Record
+from hoego.runs.required_runs import Workshop, predictions_of, varied
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What a photo-level split would have promised.
+
+    Args:
+        naive, honest: the runs.
+        naive_score, honest_score: macro F1 of the target, each with its interval, as in score.json.
+        leak: naive less honest, of these two models; limits None where a score has none.
+        correlation: of the two scores, by the people who have photos on both sides.
+    """
+
+    naive: Record
+    honest: Record
+    naive_score: dict[str, Any]
+    honest_score: dict[str, Any]
+    leak: dict[str, float | None]
+    words: str
+    correlation: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "naive": {"run": self.naive.id, "macro_f1": self.naive_score},
+            "honest": {"run": self.honest.id, "macro_f1": self.honest_score},
+            "leak": self.leak,
+            "correlation": self.correlation,
+            "words": self.words,
+        }
+
+
+def measure_leak(recipe: Recipe, workshop: Workshop) -> Leak:
+    """Train a recipe on a photo-level split and on a subject-level one of the same size, and compare the promises.
+
+    Args:
+        recipe: with split.kind holdout (kept), folds (a holdout of 1/K is used for both), or naive.
+        workshop: where to train.
+    """
+    ratio = 1 / recipe.split.folds if recipe.split.kind == "folds" else recipe.split.ratio
+    runs = {}
+    for kind in ("naive", "holdout"):
+        split = recipe.split.model_copy(update={"kind": kind, "ratio": ratio, "name": ""})
+        chosen = varied(recipe, (), name=f"{recipe.name or 'recipe'} ({kind})", refit=False)
+        chosen = chosen.model_copy(update={"split": split})
+        runs[kind] = workshop.obtain(chosen, why="what a photo-level split would have promised")
+    return compare_promises(runs["naive"], runs["holdout"])
+
+
+def compare_promises(naive: Record, honest: Record) -> Leak:
+    """The leak between two runs that are done.
+
+    Raises:
+        MismatchError: the runs are of different data sets or labels.
+        CannotSay: a run has no score.
+    """
+    for what in ("dataset", "labels"):
+        if len({r.meta.fingerprints.get(what) for r in (naive, honest)}) > 1:
+            raise MismatchError(
+                f"The runs {naive.id} and {honest.id} are of different {what}.", remedy="Train both again."
+            )
+    scores = [(r.meta.score or {}).get(PRIMARY) for r in (naive, honest)]
+    for record, score in zip((naive, honest), scores, strict=True):
+        if not score or score.get("value") is None:
+            raise CannotSay(f"The run {record.id} has no score.", remedy="hoego show says why.")
+    a, b = (dict(s) for s in scores if s)
+    dataset = dataset_of(honest, required=False)
+    shared = 0.0
+    if dataset is not None:
+        first, second = (target_space(predictions_of(r), dataset) for r in (naive, honest))
+        shared = together(first, second)
+    leak = promised_less_kept(a, b, shared)
+    limits = "" if leak["low"] is None else f" [{leak['low']:+.3f}, {leak['high']:+.3f}]"
+    words = (
+        f"the photo-level split promises {a['value']:.3f}; on new subjects it is {b['value']:.3f}: "
+        f"a leak of {leak['value']:+.3f}{limits}"
+    )
+    return Leak(naive, honest, a, b, leak, words, shared)
+
+
+def promised_less_kept(
+    naive: Mapping[str, Any], honest: Mapping[str, Any], correlation: float = 0.0
+) -> dict[str, float | None]:
+    """The difference of two scores that have `value`, `low` and `high`."""
+    sides = [(side["value"], side["low"], side["high"]) for side in (naive, honest)]
+    value = sides[0][0] - sides[1][0]
+    if None in sides[0] or None in sides[1]:
+        return {"value": value, "low": None, "high": None}
+    low, high = less(sides[0], sides[1], correlation)
+    return {"value": value, "low": low, "high": high}
+
+
+def target_space(predictions: Predictions, dataset: Dataset) -> Space:
+    """The scored rows of a run's target."""
+    rows = scored_rows(predictions, dataset)
+    return space_of(scored_target(predictions, []), rows.predictions, dataset, rows.positions)
+
+
+def together(first: Space, second: Space) -> float:
+    """The correlation of the macro F1 of two models scored on different photos, by their jackknife values [S].
+
+    People who have photos on one side only add to the variance of that side and nothing to the covariance.
+    """
+    formula = METRICS[PRIMARY].formula
+    assert formula is not None
+    moves = []
+    for space in (first, second):
+        evidence = Counted([space], formula, Draws(1, 1))
+        moves.append(evidence.jackknife().left_out[evidence.table.group, 0])
+    _, one, two = np.intersect1d(np.unique(first.subject), np.unique(second.subject), return_indices=True)
+    scale = float(np.sqrt((moves[0] ** 2).sum() * (moves[1] ** 2).sum()))
+    return float(np.clip(moves[0][one] @ moves[1][two] / scale, -1.0, 1.0)) if scale > 0 else 0.0

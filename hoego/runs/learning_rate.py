@@ -1,0 +1,91 @@
+"""`hoego lr`: the learning-rate finder on a recipe's own data, model and augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hoego.recipe import Recipe
+from hoego.runs.inputs import decode, training_edits
+from hoego.runs.project import open_project
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hoego.train.objective import Step
+    from hoego.train.optim import LrFinding
+
+
+@dataclass(frozen=True)
+class LrResult:
+    """What the finder saw, and the rate that the recipe has now."""
+
+    finding: LrFinding
+    present: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.finding.to_dict() | {"present": self.present}
+
+    def text(self) -> str:
+        """In words."""
+        found = self.finding
+        end = "the loss ran away after it" if found.diverged else "the loss was still finite at the end"
+        return (
+            f"suggested learning rate {found.suggestion:.2g} (the loss falls fastest at {found.steepest:.2g}; {end}). "
+            f"The recipe has {self.present:.2g}: --set optim.lr={found.suggestion:.2g}"
+        )
+
+
+def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrResult:
+    """One optimiser step at each of `steps` rising rates, on the training side of fold 0.
+
+    Raises:
+        CannotSay: the loss was not finite for long enough.
+    """
+    from hoego.train.data import open_pixels
+    from hoego.train.fold import FoldTask, training_rows
+    from hoego.train.learner import Parts
+    from hoego.train.optim import find_lr
+    from hoego.train.precision import Resolved, resolve_device, resolve_threads
+
+    constant = recipe.optim.model_copy(update={"schedule": "constant", "warmup": 0.0, "accumulate": 1})
+    trial = recipe.model_copy(update={"optim": constant})
+    project = open_project(trial, folder)
+    held = project.split.held(0)
+    with TemporaryDirectory() as scratch:
+        task = FoldTask(
+            trial,
+            project.dataset,
+            decode(trial, project.dataset),
+            ~held,
+            np.zeros_like(held),
+            Path(scratch),
+            "lr",
+            edits=training_edits(trial, project.dataset),
+        )
+        rows = training_rows(task)
+        device = resolve_device(trial.device)
+        resolved = Resolved(str(device), resolve_threads(trial.threads), "float32")
+        parts = Parts(trial, task.dataset, rows, open_pixels(task.cache, rows.images, device), resolved)
+        parts.start_epoch(0)
+        batches = _endless(parts)
+
+        def step(rate: float) -> float:
+            parts.recipe = trial.model_copy(update={"optim": constant.model_copy(update={"lr": rate})})
+            epoch, number, images, batch = next(batches)
+            return float(parts.step(epoch, number, images, batch))
+
+        return LrResult(find_lr(step, steps=steps), recipe.optim.lr)
+
+
+def _endless(parts: Any) -> Iterator[tuple[int, int, Tensor, Step]]:
+    epoch = 0
+    while True:
+        for number, images, batch in parts.batches(epoch):
+            yield epoch, number, images, batch
+        epoch += 1

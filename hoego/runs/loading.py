@@ -1,0 +1,120 @@
+"""From a run on disk to what the statistics take: its predictions, its data set, its epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hoego.data.dataset import Dataset
+from hoego.data.load import load
+from hoego.errors import HoegoError, RecordError
+from hoego.evaluate.score import Score, ScoreOptions
+from hoego.evaluate.score import score as score_predictions
+from hoego.predictions import Predictions
+from hoego.recipe import Recipe, build, find_project, read_toml
+from hoego.runs.records import Record, Store
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Runs of one data set, with it."""
+
+    records: tuple[Record, ...]
+    predictions: tuple[Predictions, ...]
+    dataset: Dataset
+
+
+def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
+    """The data set of a run as its recipe names it, with the overlay that hoego.toml names today.
+
+    Subjects that hoego.toml has joined since are its kin: who has seen one of them has seen them all.
+
+    Args:
+        record: of the run.
+        required: raise where it cannot be loaded; otherwise give None.
+    """
+    try:
+        recipe = build(record.recipe)
+        today = _project_of(record, recipe)
+        overlay = today.get("dataset", {}).get("overlay")
+        if overlay is not None:
+            recipe = _with(recipe, "dataset", overlay=overlay)
+        dataset = load(recipe)
+        now = recipe
+        for section, key in (("dataset", "subject"), ("split", "join")):
+            if (value := today.get(section, {}).get(key)) is not None:
+                now = _with(now, section, **{key: value})
+        return dataset if now == recipe else replace(dataset, kin=kin(dataset, load(now)))
+    except HoegoError:
+        if required:
+            raise
+        return None
+
+
+def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
+    """What hoego.toml says today: that beside the records or above the photos, if it is of the same photos."""
+    root = Path(recipe.dataset.root).resolve()
+    for start in (record.folder, root):
+        if (file := find_project(start)) is not None:
+            said = read_toml(file)
+            named = said.get("dataset", {}).get("root")
+            if named is None or (file.parent / named).resolve() == root:
+                return dict(said)
+    return {}
+
+
+def _with(recipe: Recipe, section: str, **values: Any) -> Recipe:
+    """The recipe with some values of a section replaced."""
+    data = recipe.to_dict()
+    return build({**data, section: {**data[section], **values}})
+
+
+def kin(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
+    """Subjects of a data set that are one by what is known of its photos now."""
+    pairs = dataset.images.select("image", "subject").join(
+        now.images.select("image", one="subject"), on="image", how="inner"
+    )
+    groups = pairs.group_by("one").agg(pl.col("subject").unique().sort())
+    return tuple(sorted(tuple(g) for g in groups["subject"].to_list() if len(g) > 1))
+
+
+def load_runs(folder: Path, names: Sequence[str]) -> Loaded:
+    """Predictions and the one data set of several runs (ids, prefixes, folders, or files of predictions).
+
+    Raises:
+        RecordError: a run has no predictions yet, or none of them says where the photos are.
+    """
+    store = Store(folder)
+    records, predictions = [], []
+    for name in names:
+        path = Path(name)
+        if path.suffix == ".parquet" and path.is_file():
+            predictions.append(Predictions.read(path))
+            continue
+        record = store.find(name)
+        file = record.folder / "predictions.parquet"
+        if not file.is_file():
+            raise RecordError(
+                f"The run {record.id} has no predictions: it is {record.state}.",
+                remedy=f"hoego train --resume {record.id}" if record.state != "done" else "Train it again.",
+            )
+        records.append(record)
+        predictions.append(Predictions.read(file))
+    if not records:
+        raise RecordError(
+            "Files of predictions alone do not say where the photos and labels are.",
+            remedy="Name at least one run.",
+        )
+    dataset = dataset_of(records[0])
+    assert dataset is not None
+    return Loaded(tuple(records), tuple(predictions), dataset)
+
+
+def rescore(folder: Path, name: str, options: ScoreOptions) -> Score:
+    """Score a run again on today's labels."""
+    found = load_runs(folder, [name])
+    return score_predictions(found.predictions[0], found.dataset, options)

@@ -1,0 +1,217 @@
+"""`hoego predict`: what a run's model says of new photos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hoego.data.dataset import Dataset
+from hoego.data.load import load_unlabelled
+from hoego.errors import MismatchError, RecordError, UsageError
+from hoego.predictions import Predictions, Source, join_sources
+from hoego.recipe import build
+from hoego.runs.combined import is_combined, member_names, predict_combined
+from hoego.runs.inputs import REFIT, decode, preprocess_of
+from hoego.runs.records import Record, Store
+
+FORMATS = (".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What is predicted, and how.
+
+    Args:
+        on: a table with a path column, or a folder of photos.
+        out: a .parquet file keeps the provenance, a .csv does not; None writes nothing.
+        root: what the table's paths are relative to; its folder where None.
+        views: random views of each photo to average; 0 for the recipe's.
+    """
+
+    on: Path
+    out: Path | None = None
+    root: Path | None = None
+    views: int = 0
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What `hoego predict` wrote.
+
+    Args:
+        run: whose model.
+        n_images: how many photos.
+        out: the file; None where none was asked for.
+        models: checkpoints that were averaged.
+        classes: photos per predicted class of the target.
+        predictions: with their provenance.
+        notes: sentences to show.
+    """
+
+    run: str
+    n_images: int
+    out: Path | None
+    models: tuple[str, ...]
+    classes: dict[str, int]
+    predictions: Predictions
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "run": self.run,
+            "images": self.n_images,
+            "out": None if self.out is None else str(self.out),
+            "models": list(self.models),
+            "classes": self.classes,
+            "notes": list(self.notes),
+        }
+
+
+def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
+    """Predict photos with the model of a run: the refit where there is one, else the mean of its folds' selected ones.
+
+    Args:
+        runs: the folder of records.
+        run: id, unique prefix or path of a run that is done.
+        options: see there.
+
+    Raises:
+        UsageError: the file to write is neither .parquet nor .csv.
+        RecordError: no such run, or it has no model yet.
+        DataError: a photo cannot be read.
+    """
+    if options.out is not None and options.out.suffix not in FORMATS:
+        raise UsageError(
+            f"Predictions are not written as {options.out.suffix or 'a file without a suffix'}.",
+            remedy="Name a .parquet file, which keeps the provenance, or a .csv file.",
+            file=options.out,
+        )
+    record = Store(runs).find(run)
+    if is_combined(record):
+        models = member_names(record)
+    else:
+        models = tuple(str(p.relative_to(record.folder)) for p in models_of(record))
+    predictions = predict_run(record, options.on, root=options.root, views=options.views)
+    notes = [] if options.out is None else write(predictions, options.out)
+    schema, target = predictions.schema, _target(predictions)
+    counts = np.bincount(predictions.probabilities(target).argmax(axis=1), minlength=schema.n_classes(target))
+    return PredictResult(
+        record.id,
+        predictions.n_images,
+        options.out,
+        models,
+        dict(zip(schema.classes(target), counts.tolist(), strict=True)),
+        predictions,
+        tuple(notes),
+    )
+
+
+def _target(predictions: Predictions) -> str:
+    schema = predictions.schema
+    return schema.target if predictions.has(schema.target) else predictions.attributes[0]
+
+
+def models_of(record: Record) -> list[Path]:
+    """The checkpoints that predict new photos for a run. Raises RecordError where there are none."""
+    if record.refresh().state != "done":
+        raise RecordError(
+            f"The run {record.id} is {record.state}: it has no model to predict with.",
+            remedy=f"Go on with it: hoego train --resume {record.id}",
+        )
+    refit = record.folder / REFIT / "last.safetensors"
+    if refit.is_file():
+        return [refit]
+    return fold_checkpoints(record)
+
+
+def fold_checkpoints(record: Record) -> list[Path]:
+    """The selected checkpoint of each fold of a run. Raises RecordError where one is not there."""
+    select = build(record.recipe).select
+    name = "last" if select.on == "last" else select.by
+    found = [record.folder / f"fold-{k}" / f"{name}.safetensors" for k in record.folds()]
+    missing = [p for p in found if not p.is_file()]
+    if missing or not found:
+        raise RecordError(
+            f"The run {record.id} has no checkpoint of {name}.",
+            file=missing[0] if missing else record.folder,
+            remedy="It was tidied away, or the record is not whole.",
+        )
+    return found
+
+
+def predict_run(
+    record: Record, on: Path | Dataset, *, root: Path | None = None, views: int = 0
+) -> Predictions:
+    """The predictions, with the provenance of every model behind them; a combination asks its members."""
+    if is_combined(record):
+        store = Store(record.folder.parent)
+        return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
+    return predict_with(record, models_of(record), on, root=root, views=views)
+
+
+def predict_with(
+    record: Record,
+    checkpoints: Sequence[Path],
+    on: Path | Dataset,
+    *,
+    root: Path | None = None,
+    views: int = 0,
+) -> Predictions:
+    """The mean of what some of a run's checkpoints say, with the provenance of each."""
+    from hoego.train.predict import load_model, predict_photos
+
+    models = [load_model(path, views=views) for path in checkpoints]
+    first = models[0]
+    dataset = on if isinstance(on, Dataset) else load_unlabelled(Path(on), first.schema, root=root)
+    if dataset.schema.fingerprint != first.schema.fingerprint:
+        raise MismatchError(f"The photos have other labels than the run {record.id} was trained on.")
+    cache = decode(first.recipe, dataset, preprocess_of(first.recipe))
+    outputs = predict_photos(models, cache, dataset.image_ids)
+    universe = models[0].provenance.universe
+    for model in models[1:]:
+        universe = universe.union(model.provenance.universe)
+    sources: Sequence[Source] = [
+        s.lifted(m.provenance.universe, universe) for m in models for s in m.provenance.sources
+    ]
+    n = dataset.n_images
+    return Predictions(
+        images=dataset.image_ids,
+        values=outputs.values,
+        scale=outputs.scale,
+        schema=first.schema,
+        fold=np.full(n, -1, dtype=np.int16),
+        source=np.zeros(n, dtype=np.int32),
+        sources=(join_sources(record.id, sources, universe),),
+        universe=universe,
+        dataset_fingerprint=dataset.fingerprint,
+        name=record.id,
+        lineage=(record.id,),
+    )
+
+
+def write(predictions: Predictions, out: Path) -> list[str]:
+    """Write predictions as .parquet, or as .csv with the columns path, one per predicted thing, and p:<class>."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".parquet":
+        predictions.write(out)
+        return []
+    schema = predictions.schema
+    target = _target(predictions)
+    probabilities = predictions.probabilities(target)
+    columns: dict[str, Any] = {"path": predictions.images}
+    for name in dict.fromkeys((target, *predictions.attributes)):
+        best = predictions.probabilities(name).argmax(axis=1)
+        classes = np.asarray(schema.classes(name), dtype=np.str_)
+        columns[name] = classes[best]
+    for i, name in enumerate(schema.classes(target)):
+        columns[f"p:{name}"] = probabilities[:, i].astype(np.float32)
+    temporary = out.with_name(f".{out.name}.part")
+    pl.DataFrame(columns).write_csv(temporary)
+    os.replace(temporary, out)
+    return [f"{out.name} carries no provenance; nothing can be scored from it. A .parquet file keeps it."]

@@ -1,0 +1,174 @@
+"""What fits before the deadline, in which order, and what is shortened for it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from hoego.runs.queue.times import say
+from hoego.runs.queue.timing import Estimate, History, units
+
+CONFIDENCE = 0.98
+"""A run is started only when its time is enough with this probability."""
+
+LEAST_SHARE = 0.4
+"""A run is shortened to no less than this share of its epochs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A waiting run as the planner sees it: the recipe, what its runner is told, its place in the queue."""
+
+    id: str
+    recipe: Mapping[str, Any]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 0
+    value: float = 1.0
+    created: str = ""
+    after: tuple[str, ...] = ()
+    done: float = 0
+
+    @property
+    def may_shorten(self) -> bool:
+        """Whether its recipe allows fewer epochs (`queue.shorten`) and it has not begun."""
+        return bool(self.recipe.get("queue", {}).get("shorten")) and self.done == 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the plan says of one run. `fits` is None where its time is not known. `seconds` is the prediction,
+    `epochs` the number it is shortened to (None: as asked), `ends_in` seconds from now when it would end."""
+
+    id: str
+    fits: bool | None
+    seconds: float | None
+    ends_in: float | None
+    epochs: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan's lines in the order in which the runs would be started; `window` in seconds, None without end."""
+
+    window: float | None
+    reserve: float
+    workers: int
+    lines: tuple[Line, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, with the counts of what fits and what does not."""
+        fits = sum(line.fits is True for line in self.lines)
+        return {**asdict(self), "fits": fits, "does_not_fit": sum(line.fits is False for line in self.lines)}
+
+
+def default_reserve(window: float | None) -> float:
+    """Seconds left for prediction and submission: 5 % of the window, ten minutes at most."""
+    return 0.0 if window is None else min(600.0, 0.05 * window)
+
+
+def order(jobs: Sequence[Job], history: History, window: float | None, workers: int = 1) -> list[Job]:
+    """The order of starting: priority, then time of asking; when not everything fits in `window` (seconds), those
+    of one priority by value per predicted second, so that the time left buys most.
+
+    A run of unknown length comes where its time of asking puts it among runs of the average length.
+    """
+    by_time = sorted(jobs, key=lambda job: (-job.priority, job.created, job.id))
+    if window is None:
+        return by_time
+    seconds = {job.id: history.predict(job.recipe, job.extra, done=job.done).seconds for job in jobs}
+    known = [s for s in seconds.values() if s is not None]
+    if sum(known) <= 0.8 * window * workers:
+        return by_time
+    usual = sum(known) / len(known)
+    density = {id_: (usual if s is None else s) for id_, s in seconds.items()}
+    return sorted(
+        by_time, key=lambda job: (-job.priority, -job.value / max(density[job.id], 1e-9), job.created, job.id)
+    )
+
+
+def fit(job: Job, history: History, left: float) -> tuple[bool | None, int | None, Estimate]:
+    """Whether `job` ends within `left` seconds: (True / False / None: not known, epochs when shortened, estimate).
+
+    A run that does not fit as asked and may be shortened gets the most epochs that fit, if these are at least
+    LEAST_SHARE of what was asked.
+    """
+    estimate = history.predict(job.recipe, job.extra, done=job.done)
+    if estimate.seconds is None:
+        return None, None, estimate
+    if estimate.within(CONFIDENCE) <= left:
+        return True, None, estimate
+    if job.may_shorten:
+        epochs = int(job.recipe.get("epochs", 10))
+        for fewer in range(epochs - 1, math.ceil(LEAST_SHARE * epochs) - 1, -1):
+            shorter = history.predict({**job.recipe, "epochs": fewer}, job.extra)
+            if fewer > 0 and shorter.within(CONFIDENCE) <= left:
+                return True, fewer, shorter
+    return False, None, estimate
+
+
+def make_plan(
+    jobs: Sequence[Job],
+    history: History,
+    window: float | None,
+    *,
+    reserve: float | None = None,
+    workers: int = 1,
+    states: Mapping[str, str] | None = None,
+) -> Plan:
+    """What `workers` would start within `window` seconds, less the reserve, one after another.
+
+    The margin of a run covers its own error and, added in squares, those of the runs before it on its worker.
+    `states` holds the states of the runs that others come after.
+    """
+    kept = default_reserve(window) if reserve is None else reserve
+    limit = math.inf if window is None else window - kept
+    ends: dict[str, float] = {}
+    free = [(0.0, 0.0, k) for k in range(max(1, workers))]
+    lines: dict[str, Line] = {}
+    pending = order(jobs, history, None if window is None else limit, workers)
+    known = dict(states or {})
+    while pending:
+        job = next((j for j in pending if all(p in ends or known.get(p) == "done" for p in j.after)), None)
+        if job is None:
+            for rest in pending:
+                lines[rest.id] = _waits_for(rest, known, ends)
+            break
+        pending.remove(job)
+        at, spread, worker = heapq.heappop(free)
+        start = max([at, *(ends[p] for p in job.after if p in ends)])
+        line, margin = _line(job, history, limit - start - spread, start)
+        lines[job.id] = line
+        if line.fits:
+            ends[job.id] = start + (line.seconds or 0.0)
+            heapq.heappush(free, (ends[job.id], math.hypot(spread, margin), worker))
+        else:
+            heapq.heappush(free, (at, spread, worker))
+    return Plan(window, kept, workers, tuple(lines.values()))
+
+
+def _line(job: Job, history: History, left: float, start: float) -> tuple[Line, float]:
+    fits, epochs, estimate = fit(job, history, left)
+    if estimate.seconds is None:
+        return Line(job.id, None, None, None, None, f"{estimate.basis}; known after its first epoch"), 0.0
+    margin = estimate.within(CONFIDENCE) - estimate.seconds
+    about = f"about {say(estimate.seconds)} (from {estimate.basis})"
+    if not fits:
+        reason = (
+            f"needs {about}, {say(estimate.within(CONFIDENCE))} with the margin; {say(left)} left by then"
+        )
+        return Line(job.id, False, estimate.seconds, None, None, reason), 0.0
+    asked = units(job.recipe, job.extra)
+    shorter = f"; shortened from {job.recipe.get('epochs')} to {epochs} epochs" if epochs else ""
+    goes_on = f"; goes on after {job.done:g} of {asked:g} epochs" if job.done else ""
+    line = Line(job.id, True, estimate.seconds, start + estimate.seconds, epochs, about + shorter + goes_on)
+    return line, margin
+
+
+def _waits_for(job: Job, states: Mapping[str, str], ends: Mapping[str, float]) -> Line:
+    missing = [p for p in job.after if p not in ends and states.get(p) != "done"]
+    said = ", ".join(f"{p} ({states.get(p, 'missing')})" for p in missing)
+    return Line(job.id, False, None, None, None, f"comes after {said}, which will not be done by then")

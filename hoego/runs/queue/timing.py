@@ -1,0 +1,277 @@
+"""How long a run takes: predicted from past runs of the same machine, then from its own progress.
+
+A run's seconds are modelled as `overhead + units * rate`: a unit is one epoch of one fold, the overhead is what
+lies outside the epochs (start, decoding, final predictions). The error of a prediction is taken as log-normal;
+its spread is learnt from the errors of past predictions, and widened by Student's t while they are few.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from hoego.errors import RecordError
+from hoego.runs.records import Record, RunMeta, Store
+from hoego.runs.records.environment import machine_key
+
+LEVELS = ("the same recipe", "the same model, image size and data", "the same model at another size")
+"""What past runs a prediction may rest on, nearest first."""
+
+_PRIOR_SPREAD = (0.04, 0.15, 0.50)
+_PRIOR_WEIGHT = 4.0
+_IRRELEVANT = {"name", "seed", "epochs", "fold", "queue", "submission", "score", "refit", "threads", "audit"}
+_DEFAULT_OVERHEAD = 5.0
+_UNFINISHED = ("waiting", "running", "interrupted", "failed")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One past run: `rate` in seconds per unit, `overhead` in seconds, `first` = its first epoch's time over
+    the later ones' (1 when unknown), `pixels` per photo, `errors` = (level, log(actual / predicted)) or None."""
+
+    keys: tuple[str, str, str]
+    units: float
+    rate: float
+    overhead: float
+    first: float
+    pixels: float
+    error: tuple[int, float] | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds to the end: the point, the spread of its logarithm, and on how many past errors that rests.
+
+    `seconds` is None where nothing is known; `basis` says in words what the estimate rests on.
+    """
+
+    seconds: float | None
+    spread: float = 0.0
+    freedom: float = _PRIOR_WEIGHT
+    basis: str = "nothing is known of it on this machine yet"
+    level: int = -1
+
+    def within(self, confidence: float) -> float:
+        """Seconds that are enough with this probability (one-sided); infinite where nothing is known."""
+        if self.seconds is None:
+            return math.inf
+        return self.seconds * math.exp(student_quantile(confidence, self.freedom) * self.spread)
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """Quantile of Student's t by the expansion in 1/freedom (Abramowitz and Stegun 26.7.5); within 1 % for
+    freedom >= 4 and probabilities up to 0.995."""
+    z = statistics.NormalDist().inv_cdf(probability)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / freedom ** (k + 1) for k, term in enumerate(terms))
+
+
+def units(recipe: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> float:
+    """Epochs in all: those of each fold that runs, and of the last model on all subjects (`refit`)."""
+    split = recipe.get("split", {})
+    every = (extra or {}).get("fold", recipe.get("fold")) == "all" and split.get("kind") == "folds"
+    folds = int(split.get("folds", 5)) if every else 1
+    return float(recipe.get("epochs", 10)) * (folds + (1 if recipe.get("refit") else 0))
+
+
+def cost_keys(recipe: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What makes two runs' seconds per epoch alike, at each of LEVELS."""
+    model, dataset = recipe.get("model", {}), recipe.get("dataset", {})
+    device = str(recipe.get("device", "auto"))
+    same = json.dumps({k: v for k, v in recipe.items() if k not in _IRRELEVANT}, sort_keys=True, default=str)
+    similar = (model.get("name"), device, recipe.get("precision"), dataset.get("size"), dataset.get("root"))
+    return (
+        blake2b(same.encode(), digest_size=8).hexdigest(),
+        json.dumps(similar, default=str),
+        json.dumps((model.get("name"), device)),
+    )
+
+
+def pixels(recipe: Mapping[str, Any]) -> float:
+    """Pixels of a photo as the model sees it; 1 where the recipe does not say."""
+    size = recipe.get("dataset", {}).get("size")
+    return float(size[0]) * float(size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else 1.0
+
+
+def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> dict[str, Any]:
+    """The timing of a run that is done, as `run.json` keeps it; {} where it cannot be known.
+
+    `seconds` is what the run took on this machine, `units` the epochs that took them; the seconds inside the
+    epochs are `epoch_seconds` where given, else those of the folds, else those in the epochs' rows. Decoding is no
+    part of the overhead: it is done once. A run that went on after an interruption is left out, since its parts
+    cannot be told apart, and so is one that trained beside others, whose seconds are theirs too.
+    """
+    meta = record.meta
+    if meta.timing.get("keys"):
+        return dict(meta.timing)
+    seconds = float(meta.timing.get("seconds") or _span(meta))
+    rows = [row for fold in record.folds() for row in record.epochs(fold)]
+    if seconds <= 0 or not rows or meta.attempt or {"resumed", "beside"} & set(meta.extra):
+        return {}
+    recipe = record.recipe
+    refit = float(meta.timing.get("refit_seconds", 0.0))
+    own = [s for row in rows if (s := row_seconds(row)) is not None]
+    folds = sum(float(meta.timing.get(f"fold-{k}_seconds", 0.0)) for k in record.folds())
+    inside = sum(epoch_seconds) or (folds or sum(own)) + refit
+    count = float(len(epoch_seconds) or len(rows) + (int(recipe.get("epochs", 10)) if refit else 0))
+    later = statistics.fmean(own[1:]) if len(own) > 1 else 0.0
+    inside = inside if 0 < inside <= seconds else seconds
+    decoding = min(seconds - inside, float(meta.timing.get("decode_seconds", 0.0)))
+    return {
+        "keys": list(cost_keys(recipe)),
+        "seconds": round(seconds, 3),
+        "units": count,
+        "rate": inside / count,
+        "overhead": round(seconds - inside - decoding, 3),
+        "first": own[0] / later if later > 0 else 1.0,
+        "pixels": pixels(recipe),
+    }
+
+
+def row_seconds(row: Mapping[str, Any]) -> float | None:
+    """The seconds of an epoch as its row tells them; None where it does not."""
+    seconds = row.get("seconds", row.get("train_seconds"))
+    return float(seconds) if isinstance(seconds, (int, float)) else None
+
+
+def _span(meta: RunMeta) -> float:
+    if not meta.started or not meta.finished:
+        return 0.0
+    first, last = map(datetime.datetime.fromisoformat, (meta.started, meta.finished))
+    return max(0.0, (last - first).total_seconds())
+
+
+class History:
+    """Past runs of one machine, and the predictions that rest on them."""
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self.samples = list(samples)
+
+    @classmethod
+    def of(cls, store: Store, machine: str | None = None, *, latest: int = 300) -> History:
+        """From the latest runs of `machine` (this one) in `store`: those that are done, else their epochs so far."""
+        wanted = machine or machine_key()
+        own = store.list(where=lambda meta: meta.machine == wanted and bool(meta.started))[-latest:]
+        done = [sample_of(observe(record)) for record in own if record.meta.state == "done"]
+        begun = [_begun(record) for record in own if record.meta.state in _UNFINISHED]
+        return cls(s for s in (*begun, *done) if s is not None)
+
+    def add(self, sample: Sample | None) -> None:
+        """Learn from one more run."""
+        if sample is not None:
+            self.samples.append(sample)
+
+    def predict(
+        self, recipe: Mapping[str, Any], extra: Mapping[str, Any] | None = None, *, done: float = 0
+    ) -> Estimate:
+        """Seconds that a run of `recipe` will take, `done` of its epochs being behind it."""
+        rate, spread, freedom, level, count = self._rate(recipe)
+        if rate is None:
+            return Estimate(None)
+        left = max(0.0, units(recipe, extra) - done)
+        basis = f"{count} run{'s' * (count != 1)} of {LEVELS[level]}"
+        return Estimate(self._overhead(recipe, level) + left * rate, spread, freedom, basis, level)
+
+    def remaining(
+        self, recipe: Mapping[str, Any], extra: Mapping[str, Any] | None, epoch_seconds: Sequence[float]
+    ) -> Estimate:
+        """Seconds to the end of a run after the epochs that took `epoch_seconds`.
+
+        The measured rate (the first epoch counted at what first epochs usually take beside later ones) and the
+        one predicted from past runs are averaged in the logarithm, each by its precision.
+        """
+        if not epoch_seconds:
+            return self.predict(recipe, extra)
+        done = len(epoch_seconds)
+        prior, prior_spread, freedom, level, _ = self._rate(recipe)
+        first = statistics.median([s.first for s in self._alike(recipe, level)] or [1.0])
+        recent = list(epoch_seconds[1:][-5:]) or [epoch_seconds[0] / max(first, 1e-3)]
+        measured, spread = statistics.fmean(recent), 0.10 / math.sqrt(len(recent))
+        if prior is not None:
+            weight = spread**-2 / (spread**-2 + max(prior_spread, 0.02) ** -2)
+            measured = math.exp(weight * math.log(max(measured, 1e-9)) + (1 - weight) * math.log(prior))
+            spread = (spread**-2 + max(prior_spread, 0.02) ** -2) ** -0.5
+        left = max(0.0, units(recipe, extra) - done)
+        tail = 0.7 * self._overhead(recipe, level) if prior is not None else 0.5 * measured
+        basis = f"{done} epoch{'s' * (done != 1)} of its own"
+        return Estimate(left * measured + tail, max(spread, 0.03), max(freedom, 8.0), basis, 0)
+
+    def _alike(self, recipe: Mapping[str, Any], level: int) -> list[Sample]:
+        if level < 0:
+            return []
+        key = cost_keys(recipe)[level]
+        return [s for s in self.samples if s.keys[level] == key]
+
+    def _rate(self, recipe: Mapping[str, Any]) -> tuple[float | None, float, float, int, int]:
+        """Seconds per unit, spread of its logarithm, freedom, level, number of runs (the last 20 count)."""
+        for level in range(len(LEVELS)):
+            alike = self._alike(recipe, level)[-20:]
+            if not alike:
+                continue
+            scale = [math.log(pixels(recipe) / s.pixels) if level == 2 else 0.0 for s in alike]
+            logs = [math.log(max(s.rate, 1e-9)) + shift for s, shift in zip(alike, scale, strict=True)]
+            centre = statistics.fmean(logs)
+            spread, freedom = self._spread(level, logs)
+            return math.exp(centre), spread * math.sqrt(1 + 1 / len(logs)), freedom, level, len(logs)
+        return None, 0.0, _PRIOR_WEIGHT, -1, 0
+
+    def _spread(self, level: int, logs: Sequence[float]) -> tuple[float, float]:
+        """The spread of errors at `level`: from past predictions made there and from these runs' own scatter."""
+        past = [s.error[1] for s in self.samples if s.error is not None and s.error[0] == level][-50:]
+        centre = statistics.fmean(logs)
+        squares = sum(e * e for e in past) + sum((x - centre) ** 2 for x in logs)
+        freedom = _PRIOR_WEIGHT + len(past) + len(logs) - 1
+        return math.sqrt((_PRIOR_WEIGHT * _PRIOR_SPREAD[level] ** 2 + squares) / freedom), freedom
+
+    def _overhead(self, recipe: Mapping[str, Any], level: int) -> float:
+        """Of the latest runs alike (any, where there are none); of two the lower: a first start takes longer."""
+        alike = (self._alike(recipe, level) or self.samples)[-5:]
+        return statistics.median_low(s.overhead for s in alike) if alike else _DEFAULT_OVERHEAD
+
+
+def own_epochs(record: Record) -> list[float]:
+    """The seconds of the epochs that a run has behind it on this machine; [] where it ran on another."""
+    if record.meta.machine != machine_key():
+        return []
+    rows = [row for fold in record.folds() for row in record.epochs(fold)]
+    return [s for row in rows if (s := row_seconds(row)) is not None]
+
+
+def _begun(record: Record) -> Sample | None:
+    """What the epochs of an unfinished run tell: their rate, under the usual overhead."""
+    try:
+        seconds, recipe = own_epochs(record), record.recipe
+    except RecordError:
+        return None
+    if not seconds:
+        return None
+    rate = statistics.median(seconds)
+    return Sample(cost_keys(recipe), float(len(seconds)), rate, _DEFAULT_OVERHEAD, 1.0, pixels(recipe))
+
+
+def sample_of(timing: Mapping[str, Any]) -> Sample | None:
+    """The sample in `RunMeta.timing`; None where it is not one."""
+    keys = timing.get("keys")
+    if not isinstance(keys, (list, tuple)) or len(keys) != len(LEVELS) or not timing.get("rate"):
+        return None
+    error = timing.get("error")
+    return Sample(
+        keys=(str(keys[0]), str(keys[1]), str(keys[2])),
+        units=float(timing["units"]),
+        rate=float(timing["rate"]),
+        overhead=float(timing.get("overhead", 0.0)),
+        first=float(timing.get("first", 1.0)),
+        pixels=float(timing.get("pixels", 1.0)),
+        error=(int(error[0]), float(error[1])) if error else None,
+    )

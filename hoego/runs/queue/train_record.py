@@ -1,0 +1,133 @@
+"""The real runner: a queued record is trained by `hoego.runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoego.errors import RecordError, UsageError
+from hoego.recipe import Recipe, build
+from hoego.runs.queue.claims import Ask, after_of
+from hoego.runs.queue.context import Context, Outcome
+from hoego.runs.queue.worker_processes import Background, start_background
+from hoego.runs.records import Record, Store
+
+
+def parse_fold(text: str | int | None) -> Any:
+    """A fold's number, or "all"; None (the recipe's) where nothing is said. Raises UsageError for anything else."""
+    if text == "all" or isinstance(text, int):
+        return text
+    if not text:
+        return None
+    if not text.isdigit():
+        raise UsageError(f"{text!r} is not a fold", remedy="Give a number from 0, or all.")
+    return int(text)
+
+
+def queue_run(
+    runs: Path,
+    recipe: Recipe,
+    *,
+    fold: str | int | None = None,
+    after: Sequence[str] = (),
+    priority: int = 0,
+    why: str = "",
+) -> Record:
+    """Put a run of `recipe` into the queue of the folder `runs`: data audited, split made and stored, code noted.
+
+    Raises:
+        DataError: the audit found errors that are not accepted.
+        SplitError: there is no such fold.
+        RecordError: a run in `after` does not exist or can no longer be done.
+    """
+    ask = Ask(why=why, after=tuple(after), priority=priority, extra={"fold": fold})
+    return _asked(runs, recipe, ask, audit=True)
+
+
+def enqueue(store: Store, recipe: Mapping[str, Any], ask: Ask) -> Record:
+    """`queue_run` of plain settings, for what queues several runs; the data were audited with the first of them."""
+    return _asked(store.root, build(recipe), ask, audit=False)
+
+
+def _asked(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
+    after = after_of(Store(runs), ask)
+    record = _prepared(runs, recipe, ask, audit=audit)
+    record.update(
+        state="waiting",
+        reason="",
+        name=ask.name or record.meta.name,
+        after=after,
+        priority=ask.priority,
+        value=ask.value,
+    )
+    return record
+
+
+def _prepared(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
+    """A whole record (its split included) that no worker takes yet."""
+    from hoego.runs.project import open_project
+    from hoego.runs.train import TrainOptions, prepare
+
+    extra = dict(ask.extra or {})
+    options = TrainOptions(
+        folder=_project_folder(runs),
+        fold=parse_fold(extra.pop("fold", None)),
+        why=ask.why,
+        tags=ask.tags,
+        parents=ask.parents,
+        extra=extra,
+        audit=audit,
+    )
+    return prepare(open_project(recipe, options.folder), options, state="interrupted")
+
+
+def start_in_background(
+    runs: Path,
+    recipe: Recipe | None,
+    *,
+    resume: str = "",
+    fold: str | int | None = None,
+    why: str = "",
+    tags: Sequence[str] = (),
+) -> Background:
+    """`hoego train --background`: the record is made now, the training goes on in a session of its own.
+
+    With `resume` (a run) instead of a recipe, that run goes on. Raises UsageError where neither or both are given,
+    RecordError for a run that is done or runs already, and what `queue_run` raises.
+    """
+    if (recipe is None) == (not resume):
+        raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
+    if recipe is not None:
+        record = _prepared(runs, recipe, Ask(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True)
+    else:
+        from hoego.runs.train import require_trained
+
+        record = Store(runs).find(resume)
+        require_trained(record)
+        if record.state in ("done", "running"):
+            raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
+    return start_background(record, ["train", "--resume", str(record.folder.resolve())])
+
+
+def warm_up() -> None:
+    """Load what every training needs, so that the first run of a worker takes no longer than the others."""
+    import hoego.runs.execute
+    import hoego.train.fold  # noqa: F401
+
+
+def train_runner(record: Record, context: Context) -> Outcome:
+    """Train a claimed record, or go on with it; the score goes into the record."""
+    from hoego.runs.train import Control, resume
+
+    control = Control(should_stop=context.should_stop, epoch_done=context.epoch_done)
+    with context.interrupting():
+        result = resume(record, control)
+    record.refresh()
+    return Outcome(result.state, result.reason)
+
+
+def _project_folder(runs: Path) -> Path:
+    if runs.name != "runs":
+        raise UsageError(f"runs are queued in a folder named runs, not {runs}", remedy="Give that folder.")
+    return runs.parent

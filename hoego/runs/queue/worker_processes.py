@@ -1,0 +1,128 @@
+"""Several workers at once (one per GPU), and a run in the background: processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hoego.errors import RecordError, UsageError
+from hoego.runs.queue.worker import Ran, Runner, WorkOptions, WorkReport, work
+from hoego.runs.records import Record, RunMeta, Store, process
+
+
+def gpu_count() -> int:
+    """NVIDIA GPUs that this machine's driver shows; 0 without one. Loads no torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([part for part in visible.split(",") if part.strip() not in ("", "-1")])
+    try:
+        return len(os.listdir("/proc/driver/nvidia/gpus"))
+    except OSError:
+        return 0
+
+
+def work_many(store: Store, runner: Runner, options: WorkOptions, *, workers: int = 1) -> WorkReport:
+    """`work` with this many processes; where there are GPUs, worker k sees only GPU k modulo their number.
+
+    `runner` and the callables in `options` must be functions that another process can import. The workers share
+    nothing but the records: each claims its runs. The report joins theirs.
+
+    Raises:
+        UsageError: fewer than one worker.
+    """
+    if workers < 1:
+        raise UsageError(f"{workers} workers", remedy="Ask for one or more.")
+    if workers == 1:
+        return work(store, runner, options)
+    context = multiprocessing.get_context("spawn")
+    answers: Any = context.SimpleQueue()
+    gpus = _visible_gpus()
+    children = []
+    for k in range(workers):
+        gpu = gpus[k % len(gpus)] if gpus else None
+        own = replace(options, name=f"{options.name or 'worker'}-{k}")
+        child = context.Process(target=_child, args=(answers, str(store.root), runner, own, gpu))
+        child.start()
+        children.append(child)
+    reports: list[WorkReport] = []
+    while any(child.is_alive() for child in children) or not answers.empty():
+        if answers.empty():
+            time.sleep(0.02)
+        else:
+            reports.append(answers.get())
+    if not reports:
+        raise RecordError(
+            "every worker ended without a report", remedy="Look at the runs: hoego queue status."
+        )
+    return _joined(reports)
+
+
+def _visible_gpus() -> list[str]:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [part.strip() for part in visible.split(",") if part.strip() not in ("", "-1")]
+    return [str(k) for k in range(gpu_count())]
+
+
+def _child(answers: Any, root: str, runner: Runner, options: WorkOptions, gpu: str | None) -> None:
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    answers.put(work(Store(root), runner, options))
+
+
+def _joined(reports: Sequence[WorkReport]) -> WorkReport:
+    ran: tuple[Ran, ...] = tuple(r for report in reports for r in report.ran)
+    last = min(reports, key=lambda r: r.ended_early if r.ended_early is not None else 0.0)
+    return replace(
+        last,
+        plan=replace(reports[0].plan, workers=len(reports)),
+        ran=ran,
+        recovered=tuple(r for report in reports for r in report.recovered),
+    )
+
+
+@dataclass(frozen=True)
+class Background:
+    """A run that goes on without this terminal: its id, its process, and the file with what it prints."""
+
+    run: str
+    pid: int
+    output: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return {"run": self.run, "pid": self.pid, "output": self.output}
+
+
+def start_background(record: Record, arguments: Sequence[str]) -> Background:
+    """Run `python -m hoego ARGUMENTS` for `record` in a session of its own: it survives the terminal's closing.
+
+    Returns at once. What it prints goes to `background.txt` in the record's folder. Until it has reported itself
+    the record is running in that process's name, so that no worker takes it.
+    """
+    output = record.folder / "background.txt"
+    with open(output, "ab") as stream, open(os.devnull, "rb") as nothing:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "hoego", *arguments],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, stream.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, stream.fileno(), 2),
+            ],
+            setsid=True,
+        )
+    started = process.process_of(pid)
+
+    def in_its_name(meta: RunMeta) -> dict[str, Any] | None:
+        waiting = meta.state in ("waiting", "interrupted", "failed", "cancelled")
+        return {"state": "running", "reason": "", "process": started} if waiting else None
+
+    record.change(in_its_name)
+    return Background(record.id, pid, str(output))

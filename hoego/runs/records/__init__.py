@@ -1,0 +1,33 @@
+"""Records: one folder per run, written whole, readable without Hoego."""
+
+from __future__ import annotations
+
+from hoego.runs.records.difference import Change, RecordDifference, differences_of
+from hoego.runs.records.listing import RunsQuery, RunsTable, runs
+from hoego.runs.records.merging import Merged, merge
+from hoego.runs.records.meta import SCHEMA_VERSION, STATES, RunMeta, now
+from hoego.runs.records.notes import Note, note, notes
+from hoego.runs.records.record import FINAL_STATES, Record
+from hoego.runs.records.store import Store, new_id
+
+__all__ = [
+    "FINAL_STATES",
+    "SCHEMA_VERSION",
+    "STATES",
+    "Change",
+    "Merged",
+    "Note",
+    "Record",
+    "RecordDifference",
+    "RunMeta",
+    "RunsQuery",
+    "RunsTable",
+    "Store",
+    "differences_of",
+    "merge",
+    "new_id",
+    "note",
+    "notes",
+    "now",
+    "runs",
+]

@@ -1,0 +1,105 @@
+"""What differs between two records, in the order in which a difference matters: recipe, code, environment, data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hoego import files
+from hoego.runs.records.record import Record
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that differs; None where that side does not have it."""
+
+    key: str
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True)
+class RecordDifference:
+    """Two records beside each other. Each part lists only what differs; `same` when none does.
+
+    `data` holds the fingerprints (data set, labels version, split); `results` the metrics of the two scores.
+    """
+
+    a: str
+    b: str
+    recipe: tuple[Change, ...]
+    code: tuple[Change, ...]
+    environment: tuple[Change, ...]
+    data: tuple[Change, ...]
+    results: tuple[Change, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.recipe or self.code or self.environment or self.data or self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return {**files.plain(asdict(self)), "same": self.same}
+
+
+def differences_of(a: Record, b: Record) -> RecordDifference:
+    """Compare two records, of one store or of two.
+
+    Raises RecordError where a file of one of them is missing or broken.
+    """
+    return RecordDifference(
+        a=a.id,
+        b=b.id,
+        recipe=changes(_as_it_ran(a), _as_it_ran(b)),
+        code=_code(a, b),
+        environment=changes(a.environment, b.environment),
+        data=changes(a.meta.fingerprints, b.meta.fingerprints),
+        results=changes(_results(a), _results(b)),
+    )
+
+
+def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tuple[Change, ...]:
+    """The keys (nested ones joined by dots) whose values differ, in the order of `a`, then of `b`."""
+    found: list[Change] = []
+    for key in dict.fromkeys((*a, *b)):
+        left, right = a.get(key), b.get(key)
+        if isinstance(left, Mapping) or isinstance(right, Mapping):
+            inner = [side if isinstance(side, Mapping) else {} for side in (left, right)]
+            found += changes(inner[0], inner[1], f"{prefix}{key}.")
+            lone = [side for side in (left, right) if side is not None and not isinstance(side, Mapping)]
+            if lone:
+                found.append(Change(f"{prefix}{key}", left, right))
+        elif left != right:
+            found.append(Change(f"{prefix}{key}", left, right))
+    return tuple(found)
+
+
+def _as_it_ran(record: Record) -> dict[str, Any]:
+    """The recipe with the fold that was trained, which `--fold` may have set."""
+    recipe = dict(record.recipe)
+    return recipe | {key: record.meta.extra[key] for key in ("fold",) if key in record.meta.extra}
+
+
+def _code(a: Record, b: Record) -> tuple[Change, ...]:
+    left, right = (_code_that_ran(record) for record in (a, b))
+    if left.get("hash") == right.get("hash"):
+        return changes({"git": left.get("git")}, {"git": right.get("git")})
+    return changes(left, right)
+
+
+def _code_that_ran(record: Record) -> Mapping[str, Any]:
+    path = record.folder / "code-ran.json"
+    return files.read_json(path) if path.exists() else record.code
+
+
+def _results(record: Record) -> dict[str, Any]:
+    """The score's numbers: every `value` under its metric's name, and the honesty."""
+    found: dict[str, Any] = {}
+    for name, metric in (record.meta.score or {}).items():
+        if isinstance(metric, Mapping) and "value" in metric:
+            found[name] = metric["value"]
+        elif not isinstance(metric, (Mapping, list)):
+            found[name] = metric
+    return found

@@ -1,0 +1,88 @@
+"""The listing's index: `.index.json` beside the records. Never the source of truth.
+
+Each entry holds the run.json that was read and that file's inode, length and time of change; an entry whose
+file has changed is read again. A lost, broken or read-only index costs time, never correctness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.errors import RecordError
+from hoego.runs.records.meta import SCHEMA_VERSION, RunMeta
+
+_NAME = ".index.json"
+
+
+def read_all(root: Path) -> tuple[dict[str, RunMeta], dict[str, RecordError]]:
+    """Every record under `root`: folder name -> its RunMeta, and folder name -> error of the broken ones."""
+    known = _load(root)
+    entries: dict[str, list[Any]] = {}
+    metas: dict[str, RunMeta] = {}
+    broken: dict[str, RecordError] = {}
+    read = 0
+    for name, stamp in _stamps(root):
+        entry = known.get(name)
+        if entry is None or entry[0] != stamp:
+            path = root / name / "run.json"
+            try:
+                metas[name] = RunMeta.from_dict(files.read_json(path), file=path)
+            except RecordError as problem:
+                broken[name] = problem
+                continue
+            entry = [stamp, metas[name].to_dict()]
+            read += 1
+        else:
+            metas[name] = _quick(entry[1])
+        entries[name] = entry
+    if read > max(16, len(entries) // 50) or len(known) > len(entries) * 1.02 + 16:
+        _save(root, entries)
+    return metas, broken
+
+
+def _quick(content: dict[str, Any]) -> RunMeta:
+    """A RunMeta from a dict that `to_dict` wrote in this very format: nothing to check or upgrade."""
+    meta = object.__new__(RunMeta)
+    meta.__dict__.update(content)
+    for name in ("tags", "parents", "after"):
+        meta.__dict__[name] = tuple(content[name])
+    return meta
+
+
+def _stamps(root: Path) -> list[tuple[str, list[int]]]:
+    found: list[tuple[str, list[int]]] = []
+    try:
+        with os.scandir(root) as listing:
+            for entry in listing:
+                if entry.name.startswith("."):
+                    continue
+                try:
+                    stat = os.stat(f"{entry.path}/run.json")
+                except OSError:
+                    continue
+                found.append((entry.name, [stat.st_ino, stat.st_size, stat.st_mtime_ns]))
+    except FileNotFoundError:
+        return []
+    return found
+
+
+def _load(root: Path) -> dict[str, list[Any]]:
+    try:
+        content = json.loads((root / _NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        return {}
+    runs = content.get("runs")
+    return runs if isinstance(runs, dict) else {}
+
+
+def _save(root: Path, entries: dict[str, list[Any]]) -> None:
+    text = json.dumps({"schema_version": SCHEMA_VERSION, "runs": entries}, separators=(",", ":"))
+    with contextlib.suppress(OSError):
+        files.write_text(root / _NAME, text, durable=False)

@@ -1,0 +1,152 @@
+"""The table of `hoego runs`: records as rows, any field of run.json or recipe.toml as a column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hoego import files
+from hoego.errors import UsageError, nearest
+from hoego.runs.records.meta import STATES, RunMeta
+from hoego.runs.records.record import Record
+from hoego.runs.records.store import Store
+
+COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "why", "tags")
+"""What is shown when no columns are asked for."""
+
+_SCORE = {
+    "target": ("target",),
+    "macro_f1": ("macro_f1", "value"),
+    "low": ("macro_f1", "low"),
+    "high": ("macro_f1", "high"),
+    "accuracy": ("accuracy", "value"),
+    "honesty": ("honesty",),
+}
+
+
+def is_honest(score: Mapping[str, Any]) -> bool:
+    """Whether a score may stand beside others: `honest`, or by its honesty where it was written without it."""
+    return bool(score.get("honest", score.get("honesty") not in ("naive", "in-sample")))
+
+
+@dataclass(frozen=True)
+class RunsTable:
+    """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the
+    records that were asked."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    broken: dict[str, str]
+    total: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Each row as an object."""
+        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return {"runs": files.plain(rows), "broken": self.broken}
+
+    def to_csv(self) -> str:
+        """The table as CSV with a header; lists are joined by spaces."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow(" ".join(map(str, v)) if isinstance(v, (list, tuple)) else v for v in row)
+        return text.getvalue()
+
+
+@dataclass(frozen=True)
+class RunsQuery:
+    """What to list. `sort` is a column, with a leading "-" for the largest first; `limit` 0 lists all."""
+
+    states: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    text: str = ""
+    columns: tuple[str, ...] = COLUMNS
+    sort: str = "id"
+    limit: int = 0
+    where: Callable[[RunMeta], bool] | None = None
+
+
+def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
+    """The records that fit `query`, as a table.
+
+    A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
+    (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
+    setting. A run without the value has None, sorted last. Where a score is chosen and no honesty, the honesty is added
+    after the last score. Raises UsageError for an unknown column or state.
+    """
+    query = query or RunsQuery()
+    for state in query.states:
+        if state not in STATES:
+            raise UsageError(f"There is no state {state!r}.", remedy=nearest(state, STATES))
+    records, broken = store.scan(states=query.states, tags=query.tags, text=query.text, where=query.where)
+    order = query.sort.removeprefix("-")
+    for column in (*query.columns, order):
+        _check(column)
+    keyed = [(value(record, order), record) for record in records]
+    present = [pair for pair in keyed if pair[0] is not None]
+    present.sort(key=lambda pair: _rank(pair[0]), reverse=query.sort.startswith("-"))
+    ordered = [record for _, record in present] + [record for key, record in keyed if key is None]
+    if query.limit:
+        ordered = ordered[: query.limit]
+    columns = with_honesty(query.columns)
+    rows = tuple(tuple(value(record, column) for column in columns) for record in ordered)
+    total = len(rows) or len(store.scan()[0])
+    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()}, total)
+
+
+def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
+    """`columns`, with the honesty after the last score where none is among them.
+
+    >>> with_honesty(("id", "macro_f1", "why"))
+    ('id', 'macro_f1', 'honesty', 'why')
+    >>> with_honesty(("id", "why"))
+    ('id', 'why')
+    """
+    scores = [k for k, column in enumerate(columns) if _is_score(column)]
+    if not scores or {"honesty", "score.honesty"} & set(columns):
+        return tuple(columns)
+    after = scores[-1] + 1
+    return (*columns[:after], "honesty", *columns[after:])
+
+
+def _is_score(column: str) -> bool:
+    head = column.split(".")[0]
+    return head == "score" or (head in _SCORE and head not in ("target", "honesty"))
+
+
+def value(record: Record, column: str) -> Any:
+    """One cell: the value of `column` in a record, None where it has none."""
+    if column == "state":
+        return record.state
+    if column == "reason":
+        return record.reason
+    head, *rest = column.split(".")
+    if head in _SCORE:
+        return _dig(record.meta.score, (head, *rest) if rest else _SCORE[head])
+    if head == "recipe":
+        return _dig(record.recipe, rest)
+    found = getattr(record.meta, head)
+    return _dig(found, rest) if rest else found
+
+
+def _dig(content: Any, path: Iterable[str]) -> Any:
+    for part in path:
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return content
+
+
+def _rank(cell: Any) -> tuple[int, Any]:
+    if isinstance(cell, (int, float)):
+        return (0, cell)
+    return (1, str(cell))
+
+
+def _check(column: str) -> None:
+    head = column.split(".")[0]
+    known = {*RunMeta.__dataclass_fields__, *_SCORE, "recipe", "reason"}
+    if head not in known:
+        raise UsageError(f"no column {column!r}", remedy=nearest(head, known))

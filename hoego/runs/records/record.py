@@ -1,0 +1,218 @@
+"""One run's folder: run.json, recipe.toml, environment.json, code.json, log.txt, fold-K/epochs.jsonl."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.errors import RecordError
+from hoego.runs.records import process, toml
+from hoego.runs.records.environment import environment
+from hoego.runs.records.meta import STATES, RunMeta, now
+
+FINAL_STATES = ("done", "failed", "cancelled")
+
+
+class Record:
+    """A run's record. `meta` is what run.json said when it was last read or written through this object.
+
+    Every change goes to the disk at once and whole; several processes may change one record.
+    """
+
+    def __init__(self, folder: Path, meta: RunMeta | None = None) -> None:
+        self.folder = Path(folder)
+        self._meta = meta
+
+    def __repr__(self) -> str:
+        return f"Record({self.folder})"
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is also its folder's name."""
+        return self.meta.id
+
+    @property
+    def meta(self) -> RunMeta:
+        """The fields of run.json as last read; `refresh` reads them again."""
+        return self._meta if self._meta is not None else self.refresh()
+
+    def refresh(self) -> RunMeta:
+        """Read run.json again. Raises RecordError naming the file when it is missing or broken."""
+        path = self.folder / "run.json"
+        self._meta = RunMeta.from_dict(files.read_json(path), file=path)
+        return self._meta
+
+    @property
+    def state(self) -> str:
+        """The state that is true: a run left "running" whose process is dead is "interrupted"."""
+        state = self.meta.state
+        return "interrupted" if state == "running" and not self.is_alive() else state
+
+    @property
+    def reason(self) -> str:
+        """Why the run is in its state, in one line; "" when there is nothing to say."""
+        meta = self.meta
+        if meta.state == "running" and self.state == "interrupted":
+            who = meta.process or {}
+            return f"its process ended without a word (pid {who.get('pid', '?')} on {who.get('host', '?')})"
+        return meta.reason
+
+    def is_alive(self) -> bool:
+        """Whether the process that runs this record is alive (see `process.is_alive`)."""
+        return process.is_alive(self.meta.process, self.folder / "heartbeat")
+
+    def runs_elsewhere(self) -> bool:
+        """Whether a process that is not this one runs the record now."""
+        own = process.this_process()
+        return self.meta.state == "running" and self.meta.process != own and self.is_alive()
+
+    def update(self, **changes: Any) -> RunMeta:
+        """Change fields of run.json, atomically and under the record's lock; returns the new content.
+
+        A field that is a dict is merged (a None inside removes that key); every other is replaced. Raises
+        RecordError for a field that run.json does not have.
+        """
+        return self.change(lambda _: changes)
+
+    def change(self, decide: Callable[[RunMeta], Mapping[str, Any] | None]) -> RunMeta:
+        """Read run.json, let `decide` return the changes (None: leave it), write it: one locked step."""
+        with files.locked(self.folder / ".lock"):
+            meta = self.refresh()
+            changes = decide(meta)
+            if changes is None:
+                return meta
+            merged = {name: _merged(meta, name, value) for name, value in changes.items()}
+            self._meta = dataclasses.replace(meta, **merged, updated=now())
+            files.write_json(self.folder / "run.json", self._meta.to_dict())
+            return self._meta
+
+    def set_state(self, state: str, reason: str = "") -> RunMeta:
+        """Move to `state` with a reason of one line; notes the time and, when running, this process.
+
+        Raises RecordError for an unknown state.
+        """
+        if state not in STATES:
+            raise RecordError(f"unknown state {state!r}", remedy=f"One of {', '.join(STATES)}.")
+        changes: dict[str, Any] = {"state": state, "reason": " ".join(reason.split())}
+        if state == "running":
+            changes["process"] = process.this_process()
+            self.heartbeat()
+
+        def decide(meta: RunMeta) -> dict[str, Any]:
+            if state == "running":
+                changes["started"] = meta.started or now()
+                changes["finished"] = ""
+            elif state != "waiting":
+                changes["finished"] = now()
+                changes["process"] = None
+            else:
+                changes["process"] = None
+            return changes
+
+        meta = self.change(decide)
+        self.log(f"{state}{': ' if reason else ''}{changes['reason']}")
+        return meta
+
+    def heartbeat(self) -> None:
+        """Say that the run's process is alive (the file `heartbeat` is touched)."""
+        path = self.folder / "heartbeat"
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            path.touch()
+
+    def log(self, text: str) -> None:
+        """Append `text` to log.txt, each line with the local time."""
+        stamp = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        lines = "".join(f"{stamp} {line}\n" for line in text.splitlines() or [""])
+        with open(self.folder / "log.txt", "a", encoding="utf-8") as stream:
+            stream.write(lines)
+
+    def fold_folder(self, fold: int) -> Path:
+        """fold-K's folder, made when it is absent."""
+        folder = self.folder / f"fold-{int(fold)}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def folds(self) -> list[int]:
+        """The folds that have a folder, sorted."""
+        found = (p.name.removeprefix("fold-") for p in self.folder.glob("fold-*") if p.is_dir())
+        return sorted(int(text) for text in found if text.isdigit())
+
+    def append_epoch(self, fold: int, row: Mapping[str, Any]) -> None:
+        """Append one epoch's figures to fold-K/epochs.jsonl; `row["epoch"]` numbers it."""
+        if "epoch" not in row:
+            raise RecordError("an epoch's row has no epoch", column="epoch", remedy="Number the epochs.")
+        files.append_line(self.fold_folder(fold) / "epochs.jsonl", row)
+
+    def epochs(self, fold: int) -> list[dict[str, Any]]:
+        """The epochs of a fold, in order; of an epoch written twice (after a resume) the later row counts."""
+        rows = files.read_lines(self.folder / f"fold-{int(fold)}" / "epochs.jsonl")
+        latest = {row.get("epoch", number): row for number, row in enumerate(rows)}
+        return [latest[epoch] for epoch in sorted(latest)]
+
+    def save_recipe(self, recipe: Mapping[str, Any]) -> None:
+        """Write the resolved recipe as recipe.toml."""
+        files.write_text(self.folder / "recipe.toml", toml.dumps(recipe))
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe as plain settings. Raises RecordError where recipe.toml is missing or broken."""
+        return toml.loads(self._text("recipe.toml"), file=self.folder / "recipe.toml")
+
+    def note_environment(self) -> None:
+        """Write environment.json as it is now (once torch is loaded it names the accelerator and the threads)."""
+        files.write_json(self.folder / "environment.json", environment(), durable=False)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """environment.json; {} when it was not written."""
+        return self._json("environment.json")
+
+    @property
+    def code(self) -> dict[str, Any]:
+        """code.json; {} when it was not written."""
+        return self._json("code.json")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return files.read_json(path) if path.exists() else {}
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise RecordError(
+                "the file is missing", file=self.folder / name, remedy="Restore the record from a copy."
+            ) from None
+
+    def tag(self, *add: str, remove: tuple[str, ...] = ()) -> RunMeta:
+        """Add and remove tags."""
+        return self.change(lambda meta: {"tags": tuple(sorted(({*meta.tags, *add}) - set(remove)))})
+
+    def size(self) -> int:
+        """Bytes that the folder takes on the disk (lengths of its files)."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size if path.is_file() else 0
+        return total
+
+
+def _merged(meta: RunMeta, name: str, value: Any) -> Any:
+    if name == "id" or not hasattr(meta, name):
+        raise RecordError(
+            f"run.json has no field {name!r} that can be changed", remedy="Put it into extra={...}."
+        )
+    current = getattr(meta, name)
+    if isinstance(value, Mapping) and isinstance(current, dict):
+        return {k: files.plain(v) for k, v in {**current, **value}.items() if v is not None}
+    if name in ("tags", "parents", "after"):
+        return tuple(value)
+    return files.plain(value)

@@ -1,0 +1,132 @@
+"""Run a record's recipe again, on its own split, and say whether the numbers are the same."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.errors import RecordError
+from hoego.runs.records import Change, Record, Store, differences_of
+
+TOLERANCE = 1e-5
+"""Largest difference of a probability between two runs that count as the same."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run and its repetition `again`: the largest difference of any probability, the metrics that differ, and
+    what else differs (code, environment, data), which may explain it. `same` up to TOLERANCE; `identical` exactly.
+    """
+
+    run: str
+    again: str
+    same: bool
+    identical: bool
+    largest_difference: float
+    metrics: tuple[Change, ...]
+    circumstances: tuple[Change, ...]
+    words: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return dict(files.plain(asdict(self)))
+
+
+def reproduce(store: Store, record: Record, *, folder: Path | None = None) -> Reproduction:
+    """Train the recipe of `record` again: same split, same fold, the `auto` values as they were resolved then.
+
+    The repetition is a run of its own (in `folder`/runs, by default beside `store`), with `record` as its parent.
+
+    Raises:
+        RecordError: the run is not done, is an ensemble, or has no split or predictions.
+        MismatchError: the photos have changed since.
+    """
+    from hoego.runs.train import require_trained, resume
+
+    require_trained(record)
+    if record.state != "done":
+        raise RecordError(f"{record.id} is {record.state}", remedy="Only a run that is done can be repeated.")
+    again = _prepared(record, folder or store.root.parent)
+    resume(again)
+    return compare_repetition(record, Record(again.folder))
+
+
+def _prepared(record: Record, folder: Path) -> Record:
+    from hoego.data.load import load
+    from hoego.recipe import build
+    from hoego.runs.project import Project
+    from hoego.runs.train import SPLIT_FILE, TrainOptions, prepare
+    from hoego.split import load as load_split
+
+    recipe = build(record.recipe)
+    dataset = load(recipe)
+    split = load_split(record.folder / SPLIT_FILE, dataset)
+    kept = {k: record.meta.extra[k] for k in ("resolved",) if k in record.meta.extra}
+    options = TrainOptions(
+        folder=folder,
+        fold=record.meta.extra.get("fold", 0),
+        why=f"repeats {record.id}",
+        tags=("reproduction",),
+        parents=(record.id,),
+        extra=kept,
+        audit=False,
+    )
+    return prepare(Project(recipe, dataset, split), options, state="interrupted")
+
+
+def compare_repetition(record: Record, again: Record) -> Reproduction:
+    """What `reproduce` says of a run and its repetition, both done.
+
+    Raises RecordError where one has no predictions, MismatchError where they are of other images.
+    """
+    largest = _largest_difference(record, again)
+    found = differences_of(record, again)
+    metrics = tuple(change for change in found.results if isinstance(change.a, (int, float)))
+    same, identical = largest <= TOLERANCE, largest == 0 and not metrics
+    around = (*found.code, *found.environment, *found.data)
+    return Reproduction(
+        record.id,
+        again.id,
+        same,
+        identical,
+        largest,
+        metrics,
+        around,
+        _words(again.id, largest, metrics, around),
+    )
+
+
+def _largest_difference(record: Record, again: Record) -> float:
+    import numpy as np
+
+    from hoego.predictions import Predictions
+
+    sides = []
+    for side in (record, again):
+        path = side.folder / "predictions.parquet"
+        if not path.is_file():
+            raise RecordError("the run has no predictions", file=path, remedy="Choose a run that is done.")
+        sides.append(Predictions.read(path))
+    first, second = sides[0], sides[1].align(sides[0].images)
+    gaps = [
+        float(np.abs(first.probabilities(name) - second.probabilities(name)).max(initial=0.0))
+        for name in first.values
+    ]
+    return max(gaps, default=0.0)
+
+
+def _words(again: str, largest: float, metrics: tuple[Change, ...], around: tuple[Change, ...]) -> str:
+    if largest == 0 and not metrics:
+        return f"Reproduced bit for bit as {again}."
+    changed = ", ".join(change.key for change in around[:6])
+    cause = f" What differs around it: {changed}." if changed else " Nothing around it differs."
+    if largest <= TOLERANCE:
+        return f"Reproduced as {again}: no probability differs by more than {largest:.1e}.{cause}"
+    shown = ", ".join(f"{m.key} {_number(m.a)} then, {_number(m.b)} now" for m in metrics[:4])
+    return f"Not reproduced: probabilities in {again} differ by up to {largest:.3g}; {shown or 'no metric'}.{cause}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,130 @@
+"""Runs that a study needs: those that are done already, and those that have to be trained."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoego.errors import HoegoError, TrainError
+from hoego.predictions import Predictions
+from hoego.recipe import Recipe
+from hoego.recipe.resolve import apply_overrides, build
+from hoego.runs.project import open_project
+from hoego.runs.records import Record, Store
+from hoego.runs.side_by_side import train_many
+from hoego.runs.train import Control, Fold, RunResult, TrainOptions, fingerprints
+
+MADE_OF = ("dataset", "labels", "split")
+"""Fingerprints that a run must share with today's to stand for a new one."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a study trains.
+
+    Args:
+        folder: the project's folder.
+        fold: the fold of every run, or "all".
+        tags: of every run.
+        say: told what is about to be trained.
+        progress: whether training shows its progress.
+        again: train even what is done already.
+        measure_seconds: time that every run gives to measuring its throughput.
+        beside: runs that may train at a time in this process; None takes eight on a GPU and one elsewhere.
+    """
+
+    folder: Path
+    fold: Fold = 0
+    tags: Sequence[str] = ()
+    say: Callable[[str], None] = field(default=lambda _: None)
+    progress: bool = True
+    again: bool = False
+    measure_seconds: float = 4.0
+    beside: int | None = None
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "runs")
+
+    def obtain(self, recipe: Recipe, *, why: str = "") -> Record:
+        """The record of a recipe: one that is done with the same settings, seed and fold, or a new one.
+
+        One that is done counts only where it was made of today's photos, subjects, labels and split.
+
+        Raises:
+            DataError, SplitError: what is there today cannot be read.
+            TrainError: the run was interrupted.
+        """
+        if not self.again and (known := self._done(recipe)) is not None:
+            self.say(f"{recipe.name}: done already ({known.id})")
+            return known
+        return self.train(recipe, why=why)
+
+    def train(self, recipe: Recipe, *, why: str = "") -> Record:
+        """Train a recipe, whether it was trained before or not.
+
+        Raises:
+            TrainError: the run was interrupted.
+        """
+        return self.train_many([recipe], why=why)[0]
+
+    def train_many(self, recipes: Sequence[Recipe], *, why: str = "") -> list[Record]:
+        """Train several recipes; on a GPU side by side where that is faster.
+
+        Raises:
+            TrainError: a run was interrupted.
+        """
+        options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
+        control = Control(progress=self.progress, measure_seconds=self.measure_seconds)
+        results = train_many(recipes, options, control, most=self.beside, tell=self.say)
+        return [self._ended(result) for result in results]
+
+    def _ended(self, result: RunResult) -> Record:
+        if result.state != "done":
+            raise TrainError(f"The run {result.run} was {result.state}: {result.reason}.")
+        return self.store.find(result.run)
+
+    def _done(self, recipe: Recipe) -> Record | None:
+        alike = self._alike(recipe)
+        if not alike:
+            return None
+        project = open_project(recipe, self.folder)
+        today = fingerprints(recipe, project.dataset, project.split)
+        for record in alike:
+            then = record.meta.fingerprints
+            other = [what for what in MADE_OF if then.get(what) != today[what]]
+            if not other:
+                return record
+            self.say(f"{recipe.name}: {record.id} was trained on another {' and '.join(other)}")
+        return None
+
+    def _alike(self, recipe: Recipe) -> list[Record]:
+        """The trained runs with a recipe's settings and the fold, the newest first."""
+        wanted, found = trained_by(recipe), []
+        for record in reversed(self.store.list(states=("done",))):
+            if record.meta.extra.get("fold", 0) != self.fold or record.meta.extra.get("kind"):
+                continue
+            with contextlib.suppress(HoegoError):  # a record of another version that cannot be read any more
+                if trained_by(build(record.recipe)) == wanted:
+                    found.append(record)
+        return found
+
+
+def trained_by(recipe: Recipe) -> dict[str, Any]:
+    """The settings that decide what a training gives: all but its name and what only the queue or the score reads."""
+    dropped = ("name", "queue", "submission", "score", "audit", "threads")
+    return {k: v for k, v in recipe.to_dict().items() if k not in dropped}
+
+
+def varied(recipe: Recipe, overrides: Sequence[str], *, name: str, **changes: Any) -> Recipe:
+    """A recipe with some settings changed, under another name."""
+    data: Mapping[str, Any] = apply_overrides(recipe.to_dict(), overrides)
+    return build({**data, "name": name, **changes})
+
+
+def predictions_of(record: Record) -> Predictions:
+    """The predictions of a run."""
+    return Predictions.read(record.folder / "predictions.parquet")

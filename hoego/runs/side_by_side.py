@@ -1,0 +1,126 @@
+"""Runs that differ only in their recipes, in one process: on a GPU side by side, elsewhere one after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from hoego.errors import is_out_of_memory
+from hoego.recipe import Recipe
+from hoego.runs.execute import Control, RunResult, say
+from hoego.runs.train import TrainOptions, begin, resume, train
+
+MOST = 8
+"""Runs at a time on a GPU."""
+LINE_SECONDS = 15.0
+
+
+def train_many(
+    recipes: Sequence[Recipe],
+    options: TrainOptions,
+    control: Control | None = None,
+    *,
+    most: int | None = None,
+    tell: Callable[[str], object] = say,
+) -> list[RunResult]:
+    """Train several recipes, each to a record of its own, as `train` does.
+
+    Runs on one GPU share the decoded photos and take their steps in turns, each on its own stream, where that is
+    faster than one after another: the first steps are timed both ways. A run that finds too little memory beside the
+    others goes on alone after them. A recipe that is compiled trains alone, since CUDA graphs share memory.
+
+    Args:
+        recipes: each is one run.
+        options: of all of them.
+        control: of all of them.
+        most: runs at a time; None takes `MOST` on a GPU and one elsewhere.
+        tell: told which run begins.
+
+    Raises:
+        HoegoError: as `train`; of runs side by side, once the others have ended.
+    """
+    control = control or Control()
+    results: list[RunResult] = []
+    for (device, n), group in groupby(recipes, key=lambda r: _place(r, most)):
+        waiting = list(group)
+        for start in range(0, len(waiting), n):
+            some = waiting[start : start + n]
+            for recipe in some:
+                tell(f"{recipe.name}: training")
+            if len(some) == 1:
+                results.append(train(some[0], options, control))
+            else:
+                results += _side_by_side(some, options, control, device)
+    return results
+
+
+def _place(recipe: Recipe, most: int | None) -> tuple[str, int]:
+    """The device of a recipe, and how many runs it takes at a time."""
+    from hoego.train.precision import resolve_device
+
+    device = resolve_device(recipe.device)
+    room = (MOST if device.type == "cuda" else 1) if most is None else most
+    return str(device), 1 if recipe.compile == "on" else room
+
+
+def _side_by_side(
+    recipes: Sequence[Recipe], options: TrainOptions, control: Control, device: str
+) -> list[RunResult]:
+    from hoego.train.precision import resolve_device
+    from hoego.train.side_by_side import SharedPixels, free_memory, take_turns
+
+    progress = _Progress(control, sum(r.epochs for r in recipes), len(recipes))
+    shared = SharedPixels()
+    own = replace(control, shared=shared, progress=False, epoch_done=progress.epoch_done)
+    begun = [begin(recipe, options, own) for recipe in recipes]
+    ended = take_turns([steps for _, steps in begun], resolve_device(device), weighed=progress.weighed)
+    shared.close()
+    free_memory()
+    results, errors = [], []
+    for (record, _), end in zip(begun, ended, strict=True):
+        record.refresh()
+        record.update(extra={"beside": {"runs": len(recipes), "gain": progress.gain}})
+        if isinstance(end, RunResult):
+            results.append(end)
+        elif is_out_of_memory(end):
+            say(f"{record.meta.name or record.id}: too little memory beside the others; goes on alone")
+            results.append(resume(record, control))
+        else:
+            errors.append(end)
+    if errors:
+        raise errors[0]
+    return results
+
+
+@dataclass
+class _Progress:
+    """A line now and then about all runs together."""
+
+    control: Control
+    epochs: int
+    runs: int
+    done: int = 0
+    gain: float | None = None
+    first: float = 0.0
+    said: float = field(default_factory=time.monotonic)
+
+    def weighed(self, gain: float) -> None:
+        self.gain = round(gain, 3)
+        how = "side by side" if gain >= 1 else "one after another"
+        self.say(f"{self.runs} runs {how}: steps in turns are {gain:.2f} times as fast as one after another")
+
+    def epoch_done(self, seconds: float) -> None:
+        self.control.epoch_done(seconds)
+        now = time.monotonic()
+        self.first = self.first or now
+        self.done += 1
+        if self.done > self.runs and now - self.said >= LINE_SECONDS:
+            self.said = now
+            left = (now - self.first) / (self.done - 1) * max(0, self.epochs - self.done)
+            self.say(f"{self.runs} runs: {self.done} of {self.epochs} epochs, {left:.0f} s left")
+
+    def say(self, text: str) -> None:
+        if self.control.progress:
+            say(text)

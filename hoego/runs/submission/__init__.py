@@ -1,0 +1,19 @@
+"""The file for the leaderboard, and the ledger of what was sent and what came back."""
+
+from hoego.runs.submission.entry import Submission, SubmitRequest, submit
+from hoego.runs.submission.expected import Expected, expected_score
+from hoego.runs.submission.form import Form, read_form
+from hoego.runs.submission.ledger import Entry, Ledger, LedgerView
+
+__all__ = [
+    "Entry",
+    "Expected",
+    "Form",
+    "Ledger",
+    "LedgerView",
+    "Submission",
+    "SubmitRequest",
+    "expected_score",
+    "read_form",
+    "submit",
+]

@@ -1,0 +1,224 @@
+"""`hoego submit`: write the file that the leaderboard asks for, checked, and enter it in the ledger."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hoego import files
+from hoego.errors import UsageError
+from hoego.predictions import Predictions
+from hoego.recipe import SubmissionSettings
+from hoego.runs.records.listing import is_honest
+from hoego.runs.submission.expected import Expected, expected_score
+from hoego.runs.submission.form import Form, answers_of, read_form
+from hoego.runs.submission.ledger import Entry, Ledger, LedgerView, luck_of_the_best, picked_by_leaderboard
+
+WHY_NOT_EXPECTED = {
+    "naive": (
+        "its split lets a person stand on both sides",
+        'train the same recipe with split.kind = "holdout" or "folds"',
+    ),
+    "in-sample": (
+        "its models have seen the people that it is scored on",
+        "score the run's out-of-fold predictions (hoego train --fold all)",
+    ),
+}
+"""Honesty -> why such a score says nothing of the leaderboard, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class SubmitRequest:
+    """What is sent, and what is known of it.
+
+    Args:
+        project: folder of hoego.toml; the ledger lies beside it.
+        out: the file to write.
+        settings: of the recipe's [submission].
+        score: of the run (score.json), or None.
+        training_classes: photos per class of the training set, for comparison.
+        now: the time.
+    """
+
+    project: Path
+    out: Path
+    settings: SubmissionSettings
+    score: Mapping[str, Any] | None = None
+    training_classes: Mapping[str, int] = field(default_factory=dict)
+    now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The result of `hoego submit`.
+
+    Args:
+        entry: as it stands in the ledger.
+        agreement: share of equal answers with every earlier file, by entry.
+        training_share, share: shares of the classes in training and in the file.
+        expected: the leaderboard's number to expect, with interval; None where there is no honest score.
+        left_today: submissions left.
+    """
+
+    entry: Entry
+    agreement: Mapping[str, float]
+    training_share: Mapping[str, float]
+    share: Mapping[str, float]
+    expected: Expected | None
+    left_today: int
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.entry.file,
+            "id": self.entry.id,
+            "run": self.entry.run,
+            "answers": sum(self.entry.classes.values()),
+            "agreement": dict(self.agreement),
+            "share": dict(self.share),
+            "training_share": dict(self.training_share),
+            "expected": None if self.expected is None else self.expected.to_dict(),
+            "left_today": self.left_today,
+            "warnings": list(self.warnings),
+        }
+
+
+def submit(predictions: Predictions, form: Form, request: SubmitRequest) -> Submission:
+    """Write a submission whose ids and order are those of the form, and enter it in the ledger.
+
+    Raises:
+        MismatchError: the form names photos that were not predicted, or the other way round.
+        UsageError: no submission is left today.
+    """
+    settings, ledger = request.settings, Ledger(request.project)
+    left = ledger.left_today(settings.per_day, settings.timezone, request.now)
+    if left == 0:
+        raise UsageError(
+            f"The {settings.per_day} submissions of today ({settings.timezone}) are used up.",
+            remedy="Wait for midnight there, or set submission.per_day.",
+        )
+    matched = form.match(predictions)
+    answers = dict(zip(form.ids, answers_of(matched), strict=True))
+    content = _csv(form, answers)
+    agreement = ledger.agreement(answers, form.id_column, form.answer_column)
+    expected = None
+    if request.score is not None:
+        expected = expected_score(
+            request.score, settings.metric, max(1, round(len(answers) * settings.public_share))
+        )
+    entries = ledger.entries()
+    entry = Entry(
+        id=f"{request.now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        time=request.now.isoformat(timespec="seconds"),
+        file=str(request.out),
+        run=predictions.name,
+        lineage=predictions.lineage,
+        metric=settings.metric,
+        score=_score(request.score, settings.metric),
+        expected=None if expected is None else expected.to_dict(),
+        classes=dict(sorted(Counter(answers.values()).items())),
+    )
+    warnings = [picked_by_leaderboard(predictions.lineage, entries)]
+    warnings += [
+        f"identical to the file of {name}: it would spend a submission on the same answers"
+        for name, share in agreement.items()
+        if share == 1.0
+    ]
+    warnings += [*_absent(predictions, answers), *_leaked(request.score)]
+    files.write_bytes(request.out, content)
+    ledger.add(entry, content)
+    return Submission(
+        entry,
+        agreement,
+        _shares(request.training_classes),
+        _shares(entry.classes),
+        expected,
+        left - 1,
+        tuple(w for w in warnings if w),
+    )
+
+
+def ledger_view(
+    project: Path, settings: SubmissionSettings, now: datetime.datetime | None = None
+) -> LedgerView:
+    """The ledger, with what should be said of it."""
+    ledger = Ledger(project)
+    moment = now or datetime.datetime.now(datetime.UTC)
+    entries = ledger.entries()
+    warnings = [
+        f"{Path(e.file).name}: the leaderboard said {e.public:.4f}, outside what was expected "
+        f"({e.expected['low']:.4f} to {e.expected['high']:.4f})"
+        for e in entries
+        if e.public is not None and e.expected is not None
+        if not e.expected["low"] <= e.public <= e.expected["high"]
+    ]
+    for e in entries:
+        if text := picked_by_leaderboard(e.lineage, tuple(o for o in entries if o.time < e.time)):
+            warnings.append(f"{Path(e.file).name}: {text}")
+    if text := luck_of_the_best(entries):
+        warnings.append(text)
+    left = ledger.left_today(settings.per_day, settings.timezone, moment)
+    return LedgerView(entries, left, settings.per_day, tuple(warnings))
+
+
+def _csv(form: Form, answers: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    pl.DataFrame({form.id_column: list(answers), form.answer_column: list(answers.values())}).write_csv(
+        buffer
+    )
+    return buffer.getvalue()
+
+
+def _score(score: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
+    if score is None or not score.get(metric):
+        return None
+    numbers = {k: score[metric][k] for k in ("value", "low", "high")}
+    return {**numbers, "honesty": score.get("honesty", ""), "honest": is_honest(score)}
+
+
+def _leaked(score: Mapping[str, Any] | None) -> list[str]:
+    if score is None or is_honest(score):
+        return []
+    honesty = score.get("honesty", "not honest")
+    why, remedy = WHY_NOT_EXPECTED.get(
+        honesty, ("it may not be ranked", "score predictions of people not seen")
+    )
+    return [
+        f"the run's score is {honesty}: {why}, so no leaderboard score can be expected from it. Remedy: {remedy}"
+    ]
+
+
+def _shares(counts: Mapping[str, int]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {k: v / total for k, v in counts.items()} if total else {}
+
+
+def _absent(predictions: Predictions, answers: Mapping[str, str]) -> list[str]:
+    n = predictions.schema.n_target_classes
+    said = len(set(answers.values()))
+    return [f"{n - said} of {n} classes are never answered"] if said < n else []
+
+
+def hand_in_demo(
+    project: Path, predictions: Predictions, score: Mapping[str, Any]
+) -> tuple[Path, Expected | None]:
+    """Write the demo's submission into its project, and say what is expected of it.
+
+    Args:
+        project: folder of the demo.
+        predictions: of the eval people.
+        score: of the honest run.
+    """
+    settings = SubmissionSettings(timezone="Asia/Seoul", public_share=1.0)
+    form = read_form(project / "people" / "eval" / "info.csv", settings.image, settings.answer)
+    out = project / "submissions" / "submission.csv"
+    request = SubmitRequest(project, out, settings, score)
+    return out, submit(predictions, form, request).expected

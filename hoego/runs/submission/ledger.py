@@ -1,0 +1,201 @@
+"""The ledger: one line per submission and per score that came back, beside hoego.toml, never rewritten.
+
+submissions/ledger.jsonl      one JSON object a line: {"kind": "submission", ...} or {"kind": "score", ...}
+submissions/files/ID.csv      a copy of every file, for agreement with later ones
+"""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import polars as pl
+
+from hoego import files
+from hoego.errors import RecordError, UsageError
+from hoego.runs.records.listing import is_honest
+
+FOLDER = "submissions"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission.
+
+    Args:
+        id: of the entry.
+        time: ISO 8601, UTC.
+        file: where it was written.
+        run: name of the predictions.
+        lineage: ids of all runs behind them.
+        score: of the run (value, low, high, honesty, honest), or None.
+        expected: what the leaderboard was expected to say; None without an honest score.
+        classes: answers per class.
+        public: what the leaderboard said; None until it is recorded.
+    """
+
+    id: str
+    time: str
+    file: str
+    run: str
+    lineage: tuple[str, ...]
+    metric: str
+    score: Mapping[str, Any] | None
+    expected: Mapping[str, Any] | None
+    classes: Mapping[str, int]
+    public: float | None = None
+
+    @property
+    def honest(self) -> Mapping[str, Any] | None:
+        """The score where it is an honest one, else None: nothing is compared with another."""
+        return self.score if self.score is not None and is_honest(self.score) else None
+
+    @classmethod
+    def from_dict(cls, line: Mapping[str, Any]) -> Entry:
+        """The entry of a line of the ledger; old ones called every score `honest` and expected it, leaked or not."""
+        fields: dict[str, Any] = {"run": "", "metric": "", "expected": None, "classes": {}}
+        fields |= {"score": line.get("honest")} | {k: line[k] for k in cls.__dataclass_fields__ if k in line}
+        entry = cls(**{**fields, "lineage": tuple(line.get("lineage", ()))})
+        leaked = entry.score is not None and entry.honest is None
+        return replace(entry, expected=None) if leaked else entry
+
+    def to_dict(self) -> dict[str, Any]:
+        honest = None if self.honest is None else dict(self.honest)
+        return {**asdict(self), "lineage": list(self.lineage), "honest": honest}
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """The ledger as it stands: entries in order, submissions left today, warnings."""
+
+    entries: tuple[Entry, ...]
+    left_today: int
+    per_day: int
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "entries": [e.to_dict() for e in self.entries],
+            "left_today": self.left_today,
+            "per_day": self.per_day,
+            "warnings": list(self.warnings),
+        }
+
+
+class Ledger:
+    """The ledger of one project's folder."""
+
+    def __init__(self, project: Path) -> None:
+        self.folder = project / FOLDER
+        self.file = self.folder / "ledger.jsonl"
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every submission with the score that came back, the oldest first."""
+        found: dict[str, Entry] = {}
+        for line in files.read_lines(self.file):
+            if line.get("kind") == "submission":
+                found[line["id"]] = Entry.from_dict(line)
+            elif line.get("kind") == "score" and line["id"] in found:
+                found[line["id"]] = replace(found[line["id"]], public=line["value"])
+        return tuple(found.values())
+
+    def add(self, entry: Entry, content: bytes) -> None:
+        """Enter a submission and keep a copy of its file."""
+        files.write_bytes(self.folder / "files" / f"{entry.id}.csv", content)
+        files.append_line(self.file, {"kind": "submission", **entry.to_dict()})
+
+    def record_score(self, file: str | Path, value: float, time: str) -> Entry:
+        """Enter what the leaderboard said of a file (or of an entry's id).
+
+        Raises:
+            RecordError: no submission wrote that file.
+            UsageError: the value is no score.
+        """
+        if not 0 <= value <= 1:
+            raise UsageError(f"A score lies between 0 and 1, not {value}.", remedy="77.35 % is 0.7735.")
+        wanted = Path(file)
+        mine = [e for e in self.entries() if e.id == str(file) or Path(e.file).name == wanted.name]
+        exact = [e for e in mine if Path(e.file).resolve() == wanted.resolve()]
+        chosen = (exact or mine)[-1:]
+        if not chosen:
+            known = ", ".join(Path(e.file).name for e in self.entries()) or "none"
+            raise RecordError(f"No submission wrote {str(file)!r}.", remedy=f"In the ledger: {known}.")
+        files.append_line(self.file, {"kind": "score", "id": chosen[0].id, "value": value, "time": time})
+        return next(e for e in self.entries() if e.id == chosen[0].id)
+
+    def agreement(self, answers: Mapping[str, str], id_column: str, answer_column: str) -> dict[str, float]:
+        """Share of equal answers with every earlier file that has the same ids, by entry."""
+        out = {}
+        for entry in self.entries():
+            path = self.folder / "files" / f"{entry.id}.csv"
+            if not path.is_file():
+                continue
+            table = pl.read_csv(path, infer_schema_length=0)
+            if not {id_column, answer_column} <= set(table.columns):
+                continue
+            earlier = dict(zip(table[id_column].to_list(), table[answer_column].to_list(), strict=True))
+            common = [i for i in answers if i in earlier]
+            if len(common) == len(answers):
+                out[entry.id] = sum(answers[i] == earlier[i] for i in common) / max(len(common), 1)
+        return out
+
+    def left_today(self, per_day: int, timezone: str, now: datetime.datetime) -> int:
+        """Submissions left until midnight in the leaderboard's time zone."""
+        try:
+            zone = zoneinfo.ZoneInfo(timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            raise UsageError(f"{timezone!r} is no time zone.", remedy="Example: Asia/Seoul") from None
+        today = now.astimezone(zone).date()
+        sent = [datetime.datetime.fromisoformat(e.time).astimezone(zone).date() for e in self.entries()]
+        return max(0, per_day - sent.count(today))
+
+
+def luck_of_the_best(entries: tuple[Entry, ...]) -> str:
+    """What the best of several public scores owes to chance, in words; "" below three scores.
+
+    The highest of m equally good submissions is expected to stand sd * z above their common truth, with z the expected
+    maximum of m standard normals (Blom's approximation, 1958) and sd the mean error of the expected scores: an upper
+    bound, since files that agree share their error.
+    """
+    scored = [e for e in entries if e.public is not None and e.expected is not None]
+    if len(scored) < 3:
+        return ""
+    m = len(scored)
+    sd = sum((e.expected["high"] - e.expected["low"]) / (2 * 1.96) for e in scored if e.expected) / m
+    luck = sd * NormalDist().inv_cdf((m - 0.375) / (m + 0.25))
+    best = max(scored, key=lambda e: e.public or 0.0)
+    return (
+        f"{Path(best.file).name} has the best of {m} public scores ({best.public:.4f}); the best of {m} equally "
+        f"good files is expected up to {luck:.4f} above what it is worth"
+    )
+
+
+def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[Entry, ...]) -> str:
+    """A warning where an ensemble's members look as if the public score had picked them, else "".
+
+    The rule: all m members are single runs of the ledger with both scores, the ledger holds more such runs than
+    members, and the members are exactly the m best by public score without being the m best by honest score.
+    """
+    if len(lineage) < 2:
+        return ""
+    single = {
+        e.lineage[0]: (e.public, e.honest["value"])
+        for e in entries
+        if len(e.lineage) == 1 and e.public is not None and e.honest is not None
+    }
+    m = len(lineage)
+    if len(single) <= m or not set(lineage) <= set(single):
+        return ""
+    by_public = set(sorted(single, key=lambda r: -single[r][0])[:m])
+    by_honest = set(sorted(single, key=lambda r: -single[r][1])[:m])
+    if set(lineage) == by_public != by_honest:
+        return (
+            f"the members are the {m} best by public score and not by honest score: "
+            "picking members by the leaderboard fits its public half"
+        )
+    return ""

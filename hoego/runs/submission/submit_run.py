@@ -1,0 +1,111 @@
+"""`hoego submit RUN`: predict the test set of the project, check it against its form, enter it in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.data.schema import COMPOSITE
+from hoego.errors import UsageError
+from hoego.predictions import Predictions
+from hoego.recipe import Recipe, build
+from hoego.runs.predict import predict_run
+from hoego.runs.records import Record, Store
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Predictions of the test set, with what is known of the run behind them.
+
+    Args:
+        predictions: of the photos that the form lists.
+        recipe: of the run.
+        info: the form (info.csv).
+        score: of the run, or None.
+        training_classes: photos per answer in training.
+    """
+
+    __test__ = False
+
+    predictions: Predictions
+    recipe: Recipe
+    info: Path
+    score: Mapping[str, Any] | None
+    training_classes: Mapping[str, int]
+
+
+def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
+    """Predict the test set for a run (or take a file of predictions as it is).
+
+    Args:
+        runs: folder of the records.
+        name: of the run, or a .parquet file that `hoego predict` wrote.
+        info: the form; submission.info, or eval/info.csv under the data set's root, where not given.
+
+    Raises:
+        UsageError: no form is known.
+        MismatchError, DataError: as in `hoego predict`.
+    """
+    store, path = Store(runs), Path(name)
+    given = Predictions.read(path) if path.suffix == ".parquet" and path.is_file() else None
+    record = store.find(given.name if given is not None else name)
+    recipe = build(record.recipe)
+    form = info or form_of(recipe)
+    predictions = given if given is not None else predict_run(record, photos_of(recipe, form))
+    score = record.folder / "score.json"
+    return TestSet(
+        predictions,
+        recipe,
+        form,
+        files.read_json(score) if score.is_file() else None,
+        training_classes(record),
+    )
+
+
+def form_of(recipe: Recipe) -> Path:
+    """The table whose order a submission follows."""
+    root = Path(recipe.dataset.root)
+    if recipe.submission.info is not None:
+        return root / recipe.submission.info
+    for guess in (root / "eval" / "info.csv", root.parent / "eval" / "info.csv"):
+        if guess.is_file():
+            return guess
+    raise UsageError(
+        "No form of the submission is known.",
+        remedy='Set submission.info, such as "eval/info.csv", or give --info.',
+    )
+
+
+def photos_of(recipe: Recipe, form: Path) -> Path:
+    """The photos of the test set: dataset.unlabelled, or the folder `images` beside the form."""
+    root = Path(recipe.dataset.root)
+    if recipe.dataset.unlabelled is not None:
+        return root / recipe.dataset.unlabelled
+    beside = form.parent / "images"
+    return beside if beside.is_dir() else form
+
+
+def training_classes(record: Record) -> dict[str, int]:
+    """Photos per answer (the composite's code, or the class's name) in the data set of a run."""
+    split = record.folder / "split.json"
+    if not split.is_file() and record.meta.parents:
+        split = record.folder.parent / record.meta.parents[0] / "split.json"
+    if not split.is_file():
+        return {}
+    counts: dict[str, int] = {}
+    for side in files.read_json(split)["sides"]:
+        for name, n in side["classes"].items():
+            counts[name] = counts.get(name, 0) + n
+    return counts
+
+
+def in_codes(counts: Mapping[str, int], predictions: Predictions) -> dict[str, int]:
+    """Counts by class name as counts by answer."""
+    schema = predictions.schema
+    if schema.target != COMPOSITE:
+        return dict(counts)
+    where = {name: i for i, name in enumerate(schema.target_classes)}
+    return {str(where[name]): n for name, n in counts.items() if name in where}

@@ -1,0 +1,188 @@
+"""`hoego train`: from a recipe to a record with checkpoints, predictions and an honest score."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.data.dataset import Dataset
+from hoego.data.load import load
+from hoego.errors import HoegoError, RecordError
+from hoego.recipe import Recipe, build
+from hoego.runs.combined import is_combined, member_names
+from hoego.runs.execute import Control, Execution, Fold, RunResult, folds_of, say
+from hoego.runs.project import Project, open_project
+from hoego.runs.records import Record, Store
+from hoego.split import Split
+from hoego.split import load as load_split
+from hoego.split import save as save_split
+from hoego.train.known_models import require_known
+from hoego.train.steps import Steps, finished
+
+__all__ = [
+    "SPLIT_FILE",
+    "Control",
+    "Fold",
+    "RunResult",
+    "TrainOptions",
+    "begin",
+    "fingerprints",
+    "prepare",
+    "require_trained",
+    "resume",
+    "to_json",
+    "train",
+]
+
+SPLIT_FILE = "split.parquet"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a training is told besides its recipe.
+
+    Args:
+        folder: the project's folder, in which `runs/` and `splits/` lie.
+        fold: the fold to hold out, or "all" for out-of-fold predictions of the whole data set; None: the recipe's.
+        why: the hypothesis.
+        tags, parents: of the record.
+        extra: further facts for the record.
+        audit: whether the data are audited first.
+    """
+
+    folder: Path = field(default_factory=Path)
+    fold: Fold | None = None
+    why: str = ""
+    tags: Sequence[str] = ()
+    parents: Sequence[str] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    audit: bool = True
+
+
+def train(recipe: Recipe, options: TrainOptions | None = None, control: Control | None = None) -> RunResult:
+    """Audit, split, train, predict, score and record.
+
+    Raises:
+        HoegoError: anything that a user can mend; the record then says failed, with the reason.
+        KeyboardInterrupt: the record then says interrupted and can be resumed.
+    """
+    return finished(begin(recipe, options or TrainOptions(), control or Control())[1])
+
+
+def begin(recipe: Recipe, options: TrainOptions, control: Control) -> tuple[Record, Steps[RunResult]]:
+    """`train`, a training step at a time, so that other runs may take theirs between: the record, and the steps."""
+    started = time.perf_counter()
+    project = open_project(recipe, options.folder)
+    record = prepare(project, options)
+    return record, _guarded(record, project, control, started)
+
+
+def prepare(project: Project, options: TrainOptions, *, state: str = "running") -> Record:
+    """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
+
+    Raises:
+        TrainError: there is no such model.
+        DataError: the audit found errors that are not accepted.
+        SplitError: there is no such fold.
+    """
+    recipe, dataset, split = project.recipe, project.dataset, project.split
+    require_known(recipe.model.name)
+    fold = recipe.fold if options.fold is None else options.fold
+    folds_of(split, fold)
+    audited = None
+    if options.audit:
+        from hoego.data.audit import audit
+        from hoego.runs.project import require_clean
+
+        audited = audit(dataset, recipe)
+        require_clean(audited)
+    record = Store(options.folder / "runs").create(
+        recipe.to_dict(),
+        name=recipe.name,
+        why=options.why,
+        tags=options.tags,
+        parents=options.parents,
+        state=state,
+        fingerprints=fingerprints(recipe, dataset, split),
+        extra={"fold": fold, "target": dataset.schema.target, **options.extra},
+    )
+    save_split(split, record.folder / SPLIT_FILE)
+    files.write_json(record.folder / "split.json", split.to_dict())
+    if audited is not None:
+        files.write_json(record.folder / "audit.json", audited.to_dict())
+    return record
+
+
+def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, str]:
+    """What two runs must share to be compared."""
+    return {
+        "recipe": recipe.fingerprint,
+        "dataset": dataset.fingerprint,
+        "labels": dataset.labels_version,
+        "split": split.fingerprint,
+        "split_kind": split.kind,
+    }
+
+
+def resume(record: Record, control: Control | None = None) -> RunResult:
+    """Go on with a run that was interrupted (or that waits), to the numbers of one that was not.
+
+    Raises:
+        RecordError: the run is done, another process runs it, or it is an ensemble.
+        MismatchError: the photos have changed since it began.
+    """
+    started = time.perf_counter()
+    require_trained(record)
+    state = record.refresh().state
+    if state == "done":
+        raise RecordError(f"The run {record.id} is done.", remedy="`hoego reproduce` trains it again.")
+    if record.runs_elsewhere():
+        raise RecordError(
+            f"The run {record.id} is running in another process.", remedy="Wait for it, or end it."
+        )
+    recipe = build(record.recipe)
+    dataset = load(recipe)
+    split = load_split(record.folder / SPLIT_FILE, dataset)
+    if any(record.epochs(k) for k in record.folds()):
+        record.update(extra={"resumed": True})
+    record.set_state("running")
+    return finished(_guarded(record, Project(recipe, dataset, split), control or Control(), started))
+
+
+def require_trained(record: Record) -> None:
+    """Raises RecordError where a record is made of other runs, so that there is no training of its own."""
+    if is_combined(record):
+        members = " ".join(dict.fromkeys(member_names(record)))
+        kind = record.meta.extra.get("kind")
+        raise RecordError(
+            f"{record.id} is {'an ensemble' if kind == 'ensemble' else 'a composition'}: it was not trained.",
+            remedy=f"Name one of its members ({members}), or combine them anew (hoego ensemble, hoego compose).",
+        )
+
+
+def _guarded(record: Record, project: Project, control: Control, started: float) -> Steps[RunResult]:
+    from hoego.train.loop import Stopped
+
+    try:
+        return (yield from Execution(record, project, control, started).steps())
+    except Stopped as stop:
+        record.set_state("interrupted", str(stop))
+        return RunResult(record.id, record.folder, "interrupted", str(stop))
+    except KeyboardInterrupt:
+        record.set_state("interrupted", "stopped by hand (Ctrl-C)")
+        say(f"Interrupted. Go on with: hoego train --resume {record.id}")
+        raise
+    except BaseException as e:
+        reason = e.message if isinstance(e, HoegoError) else f"{type(e).__name__}: {e}"
+        record.set_state("failed", reason)
+        raise
+
+
+def to_json(result: RunResult) -> str:
+    """The result as `--json` prints it."""
+    return json.dumps(result.to_dict(), ensure_ascii=False)

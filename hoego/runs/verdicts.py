@@ -1,0 +1,51 @@
+"""Records compared: from two lists of runs to what `hoego compare` says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hoego.evaluate.compare import CompareOptions, Comparison, compare
+from hoego.predictions import Predictions
+from hoego.runs.ideas import Verdict
+from hoego.runs.loading import dataset_of
+from hoego.runs.records import Record
+from hoego.runs.required_runs import predictions_of
+
+
+def compare_records(
+    first: Sequence[Record], second: Sequence[Record], options: CompareOptions | None = None
+) -> Comparison:
+    """The runs of one side against those of the other, on today's labels of their data set.
+
+    One run a side compares two models; three or more, two recipes.
+
+    Raises:
+        MismatchError: other data set, split or images.
+        LeakError: a run has seen what it is scored on.
+        CannotSay: nothing to compare.
+        DataError: the photos cannot be found any more.
+    """
+    sides: list[Predictions | list[Predictions]] = []
+    for side in (first, second):
+        given = [predictions_of(record) for record in side]
+        sides.append(given[0] if len(given) == 1 else given)
+    dataset = dataset_of(first[0])
+    assert dataset is not None
+    return compare(sides, dataset, options)
+
+
+def compare_sides(baseline: Sequence[Record], runs: Sequence[Record], names: tuple[str, str]) -> Verdict:
+    """The verdict on an idea: its runs less those of the recipe that led."""
+    found = compare_records(runs, baseline, CompareOptions(names=(names[1], names[0])))
+    return Verdict(
+        words=found.verdict,
+        metric=found.metric,
+        difference=found.difference.value,
+        low=found.difference.low,
+        high=found.difference.high,
+        p_value=found.p_value,
+        scope=found.scope,
+        baseline=tuple(record.id for record in baseline),
+        runs=tuple(record.id for record in runs),
+        reason=found.sentence,
+    )

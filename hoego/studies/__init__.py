@@ -1,1 +1,0 @@
-"""Studies: what queues several runs to answer a question."""

@@ -1,0 +1,362 @@
+"""Training one fold: what goes in, what comes out, and the order in which it happens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.data.pixels import PixelCache
+from hoego.data.schema import COMPOSITE
+from hoego.errors import LeakError, TrainError
+from hoego.predictions import Predictions, Provenance
+from hoego.recipe import Recipe
+from hoego.train.checkpoints import write_atomically
+from hoego.train.data import Pixels, open_pixels
+from hoego.train.edits import Edits, Labels, training_labels
+from hoego.train.forward import Outputs
+from hoego.train.learner import Parts, TrainingRows
+from hoego.train.loop import Held, Loop, LoopSettings
+from hoego.train.memory import give_memory_back
+from hoego.train.precision import Precision, Resolved, resolve, resolve_device, settle
+from hoego.train.provenance import provenance_of
+from hoego.train.pseudo import Lessons, n_steps, pseudo_rows
+from hoego.train.selection import Best
+from hoego.train.steps import Steps, finished
+from hoego.train.throughput import Throughput, Timed, measure
+
+Bits = NDArray[np.bool_]
+Epoch = dict[str, Any]
+"""One epoch's figures: epoch (from 0), train_loss, lr, images_per_second, train_seconds, macro_f1, accuracy,
+held_loss, macro_f1_<attribute>; those of averaged weights end in _ema or _swa, those of the slice start with inner_."""
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """One fold to train, or the refit on all subjects.
+
+    Args:
+        recipe: the resolved recipe.
+        dataset: N images.
+        cache: decoded pixels of the same N images in the same order.
+        trained: bool [N], the images that may reach the optimiser.
+        held: bool [N], the images that are scored and never trained on; none for a refit.
+        folder: where checkpoints, predictions of every epoch and the state go.
+        name: of the source of the predictions, such as "run/fold-0".
+        inner: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
+        naive: the split is by photo.
+        edits: training-only edits of the labels.
+        teacher: predictions that teach, of any of the images.
+        pseudo: bool [N], images of the training side whose labels are the teacher's; None where there are none.
+        resolved: what `auto` became in an earlier part of this run; None resolves it here.
+        beside: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of compiled
+            trainings share memory that two streams must not use at once.
+    """
+
+    recipe: Recipe
+    dataset: Dataset
+    cache: PixelCache
+    trained: Bits
+    held: Bits
+    folder: Path
+    name: str
+    inner: Bits | None = None
+    naive: bool = False
+    edits: Edits = field(default_factory=Edits)
+    teacher: Predictions | None = None
+    pseudo: Bits | None = None
+    resolved: Resolved | None = None
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What came of a fold.
+
+    Args:
+        outputs: of the held-out images, by the selected weights; None for a refit.
+        images: positions [n] of the held-out images in the data set.
+        provenance: where the predictions come from: one source.
+        best: the best candidate of every criterion.
+        selected: the candidate that `outputs` are of.
+        resolved: what `auto` became.
+        throughput: measured before the first epoch; None where it was not.
+        seconds: of the training, all parts of an interrupted one together.
+        notes: what should be said beside the result.
+        spread: mean over the held-out images of the spread of the views; None without views.
+    """
+
+    outputs: Outputs | None
+    images: NDArray[np.int64]
+    provenance: Provenance
+    best: Mapping[str, Best]
+    selected: Best
+    resolved: Resolved
+    throughput: Throughput | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+    spread: float | None = None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the caller wants to hear of, and how often the state is written.
+
+    Args:
+        on_resolved: called once with what `auto` became, before the first step.
+        on_throughput: called with the measured throughput.
+        on_epoch: called after each epoch with its figures.
+        on_note: called with each sentence for the log.
+        should_stop: asked after each step; a text is the reason to stop now, with the state written.
+        state_seconds: seconds between two states within an epoch; every epoch ends with one.
+        state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
+        measure_seconds: time given to measuring the throughput; 0 measures nothing.
+        progress: whether progress is shown on stderr.
+    """
+
+    on_resolved: Callable[[Resolved], None] = lambda _: None
+    on_throughput: Callable[[Throughput], None] = lambda _: None
+    on_epoch: Callable[[Epoch], None] = lambda _: None
+    on_note: Callable[[str], None] = lambda _: None
+    should_stop: Callable[[], str] = lambda: ""
+    state_seconds: float = 60.0
+    state_steps: int = 0
+    measure_seconds: float = 4.0
+    progress: bool = True
+
+
+def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
+    """Train one fold, or go on where an earlier process was stopped (by the state in the task's folder).
+
+    On a CPU the result is the same, bit for bit, however often it was stopped.
+
+    Raises:
+        TrainError: the model, its weights or its loss cannot be had; the loss is no longer a number.
+        RecipeError: a setting that this data set contradicts.
+    """
+    return finished(fold_steps(task, hooks or Hooks()))
+
+
+Opener = Callable[[PixelCache, NDArray[np.int64], torch.device], Pixels]
+"""Gives the pixels of some images of a cache on a device."""
+
+
+def fold_steps(task: FoldTask, hooks: Hooks, pixels_of: Opener = open_pixels) -> Steps[FoldResult]:
+    """`train_fold`, a training step at a time: between two of them other trainings may take theirs."""
+    started = time.perf_counter()
+    loop, speed = _begin(task, hooks, pixels_of)
+    yield from loop.steps(started)
+    selected = loop.selected()
+    outputs, spread = (None, None) if loop.held is None else loop.final(selected)
+    return FoldResult(
+        outputs,
+        np.flatnonzero(task.held),
+        loop.settings.provenance,
+        dict(loop.tracker.best),
+        selected,
+        loop.parts.resolved,
+        speed,
+        loop.seconds,
+        loop.parts.built.notes,
+        spread,
+    )
+
+
+def _begin(task: FoldTask, hooks: Hooks, pixels_of: Opener) -> tuple[Loop, Throughput | None]:
+    """A fold before its first step, or before the next one where an earlier process was stopped; and its speed."""
+    task.folder.mkdir(parents=True, exist_ok=True)
+    for torn in task.folder.glob(".*.part"):
+        torn.unlink(missing_ok=True)
+    resuming = (task.folder / "state.pt").is_file()
+    parts, speed = _prepare(task, hooks, resuming, pixels_of)
+    provenance = _kept_provenance(task.folder) if resuming else provenance_of(task, parts.built)
+    if not resuming:
+        _keep_provenance(task.folder, provenance)
+    settings = LoopSettings(
+        task.folder,
+        task.name,
+        hooks.state_seconds,
+        hooks.state_steps,
+        hooks.progress,
+        hooks.on_epoch,
+        hooks.should_stop,
+        provenance,
+    )
+    held, inner = (_held(task, mask, parts.device, pixels_of) for mask in (task.held, task.inner))
+    return Loop(parts, settings, held, inner), speed
+
+
+def _prepare(
+    task: FoldTask, hooks: Hooks, resuming: bool, pixels_of: Opener
+) -> tuple[Parts, Throughput | None]:
+    """The training, ready for its first step (or for its state), and how fast it is."""
+    known = task.resolved
+    rows = training_rows(task)
+    device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
+    give_memory_back()
+    pixels = pixels_of(task.cache, rows.images, device)
+    resolved = known or _resolve(task, rows, pixels)
+    settle(resolved.threads)
+    hooks.on_resolved(resolved)
+    speed = None
+    if hooks.measure_seconds and not resuming:
+        speed = measure_parts(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
+        hooks.on_throughput(speed)
+    parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
+    for note in parts.built.notes:
+        hooks.on_note(note)
+    return parts, speed
+
+
+def training_rows(task: FoldTask) -> TrainingRows:
+    """The training side after the training-only edits; photos without any label that the model learns are left out."""
+    dataset, recipe = task.dataset, task.recipe
+    if (task.trained & task.held).any():
+        raise TrainError("An image stands on both sides of the split.", remedy="Make the split again.")
+    mask = task.trained if task.inner is None else task.trained & ~task.inner
+    sources = (
+        dataset.images["source"].to_numpy().astype(np.str_) if "source" in dataset.images.columns else None
+    )
+    labels = training_labels(
+        dataset.schema, (dataset.codes, dataset.numbers), mask, task.edits, sources=sources
+    )
+    own, given = _rows_of(task, labels)
+    images = np.concatenate([own, given])
+    if not len(own):
+        raise TrainError(
+            "The training side has no photo.", remedy="Look at the split and at train_edits.drop."
+        )
+    part = type(labels)(
+        labels.codes[images],
+        {k: v[images] for k, v in labels.numbers.items()},
+        labels.keep[images],
+        labels.weight[images],
+    )
+    part.weight[len(own) :] *= recipe.distill.pseudo.weight
+    lessons = _lessons(task, own, given)
+    target = dataset.schema.target_codes(part.codes)
+    by = recipe.sampling.by
+    return TrainingRows(
+        images,
+        part,
+        target,
+        target if by == "target" else dataset.schema.class_codes(by, part.codes),
+        dataset.subject_index[images],
+        lessons,
+    )
+
+
+def _rows_of(task: FoldTask, labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the photos that have a label, or a teacher beside it; and of the pseudo-labelled ones."""
+    known = np.asarray((labels.codes >= 0).any(axis=1), dtype=np.bool_)
+    pseudo = np.zeros(len(labels.codes), dtype=bool) if task.pseudo is None else task.pseudo
+    if task.teacher is not None:
+        known[task.dataset.positions(task.teacher.images)] = True
+    given = np.flatnonzero(labels.keep & pseudo)
+    shown = np.isin(task.dataset.contents[given], task.dataset.contents[task.held])
+    shown |= np.isin(task.dataset.subject_index[given], task.dataset.subject_index[task.held])
+    if shown.any():
+        raise LeakError(
+            f"{int(shown.sum())} pseudo-labelled photos show a held-out subject, such as "
+            f"{str(task.dataset.image_ids[given[shown][0]])!r}.",
+            remedy="Take them out of dataset.unlabelled.",
+        )
+    return np.flatnonzero(labels.keep & known & ~pseudo), given
+
+
+def _lessons(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -> Lessons:
+    """What the teacher says of the training photos: beside the labels of `own`, in place of those of `given`."""
+    teacher, ids = task.teacher, task.dataset.image_ids
+    if teacher is None:
+        return Lessons()
+    hard = task.recipe.distill.pseudo.labels == "hard"
+    pseudo = pseudo_rows(teacher, ids[given], hard=hard) if len(given) else None
+    taught = np.isin(ids[own], teacher.images)
+    if not taught.any():
+        return Lessons(pseudo=pseudo)
+    says, schema, n = teacher.align(ids[own[taught]]), task.dataset.schema, len(own) + len(given)
+    at, tables = np.flatnonzero(taught), {}
+    for name in (*schema.names, *((COMPOSITE,) if schema.composite else ())):
+        if says.has(name):
+            tables[name] = np.zeros((n, schema.n_classes(name)), dtype=np.float32)
+            tables[name][at] = says.probabilities(name)
+    return Lessons(tables, np.concatenate([taught, np.zeros(len(given), dtype=bool)]), pseudo)
+
+
+def _keep_provenance(folder: Path, provenance: Provenance) -> None:
+    """Before the first state, so that a resumed training knows what its starting weights had seen."""
+    text = json.dumps(provenance.to_dict())
+
+    def write(path: Path) -> None:
+        path.write_text(text)
+
+    write_atomically(folder / "provenance.json", write)
+
+
+def _kept_provenance(folder: Path) -> Provenance:
+    return Provenance.from_dict(json.loads((folder / "provenance.json").read_text()))
+
+
+def _held(task: FoldTask, mask: Bits | None, device: torch.device, pixels_of: Opener) -> Held | None:
+    if mask is None or not mask.any():
+        return None
+    images = np.flatnonzero(mask)
+    return Held(task.dataset.take(mask), pixels_of(task.cache, images, device))
+
+
+def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
+    steps = n_steps(len(rows.images), rows.lessons.pseudo, task.recipe) * task.recipe.epochs
+
+    def stepper(device: torch.device) -> Callable[[Precision], Callable[[], None]]:
+        def make(precision: Precision) -> Callable[[], None]:
+            trial = Resolved(str(device), torch.get_num_threads(), precision)
+            parts = Parts(task.recipe, task.dataset, rows, pixels, trial)
+            parts.start_epoch(0)
+            images, batch = parts.synthetic()
+
+            def step() -> None:
+                parts.step(0, 0, images, batch)
+
+            return step
+
+        return make
+
+    chosen = task.recipe.model_copy(update={"compile": "off"}) if task.beside else task.recipe
+    return resolve(chosen, steps, stepper)
+
+
+def measure_parts(parts: Parts, seconds: float) -> Throughput:
+    """The model alone, the input alone and the two joined, by a training that is thrown away."""
+    parts.start_epoch(0)
+    images, batch = parts.synthetic()
+    at = [0]
+
+    def model(n: int) -> None:
+        for k in range(n):
+            parts.step(0, k % parts.steps, images, batch)
+
+    def run(n: int, step: bool) -> None:
+        done = 0
+        while done < n:
+            first = at[0] % parts.steps
+            for number, photos, what in parts.batches(0, first, n - done):
+                if step:
+                    parts.step(0, number, photos, what)
+                done += 1
+                at[0] += 1
+
+    return measure(
+        Timed(model, lambda n: run(n, step=False), lambda n: run(n, step=True)),
+        batch_size=len(batch.rows),
+        device=parts.device,
+        steps=parts.steps * parts.recipe.epochs,
+        seconds=seconds,
+    )

@@ -1,0 +1,81 @@
+"""Heat maps of a trained model over photos, and pictures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from hoego.errors import TrainError
+from hoego.train.augment import Augment
+from hoego.train.cam import attention_map, grad_cam
+from hoego.train.predict import Model
+
+Bytes = NDArray[np.uint8]
+BATCH = 16
+_RAMP = np.array([[20, 20, 120], [0, 160, 220], [250, 220, 60], [220, 30, 30]], dtype=np.float64)
+
+
+def heat_maps(model: Model, photos: Bytes) -> NDArray[np.float32]:
+    """Where the model looked, for what it said: heat float32 [N, H, W] in [0, 1] of photos uint8 [N, H, W, 3].
+
+    Networks with maps: Grad-CAM of the sum, over the heads, of the score of the class that each says (the logit, or the
+    log-probability of an ordered attribute). Transformers: attention roll-out, which is of the photo, not of a class.
+
+    Raises:
+        TrainError: the network has neither maps nor attention.
+    """
+    recipe, device = model.recipe, next(model.network.parameters()).device
+    prepare = Augment(recipe.augment, mean=recipe.model.mean, std=recipe.model.std).plain
+    parts = []
+    for first in range(0, len(photos), BATCH):
+        images = prepare(torch.from_numpy(photos[first : first + BATCH]).to(device))
+        parts.append(_heat(model, images).cpu().numpy())
+    shape = (0, *photos.shape[1:3])
+    return np.concatenate(parts) if parts else np.zeros(shape, dtype=np.float32)
+
+
+def _heat(model: Model, images: Tensor) -> Tensor:
+    network = model.network.eval()
+    if any(hasattr(m, "attn_drop") for m in network.modules()):
+        return attention_map(network, images)
+    one = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    return grad_cam(network, images, one, logits_of=lambda outputs: _said(model, outputs))
+
+
+def _said(model: Model, outputs: Mapping[str, Tensor]) -> Tensor:
+    """The score [B, 1] of what the heads say together."""
+    total: Tensor | None = None
+    for name, raw in outputs.items():
+        reader = model.readers.get(name)
+        scores = raw.float() if reader is None else reader(raw).clamp_min(1e-12).log()
+        best = scores.amax(1, keepdim=True)
+        total = best if total is None else total + best
+    if total is None:
+        raise TrainError("The model has no head.")
+    return total
+
+
+def overlay(
+    photo: Bytes, heat: NDArray[np.floating], *, side: int = 160, strength: float = 0.55
+) -> Image.Image:
+    """A photo uint8 [H, W, 3] in grey under its heat [H, W] in colour, its longer side at least about `side` pixels.
+
+    Blue is little, red is much; where there is no heat the grey photo shows.
+    """
+    values = np.clip(heat, 0, 1).astype(np.float64)
+    places = np.linspace(0, 1, len(_RAMP))
+    colour = np.stack([np.interp(values, places, _RAMP[:, c]) for c in range(3)], axis=-1)
+    grey = (photo @ np.array([0.299, 0.587, 0.114]))[..., None].repeat(3, axis=-1)
+    share = strength * np.sqrt(values)[..., None]
+    picture = Image.fromarray(np.rint((1 - share) * grey + share * colour).astype(np.uint8))
+    longest = max(picture.size)
+    if longest * 2 <= side:
+        factor = side // longest
+        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return picture

@@ -1,0 +1,303 @@
+"""What one training is made of: the learner, its optimiser, its input, in one object that can take a step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hoego.data.dataset import Dataset
+from hoego.errors import TrainError
+from hoego.recipe import Recipe
+from hoego.train.augment import Augment
+from hoego.train.averaging import Ema, Swa, WeightAverage
+from hoego.train.counter import generator
+from hoego.train.data import Pixels
+from hoego.train.edits import Labels
+from hoego.train.forward import Readers
+from hoego.train.mirroring import Mirror
+from hoego.train.mixing import mix, plan_batch, schedule
+from hoego.train.models import Built, HeadSpec, Network, build_network, head_specs
+from hoego.train.objective import Objective, Step, Targets, make_targets
+from hoego.train.optim import (
+    Freezer,
+    Sam,
+    build_optimizer,
+    clip_gradients,
+    lr_factor,
+    set_lr,
+    still_statistics,
+)
+from hoego.train.ordinal import OrdinalHead
+from hoego.train.precision import Resolved, make_fabric
+from hoego.train.pseudo import Lessons, epoch_batches, n_steps
+from hoego.train.weighting import HeadWeights, build_weighting
+
+BODY = "network.body."
+
+
+class Learner(nn.Module):
+    """Everything that learns: the network, the parameters of its losses, the weights between its heads."""
+
+    def __init__(self, network: Network, objective: Objective, weighting: HeadWeights) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self.weighting = weighting
+
+    def heads(self) -> list[nn.Parameter]:
+        """The parameters that belong to no body."""
+        others = [*self.objective.parameters(), *self.weighting.parameters()]
+        return [*self.network.head_parameters(), *others]
+
+    def readers(self) -> Readers:
+        """How outputs become class probabilities, by head; None where they are logits."""
+        parts = {name: self.objective.part(name) for name in self.objective.names}
+        return {n: p.class_probabilities if isinstance(p, OrdinalHead) else None for n, p in parts.items()}
+
+    def no_weight_decay(self) -> set[str]:
+        """The body's own list, for the optimiser's groups."""
+        own = getattr(self.network.body, "no_weight_decay", None)
+        return {BODY + name for name in own()} if callable(own) else set()
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """The body's layers, bottom to top, for layer-wise learning rates (timm's form)."""
+        own = getattr(self.network.body, "group_matcher", None)
+        if not callable(own):
+            raise TrainError(
+                f"{type(self.network.body).__name__} does not say what its layers are.",
+                remedy="Set optim.layer_decay = 1.",
+            )
+        return {name: _prefixed(spec) for name, spec in own(coarse=coarse).items()}
+
+
+def _prefixed(spec: Any) -> Any:
+    if isinstance(spec, str):
+        return spec.replace("^", "^" + BODY.replace(".", r"\."))
+    if isinstance(spec, list | tuple) and spec and isinstance(spec[0], list | tuple):
+        return [(_prefixed(pattern), *rest) for pattern, *rest in spec]
+    return spec
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The training side of a fold, after its edits.
+
+    Args:
+        images: positions [n] in the data set.
+        labels: of those n photos.
+        target: int32 [n] target classes.
+        by: int32 [n], the classes that sampling balances.
+        subjects: int32 [n].
+        lessons: what a teacher says of these photos.
+    """
+
+    images: NDArray[np.int64]
+    labels: Labels
+    target: NDArray[np.int32]
+    by: NDArray[np.int32]
+    subjects: NDArray[np.int32]
+    lessons: Lessons = field(default_factory=Lessons)
+
+
+class Parts:
+    """A training that can take steps. Built anew, it is the same whenever recipe, rows and `resolved` are.
+
+    Args:
+        recipe: the resolved recipe.
+        dataset: for its schema.
+        rows: the training side.
+        pixels: of the training rows, in their order.
+        resolved: device, threads, precision, compile.
+        initialise: False leaves out the starting weights (a state is loaded over them).
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        rows: TrainingRows,
+        pixels: Pixels,
+        resolved: Resolved,
+        *,
+        initialise: bool = True,
+    ) -> None:
+        self.recipe, self.rows, self.pixels, self.resolved = recipe, rows, pixels, resolved
+        self.device = torch.device(resolved.device)
+        self.fabric = make_fabric(self.device, resolved.precision)
+        self.schema = dataset.schema
+        self.heads: tuple[HeadSpec, ...] = head_specs(recipe.model, dataset.schema)
+        self.steps = n_steps(len(rows.images), rows.lessons.pseudo, recipe)
+        self.built = self._learner(dataset, initialise)
+        self.targets: Targets = make_targets(self.heads, self.schema, rows.labels, self.device, rows.lessons)
+        self._optimiser()
+        self._input()
+
+    def _learner(self, dataset: Dataset, initialise: bool) -> Built:
+        recipe = self.recipe
+        torch.manual_seed(recipe.seed)
+        objective = Objective(recipe, dataset.schema, self.heads, self.rows.labels)
+        built = build_network(recipe.model, objective.outputs(), recipe.dataset.size, initialise=initialise)
+        weighting = build_weighting(recipe.heads, objective.names)
+        learner = Learner(built.network, objective, weighting)
+        self.learner = learner.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.objective, self.weighting = built.network, objective, weighting
+        self.features = built.network.features
+        if self.resolved.compile:
+            self.features = torch.compile(
+                built.network.features, mode="reduce-overhead" if self._on_gpu else None
+            )
+        return built
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _optimiser(self) -> None:
+        optim = self.recipe.optim
+        if optim.sam and optim.accumulate > 1:
+            raise TrainError(
+                "optim.sam and optim.accumulate do not go together.", remedy="Set accumulate = 1."
+            )
+        heads = self.learner.heads()
+        self.optimizer = build_optimizer(self.learner, optim, heads=heads)
+        self.stepper: Any = self.fabric.setup_optimizers(self.optimizer)
+        self.freezer = Freezer(self.learner, heads, optim)
+        self.sam = (
+            Sam(self.learner.parameters(), optim.sam, adaptive=optim.sam_adaptive) if optim.sam else None
+        )
+        average = self.recipe.average
+        self.ema = Ema(self.learner, average.ema, warmup=average.ema_warmup) if average.ema else None
+        self.swa = Swa(self.learner) if average.swa else None
+
+    def _input(self) -> None:
+        model, seed = self.recipe.model, self.recipe.seed
+        mirror = Mirror.of(self.recipe.augment, self.schema, self.heads, seed)
+        augment = (
+            self.recipe.augment if mirror is None else self.recipe.augment.model_copy(update={"flip": 0.0})
+        )
+        self.mirror = mirror
+        self.augment = Augment(augment, mean=model.mean, std=model.std, seed=seed)
+
+    @property
+    def averages(self) -> dict[str, WeightAverage]:
+        """Averages of the weights that can predict by now, by name."""
+        found = {"ema": self.ema, "swa": self.swa}
+        return {name: a for name, a in found.items() if a is not None and a.updates > 0}
+
+    def start_epoch(self, epoch: int) -> None:
+        """Put the learner into training for an epoch."""
+        self.learner.train()
+        self.freezer.apply(epoch)
+        self.objective.set_epoch(epoch, self.recipe.epochs)
+
+    def batches(
+        self, epoch: int, first: int = 0, count: int | None = None
+    ) -> Iterator[tuple[int, Tensor, Step]]:
+        """Step number, photos float [B, 3, H, W] and what the loss needs, from step `first` of an epoch on."""
+        recipe, seed = self.recipe, self.recipe.seed
+        batches = epoch_batches(self.rows.by, self.rows.subjects, self.rows.lessons.pseudo, recipe, epoch)
+        last = len(batches) if count is None else min(len(batches), first + count)
+        kinds = schedule(recipe.mixing, seed=seed, epoch=epoch, steps=len(batches))
+        chosen = batches[first:last]
+        for number, photos in zip(range(first, last), self.pixels.batches(chosen), strict=True):
+            rows = batches[number]
+            position = number * len(rows)
+            step = Step(torch.from_numpy(rows).to(self.device, non_blocking=True))
+            target = self.rows.target[rows]
+            if self.mirror is not None:
+                photos, target, codes = self.mirror.apply(photos, target, epoch, position)
+                step = Step(step.rows, codes)
+            images = self.augment(photos, epoch=epoch, first=position)
+            plan = plan_batch(
+                kinds[number],
+                recipe.mixing,
+                target,
+                size=self.pixels.size,
+                counters=(seed, epoch, number),
+                class_names=self.schema.target_classes,
+            )
+            images, _ = mix(images, {}, plan)
+            yield number, images, step.mixed(plan)
+
+    def step(self, epoch: int, number: int, images: Tensor, batch: Step) -> Tensor:
+        """One training step; the loss, left on the device."""
+        optim = self.recipe.optim
+        total = self.steps * self.recipe.epochs
+        torch.manual_seed(int(generator("step", self.recipe.seed, epoch, number).integers(1 << 62)))
+        set_lr(self.optimizer, optim.lr * lr_factor(epoch * self.steps + number, total, optim))
+        loss = self._backward(images, batch, number, 1 / optim.accumulate)
+        if (number + 1) % optim.accumulate and number + 1 < self.steps:
+            return loss
+        if self.sam is not None:
+            self.sam.climb()
+            self.optimizer.zero_grad()
+            with still_statistics(self.learner):
+                self._backward(images, batch, number, 1.0)
+            self.sam.descend()
+        if optim.clip:
+            self._unscale()
+            clip_gradients(self.learner.parameters(), optim.clip)
+        self.stepper.step()
+        self.optimizer.zero_grad()
+        if self.ema is not None:
+            self.ema.update(self.learner)
+        return loss
+
+    def _backward(self, images: Tensor, batch: Step, number: int, share: float) -> Tensor:
+        with self.fabric.autocast():
+            features = self.features(images)
+            outputs = self.network.classify(features)
+        losses = self.objective(outputs, self.targets, batch)
+        if self.recipe.heads.weighting == "gradnorm":
+            self.weighting.adapt(losses, features, number)
+        loss: Tensor = self.weighting(losses)
+        self.fabric.backward(loss * share if share != 1 else loss)
+        return loss.detach()
+
+    def _unscale(self) -> None:
+        scaler = getattr(self.fabric._precision, "scaler", None)
+        if scaler is not None:
+            scaler.unscale_(self.optimizer)
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The training's precision, for predicting."""
+        return self.fabric.autocast()
+
+    def synthetic(self) -> tuple[Tensor, Step]:
+        """A batch of noise, already on the device, for timing the model alone."""
+        size = min(self.recipe.batch_size, len(self.rows.images))
+        random = torch.Generator().manual_seed(0)
+        photos = torch.randn(size, 3, *self.pixels.size, generator=random)
+        rows = torch.arange(size, device=self.device)
+        return photos.to(self.device, memory_format=torch.channels_last), Step(rows)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that going on needs, as tensors and plain values."""
+        return {
+            "learner": self.learner.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "swa": None if self.swa is None else self.swa.state_dict(),
+            "precision": dict(self.fabric._precision.state_dict()),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state` gave."""
+        self.learner.load_state_dict(state["learner"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.fabric._precision.load_state_dict(state["precision"])
+        for average, kept in ((self.ema, state["ema"]), (self.swa, state["swa"])):
+            if average is not None and kept is not None:
+                average.load_state_dict(kept)
+
+
+def names_of(heads: Sequence[HeadSpec]) -> list[str]:
+    """The names of heads, in order."""
+    return [h.name for h in heads]

@@ -1,0 +1,107 @@
+"""Left-right flips that change what a photo shows: a sign that points left becomes the one that points right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hoego.data.schema import COMPOSITE, LabelSchema
+from hoego.errors import RecipeError, nearest
+from hoego.recipe.techniques import AugmentSettings
+from hoego.train.augment.geometry import flip_rows
+from hoego.train.counter import mix, sample_keys, uniforms
+from hoego.train.models import HeadSpec
+
+_STREAM = 71
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The flips of a recipe whose `augment.mirror` says what a flipped photo of each target class shows.
+
+    Args:
+        probability: of a flip, for photos of a class that may be flipped.
+        shown: int32 [C], the target class that a flipped photo shows; -1 where the class is never flipped.
+        codes: by head, int64 [C]: the head's class for each target class.
+        seed: of the run.
+    """
+
+    probability: float
+    shown: NDArray[np.int32]
+    codes: dict[str, NDArray[np.int64]]
+    seed: int
+
+    @classmethod
+    def of(
+        cls, settings: AugmentSettings, schema: LabelSchema, heads: Sequence[HeadSpec], seed: int
+    ) -> Mirror | None:
+        """The mirror of a recipe, or None where flips change no class.
+
+        Raises:
+            RecipeError: a class that does not exist, or a head that the target does not determine.
+        """
+        if not settings.mirror or not settings.flip:
+            return None
+        classes = schema.target_classes
+        shown = np.full(len(classes), -1, dtype=np.int32)
+        for name, other in settings.mirror.items():
+            for asked in (name, other):
+                if asked not in classes:
+                    raise RecipeError(
+                        f"augment.mirror names {asked!r}, no target class.", remedy=nearest(asked, classes)
+                    )
+            shown[classes.index(name)] = classes.index(other)
+        return cls(settings.flip, shown, {h.name: _determined(h.name, schema) for h in heads}, seed)
+
+    def apply(
+        self, photos: Tensor, target: NDArray[np.int32], epoch: int, first: int
+    ) -> tuple[Tensor, NDArray[np.int32], dict[str, Tensor]]:
+        """Photos uint8 [B, H, W, 3] flipped at random, their target classes, and each head's classes [B].
+
+        Args:
+            photos: of the positions first ... of the epoch's order.
+            target: int32 [B], -1 where missing.
+            epoch, first: where they stand.
+        """
+        keys = mix(sample_keys(self.seed, epoch, first, len(target)), _STREAM)
+        shown = np.where(target >= 0, self.shown[target], -1)
+        flips = (uniforms(keys, 1)[:, 0] < self.probability) & (shown >= 0)
+        after = np.where(flips, shown, target).astype(np.int32)
+        device = photos.device
+        flipped = flip_rows(photos, torch.from_numpy(np.flatnonzero(flips)).to(device, non_blocking=True), 2)
+        codes = {n: np.where(after >= 0, c[after], -1) for n, c in self.codes.items()}
+        return (
+            flipped,
+            after,
+            {n: torch.from_numpy(c).to(device, non_blocking=True) for n, c in codes.items()},
+        )
+
+
+def _determined(name: str, schema: LabelSchema) -> NDArray[np.int64]:
+    """The class of a head for each target class, where the target determines it."""
+    n = schema.n_target_classes
+    if name == schema.target:
+        return np.arange(n)
+    whole = schema.combination_codes
+    names = schema.composite
+    if not names or (name != COMPOSITE and name not in names):
+        raise RecipeError(
+            f"augment.mirror flips classes of {schema.target!r}, which do not determine {name!r}.",
+            remedy="Predict the target alone (model.head = 'composite' or 'single'), or leave augment.mirror out.",
+        )
+    own = np.arange(n) if schema.target == COMPOSITE else whole[:, names.index(schema.target)]
+    theirs = np.arange(len(whole)) if name == COMPOSITE else whole[:, names.index(name)]
+    out = np.full(n, -1, dtype=np.int64)
+    for target, code in zip(own.tolist(), theirs.tolist(), strict=True):
+        if out[target] not in (-1, code):
+            raise RecipeError(
+                f"augment.mirror: one class of {schema.target!r} goes with several of {name!r}.",
+                remedy="Make the composite sparse (labels.sparse = true), or predict the target alone.",
+            )
+        out[target] = code
+    return out

@@ -1,0 +1,134 @@
+"""Weights read back from a checkpoint, and what they say of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hoego.data.pixels import PixelCache
+from hoego.data.schema import LabelSchema
+from hoego.errors import TrainError
+from hoego.predictions import Provenance
+from hoego.recipe import Recipe, build
+from hoego.train.augment import Augment
+from hoego.train.checkpoints import load_weights
+from hoego.train.data import open_pixels
+from hoego.train.forward import Outputs, Readers, mean_of, outputs_of, probabilities, read_outputs
+from hoego.train.models import Network, build_network
+from hoego.train.ordinal import OrdinalHead, Scale, build_ordinal
+from hoego.train.precision import Precision, make_fabric, resolve_device, resolve_threads, settle
+from hoego.train.validation_views import View, mean_views
+from hoego.train.views import Views
+
+OBJECTIVE = "objective.parts."
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network that can predict.
+
+    Args:
+        network: in evaluation mode, on its device.
+        readers: how its outputs become class probabilities.
+        recipe: that it was trained by.
+        schema: of its labels.
+        precision: that it was trained in.
+        provenance: who it has seen.
+    """
+
+    network: Network
+    readers: Readers
+    recipe: Recipe
+    schema: LabelSchema
+    precision: Precision
+    provenance: Provenance
+
+
+def load_model(path: Path, device: str = "auto", *, views: int = 0) -> Model:
+    """The model of a checkpoint that a training wrote.
+
+    Args:
+        path: the checkpoint.
+        device: where it is to run.
+        views: views per photo; 0 for its recipe's.
+
+    Raises:
+        TrainError: no such file, or not one of Hoego's own checkpoints.
+    """
+    weights = load_weights(path)
+    about = weights.about
+    if weights.provenance is None or "recipe" not in about:
+        raise TrainError(
+            "The checkpoint does not say what it was trained on.",
+            file=path,
+            remedy="Use one from a run's folder.",
+        )
+    recipe, schema = build(about["recipe"]), LabelSchema.from_dict(about["schema"])
+    if views:
+        recipe = recipe.model_copy(update={"views": recipe.views.model_copy(update={"n": views})})
+    built = build_network(recipe.model, about["outputs"], recipe.dataset.size, initialise=False)
+    own = {k.removeprefix("network."): v for k, v in weights.tensors.items() if k.startswith("network.")}
+    built.network.load_state_dict(own)
+    where = resolve_device(device)
+    network = built.network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    readers = _readers(about, weights.tensors, recipe, where)
+    return Model(network.eval(), readers, recipe, schema, about["precision"], weights.provenance)
+
+
+def _readers(
+    about: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], recipe: Recipe, device: torch.device
+) -> Readers:
+    readers: dict[str, Any] = {}
+    for position, name in enumerate(about["outputs"]):
+        readers[name] = None
+        if name in about["scales"]:
+            fields = dict(about["scales"][name])
+            head = build_ordinal(recipe.ordinal[name], Scale(**{**fields, "edges": tuple(fields["edges"])}))
+            assert isinstance(head, OrdinalHead)
+            start = f"{OBJECTIVE}{position}."
+            head.load_state_dict(
+                {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+            )
+            readers[name] = head.to(device).class_probabilities
+    return readers
+
+
+def predict_photos(
+    models: Sequence[Model], cache: PixelCache, images: Sequence[str] | NDArray[Any]
+) -> Outputs:
+    """What models say of the photos of a cache, each under its recipe's views; the mean where there are several.
+
+    Args:
+        models: of one schema.
+        cache: decoded pixels of N photos.
+        images: their ids [N].
+    """
+    settle(resolve_threads(models[0].recipe.threads))
+    each = [_predict_one(model, cache, images) for model in models]
+    return each[0] if len(each) == 1 else mean_of(each)
+
+
+def _predict_one(model: Model, cache: PixelCache, images: Sequence[str] | NDArray[Any]) -> Outputs:
+    recipe = model.recipe
+    device = next(model.network.parameters()).device
+    pixels = open_pixels(cache, np.arange(cache.n_images), device)
+    fabric = make_fabric(device, model.precision)
+    settings = recipe.model
+
+    def read(prepare: Any) -> Outputs:
+        raw = outputs_of(
+            model.network, pixels, prepare, autocast=fabric.autocast, batch_size=recipe.batch_size
+        )
+        return read_outputs(raw, model.readers)
+
+    if not recipe.views.n:
+        return read(Augment(recipe.augment, mean=settings.mean, std=settings.std, seed=recipe.seed).plain)
+    views = Views.of(recipe)
+    keys = Views.keys(list(images))
+    return mean_views([probabilities(read(View(views, keys, number))) for number in range(views.n)])[0]

@@ -1,0 +1,118 @@
+"""Which epoch is kept: criteria over the whole scored set, a checkpoint for each, early stopping."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.errors import RecipeError, nearest
+from hoego.predictions import Predictions
+from hoego.recipe import SelectSettings
+
+PRIMARY = "macro_f1"
+SMALLER_IS_BETTER = ("loss",)
+
+
+def macro_f1(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], n_classes: int) -> float:
+    """Mean F1 over the classes present in the truth [N] (-1: not scored); NaN where nothing is scored."""
+    known = truth >= 0
+    t, p = truth[known], predicted[known]
+    support = np.bincount(t, minlength=n_classes)
+    if not support.any():
+        return math.nan
+    hits = np.bincount(t[t == p], minlength=n_classes)
+    f1 = 2 * hits / np.maximum(support + np.bincount(p, minlength=n_classes), 1)
+    return float(f1[support > 0].mean())
+
+
+def criteria(predictions: Predictions, dataset: Dataset) -> dict[str, float]:
+    """Every criterion of the predictions of a scored set [N] against a data set of the same images in the same order.
+
+    macro_f1, accuracy and loss (mean negative log-likelihood) are of the target, or of the head's own attribute where
+    the model does not predict the target; then the macro F1 of each attribute, under its name.
+    """
+    schema = predictions.schema
+    own = schema.target if predictions.has(schema.target) else predictions.attributes[0]
+    truth = dataset.classes_of(own)
+    probabilities = predictions.probabilities(own)
+    guess = probabilities.argmax(axis=1)
+    known = truth >= 0
+    out = {PRIMARY: macro_f1(truth, guess, schema.n_classes(own)), "accuracy": math.nan, "loss": math.nan}
+    if known.any():
+        of_truth = probabilities[known, truth[known]]
+        out["accuracy"] = float((guess[known] == truth[known]).mean())
+        out["loss"] = float(-np.log(np.maximum(of_truth, 1e-12)).mean())
+    for name in predictions.attributes:
+        found = predictions.probabilities(name).argmax(axis=1)
+        out[name] = macro_f1(dataset.classes_of(name), found, schema.n_classes(name))
+    return out
+
+
+def criterion_of(settings: SelectSettings, known: Sequence[str]) -> str:
+    """The criterion that selects. Raises RecipeError naming the nearest known one."""
+    if settings.by not in known:
+        raise RecipeError(
+            f"select.by = {settings.by!r} is no criterion here.", remedy=nearest(settings.by, known)
+        )
+    return settings.by
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best value of a criterion so far, and the candidate (epoch and kind of weights) that reached it."""
+
+    value: float
+    epoch: int
+    weights: str
+
+
+@dataclass
+class Tracker:
+    """The best candidate of every criterion; epochs count from 0."""
+
+    by: str
+    patience: int = 0
+    best: dict[str, Best] = field(default_factory=dict)
+
+    def update(self, epoch: int, weights: str, values: Mapping[str, float]) -> list[str]:
+        """Take in one candidate; the criteria in which it is the best so far (a tie keeps the earlier)."""
+        improved = []
+        for name, value in values.items():
+            if math.isnan(value):
+                continue
+            held = self.best.get(name)
+            better = held is None or (value < held.value if name in SMALLER_IS_BETTER else value > held.value)
+            if better:
+                self.best[name] = Best(value, epoch, weights)
+                improved.append(name)
+        return improved
+
+    def exhausted(self, epoch: int) -> bool:
+        """Whether `patience` epochs have passed without a better score."""
+        chosen = self.best.get(self.by)
+        return self.patience > 0 and chosen is not None and epoch - chosen.epoch >= self.patience
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: [b.value, b.epoch, b.weights] for name, b in self.best.items()}
+
+    def restore(self, data: Mapping[str, Sequence[Any]]) -> None:
+        self.best = {name: Best(value, epoch, weights) for name, (value, epoch, weights) in data.items()}
+
+
+def share_file(made: Path, name: Path) -> None:
+    """Give the file `made` the further name `name` (a hard link where the file system has them), atomically."""
+    temporary = name.with_name(f".{name.name}.link")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(made, temporary)
+    except OSError:
+        temporary.write_bytes(made.read_bytes())
+    os.replace(temporary, name)

@@ -1,0 +1,64 @@
+"""Validation by views, and the same views as test-time augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hoego.train.data import Pixels
+from hoego.train.forward import Outputs, outputs_of, probabilities, read_outputs
+from hoego.train.learner import Learner, Parts
+from hoego.train.views import Views, summarise
+
+
+@dataclass
+class View:
+    """View `number` of photos that come in order."""
+
+    views: Views
+    keys: NDArray[np.uint64]
+    number: int
+    at: int = 0
+
+    def __call__(self, photos: Tensor) -> Tensor:
+        keys = self.keys[self.at : self.at + len(photos)]
+        self.at += len(photos)
+        return self.views.view(photos, keys, self.number)
+
+
+def view_outputs(
+    parts: Parts, learner: Learner, pixels: Pixels, images: Sequence[str] | NDArray[np.str_]
+) -> tuple[Outputs, float]:
+    """The mean probabilities over the recipe's views of the photos `images` [N], and the mean spread over views."""
+    views = Views.of(parts.recipe)
+    keys = Views.keys(list(images))
+    each = [
+        probabilities(
+            read_outputs(
+                outputs_of(
+                    learner.network,
+                    pixels,
+                    View(views, keys, number),
+                    autocast=parts.autocast,
+                    batch_size=parts.recipe.batch_size,
+                ),
+                learner.readers(),
+            )
+        )
+        for number in range(views.n)
+    ]
+    return mean_views(each)
+
+
+def mean_views(each: Sequence[dict[str, NDArray[np.float32]]]) -> tuple[Outputs, float]:
+    """Outputs of V views, by head [N, C] each: their mean, and the mean over photos of the first head's spread."""
+    values, spreads = {}, []
+    for name in each[0]:
+        summary = summarise(np.stack([view[name] for view in each]))
+        values[name] = summary.probabilities.astype(np.float32)
+        spreads.append(float(summary.spread.mean()))
+    return Outputs(values, dict.fromkeys(values, "probabilities")), spreads[0]
