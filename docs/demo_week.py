@@ -16,10 +16,10 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 LEAD = {
     "en": "What `hoego retro` wrote after `make demo`, word for word. In the page itself each name in brackets leads "
-    "to the record behind the sentence. [In Korean](demo-week.ko.md), [what a retrospective holds](retrospective.md).",
+    "to the record behind the sentence. [In Korean](demo-week.ko.md), [what a retrospective holds](../howto/retrospective.md).",
     "ko": "`make demo`가 끝난 뒤 `hoego retro --lang ko`가 쓴 글 그대로다. "
     "원래 글에서는 괄호 안의 이름이 근거가 된 기록으로 이어진다. [영어](demo-week.en.md), "
-    "[회고에 담기는 것](retrospective.md).",
+    "[회고에 담기는 것](../howto/retrospective.md).",
 }
 
 
@@ -35,15 +35,15 @@ def page_of(source: Path, lang: str) -> str:
 def _picture(path: Path, caption: str, lang: str) -> str:
     name = f"demo-week-{path.stem.rsplit('-', 1)[-1]}.{lang}.svg"
     shutil.copyfile(path, DOCS / "img" / name)
-    return f"![{caption}](img/{name})"
+    return f"![{caption}](../img/{name})"
 
 
 def main() -> None:
-    """Write docs/demo-week.en.md and docs/demo-week.ko.md from a demo's folder."""
+    """Write docs/tutorials/demo-week.en.md and demo-week.ko.md from a demo's folder."""
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     for lang in LEAD:
         newest = max(demo.glob(f"retro-*.{lang}.md"), key=lambda p: p.stat().st_mtime)
-        (DOCS / f"demo-week.{lang}.md").write_text(page_of(newest, lang), encoding="utf-8")
+        (DOCS / "tutorials" / f"demo-week.{lang}.md").write_text(page_of(newest, lang), encoding="utf-8")
 
 
 if __name__ == "__main__":

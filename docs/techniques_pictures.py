@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/techniques.md: what every augmentation and every mixing does to synthetic photos.
+"""Draws the pictures of docs/reference/techniques.md: what every augmentation and every mixing does to synthetic photos.
 
 Usage: python docs/techniques_pictures.py (writes docs/img/augment.jpg and docs/img/mixing.jpg)
 """

@@ -202,6 +202,6 @@ def test_against_lists_where_a_folder_chooses_differently(tmp_path: Path) -> Non
 
 
 def test_the_page_lists_the_table() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[1] / "docs" / "howto" / "doctor.md").read_text(encoding="utf-8")
     for defect in DEFECTS:
         assert f"| `{defect.id}` | {defect.severity} | {defect.title} | {defect.source} |" in page

@@ -1,4 +1,4 @@
-"""Eight ways to leak (docs/leaks.md): each is refused, marked or aligned; none prints an unmarked number."""
+"""Eight ways to leak (docs/explanation/leaks): each is refused, marked or aligned, none prints an unmarked number."""
 
 from __future__ import annotations
 

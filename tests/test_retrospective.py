@@ -335,7 +335,7 @@ def test_the_result_is_plain_data_with_the_record_behind_each_entry(store: Store
 
 
 def example(found: Retrospective) -> str:
-    """Part of a page for docs/retrospective.md: links left out, since a run's id differs each time."""
+    """Part of a page for docs/howto/retrospective.md: links left out, since a run's id differs each time."""
     kept = [s for s in found.sections if s.id in ("overall", "learned", "next", "gaps")]
     lines = [f"> **{found.title}**", ">"]
     for section in kept:
@@ -350,7 +350,7 @@ def example(found: Retrospective) -> str:
 
 def test_the_worked_example_of_the_page_is_what_is_written(store: Store) -> None:
     """To write it anew: HOEGO_WRITE_DOCS=1 pytest tests/test_retrospective.py"""
-    path = Path(__file__).resolve().parents[1] / "docs" / "retrospective.md"
+    path = Path(__file__).resolve().parents[1] / "docs" / "howto" / "retrospective.md"
     text = made = path.read_text(encoding="utf-8")
     for found in both(store):
         start, end = f"<!-- example: {found.lang} -->\n", "<!-- end -->"

@@ -1,4 +1,4 @@
-"""docs/techniques.md names every technique, and its examples are valid recipes."""
+"""docs/reference/techniques.md names every technique, and its examples are valid recipes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hoego.recipe.techniques import (
     ViewSettings,
 )
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-TEXT = (DOCS / "techniques.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "techniques.md"
+TEXT = PAGE.read_text(encoding="utf-8")
 PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.S)
 WORDS = {word for code in re.findall(r"`([^`\n]+)`", PROSE) for word in re.findall(r"\w+", code)}
 
@@ -58,5 +58,7 @@ def test_the_examples_are_recipes() -> None:
 
 
 def test_the_pictures_are_there() -> None:
-    for name in re.findall(r"\]\((img/[^)]+)\)", TEXT):
-        assert (DOCS / name).stat().st_size > 10_000
+    names = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", TEXT)
+    assert names
+    for name in names:
+        assert (PAGE.parent / name).stat().st_size > 10_000

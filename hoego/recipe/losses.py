@@ -163,7 +163,7 @@ ORDINAL: dict[str, str] = {
 class OrdinalSettings(Section):
     """How one ordered attribute is learned. Predictions are class probabilities in every case."""
 
-    kind: OrdinalName = Field("classes", description="How it is learned (docs/techniques.md).")
+    kind: OrdinalName = Field("classes", description="How it is learned.")
     step: float = Field(
         1.0, gt=0, description="Step of the grid, in the number's unit (distribution, mean_variance)."
     )

@@ -125,7 +125,7 @@ class AuditSettings(Section):
 class ModelSettings(Section):
     """The network and its heads."""
 
-    name: str = Field("resnet18", description="Any timm model, or one of Hoego's own (see docs/models.md).")
+    name: str = Field("resnet18", description="Any timm model, or one of Hoego's own (hoego_small32).")
     pretrained: bool = Field(False, description="Start from timm's published weights.")
     checkpoint: str | None = Field(
         None, description="Start from local weights: .safetensors, or .pth that holds weights only."

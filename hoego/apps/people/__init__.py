@@ -1,4 +1,4 @@
-"""Synthetic people: a data set in the competition's layout, drawn procedurally (docs/people.md)."""
+"""Synthetic people: a data set in the competition's layout, drawn procedurally (docs/howto/people.md)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ of the order of 1 / subjects in the class, which the bootstrap doubles), the var
   Graubard 1998); where few subjects err (or few do not), that size is drawn towards the one at which the photos of a
   subject err together, with the weight of `PRIOR` against the square of the number of these subjects.
 
-`benchmarks/coverage_score.py` measures the coverage; docs/scores.md shows it beside that of the percentile interval.
+`benchmarks/coverage_score.py` measures the coverage, beside that of the percentile interval.
 """
 
 from __future__ import annotations
