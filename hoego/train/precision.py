@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
-from lightning_fabric import Fabric
+from torch import Tensor
 
 from hoego.data.images import cpu_count
 from hoego.errors import TrainError
@@ -18,7 +18,6 @@ from hoego.recipe import Recipe
 from hoego.train.memory import keep_freed_memory
 
 Precision = Literal["float32", "bfloat16", "float16"]
-PLUGINS: dict[Precision, str] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 GAIN = 1.05
 """bfloat16 is taken where it is faster by at least this factor: float32 is the more exact of equals."""
 
@@ -97,13 +96,59 @@ def resolve_compile(setting: str, device: torch.device, steps: int, step_seconds
     return setting == "auto" and device.type == "cuda" and steps * step_seconds > 600
 
 
-def make_fabric(device: torch.device, precision: Precision) -> Fabric:
-    """Lightning Fabric for one device."""
-    accelerator = {"cuda": "cuda", "mps": "mps"}.get(device.type, "cpu")
-    devices: Any = [device.index or 0] if device.type == "cuda" else 1
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return Fabric(accelerator=accelerator, devices=devices, precision=cast(Any, PLUGINS[precision]))
+class MixedPrecision:
+    """Autocast on one device, and in float16 a loss scale, since small gradients would round to zero there.
+
+    Weights, gradients and the optimiser stay in float32 (Micikevicius et al. 2018, arXiv:1710.03740).
+
+    Args:
+        device: where the steps run.
+        precision: of the forward and backward pass.
+    """
+
+    def __init__(self, device: torch.device, precision: Precision) -> None:
+        self.kind = device.type
+        kept = usable_precision(precision, device)
+        self.dtype = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[kept]
+        self.scaler = torch.amp.GradScaler(self.kind) if kept == "float16" else None
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context of a forward pass."""
+        if self.dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.kind, dtype=self.dtype)
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss, times the loss scale where there is one."""
+        scaled = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward()  # type: ignore[no-untyped-call]
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Divide the gradients by the loss scale, so that they can be clipped."""
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take a step of the optimiser; in float16, skip it where a gradient is not finite."""
+        if self.scaler is None:
+            optimizer.step()
+        else:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the loss scale and its counters; {} where there is none."""
+        return {} if self.scaler is None else dict(self.scaler.state_dict())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state_dict` returned."""
+        if self.scaler is not None:
+            self.scaler.load_state_dict(dict(state))
+
+
+def usable_precision(precision: Precision, device: torch.device) -> Precision:
+    """Return the precision that a device trains in: a CPU, which has no fast float16, takes bfloat16 for it."""
+    return "bfloat16" if precision == "float16" and device.type == "cpu" else precision
 
 
 def choose_precision(
@@ -127,7 +172,7 @@ def choose_precision(
         the precision, and milliseconds per step (the median) of each that was timed.
     """
     if setting != "auto":
-        return cast(Precision, setting), {}
+        return usable_precision(cast(Precision, setting), device), {}
     names: tuple[Precision, ...] = ("float32", "bfloat16")
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return "float32", {}

@@ -22,7 +22,7 @@ from hoego.train.data import open_pixels
 from hoego.train.forward import Outputs, Readers, mean_of, outputs_of, probabilities, read_outputs
 from hoego.train.models import Network, build_network
 from hoego.train.ordinal import OrdinalHead, Scale, build_ordinal
-from hoego.train.precision import Precision, make_fabric, resolve_device, resolve_threads, settle
+from hoego.train.precision import MixedPrecision, Precision, resolve_device, resolve_threads, settle
 from hoego.train.validation_views import View, mean_views
 from hoego.train.views import Views
 
@@ -118,13 +118,11 @@ def _predict_one(model: Model, cache: PixelCache, images: Sequence[str] | NDArra
     recipe = model.recipe
     device = next(model.network.parameters()).device
     pixels = open_pixels(cache, np.arange(cache.n_images), device)
-    fabric = make_fabric(device, model.precision)
+    autocast = MixedPrecision(device, model.precision).autocast
     settings = recipe.model
 
     def read(prepare: Any) -> Outputs:
-        raw = outputs_of(
-            model.network, pixels, prepare, autocast=fabric.autocast, batch_size=recipe.batch_size
-        )
+        raw = outputs_of(model.network, pixels, prepare, autocast=autocast, batch_size=recipe.batch_size)
         return read_outputs(raw, model.readers)
 
     if not recipe.views.n:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hoego.runs.records.process import host
 
-_CORE_PACKAGES = ("numpy", "polars", "pillow", "simplejpeg", "scikit-learn", "torch", "torchvision", "timm")
+_CORE_PACKAGES = ("numpy", "polars", "pillow", "simplejpeg", "scipy", "torch", "torchvision", "timm")
 
 
 def environment() -> dict[str, Any]:
