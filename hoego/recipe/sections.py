@@ -37,7 +37,8 @@ class DatasetSettings(Section):
         None, description='How a class folder\'s name spells its attributes, such as "{crop}___{disease}".'
     )
     subject_regex: str | None = Field(
-        None, description="Regular expression over the path; its first group is the subject (layout folders)."
+        None,
+        description="Regular expression over the path; its first group is the subject (besides dataset.subject).",
     )
     exclude: tuple[str, ...] = Field((), description="Glob patterns of paths that are not photos of the set.")
     overlay: str | None = Field(None, description="Corrections: image, attribute, value, reason, source.")

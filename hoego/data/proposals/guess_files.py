@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ import polars as pl
 
 from hoego.data.images import probe
 from hoego.data.proposals.guess_columns import Certainty
+from hoego.data.readers.finder import Finder
 from hoego.data.readers.folders import compiled
-from hoego.data.readers.photo_files import Finder
 from hoego.data.readers.table_file import guess_path_column
 from hoego.data.readers.tables import SUFFIXES, Table, read_table
 from hoego.errors import DataError
@@ -81,8 +80,7 @@ def _names_photos(table: Table, column: str, root: Path) -> bool:
     picked = [
         t for t in values.gather(np.unique(np.linspace(0, len(values) - 1, 30).astype(int))).to_list() if t
     ]
-    cleaned = [os.path.relpath(t, root) if os.path.isabs(t) else os.path.normpath(t) for t in picked]
-    hits = [not c.startswith("..") and finder.find(c) is not None for c in cleaned]
+    hits = [finder.find(t) is not None for t in picked]
     return bool(hits) and sum(hits) >= 0.8 * len(hits)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -53,10 +52,13 @@ def _walk(root: str, below: str, seen: set[str]) -> Iterator[str]:
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.name.startswith(".") or entry.name in _SKIPPED:
             continue
-        if entry.is_dir():
-            yield from _walk(root, path, seen)
-        elif is_photo(entry.name) and entry.is_file():
-            yield path
+        try:
+            if entry.is_dir():
+                yield from _walk(root, path, seen)
+            elif is_photo(entry.name) and entry.is_file():
+                yield path
+        except OSError:  # a link that leads to itself
+            continue
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -64,7 +66,7 @@ def subfolders(folder: Path) -> list[str]:
     return sorted(
         e.name
         for e in os.scandir(folder)
-        if e.is_dir() and not e.name.startswith(".") and e.name not in _SKIPPED
+        if os.path.isdir(e.path) and not e.name.startswith(".") and e.name not in _SKIPPED
     )
 
 
@@ -74,13 +76,10 @@ def inside(path: str, root: Path, *, file: Path, row: int | None, column: str) -
     Raises:
         DataError: it leaves the root.
     """
-    text = path
-    if os.path.isabs(text):
-        text = os.path.relpath(text, root)
-    clean = posixpath.normpath(text)
-    if clean == ".." or clean.startswith("../") or clean == ".":
+    clean = _clean(path, root)
+    if clean is None:
         raise DataError(
-            f"The path {path!r} leaves the root {root}.",
+            f"The path {shown(path)} leaves the root {root}.",
             file=file,
             row=row,
             column=column,
@@ -89,61 +88,13 @@ def inside(path: str, root: Path, *, file: Path, row: int | None, column: str) -
     return clean
 
 
-class Finder:
-    """From what a table calls a photo to its file.
-
-    Tried in turn: below `root` as written; below the table's folder; with backslashes as slashes; in the other
-    Unicode form (file systems of macOS decompose Korean and accents); and at last by name among all photos below
-    `root`: by the end of the path, then by the name without its ending (`10_left` for `images/10_left.jpeg`).
-    """
-
-    def __init__(self, root: Path, table_folder: Path) -> None:
-        self.root = root
-        beside = os.path.relpath(table_folder, root).replace(os.sep, "/")
-        self.prefixes = (
-            ["", "images/"] if beside == "." else ["", f"{beside}/", f"{beside}/images/", "images/"]
-        )
-        self.index: dict[str, list[str]] | None = None
-
-    def find(self, clean: str) -> str | None:
-        """The photo's path relative to root, or None; `clean` is relative to root already (see `inside`)."""
-        for k, prefix in enumerate(self.prefixes):
-            path = posixpath.normpath(prefix + clean)
-            if not path.startswith("../") and _is_file(self.root / path):
-                if k:
-                    self.prefixes.insert(0, self.prefixes.pop(k))
-                return path
-        for other in self._spellings(clean):
-            for prefix in self.prefixes:
-                if _is_file(self.root / (prefix + other)):
-                    return posixpath.normpath(prefix + other)
-        return self._by_name(clean)
-
-    @staticmethod
-    def _spellings(clean: str) -> Iterator[str]:
-        slashed = clean.replace("\\", "/")
-        forms = [slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD"))]
-        yield from (form for form in dict.fromkeys(forms) if form != clean)
-
-    def _by_name(self, clean: str) -> str | None:
-        if self.index is None:
-            self.index = defaultdict(list)
-            for path in photos_below(self.root):
-                name = path.rsplit("/", 1)[-1]
-                for key in {name, name.rsplit(".", 1)[0]}:
-                    self.index[key].append(path)
-        paths = self.index.get(clean.rsplit("/", 1)[-1], [])
-        ends = [
-            p
-            for p in paths
-            if p.endswith("/" + clean) or p.rsplit(".", 1)[0].endswith("/" + clean) or p == clean
-        ]
-        ends = ends or [p for p in paths if p.rsplit(".", 1)[0] == clean]
-        return ends[0] if len(ends) == 1 else None
+def shown(text: str) -> str:
+    """A cell's text in quotes, cut where it is long."""
+    return repr(text if len(text) <= 200 else text[:200] + "…")
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+def _clean(path: str, root: Path) -> str | None:
+    text = os.path.relpath(path, root) if os.path.isabs(path) else path
+    clean = posixpath.normpath(text)
+    out = clean in ("..", ".") or clean.startswith("../") or clean.replace("\\", "/").startswith("../")
+    return None if out else clean

@@ -6,10 +6,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import polars as pl
 
-from hoego.data.readers.photo_files import Finder, excluded, inside
+from hoego.data.readers.finder import Finder
+from hoego.data.readers.photo_files import excluded, inside, shown
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.tables import SUFFIXES, Table, read_table
 from hoego.errors import DataError, nearest
@@ -41,14 +43,20 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     if settings.exclude:
         rows = rows.filter([not excluded(p, settings.exclude) for p in rows["path"]])
     subjects = settings.subject
-    if not subjects and settings.subject_regex is not None:
-        rows = rows.with_columns(
-            subject=subjects_by_regex(rows["path"].to_list(), settings.subject_regex, root)
-        )
-        subjects = ("subject",)
     rows, subjects, attributes = _free_names(rows, subjects, _attributes(table, labels))
+    if settings.subject_regex is not None:
+        names = subjects_by_regex(rows["path"].to_list(), settings.subject_regex, root)
+        own = "subject" if "subject" not in rows.columns else "subject_by_name"
+        rows = rows.with_columns(pl.Series(own, names, dtype=pl.String))
+        subjects = (*subjects, own)
     return RawTable(
-        root=root, rows=rows, file=path, subject_columns=subjects, attribute_columns=attributes, labels=labels
+        root=root,
+        rows=rows,
+        file=path,
+        subject_columns=subjects,
+        attribute_columns=attributes,
+        labels=labels,
+        notes=table.notes,
     )
 
 
@@ -139,16 +147,9 @@ def locate(table: Table, column: str, root: Path) -> pl.DataFrame:
     finder = Finder(root, table.path.parent)
     paths = []
     for k, text in enumerate(frame[column].cast(pl.String).to_list()):
-        clean = inside(text, root, file=table.path, row=table.line(k), column=column)
-        found = finder.find(clean)
+        found = finder.find(text)
         if found is None:
-            raise DataError(
-                f"There is no photo {text[:300]!r} below {root}.",
-                file=table.path,
-                row=table.line(k),
-                column=column,
-                remedy="Check dataset.root, or take the row out.",
-            )
+            _refuse(text, table, k, column, root)
         paths.append(found)
     rest = frame.drop(column).rename(taken)
     return pl.DataFrame(
@@ -158,6 +159,16 @@ def locate(table: Table, column: str, root: Path) -> pl.DataFrame:
             "row": pl.Series([table.line(k) for k in range(len(paths))], dtype=pl.Int64),
         }
     ).hstack(rest)
+
+
+def _refuse(text: str, table: Table, k: int, column: str, root: Path) -> NoReturn:
+    where: dict[str, Any] = {"file": table.path, "row": table.line(k), "column": column}
+    inside(text, root, **where)
+    raise DataError(
+        f"There is no photo {shown(text)} below {root}.",
+        **where,
+        remedy="Check dataset.root, or take the row out.",
+    )
 
 
 def _no_blank(values: pl.Series, table: Table, column: str) -> None:
