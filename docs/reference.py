@@ -83,12 +83,11 @@ def commands() -> str:
 
 
 def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    subcommands = getattr(command, "commands", None)
-    if subcommands is None:
+    if not hasattr(command, "list_commands"):
         yield path, command
         return
-    for name in sorted(subcommands):
-        yield from walk(subcommands[name], (*path, name))
+    for name in sorted(command.list_commands(None)):
+        yield from walk(command.get_command(None, name), (*path, name))
 
 
 PAGES = {"commands": commands, "settings": settings, "metrics": metrics, "checks": checks}

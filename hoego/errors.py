@@ -65,6 +65,26 @@ class UsageError(HoegoError):
     exit_code = 2
 
 
+class MissingExtra(UsageError):
+    """A package is not installed that an extra of Hoego brings; printed as one line.
+
+    Args:
+        task: what needs the package: the subject of the sentence.
+        module: the package that is not there.
+        extra: the extra that brings it.
+    """
+
+    def __init__(self, task: str, module: str, extra: str) -> None:
+        self.task, self.module, self.extra = task, module, extra
+        super().__init__(f"{task} needs {module}", remedy=f"pip install 'hoego[{extra}]'")
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.task, self.module, self.extra)
+
+
 class DataError(HoegoError):
     """A photo, a table or a correction cannot be used as it is."""
 

@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from hoego.cli import data, diary, evaluating, queueing, records, training
-from hoego.errors import HoegoError
+from hoego.cli import data, evaluating, plugins, queueing, records, submitting, training
+from hoego.errors import HoegoError, MissingExtra
+from hoego.extras import missing_extra
 
 SECTIONS = {
     "The whole story": ("demo",),
     "Data": ("people", "init", "audit", "split"),
     "Training": ("settings", "lr", "train", "predict", "score"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
-    "Records": ("runs", "show", "diff", "reproduce", "merge", "tag"),
+    "Records": ("runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
     "Diary and leaderboard": ("note", "retro", "submit", "doctor"),
 }
 
 
 class Sections(TyperGroup):
-    """The list of commands in the order of the work; plain text, since rich's help takes longer than the answer."""
+    """Hoego's commands and those of entry points, listed in the order of the work.
+
+    The list is plain text, since rich's help takes longer than the answer.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of Hoego's own commands, then those of entry points."""
+        return list(dict.fromkeys([*self.commands, *plugins.found()]))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; one of an entry point is loaded now."""
+        if cmd_name in self.commands or cmd_name not in plugins.found():
+            return self.commands.get(cmd_name)
+        return plugins.load(cmd_name)
+
+    def _line(self, name: str) -> str:
+        own = self.commands.get(name)
+        return own.get_short_help_str(200) if own is not None else plugins.short_help(name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         listed = {name for names in SECTIONS.values() for name in names}
-        rest = {"More": tuple(name for name in self.commands if name not in listed)}
+        known = self.list_commands(ctx)
+        rest = {"More": tuple(name for name in known if name not in listed)}
         for title, names in {**SECTIONS, **rest}.items():
-            rows = [(n, self.commands[n].get_short_help_str(200)) for n in names if n in self.commands]
+            rows = [(n, self._line(n)) for n in names if n in known]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -45,7 +65,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, training, evaluating, records, queueing, diary):
+for module in (data, training, evaluating, records, queueing, submitting):
     module.register(app)
 
 
@@ -71,8 +91,12 @@ def main() -> None:
     try:
         app()
     except HoegoError as e:
-        report_error(e)
-        sys.exit(e.exit_code)
+        sys.exit(report_error(e))
+    except ModuleNotFoundError as e:
+        missing = missing_extra(e)
+        if missing is None:
+            raise
+        sys.exit(report_error(missing))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -80,8 +104,10 @@ def main() -> None:
         sys.exit(0)
 
 
-def report_error(error: HoegoError) -> None:
-    """The error on stderr; with --json also as one object on stdout."""
+def report_error(error: HoegoError) -> int:
+    """Print the error on stderr, with --json also as one object on stdout; return the exit status."""
+    if isinstance(error, MissingExtra):
+        error = MissingExtra(_called(sys.argv[1:]), error.module, error.extra)
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
     if "--json" in sys.argv:
         from hoego.cli.output import print_json
@@ -89,3 +115,16 @@ def report_error(error: HoegoError) -> None:
         print_json(
             {"error": {"kind": type(error).__name__, "message": error.message, "remedy": error.remedy}}
         )
+    return error.exit_code
+
+
+def _called(arguments: Sequence[str]) -> str:
+    """Return the command that a command line calls, such as "hoego queue work"."""
+    node: Any = typer.main.get_command(app)
+    words = ["hoego"]
+    for word in arguments:
+        node = node.get_command(None, word) if hasattr(node, "get_command") else None
+        if node is None:
+            break
+        words.append(word)
+    return " ".join(words)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hoego.extras import require
 from hoego.recipe import Recipe
 from hoego.runs.inputs import decode, training_edits
 from hoego.runs.project import open_project
@@ -47,6 +48,7 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     Raises:
         CannotSay: the loss was not finite for long enough.
     """
+    require("train", "The learning-rate finder")
     from hoego.train.data import open_pixels
     from hoego.train.fold import FoldTask, training_rows
     from hoego.train.learner import Parts

@@ -14,6 +14,7 @@ import polars as pl
 from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
 from hoego.errors import MismatchError, RecordError, UsageError
+from hoego.extras import require
 from hoego.predictions import Predictions, Source, join_sources
 from hoego.recipe import build
 from hoego.runs.combined import is_combined, member_names, predict_combined
@@ -92,6 +93,7 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
             remedy="Name a .parquet file, which keeps the provenance, or a .csv file.",
             file=options.out,
         )
+    require("train", "Predicting")
     record = Store(runs).find(run)
     if is_combined(record):
         models = member_names(record)
@@ -164,6 +166,7 @@ def predict_with(
     views: int = 0,
 ) -> Predictions:
     """The mean of what some of a run's checkpoints say, with the provenance of each."""
+    require("train", "Predicting")
     from hoego.train.predict import load_model, predict_photos
 
     models = [load_model(path, views=views) for path in checkpoints]

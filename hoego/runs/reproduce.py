@@ -8,6 +8,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
+from hoego.extras import require
 from hoego.runs.records import Change, Record, Store, differences_of
 
 TOLERANCE = 1e-5
@@ -48,6 +49,7 @@ def reproduce(store: Store, record: Record, *, folder: Path | None = None) -> Re
     require_trained(record)
     if record.state != "done":
         raise RecordError(f"{record.id} is {record.state}", remedy="Only a run that is done can be repeated.")
+    require("train", "Training")
     again = _prepared(record, folder or store.root.parent)
     resume(again)
     return compare_repetition(record, Record(again.folder))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from hoego.errors import is_out_of_memory
+from hoego.extras import require
 from hoego.recipe import Recipe
 from hoego.runs.execute import Control, RunResult, say
 from hoego.runs.train import TrainOptions, begin, resume, train
@@ -41,6 +42,7 @@ def train_many(
     Raises:
         HoegoError: as `train`; of runs side by side, once the others have ended.
     """
+    require("train", "Training")
     control = control or Control()
     results: list[RunResult] = []
     for (device, n), group in groupby(recipes, key=lambda r: _place(r, most)):

@@ -13,6 +13,7 @@ from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.errors import HoegoError, RecordError
+from hoego.extras import require
 from hoego.recipe import Recipe, build
 from hoego.runs.combined import is_combined, member_names
 from hoego.runs.execute import Control, Execution, Fold, RunResult, folds_of, say
@@ -76,6 +77,7 @@ def train(recipe: Recipe, options: TrainOptions | None = None, control: Control 
 
 def begin(recipe: Recipe, options: TrainOptions, control: Control) -> tuple[Record, Steps[RunResult]]:
     """`train`, a training step at a time, so that other runs may take theirs between: the record, and the steps."""
+    require("train", "Training")
     started = time.perf_counter()
     project = open_project(recipe, options.folder)
     record = prepare(project, options)
@@ -145,6 +147,7 @@ def resume(record: Record, control: Control | None = None) -> RunResult:
         raise RecordError(
             f"The run {record.id} is running in another process.", remedy="Wait for it, or end it."
         )
+    require("train", "Training")
     recipe = build(record.recipe)
     dataset = load(recipe)
     split = load_split(record.folder / SPLIT_FILE, dataset)

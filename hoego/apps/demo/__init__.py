@@ -10,6 +10,7 @@ from typing import Any
 from hoego import files
 from hoego.apps.demo.result import Chapter, Demo
 from hoego.apps.demo.week import FULL, QUICK, Week
+from hoego.extras import require
 from hoego.runs.records import Record, Store, note
 
 __all__ = ["Chapter", "Demo", "run_demo"]
@@ -24,6 +25,7 @@ def run_demo(folder: Path, *, quick: bool = False, seed: int = 0, say: Callable[
         seed: of the people and the runs.
         say: told what happens, for stderr.
     """
+    require("train", "The demo")
     folder.mkdir(parents=True, exist_ok=True)
     week = Week(folder.resolve(), QUICK if quick else FULL, seed, say)
     week.prepare()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hoego.errors import RecordError, UsageError
+from hoego.extras import require
 from hoego.recipe import Recipe, build
 from hoego.runs.queue.claims import Ask, after_of
 from hoego.runs.queue.context import Context, Outcome
@@ -98,6 +99,7 @@ def start_in_background(
     """
     if (recipe is None) == (not resume):
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
+    require("train", "Training")
     if recipe is not None:
         record = _prepared(runs, recipe, Ask(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True)
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoego.errors import UsageError
+from hoego.extras import require
 from hoego.recipe import Recipe, find_project, resolve
 from hoego.runs.ideas import IdeaWorker
 from hoego.runs.queue import WorkOptions, WorkReport, gpu_count, parse_duration, parse_until, work_many
@@ -59,6 +60,7 @@ def work_queue(
 
     Raises UsageError for a deadline that cannot be read, RecordError where ideas are asked for and nothing leads.
     """
+    require("train", "Training")
     request = request or WorkRequest()
     store = Store(runs)
     workers = request.workers or max(1, gpu_count())

@@ -1,4 +1,4 @@
-"""note, retro, submit, doctor: the diary, the ledger, and somebody else's folder."""
+"""submit, note: the ledger, and an entry of the diary."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
-from hoego.cli.output import console, emit, literal, print_json, say, styled, table
+from hoego.cli.output import emit, literal, say, styled, table
 
 if TYPE_CHECKING:
-    from hoego.apps.doctor import Differences, DoctorReport
     from hoego.runs.submission import Submission
     from hoego.runs.submission.ledger import LedgerView
 
@@ -20,8 +19,6 @@ def register(app: typer.Typer) -> None:
     """Put this module's commands into the application."""
     app.command()(submit)
     app.command()(note)
-    app.command()(retro)
-    app.command()(doctor)
 
 
 def submit(
@@ -130,94 +127,3 @@ def note(
     from hoego.runs.records import note as keep
 
     emit(keep(Store(runs_folder(folder)), text, run=run), as_json, lambda n: say(literal(f"noted: {n.text}")))
-
-
-def retro(
-    week: Annotated[str, typer.Option(help="A week, such as 2022-W09.")] = "",
-    since: Annotated[str, typer.Option("--from", help="First day, such as 2022-02-28.")] = "",
-    to: Annotated[str, typer.Option("--to", help="Last day.")] = "",
-    today: Annotated[bool, typer.Option("--today", help="This day alone.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Grow as runs finish, until Ctrl-C.")] = False,
-    lang: Annotated[str, typer.Option(help="ko or en.")] = "en",
-    out: Annotated[
-        Path | None, typer.Option(help="Write here: .md or .html; both beside runs/ if not given.")
-    ] = None,
-    folder: RunsFolder = None,
-    as_json: Json = False,
-) -> None:
-    """The retrospective, written from the records: every statement links to the run behind it."""
-    from hoego.apps.diary import follow as grow
-    from hoego.apps.diary import period_of, retrospective, write
-    from hoego.runs.records import Store
-
-    store = Store(runs_folder(folder))
-    period = period_of(week=week, since=since, to=to, today=today)
-    if follow:
-        for entry in grow(store, period, lang=lang):
-            say(literal(entry))
-        return
-    found = retrospective(store, period, lang=lang)
-    paths = write(found, out if out is not None else project_folder())
-    if as_json:
-        print_json({**found.to_dict(), "files": [str(p) for p in paths]})
-        return
-    for p in paths:
-        say(styled(p, "bold"))
-
-
-def doctor(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A training folder; nothing in it is run.")],
-    against: Annotated[
-        Path | None, typer.Option(metavar="RECIPE", help="List where the folder chooses differently.")
-    ] = None,
-    recipe_out: Annotated[
-        Path | None, typer.Option("--recipe", help="Write its flags as a Hoego recipe.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """What is wrong with an existing training folder, with file, line and remedy. Exit status 1 on a defect."""
-    from hoego.apps.doctor import against as choose_differently
-    from hoego.apps.doctor import diagnose_folder, to_recipe
-
-    if against is not None:
-        emit(choose_differently(folder, against), as_json, _show_differences)
-        return
-    if recipe_out is not None:
-        from hoego.files import write_text
-
-        converted = to_recipe(folder)
-        write_text(recipe_out, converted.to_toml())
-        console(stderr=True).print(f"written: {recipe_out}")
-    report = diagnose_folder(folder)
-    emit(report, as_json, _show_doctor)
-    raise typer.Exit(1 if report.findings else 0)
-
-
-def _show_differences(found: Differences) -> None:
-    rows = [(d.key, _short(d.folder), _short(d.recipe), f"{d.name} at {d.place}") for d in found.differs]
-    if rows:
-        table("chosen differently", ("setting", "the folder", "the recipe", "where"), rows)
-    say(literal(f"alike: {', '.join(found.same) or 'nothing'}"))
-    for key, value in found.unstated:
-        say(f"only in the recipe: {literal(key)} = {literal(_short(value))}")
-    for one in found.left:
-        say(f"only in the folder: {literal(one.name)} = {literal(_short(one.value))} ({literal(one.reason)})")
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _show_doctor(report: DoctorReport) -> None:
-    facts = report.to_dict()
-    for f in facts["findings"]:
-        say(f"[bold]{f['defect']}[/]  {literal(f.get('file', ''))}:{f.get('line', '')}")
-        for key in ("title", "why", "evidence", "remedy"):
-            if f.get(key):
-                text = literal(f[key])
-                say(f"    {key}: {text}" if key != "title" else f"    {text}")
-    rows: list[Any] = facts.get("questions", [])
-    for q in rows:
-        say(f"[yellow]to ask[/] {q['defect']}: {literal(q['evidence'])} {literal(q['detail'])}")
-    say(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")

@@ -1,0 +1,1 @@
+"""The commands of the apps, found by the entry points `hoego.commands` of pyproject.toml; loading one loads no app."""

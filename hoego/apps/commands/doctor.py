@@ -1,0 +1,72 @@
+"""`hoego doctor`: what is wrong with somebody else's training folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hoego.cli.options import Json
+from hoego.cli.output import console, emit, literal, say, table
+
+if TYPE_CHECKING:
+    from hoego.apps.doctor import Differences, DoctorReport
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A training folder; nothing in it is run.")],
+    against: Annotated[
+        Path | None, typer.Option(metavar="RECIPE", help="List where the folder chooses differently.")
+    ] = None,
+    recipe_out: Annotated[
+        Path | None, typer.Option("--recipe", help="Write its flags as a Hoego recipe.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What is wrong with an existing training folder, with file, line and remedy. Exit status 1 on a defect."""
+    from hoego.apps.doctor import against as choose_differently
+    from hoego.apps.doctor import diagnose_folder, to_recipe
+
+    if against is not None:
+        emit(choose_differently(folder, against), as_json, _show_differences)
+        return
+    if recipe_out is not None:
+        from hoego.files import write_text
+
+        converted = to_recipe(folder)
+        write_text(recipe_out, converted.to_toml())
+        console(stderr=True).print(f"written: {recipe_out}")
+    report = diagnose_folder(folder)
+    emit(report, as_json, _show_doctor)
+    raise typer.Exit(1 if report.findings else 0)
+
+
+def _show_differences(found: Differences) -> None:
+    rows = [(d.key, _short(d.folder), _short(d.recipe), f"{d.name} at {d.place}") for d in found.differs]
+    if rows:
+        table("chosen differently", ("setting", "the folder", "the recipe", "where"), rows)
+    say(literal(f"alike: {', '.join(found.same) or 'nothing'}"))
+    for key, value in found.unstated:
+        say(f"only in the recipe: {literal(key)} = {literal(_short(value))}")
+    for one in found.left:
+        say(f"only in the folder: {literal(one.name)} = {literal(_short(one.value))} ({literal(one.reason)})")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _show_doctor(report: DoctorReport) -> None:
+    facts = report.to_dict()
+    for f in facts["findings"]:
+        say(f"[bold]{f['defect']}[/]  {literal(f.get('file', ''))}:{f.get('line', '')}")
+        for key in ("title", "why", "evidence", "remedy"):
+            if f.get(key):
+                text = literal(f[key])
+                say(f"    {key}: {text}" if key != "title" else f"    {text}")
+    rows: list[Any] = facts.get("questions", [])
+    for q in rows:
+        say(f"[yellow]to ask[/] {q['defect']}: {literal(q['evidence'])} {literal(q['detail'])}")
+    say(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")
