@@ -50,8 +50,11 @@ def flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 def metrics() -> str:
     from hoego.evaluate.score.metrics import METRICS
 
-    rows = [(f"`{m.name}`", getattr(m, "better", ""), m.help) for m in METRICS.values()]
-    return "# Metrics\n\n" + table(("metric", "better", "what it is"), rows)
+    shown = {"order": "ordered attributes"}
+    rows = [
+        (f"`{m.name}`", m.better, m.help, shown.get(m.needs, "target, attributes")) for m in METRICS.values()
+    ]
+    return "# Metrics\n\n" + table(("metric", "better", "what it is", "shown for"), rows)
 
 
 def checks() -> str:
