@@ -1,4 +1,4 @@
-"""The README's quickstart runs as it stands, on photos that nobody prepared for it."""
+"""The shell lines of the README and of the first tutorial run as they stand, on photos made for no other test."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+TUTORIAL = "docs/tutorials/first-hour"
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
 
@@ -37,16 +38,26 @@ def photos(folder: Path, people: int = 15, each: int = 4) -> None:
     )
 
 
-def quickstart() -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"<!-- quickstart.*?-->\n```sh\n(.*?)```", text, re.DOTALL)
+def shell_lines(page: str) -> str:
+    """All commands of a page: its blocks of language `sh`, in order."""
+    found = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     assert found
-    lines = found.group(1)
-    assert lines.count("\n") <= 30
-    return lines
+    return "".join(found)
 
 
-def test_the_quickstart_runs_as_it_stands(tmp_path: Path) -> None:
+def commands(page: str) -> list[str]:
+    return [
+        re.split(r"\s{2,}#|\s--lang", line)[0] for line in shell_lines(page).splitlines() if line[0] != "#"
+    ]
+
+
+def test_the_korean_pages_give_the_same_commands() -> None:
+    assert commands("README.ko.md") == commands("README.md")
+    assert shell_lines(f"{TUTORIAL}.ko.md") == shell_lines(f"{TUTORIAL}.en.md")
+
+
+@pytest.mark.parametrize("page", ["README.md", f"{TUTORIAL}.en.md"])
+def test_the_lines_run_as_they_stand(page: str, tmp_path: Path) -> None:
     photos(tmp_path)
     bin_folder = Path(sys.executable).parent
     environment = {
@@ -55,9 +66,13 @@ def test_the_quickstart_runs_as_it_stands(tmp_path: Path) -> None:
         "HOEGO_CACHE": str(tmp_path / "cache"),
         "OMP_NUM_THREADS": "1",
     }
-    script = quickstart().replace(
-        "--fold all", "--fold all --set epochs=1 --set dataset.size=[32,32] --set threads=1"
+    quick = "--set epochs=1 --set dataset.size=[32,32] --set threads=1"
+    script = (
+        shell_lines(page)
+        .replace("--fold all", f"--fold all {quick}")
+        .replace("--fold 0", f"--fold 0 {quick}")
     )
+    assert script.count(quick) == script.count("hoego train") + script.count("hoego ablate")
     done = subprocess.run(
         ["bash", "-euc", script],
         cwd=tmp_path,
