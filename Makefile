@@ -1,5 +1,5 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-.PHONY: demo test check docs lock clean help
+.PHONY: demo test check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -11,6 +11,7 @@ help:
 	@echo "make test   every test, with and without torch"
 	@echo "make check  format, lint, types"
 	@echo "make docs   write the reference pages from the code"
+	@echo "make site   build the documentation site into docs/_build/html, offline, warnings are errors"
 	@echo "make lock   pin the newest allowed packages anew"
 
 demo: .venv/ready
@@ -27,6 +28,10 @@ check: .venv/ready
 
 docs: .venv/ready
 	.venv/bin/python -m docs.reference
+	.venv/bin/python -m docs.leak_picture
+
+site: .venv/ready
+	.venv/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 lock: .uv/bin/uv
 	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-package hoego \
