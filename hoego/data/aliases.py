@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hoego.data.spelling import pack_names
+
 Names = NDArray[Any]
 NONE: Names = np.empty(0, dtype=np.str_)
 
@@ -52,7 +54,7 @@ class Aliases:
             named = pl.DataFrame({"value": first + rows[column].cast(pl.String), "subject": list(subjects)})
             if column == columns[0]:
                 named = named.filter(pl.col("value") != pl.col("subject"))
-            keys |= {f"{column}={value}": subject for value, subject in named.unique().iter_rows()}
+            keys |= {_key(column, value): subject for value, subject in named.unique().iter_rows()}
         return cls.from_keys(columns[0] if columns else "", keys)
 
     @classmethod
@@ -66,20 +68,21 @@ class Aliases:
     @cached_property
     def columns(self) -> frozenset[str]:
         """The columns that names are known from."""
-        return frozenset(k.partition("=")[0] for k in self.keys.tolist()) | ({self.column} - {""})
+        return frozenset(_column_of(k) for k in self.keys.tolist()) | ({self.column} - {""})
 
     @cached_property
     def digest(self) -> str:
         """Of all of it."""
-        text = "\n".join([self.column, *self.keys.tolist(), *self.subjects.tolist()])
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        return blake2b(
+            pack_names([self.column, *self.keys.tolist(), *self.subjects.tolist()]), digest_size=8
+        ).hexdigest()
 
     def union(self, other: Aliases, names: Names) -> Aliases:
         """The further names of both, given the subjects `names` of the other."""
         keys = dict(zip(self.keys.tolist(), self.subjects.tolist(), strict=True))
         keys |= dict(zip(other.keys.tolist(), other.subjects.tolist(), strict=True))
         if other.column and other.column != self.column:
-            keys |= {f"{other.column}={n}": n for n in names.tolist()}
+            keys |= {_key(other.column, n): n for n in names.tolist()}
         return Aliases.from_keys(self.column or other.column, keys)
 
     def shared(self, mine: Names, other: Aliases, theirs: Names) -> set[str]:
@@ -107,7 +110,7 @@ class Aliases:
         """Every name of the subjects, their own included -> the subject."""
         wanted = set(subjects.tolist())
         further = zip(self.keys.tolist(), self.subjects.tolist(), strict=True)
-        return {f"{self.column}={s}": s for s in wanted} | {k: s for k, s in further if s in wanted}
+        return {_key(self.column, s): s for s in wanted} | {k: s for k, s in further if s in wanted}
 
     def to_dict(self) -> dict[str, Any]:
         return {"column": self.column, "keys": self.keys.tolist(), "subjects": self.subjects.tolist()}
@@ -116,3 +119,12 @@ class Aliases:
     def from_dict(cls, data: dict[str, Any]) -> Aliases:
         keys = zip(data.get("keys", ()), data.get("subjects", ()), strict=True)
         return cls.from_keys(data.get("column", ""), dict(keys))
+
+
+def _key(column: str, value: str) -> str:
+    # The first "=" ends the column, so one that stands in the column's own name is written otherwise.
+    return f"{column.replace('=', '%3D')}={value}"
+
+
+def _column_of(key: str) -> str:
+    return key.partition("=")[0].replace("%3D", "=")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hoego.data.aliases import Aliases
 from hoego.data.schema import LabelSchema
+from hoego.data.spelling import pack_names
 from hoego.errors import MismatchError
 
 
@@ -117,7 +118,7 @@ class Dataset:
         order = np.argsort(self.image_ids, kind="stable")
         for column in ("image", "subject"):
             values = self.images[column].to_numpy().astype(np.str_)[order]
-            h.update("\n".join(values.tolist()).encode())
+            h.update(pack_names(values.tolist()))
         h.update(np.ascontiguousarray(self.contents[order]).tobytes())
         return h.hexdigest()
 

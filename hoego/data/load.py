@@ -36,6 +36,7 @@ def load(recipe: Recipe) -> Dataset:
     rows = rows.with_columns(plain_name(rows[c].cast(pl.String)) for c in raw.subject_columns)
     raw = RawTable(**{**raw.__dict__, "rows": rows})
     _require_rows(raw)
+    _require_plain_text(raw)
     schema, codes, numbers = encode_labels(raw)
     corrections: tuple[Correction, ...] = ()
     if recipe.dataset.overlay is not None:
@@ -72,6 +73,7 @@ def load_unlabelled(path: Path, schema: LabelSchema, *, root: Path | None = None
     """
     raw = read_unlabelled(path, root)
     _require_rows(raw)
+    _require_plain_text(raw)
     contents = _contents(raw)
     subjects = raw.rows["image"].to_list()
     return Dataset(
@@ -117,6 +119,21 @@ def _require_rows(raw: RawTable) -> None:
             file=raw.file,
             row=raw.rows["row"][at] if "row" in raw.rows.columns else None,
         )
+
+
+def _require_plain_text(raw: RawTable) -> None:
+    """Refuse NUL characters: numpy drops them from the end of a text, so two names would become one."""
+    for column in (c for c, kind in raw.rows.schema.items() if kind == pl.String):
+        found = raw.rows[column].str.contains("\0", literal=True).fill_null(False).to_numpy()
+        if found.any():
+            at = int(np.flatnonzero(found)[0])
+            raise DataError(
+                f"The text {raw.rows[column][at]!r} holds a NUL character.",
+                remedy="Take the character out; a table of two bytes a letter (UTF-16) must be saved as UTF-8.",
+                file=raw.file,
+                row=raw.rows["row"][at] if "row" in raw.rows.columns else None,
+                column=column,
+            )
 
 
 def _require_subjects(raw: RawTable) -> None:

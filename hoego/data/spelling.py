@@ -1,8 +1,14 @@
-"""One spelling of a name, however its letters were encoded."""
+"""Names: one spelling however the letters were encoded, and lists of names as bytes."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import polars as pl
+
+_AS_JSON = b"\0json:"
+"""Begins a packed list that holds line breaks. No name holds a NUL character: `hoego.data.load` refuses it."""
 
 _UNSEEN = r"[\s\u180E\u200B-\u200F\u2060\uFEFF]"
 
@@ -19,3 +25,27 @@ def plain_name(values: pl.Series) -> pl.Series:
     ['s003', 's003']
     """
     return values.str.normalize("NFC").str.replace_all(f"^{_UNSEEN}+|{_UNSEEN}+$", "")
+
+
+def pack_names(names: Sequence[str]) -> bytes:
+    """Write a list of names as bytes that no other list gives.
+
+    The names stand one on a line, which fingerprints on disk rest on; a list of which a name holds a line break is
+    written as JSON instead, since two names on two lines and one name of two lines would be the same bytes.
+
+    Args:
+        names: without NUL characters.
+
+    >>> pack_names(["a", "b"]), unpack_names(pack_names(["a\\nb"]))
+    (b'a\\nb', ['a\\nb'])
+    """
+    if any("\n" in name for name in names):
+        return _AS_JSON + json.dumps(list(names)).encode()
+    return "\n".join(names).encode()
+
+
+def unpack_names(data: bytes) -> list[str]:
+    """Read the list that `pack_names` wrote."""
+    if data.startswith(_AS_JSON):
+        return [str(name) for name in json.loads(data[len(_AS_JSON) :])]
+    return data.decode().split("\n") if data else []

@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from hoego.data.schema import COMPOSITE, LabelSchema
+from hoego.data.spelling import pack_names
 from hoego.errors import DataError, MismatchError, RecordError
 from hoego.predictions.provenance import Provenance, Source, Universe, join_sources
 
@@ -207,7 +208,7 @@ class Predictions:
 
     def _digest(self, meta: Mapping[str, Any]) -> str:
         h = blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=16)
-        h.update("\n".join(self.images.tolist()).encode())
+        h.update(pack_names(self.images.tolist()))
         h.update(np.ascontiguousarray(self.source, dtype="<i4").tobytes())
         h.update(np.ascontiguousarray(self.fold, dtype="<i2").tobytes())
         for name in sorted(self.values):

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from hoego.data.aliases import Aliases
 from hoego.data.dataset import Dataset
+from hoego.data.spelling import pack_names, unpack_names
+from hoego.errors import RecordError
 
 Bits = NDArray[np.bool_]
 
@@ -54,7 +56,7 @@ class Universe:
 
     @cached_property
     def digest(self) -> str:
-        h = blake2b("\n".join(self.names.tolist()).encode(), digest_size=8)
+        h = blake2b(pack_names(self.names.tolist()), digest_size=8)
         h.update(np.ascontiguousarray(self.owner).tobytes())
         h.update(np.ascontiguousarray(self.contents).tobytes())
         h.update(self.aliases.digest.encode())
@@ -104,7 +106,7 @@ class Universe:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "names": _pack("\n".join(self.names.tolist()).encode()),
+            "names": _pack(pack_names(self.names.tolist())),
             "owner": _pack(self.owner.astype("<i4").tobytes()),
             "contents": _pack(self.contents.astype("<u8").tobytes()),
             "aliases": _pack(json.dumps(self.aliases.to_dict(), ensure_ascii=False).encode()),
@@ -112,10 +114,17 @@ class Universe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Universe:
-        text = _unpack(data["names"]).decode()
+        names = unpack_names(_unpack(data["names"]))
+        owner = np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32)
+        if len(names) != (int(owner.max()) + 1 if len(owner) else 0):
+            # Versions before 0.1.0 joined names by line breaks, so a name that held one was read as two subjects.
+            raise RecordError(
+                f"the provenance names {len(names)} subjects and has photos of {int(owner.max(initial=-1)) + 1}",
+                remedy="Take the line breaks out of the subjects' names and train the run again.",
+            )
         return cls(
-            np.asarray(text.split("\n") if text else [], dtype=np.str_),
-            np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32),
+            np.asarray(names, dtype=np.str_),
+            owner,
             np.frombuffer(_unpack(data["contents"]), dtype="<u8").astype(np.uint64),
             Aliases.from_dict(json.loads(_unpack(data["aliases"]))) if "aliases" in data else Aliases(),
         )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.data.spelling import pack_names
 from hoego.errors import SplitError
 
 Mask = NDArray[np.bool_]
@@ -195,6 +196,6 @@ def fingerprint_of(kind: str, images: NDArray[Any], fold: NDArray[np.int16]) -> 
     """16 hex digits over which image (str[N], sorted) is on which side (int16[N])."""
     h = blake2b(digest_size=8)
     h.update(b"naive\0" if kind == "naive" else b"honest\0")
-    h.update("\n".join(images.tolist()).encode())
+    h.update(pack_names(images.tolist()))
     h.update(np.ascontiguousarray(fold, dtype="<i2").tobytes())
     return h.hexdigest()
