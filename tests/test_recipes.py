@@ -1,4 +1,6 @@
-"""Settings: every recipe in recipes/ resolves, errors name the nearest valid key, what resolves is what is recorded."""
+"""Settings: every recipe that comes with Hoego resolves and is found by its name, errors name the
+nearest valid key, what resolves is what is recorded.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ import pytest
 
 from hoego.errors import RecipeError
 from hoego.recipe import PROFILES, build, parse_override, resolve, settings_table
+from hoego.recipe.ready import ReadyRecipe, ready_recipes, recipe_file
 
-RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.toml"))
+RECIPES = [r.file for r in ready_recipes()]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
@@ -17,8 +20,32 @@ def test_every_recipe_resolves_and_says_how_to_run_it(path: Path) -> None:
     recipe = resolve(path)
     assert build(recipe.to_dict()) == recipe
     header = path.read_text(encoding="utf-8").split("\n\n")[0]
-    assert f"recipes/{path.name}" in header
+    assert f"hoego train {path.stem} " in header
     assert "score" in header.lower()
+
+
+@pytest.mark.parametrize("recipe", ready_recipes(), ids=lambda r: r.name)
+def test_a_recipe_that_comes_with_hoego_is_found_by_its_name(recipe: ReadyRecipe) -> None:
+    assert recipe.description.endswith(".")
+    assert "dataset.root" not in recipe.file.read_text(encoding="utf-8").split("\n\n", 1)[1]
+    found = resolve(recipe.name)
+    assert found == resolve(Path(recipe.name)) == resolve(recipe.file)
+    assert found.name == recipe.name
+    assert found.dataset.root == "."
+
+
+def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gtsrb").write_text("epochs = 77\n")
+    assert resolve("gtsrb").epochs == 77
+    (tmp_path / "winners-b4").mkdir()
+    assert recipe_file("winners-b4").suffix == ".toml"
+
+
+@pytest.mark.parametrize("wrong", ["winners-b5", "recipes/winners-b4.toml", "winner-b4"])
+def test_an_unknown_recipe_names_the_nearest(wrong: str) -> None:
+    with pytest.raises(RecipeError, match="did you mean 'winners-b4'"):
+        recipe_file(wrong)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from hoego.recipe import resolve
-
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 
 def flat(data: dict[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
@@ -20,9 +17,7 @@ def flat(data: dict[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_the_ensemble_of_traffic_signs_is_the_single_recipe_on_five_folds() -> None:
-    single, folds = (
-        dict(flat(resolve(RECIPES / f"{n}.toml").to_dict())) for n in ("gtsrb", "gtsrb-ensemble")
-    )
+    single, folds = (dict(flat(resolve(n).to_dict())) for n in ("gtsrb", "gtsrb-ensemble"))
     differing = {key for key in single | folds if single.get(key) != folds.get(key)}
     assert differing == {"name", "epochs", "fold", "refit", "split.kind"}
     assert (folds["fold"], folds["split.kind"], folds["refit"]) == ("all", "folds", False)
@@ -30,5 +25,5 @@ def test_the_ensemble_of_traffic_signs_is_the_single_recipe_on_five_folds() -> N
 
 def test_mirrored_signs_come_in_pairs() -> None:
     """What the mirror of a sign shows is a sign whose mirror shows the first."""
-    mirror = resolve(RECIPES / "gtsrb.toml").augment.mirror
+    mirror = resolve("gtsrb").augment.mirror
     assert all(mirror[other] == name for name, other in mirror.items())

@@ -1,4 +1,4 @@
-"""init, audit, split, settings: the data, and what can be set."""
+"""init, audit, split, settings, recipes: the data, and what can be set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, Overrides, RecipeFile, project_folder, recipe_of
-from hoego.cli.output import emit, literal, say, styled, table
+from hoego.cli.output import emit, literal, print_json, say, styled, table
 
 if TYPE_CHECKING:
     from hoego.data.audit import AuditReport
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command()(audit)
     app.command()(split)
     app.command()(settings)
+    app.command()(recipes)
 
 
 def init(
@@ -131,8 +132,6 @@ def settings(
 
     rows = [s for s in settings_table() if match in s.key]
     if as_json:
-        from hoego.cli.output import print_json
-
         print_json({"settings": [s.to_dict() for s in rows]})
         return
     if not rows:
@@ -143,3 +142,15 @@ def settings(
         ("setting", "type", "default", "range", "what it does"),
         [(styled(s.key, "bold"), s.type, s.default, s.range, s.help) for s in rows],
     )
+
+
+def recipes(as_json: Json = False) -> None:
+    """The recipes that come with Hoego: hoego train NAME."""
+    from hoego.recipe.ready import ready_recipes
+
+    found = ready_recipes()
+    if as_json:
+        print_json({"recipes": [r.to_dict() for r in found]})
+        return
+    table("", ("recipe", "what it is"), [(styled(r.name, "bold"), r.description) for r in found])
+    say("\nhoego train NAME --set dataset.root=FOLDER; the file of each (--json) is a start for one's own")

@@ -16,7 +16,7 @@ from hoego.extras import missing_extra
 SECTIONS = {
     "The whole story": ("demo",),
     "Data": ("people", "init", "audit", "split"),
-    "Training": ("settings", "lr", "train", "predict", "score"),
+    "Training": ("recipes", "settings", "lr", "train", "predict", "score"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
     "Records": ("runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),

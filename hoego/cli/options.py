@@ -18,7 +18,10 @@ Overrides = Annotated[
 Profile = Annotated[str | None, typer.Option(help="Lay a profile over the recipe: quick or overnight.")]
 RecipeFile = Annotated[
     Path | None,
-    typer.Argument(metavar="[RECIPE]", help="A TOML file; a small network and few epochs if none."),
+    typer.Argument(
+        metavar="[RECIPE]",
+        help="A TOML file, or a name of `hoego recipes`; a small network and few epochs if none.",
+    ),
 ]
 RunsFolder = Annotated[
     Path | None,

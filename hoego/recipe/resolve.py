@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from hoego.errors import RecipeError, nearest
 from hoego.recipe.base import Setting, _inner_section, settings_of
 from hoego.recipe.profiles import FIRST_LOOK, PROFILES
+from hoego.recipe.ready import recipe_file
 from hoego.recipe.recipe import Recipe
 
 PROJECT_FILE = "hoego.toml"
@@ -36,9 +37,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise RecipeError(
-            f"There is no file {path}.", remedy="Check the path; recipes/ holds ready ones."
-        ) from None
+        raise RecipeError(f"There is no file {path}.", remedy="Check the path.") from None
     except IsADirectoryError:
         raise RecipeError(f"{path} is a folder, not a recipe.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
@@ -157,7 +156,7 @@ def _siblings(path: Sequence[str]) -> str:
 
 
 def resolve(
-    recipe: Path | Mapping[str, Any] | None = None,
+    recipe: Path | str | Mapping[str, Any] | None = None,
     *,
     overrides: Sequence[str] = (),
     profile: str | None = None,
@@ -166,7 +165,8 @@ def resolve(
     """One Recipe: the project's hoego.toml, the recipe over it, the profile over that, the overrides last.
 
     Args:
-        recipe: a TOML file or plain data; None takes `FIRST_LOOK`, the profile quick with light augmentation.
+        recipe: a TOML file, the name of a recipe that comes with Hoego, or plain data; None takes `FIRST_LOOK`, the
+            profile quick with light augmentation.
         overrides: `a.b=c` each; relative paths in them start from the working directory.
         profile: a name of PROFILES.
         project: the hoego.toml to use; None for no project.
@@ -182,10 +182,11 @@ def resolve(
         base.setdefault("dataset", {}).setdefault("root", str(project.parent.resolve()))
         build(base, file=project)
         data = merge(data, base)
-    if isinstance(recipe, Path):
-        over = anchored(read_toml(recipe), recipe.parent)
-        build(over, file=recipe)
-        data = merge(data, {"name": recipe.stem, **over})
+    if isinstance(recipe, Path | str):
+        file = recipe_file(recipe)
+        over = anchored(read_toml(file), file.parent)
+        build(over, file=file)
+        data = merge(data, {"name": file.stem, **over})
     elif recipe is not None:
         data = merge(data, recipe)
     if profile is not None:
