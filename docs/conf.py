@@ -43,6 +43,8 @@ default_role = "code"
 add_module_names = False
 python_maximum_signature_line_length = 88
 copybutton_exclude = ".linenos, .gp, .go"
+highlight_language = "text"
+smartquotes = False  # it turns the dashes of --option into one
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Hoego"

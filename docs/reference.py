@@ -26,17 +26,27 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def settings() -> str:
     from hoego.recipe import PROFILES, settings_table
 
-    rows = [
-        (f"`{s.key}`", s.type, f"`{s.default}`" if s.default else "", s.range, s.help)
-        for s in settings_table()
-    ]
-    text = "# Settings\n\nEvery key of a recipe, of `hoego.toml` and of `--set KEY=VALUE`.\n\n"
-    text += table(("setting", "type", "default", "range", "what it does"), rows)
+    text = "# Settings\n\nEvery key of a recipe, of `hoego.toml` and of `--set KEY=VALUE`.\n"
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for s in settings_table():
+        section = s.key.split(".")[0] if "." in s.key else ""
+        groups.setdefault(section, []).append((f"`{s.key}`", f"{s.help} {accepted(s)}"))
+    for section, rows in groups.items():
+        title = f"`{section}`" if section else "The training as a whole"
+        text += f"\n## {title}\n\n" + table(("setting", "what it does"), rows)
     text += "\n## Profiles\n\n"
     for name, data in PROFILES.items():
         pairs = ", ".join(f"`{k} = {v}`" for k, v in flat(data))
         text += f"- **{name}**: {pairs}\n"
     return text
+
+
+def accepted(setting: Any) -> str:
+    """Type, range and default of a setting as one clause: *integer, >= 1; default* `10`."""
+    choices = setting.range.replace(" | ", ", ")
+    joint = " " if setting.type.endswith("one of") else ", "
+    kind = f"{setting.type}{joint}{choices}" if choices else setting.type
+    return f"*{kind}; default* `{setting.default}`" if setting.default else f"*{kind}*"
 
 
 def flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
