@@ -51,6 +51,15 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_nothing_built_is_committed() -> None:
+    built = [
+        p
+        for p in tracked()
+        if {"_build", "generated", "dist", "__pycache__"} & set(p.relative_to(ROOT).parts)
+    ]
+    assert not built, built[:3]
+
+
 def test_nothing_names_a_path_of_a_machine_or_a_package_host() -> None:
     private = re.compile(
         r"/work/(main|shared|\.library)|/tmp/plan|files\.pythonhosted|pypi\.org|registry\.npmjs"
