@@ -17,7 +17,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
+# .rst comes first: autosummary writes its pages with the first suffix.
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 exclude_patterns = ["_build", "**/.*"]
 templates_path = ["_templates"]
 nitpicky = False
@@ -44,7 +45,6 @@ add_module_names = False
 python_maximum_signature_line_length = 88
 copybutton_exclude = ".linenos, .gp, .go"
 highlight_language = "text"
-smartquotes = False  # it turns the dashes of --option into one
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Hoego"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,12 +16,15 @@ HEADER = "<!-- Written by `make docs` from the code. Change the code, not this p
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; pipes in cells are escaped."""
+    """A Markdown table; pipes in cells are escaped, and options such as --set stand as code."""
     lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
-    lines += [
-        "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in row) + " |" for row in rows
-    ]
+    lines += ["| " + " | ".join(cell(str(c)) for c in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def cell(text: str) -> str:
+    text = re.sub(r"(?<![`\w-])(--[a-z][a-z-]*)", r"`\1`", text)
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def settings() -> str:
