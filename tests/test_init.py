@@ -13,7 +13,8 @@ from PIL import Image
 
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.data.proposals.guess_columns import cut, guess_columns, words
+from hoego.data.proposals.column_words import words
+from hoego.data.proposals.guess_columns import cut, guess_columns
 from hoego.data.proposals.propose import Proposal, propose, write_proposal
 from hoego.errors import DataError, UsageError
 from hoego.recipe import resolve
@@ -69,7 +70,7 @@ def test_a_table_of_path_group_and_three_attributes(tmp_path: Path) -> None:
     assert data.schema.attribute("damage").classes == ("low", "medium", "high")
     assert data.schema.target == "composite"
     assert np.bincount(data.codes[:, 2]).min() > 20
-    assert sure(proposal, "subject") == "sure"
+    assert sure(proposal, "subject") == "likely"
     assert proposal.settings["split"] == {"kind": "folds", "folds": 5}
     assert proposal.settings["dataset"]["size"] == [64, 96]
     assert propose(tmp_path).settings == proposal.settings
@@ -279,5 +280,5 @@ def test_words_and_edges() -> None:
         {"bird": [f"b{k // 4:02}" for k in range(80)], "song": ["x", "y"] * 40, "notes": ["-"] * 80}
     )
     guess = guess_columns(frame, [])
-    assert (guess.subject, guess.subject_certainty) == ("bird", "likely")
+    assert (guess.subject.column, guess.subject.certainty) == ("bird", "unsure")
     assert [a.name for a in guess.attributes] == ["song"]

@@ -60,6 +60,8 @@ def _show_proposal(proposal: Proposal) -> None:
         ("what", "value", "sure", "because"),
         [(i["what"], i["value"], i["certainty"], i["reason"]) for i in facts["inferences"]],
     )
+    for question in dict.fromkeys(i["question"] for i in facts["inferences"] if i["question"]):
+        say(f"[yellow]to decide[/] {literal(question)}")
 
 
 def audit(

@@ -53,7 +53,7 @@ def _schema(attributes: tuple[Attribute, ...], settings: LabelSettings, codes: C
     names = tuple(a.name for a in attributes)
     composite = settings.composite
     if composite is None:
-        alone = settings.target is not None and settings.target != COMPOSITE
+        alone = (settings.target is not None and settings.target != COMPOSITE) or bool(settings.multi.columns)
         composite = () if alone or len(names) == 1 else names
     target = settings.target or (COMPOSITE if composite else names[0])
     schema = LabelSchema(attributes, target, composite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -49,3 +50,20 @@ def unpack_names(data: bytes) -> list[str]:
     if data.startswith(_AS_JSON):
         return [str(name) for name in json.loads(data[len(_AS_JSON) :])]
     return data.decode().split("\n") if data else []
+
+
+def written_alike(names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that differ only by case, by blanks or by the writing of a number.
+
+    >>> written_alike(["Cat", "cat", "dog", "1", "1.0", "2"])
+    [['1', '1.0'], ['Cat', 'cat']]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(_folded(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _folded(name: str) -> str:
+    text = re.sub(r"[\s_-]+", "", name).casefold()
+    return repr(float(text)) if re.fullmatch(r"[+]?\d+(?:\.\d*)?", text) else text

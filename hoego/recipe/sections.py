@@ -40,6 +40,10 @@ class DatasetSettings(Section):
         None,
         description="Regular expression over the path; its first group is the subject (besides dataset.subject).",
     )
+    label_regex: str | None = Field(
+        None,
+        description="Regular expression over the path; its named groups are attributes (layout folders).",
+    )
     exclude: tuple[str, ...] = Field((), description="Glob patterns of paths that are not photos of the set.")
     overlay: str | None = Field(None, description="Corrections: image, attribute, value, reason, source.")
     unlabelled: str | None = Field(
@@ -77,6 +81,27 @@ class AttributeSettings(Section):
     missing: Literal["error", "allow"] = Field(
         "error", description="allow: a blank label masks this attribute's loss and score."
     )
+    one_hot: tuple[str, ...] = Field(
+        (), description="Columns of 1 and 0, one per class: the class is the column that holds 1."
+    )
+
+
+Answer = Literal["mask", "yes", "no"]
+
+
+class MultiSettings(Section):
+    """Several labels for a photo, each an attribute of the classes no and yes."""
+
+    columns: tuple[str, ...] = Field(
+        (), description="One column of 1, 0, -1 or blank per label; or one column that names several labels."
+    )
+    separator: str = Field("", description='Between the labels of one cell, such as "|".')
+    labels: tuple[str, ...] = Field((), description="The labels that cells may name; found where not said.")
+    none: tuple[str, ...] = Field((), description='Words of a cell that mean no label, such as "No Finding".')
+    uncertain: Answer = Field("mask", description="What -1 means: mask (no loss and no score), yes or no.")
+    blank: Answer = Field(
+        "mask", description="What a blank cell means: mask (no loss and no score), yes or no."
+    )
 
 
 class LabelSettings(Section):
@@ -93,6 +118,7 @@ class LabelSettings(Section):
     attributes: dict[str, AttributeSettings] = Field(
         default_factory=dict, description="The attributes, by name."
     )
+    multi: MultiSettings = MultiSettings()
 
 
 class SplitSettings(Section):

@@ -5,40 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from hoego.data.encode import natural
-
-Certainty = Literal["sure", "likely", "unsure"]
-
-_SURE = "patient person subject participant individual identity track group animal donor specimen pid sid mrn tracklet"
-_LIKELY = (
-    "owner user lesion case video clip sequence burst study plant tree session scene series slide visit id"
+from hoego.data.proposals.column_words import (
+    BOOKS,
+    BOOKS_IF_NUMBERS,
+    LABEL_WORDS,
+    ORDER_WORDS,
+    TAKEN,
+    words,
 )
-SUBJECT_WORDS = dict.fromkeys(_LIKELY.split(), 1) | dict.fromkeys(_SURE.split(), 2)
-"""Words in a column's name that mean a subject, by strength."""
-
-_TARGET = "label labels class classes category target y diagnosis dx"
-_LABEL = f"{_TARGET} disease species breed kind type variety family genus"
-_ORDER = "grade stage level severity score rank rating quality size degree"
-TARGET_WORDS, LABEL_WORDS = frozenset(_TARGET.split()), frozenset(_LABEL.split())
-ORDER_WORDS = frozenset(_ORDER.split())
-
-_BOOKS = (
-    "fold split subset partition set url link license author md5 sha hash checksum unnamed bbox roi box exif"
-)
-_BOOKS_IF_NUMBERS = """
-    frame index idx row number no nr order date time timestamp datetime year bytes filesize x x0 y0 x1 y1 x2 y2
-    xmin ymin xmax ymax lat lon latitude longitude note notes comment comments remark source iso shutter orig
-"""
-_TAKEN = "camera site scanner device machine hospital batch session visit operator rater annotator"
-BOOKS, BOOKS_IF_NUMBERS = frozenset(_BOOKS.split()), frozenset(_BOOKS_IF_NUMBERS.split())
-"""Words in a column's name that mean bookkeeping: whatever it holds, or where it holds numbers or many texts."""
-TAKEN = frozenset(_TAKEN.split())
-"""Words that mean where, how or by whom a photo was taken: something to slice scores by, not to predict."""
+from hoego.data.proposals.several_labels import Several, find_several
+from hoego.data.proposals.subject_columns import SubjectGuess, guess_subject
+from hoego.data.proposals.toml_text import Certainty
+from hoego.data.readers.indicators import attribute_name
 
 _SIDES = frozenset(("width", "height", "w", "h"))
 ORDERS = (
@@ -80,89 +63,55 @@ class Columns:
     """All columns of a table, sorted into what they are.
 
     Args:
-        subject: the subject column, or None.
-        subject_certainty, subject_reason: for people.
+        subject: the subject column, or that there is none.
         attributes: in the order of the table.
+        several: labels in several columns, or several in a cell.
         others: column -> why it is no label.
+        aliases: column left out -> the one that says the same.
     """
 
-    subject: str | None
-    subject_certainty: Certainty
-    subject_reason: str
+    subject: SubjectGuess
     attributes: tuple[Guess, ...]
+    several: Several
     others: dict[str, str]
+    aliases: dict[str, str]
 
 
-def words(name: str) -> list[str]:
-    """The words of a column's name.
-
-    >>> words("patientID"), words("orig_w"), words("Skin Type")
-    (['patient', 'id'], ['orig', 'w'], ['skin', 'type'])
-    """
-    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
-    return [w for w in re.split(r"[^a-z0-9]+", split.lower()) if w]
-
-
-def guess_columns(frame: pl.DataFrame, skip: Sequence[str]) -> Columns:
+def guess_columns(
+    frame: pl.DataFrame, skip: Sequence[str], paths: Sequence[str] = (), *, trusted: bool = False
+) -> Columns:
     """Sorts the columns of a table of N rows (texts, blank = null).
 
     Args:
         frame: the table.
         skip: columns known for something else (the path).
+        paths: of the photos [N], where they are known.
+        trusted: every column is known to be a label (it was read from folders or names).
     """
     names = [c for c in frame.columns if c not in skip]
     texts = {c: frame[c].cast(pl.String) for c in names}
-    subject, certainty, reason = _subject(texts, frame.height)
+    if trusted:
+        attributes = tuple(_attribute(c, texts[c]) for c in names)
+        return Columns(SubjectGuess(None, "unsure", ""), attributes, Several(), {}, {})
+    subject = guess_subject(texts, paths)
+    several = find_several({c: v for c, v in texts.items() if c != subject.column})
+    of_subject = None if subject.column is None else texts[subject.column]
     sides = len([c for c in names if set(words(c)) & _SIDES]) > 1
-    attributes: list[Guess] = []
+    found: list[Guess] = []
     others: dict[str, str] = {}
     for column in names:
-        if column == subject:
+        if column == subject.column or column in several.columns:
             continue
-        why = _no_label(column, texts[column], None if subject is None else texts[subject])
+        why = _no_label(column, texts[column], of_subject)
         if why is None and sides and set(words(column)) & _SIDES:
             why = "with its sister column it is the photo's size"
         if why is not None:
             others[column] = why
         else:
-            attributes.append(_attribute(column, texts[column]))
-    kept, aliases = _without_aliases(attributes, texts)
-    return Columns(subject, certainty, reason, kept, others | aliases)
-
-
-def _subject(texts: dict[str, pl.Series], n: int) -> tuple[str | None, Certainty, str]:
-    found: list[tuple[float, int, str]] = []
-    for column, values in texts.items():
-        distinct = values.n_unique()
-        if values.null_count() or distinct > 0.9 * n or distinct < 2:
-            continue
-        strength = _strength(column, values)
-        if strength == 2 or (strength and distinct >= max(10, n // 100)):
-            found.append((strength, -distinct, column))
-    if not found:
-        none = (
-            "no column looks like one, so each photo counts as its own subject; if that is wrong, scores leak"
-        )
-        return None, "unsure", none
-    strength, distinct, column = max(found)
-    rest = [c for _, _, c in found if c != column]
-    also = f"; {', '.join(rest)} could be joined to it" if rest else ""
-    why = f"{'by its name' if strength else 'its values look like ids'}, {-distinct:,} for {n:,} photos{also}"
-    return column, "sure" if strength == 2 else "likely", why
-
-
-def _strength(column: str, values: pl.Series) -> float:
-    """How much a column looks like a subject: 2 or 1 by its name, 0.5 by its values (b01, b02, ...), or 0."""
-    parts = words(column)
-    if LABEL_WORDS & set(parts):
-        return 0
-    strength = max(
-        (SUBJECT_WORDS.get(w, 0) for w in (*parts, *(p.removesuffix("id") for p in parts))), default=0
-    )
-    if not strength and not set(parts) & (BOOKS | BOOKS_IF_NUMBERS | ORDER_WORDS | TAKEN):
-        like = values.unique().str.contains(r"^(?:[A-Za-z]+[-_ ]?\d{2,}|[A-Za-z]*0\d+)\w{0,3}$")
-        return 0.5 if like.mean() == 1 else 0
-    return strength
+            found.append(_attribute(column, texts[column]))
+    kept, aliases = _without_aliases(found, texts)
+    said = {c: f"it says the same as {winner}" for c, winner in aliases.items()}
+    return Columns(subject, kept, several, others | said, aliases)
 
 
 def _no_label(column: str, values: pl.Series, subject: pl.Series | None) -> str | None:
@@ -194,16 +143,6 @@ def _counts_within(values: pl.Series, subject: pl.Series) -> bool:
     per = table.group_by("s").agg(n=pl.len(), d=pl.col("v").n_unique())
     several = per.filter(pl.col("n") > 2)
     return several.height > 1 and bool((several["n"] == several["d"]).all())
-
-
-def attribute_name(column: str) -> str:
-    """A column's name as a key of TOML and of `--set`.
-
-    >>> attribute_name("Skin Type (I-VI)"), attribute_name("성별")
-    ('Skin_Type_I_VI', '성별')
-    """
-    name = re.sub(r"\W+", "_", column).strip("_") or "label"
-    return f"{name}_" if name in ("composite", "image", "path", "subject", "content", "row") else name
 
 
 def _attribute(column: str, values: pl.Series) -> Guess:
@@ -307,7 +246,7 @@ def _without_aliases(
         plain = texts[same.column].drop_nulls().cast(pl.Float64, strict=False).null_count() == 0
         loser, winner = (same, a) if wordy and plain else (a, same)
         kept = [winner if k is loser else k for k in kept] if loser is same else kept
-        dropped[loser.column] = f"it says the same as {winner.column}"
+        dropped[loser.column] = winner.column
     return tuple(kept), dropped
 
 

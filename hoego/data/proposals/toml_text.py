@@ -7,19 +7,29 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Settings = dict[str, dict[str, Any]]
+Certainty = Literal["sure", "likely", "unsure"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inference:
-    """One thing that was inferred, how sure it is (sure, likely, unsure, problem), and why."""
+    """One thing that was inferred.
+
+    Args:
+        what: the setting or fact; `passed over` for what was left out.
+        value: what it was taken for.
+        certainty: sure, likely, unsure or problem.
+        reason: the evidence.
+        question: what a person has to decide; empty where nothing is to be asked.
+    """
 
     what: str
     value: str
     certainty: str
     reason: str
+    question: str = ""
 
 
 class TomlWriter:
@@ -28,6 +38,7 @@ class TomlWriter:
     def __init__(self, settings: Settings, inferences: Sequence[Inference], n_images: int) -> None:
         self.settings, self.inferences, self.n_images = settings, inferences, n_images
         self.why = {i.what: f"{i.certainty}: {i.reason}" for i in inferences}
+        self.questions = [i.question for i in inferences if i.question]
 
     def text(self, root: Path, folder: Path) -> str:
         """The file as it would lie in `folder`, for photos in `root`."""
@@ -38,6 +49,7 @@ class TomlWriter:
             "table": "layout",
             "exclude": "unlabelled",
             "pattern": "layout",
+            "label_regex": "layout",
         }
         lines = [
             f"# Proposed by `hoego init`: {self.n_images:,} photos. Every line says how sure it is;",
@@ -52,7 +64,11 @@ class TomlWriter:
         lines += self._problems()
         labels = dict(settings.get("labels", {}))
         attributes = labels.pop("attributes", {})
+        multi = labels.pop("multi", {})
         lines += ["", "[labels]", *(self._line(k, v, self.why.get(k, "")) for k, v in labels.items())]
+        if multi:
+            lines += ["", f"# {_comment(self.why.get('multi', ''))}", "[labels.multi]"]
+            lines += [self._line(k, v, "") for k, v in multi.items()]
         for name, values in attributes.items():
             lines += [
                 "",
@@ -74,8 +90,10 @@ class TomlWriter:
         return "\n".join(lines) + "\n"
 
     def _problems(self) -> list[str]:
-        bad = [i for i in self.inferences if i.certainty == "problem"]
-        return [f"# PROBLEM: {_comment(i.reason)}" for i in bad]
+        bad = [f"# PROBLEM: {_comment(i.reason)}" for i in self.inferences if i.certainty == "problem"]
+        asked = [f"# QUESTION: {_comment(question)}" for question in dict.fromkeys(self.questions)]
+        left = [i for i in self.inferences if i.what == "passed over"]
+        return bad + asked + [f"# passed over: {_comment(f'{i.value}: {i.reason}')}" for i in left]
 
     @staticmethod
     def _line(key: str, value: object, why: str) -> str:

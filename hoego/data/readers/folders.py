@@ -23,8 +23,9 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
 
     `dataset.pattern` spells the folders: `{crop}___{disease}` (two attributes in one name), `{label}/{person}` (class
     folders that hold a folder per person). It is matched against the last folders of a photo's path, as many as it
-    has parts; `*` stands for anything. A name that is in `dataset.subject` is a subject column; the others are
-    attributes, or, where `labels.attributes` lists some, those listed.
+    has parts; `*` stands for anything. `dataset.label_regex` finds attributes anywhere in the path. A name that is in
+    `dataset.subject` is a subject column; the others are attributes, or, where `labels.attributes` lists some, those
+    listed.
 
     Raises:
         DataError: no photos; a folder that does not follow the pattern; a path without a subject.
@@ -37,8 +38,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
             file=root,
             remedy="Check dataset.root and dataset.exclude. Without a hoego.toml, begin with `hoego init DIR`.",
         )
-    pattern = settings.pattern or f"{{{next(iter(labels.attributes), LABEL)}}}"
-    parts = spelled(paths, pattern, root)
+    parts = _parts(settings, labels, paths, root)
     listed = labels.attributes or [n for n in parts if n not in settings.subject]
     attributes = {
         name: (labels.attributes[name].column if name in labels.attributes else None) or name
@@ -51,8 +51,9 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
         subjects = (*subjects, "subject")
     for name in subjects:
         if name not in columns:
+            held = ", ".join(parts)
             raise DataError(
-                f"dataset.subject names {name!r}, which dataset.pattern {pattern!r} does not hold.",
+                f"dataset.subject names {name!r}, which is not in dataset.pattern (it holds {held}).",
                 remedy="Put it into the pattern, such as '{label}/{person}', or use dataset.subject_regex.",
             )
     rows = pl.DataFrame(columns).with_columns(row=pl.lit(None, dtype=pl.Int64))
@@ -66,6 +67,46 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
             update={"attributes": {n: defaults(n, labels.attributes.get(n)) for n in attributes}}
         ),
     )
+
+
+def _parts(
+    settings: DatasetSettings, labels: LabelSettings, paths: list[str], root: Path
+) -> dict[str, list[str]]:
+    """What the paths say, by `dataset.label_regex` and `dataset.pattern`: name -> value [N]."""
+    if settings.label_regex is None:
+        return spelled(paths, settings.pattern or f"{{{next(iter(labels.attributes), LABEL)}}}", root)
+    found = spelled(paths, settings.pattern, root) if settings.pattern is not None else {}
+    return found | named_groups(paths, settings.label_regex, root)
+
+
+def named_groups(paths: list[str], pattern: str, root: Path) -> dict[str, list[str]]:
+    """The named groups of a regular expression over the paths: name -> value [N].
+
+    Raises:
+        DataError: the expression is not valid, has no named group, or does not match a path.
+    """
+    try:
+        regex = re.compile(unicodedata.normalize("NFC", pattern))
+        problem = "" if regex.groupindex else "it has no named group"
+    except re.error as error:
+        problem = str(error)
+    if problem:
+        raise DataError(
+            f"dataset.label_regex {pattern!r} cannot be used ({problem}).",
+            remedy="Example: '(?P<label>[a-z]+)\\.\\d+\\.jpg$'; each named group is an attribute.",
+        )
+    values: dict[str, list[str]] = {name: [] for name in regex.groupindex}
+    for path in paths:
+        match = regex.search(unicodedata.normalize("NFC", path))
+        if match is None:
+            raise DataError(
+                f"dataset.label_regex {pattern!r} does not match {path!r}.",
+                file=root / path,
+                remedy="Correct the expression, or leave the photo out (dataset.exclude).",
+            )
+        for name, value in match.groupdict().items():
+            values[name].append(value or "")
+    return values
 
 
 def _free(name: str) -> str:

@@ -50,7 +50,7 @@ def _walk(root: str, below: str, seen: set[str]) -> Iterator[str]:
         ) from None
     for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
-        if entry.name.startswith(".") or entry.name in _SKIPPED:
+        if is_skipped(entry.name):
             continue
         try:
             if entry.is_dir():
@@ -61,13 +61,14 @@ def _walk(root: str, below: str, seen: set[str]) -> Iterator[str]:
             continue
 
 
+def is_skipped(name: str) -> bool:
+    """Whether a file or folder is hidden, or what an archive or a file server leaves behind."""
+    return name.startswith(".") or name in _SKIPPED
+
+
 def subfolders(folder: Path) -> list[str]:
     """Names of the visible folders in a folder, sorted."""
-    return sorted(
-        e.name
-        for e in os.scandir(folder)
-        if os.path.isdir(e.path) and not e.name.startswith(".") and e.name not in _SKIPPED
-    )
+    return sorted(e.name for e in os.scandir(folder) if os.path.isdir(e.path) and not is_skipped(e.name))
 
 
 def inside(path: str, root: Path, *, file: Path, row: int | None, column: str) -> str:

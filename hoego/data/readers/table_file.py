@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from hoego.data.readers.finder import Finder
+from hoego.data.readers.indicators import expanded
 from hoego.data.readers.photo_files import excluded, inside, shown
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.tables import SUFFIXES, Table, read_table
@@ -42,8 +43,8 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     table.require(*settings.subject)
     if settings.exclude:
         rows = rows.filter([not excluded(p, settings.exclude) for p in rows["path"]])
-    subjects = settings.subject
-    rows, subjects, attributes = _free_names(rows, subjects, _attributes(table, labels))
+    rows, labels = expanded(rows, labels, table)
+    rows, subjects, attributes = _free_names(rows, settings.subject, _attributes(table, labels))
     if settings.subject_regex is not None:
         names = subjects_by_regex(rows["path"].to_list(), settings.subject_regex, root)
         own = "subject" if "subject" not in rows.columns else "subject_by_name"

@@ -1,0 +1,44 @@
+"""A proposal in the making: settings, and what was said of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoego.data.proposals.toml_text import Inference, Settings
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """Settings by section, and the inferences behind them.
+
+    Args:
+        root: the folder of the photos.
+        dataset, labels, split, submission: sections of a recipe.
+        said: in the order of the file.
+    """
+
+    root: Path
+    dataset: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    submission: dict[str, Any] = field(default_factory=dict)
+    said: list[Inference] = field(default_factory=list)
+
+    def say(self, what: str, value: object, certainty: str, reason: str, question: str = "") -> None:
+        """Note an inference."""
+        self.said.append(
+            Inference(what=what, value=str(value), certainty=certainty, reason=reason, question=question)
+        )
+
+    def pass_over(self, what: object, reason: str) -> None:
+        """Note what is left out."""
+        self.say("passed over", what, "sure", reason)
+
+    def settings(self) -> Settings:
+        """The sections that say something."""
+        sections = {
+            "dataset": self.dataset, "labels": self.labels, "split": self.split, "submission": self.submission
+        }  # fmt: skip
+        return {name: dict(values) for name, values in sections.items() if values}

@@ -1,0 +1,186 @@
+"""What is to be predicted, of several attributes: by their names, by which determines which, or not decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from hoego.data.proposals.column_words import LABEL_WORDS, ORDER_WORDS, TARGET_WORDS, TRAITS, head, words
+from hoego.data.proposals.draft import Draft
+from hoego.data.proposals.guess_columns import Columns, Guess, determines
+from hoego.data.proposals.toml_text import Certainty
+from hoego.data.readers.indicators import attribute_name, labels_in, number_of
+from hoego.data.spelling import written_alike
+from hoego.recipe.sections import MultiSettings
+
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class _Claim:
+    guess: Guess
+    points: int
+
+
+def propose_labels(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
+    """Write the labels and the target into the draft, with what was inferred."""
+    if columns.several.multi.columns:
+        _several(draft, columns, frame)
+    elif columns.several.one_hot:
+        _one_hot(draft, columns)
+    else:
+        _attributes(draft, columns, frame)
+
+
+def _beside(draft: Draft, attributes: Sequence[Guess]) -> None:
+    why = "not among the labels; list it under [labels.attributes] to predict it as well"
+    for guess in attributes:
+        draft.say(f"column {guess.column}", "no label", "likely", why)
+
+
+def _one_hot(draft: Draft, columns: Columns) -> None:
+    held = columns.several.one_hot
+    draft.labels["attributes"] = {"label": {"one_hot": list(held)}}
+    draft.labels["target"] = "label"
+    draft.say("attribute label", "one-hot", "likely", columns.several.reason)
+    shown = ", ".join(held[:SHOWN])
+    draft.say("target", "label", "likely", f"the column that holds 1: {shown}")
+    _beside(draft, columns.attributes)
+
+
+def _several(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
+    multi = columns.several.multi
+    counts = _positives(multi, frame)
+    values = {
+        k: list(v) if isinstance(v, tuple) else v for k, v in multi.model_dump(exclude_defaults=True).items()
+    }
+    draft.labels["multi"] = values
+    first = max(counts, key=lambda label: min(counts[label], frame.height - counts[label]))
+    draft.labels["target"] = attribute_name(first)
+    labels = ", ".join(list(counts)[:SHOWN]) + (", …" if len(counts) > SHOWN else "")
+    said = f"{columns.several.reason}; {len(counts)} labels of no and yes: {labels}"
+    question = ""
+    if not multi.separator:
+        said += f"; -1 is taken as {multi.uncertain}, blank as {multi.blank}"
+        question = (
+            "What do -1 and a blank cell mean: mask, yes or no (labels.multi.uncertain, labels.multi.blank)?"
+        )
+    draft.say("multi", f"{len(counts)} labels", "likely", said)
+    why = (
+        "several labels for a photo: each is scored by itself, runs are ranked by this one, the most balanced"
+    )
+    draft.say(
+        "target", draft.labels["target"], "unsure", why, question or "Which label are runs to be ranked by?"
+    )
+    _beside(draft, columns.attributes)
+
+
+def _positives(multi: MultiSettings, frame: pl.DataFrame) -> dict[str, int]:
+    """How many photos have each label."""
+    if not multi.separator:
+        cells = {c: frame[c].cast(pl.String).to_list() for c in multi.columns}
+        return {c: sum(number_of(t) == 1 for t in texts) for c, texts in cells.items()}
+    named = [labels_in(t, multi) or set() for t in frame[multi.columns[0]].cast(pl.String).to_list()]
+    return {label: sum(label in one for one in named) for label in sorted(set().union(*named))}
+
+
+def _attributes(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
+    attributes = columns.attributes
+    draft.labels["attributes"] = {a.name: _settings(draft, a) for a in attributes}
+    texts = {a.column: frame[a.column].cast(pl.String) for a in attributes}
+    claims = sorted((_Claim(a, _points(a, columns.aliases)) for a in attributes), key=lambda c: -c.points)
+    best, rest = claims[0], claims[1:]
+    asked = _asked([c.guess for c in claims])
+    if not rest:
+        certainty, question = _lone(best)
+        _choose(draft, best.guess, certainty, "there is no other attribute", question)
+        return
+    if best.points >= 2 and best.points > rest[0].points:
+        why = "by its name; the others are attributes beside it"
+        _choose(draft, best.guess, "sure" if best.points > 2 else "likely", why)
+        return
+    ruler = _ruler(attributes, texts)
+    if ruler is not None and best.points < 2:
+        others = ", ".join(b.name for b in attributes if b is not ruler)
+        trait = head(ruler.column)[0] in TRAITS
+        _choose(
+            draft, ruler, "unsure" if trait else "likely", f"it determines {others}", asked if trait else ""
+        )
+        return
+    if best.points >= 2:
+        tied = ", ".join(c.guess.name for c in claims if c.points == best.points)
+        _choose(draft, best.guess, "unsure", f"by its name, and so does each of {tied}", asked)
+        return
+    draft.labels |= {"target": "composite", "composite": [a.name for a in attributes]}
+    why = f"the class is made of {', '.join(a.name for a in attributes)}"
+    draft.say("target", "composite", "unsure", why, asked)
+
+
+def _asked(attributes: Sequence[Guess]) -> str:
+    names = ", ".join(a.name for a in attributes[:SHOWN]) + (", …" if len(attributes) > SHOWN else "")
+    return f"Which is to be predicted (labels.target): {names}, or all together (composite)?"
+
+
+def _choose(draft: Draft, guess: Guess, certainty: Certainty, why: str, question: str = "") -> None:
+    alike = written_alike(guess.classes)
+    if alike and certainty != "unsure":
+        certainty = "unsure"
+        question = f"Are {', '.join(alike[0])} one class? Then write them alike in the table."
+    draft.labels["target"] = guess.name
+    draft.say("target", guess.name, certainty, why, question)
+
+
+def _lone(claim: _Claim) -> tuple[Certainty, str]:
+    """How sure the only attribute is the target: by its name, else by whether it looks like classes."""
+    trait = head(claim.guess.column)[0] in TRAITS
+    if claim.points >= 1 or (
+        not trait and claim.guess.certainty != "unsure" and claim.guess.kind != "binned"
+    ):
+        return ("sure" if claim.points >= 2 else "likely"), ""
+    return "unsure", f"Is {claim.guess.column!r} what is to be predicted (labels.target)?"
+
+
+def _points(guess: Guess, aliases: Mapping[str, str]) -> int:
+    """How much a column's name, or that of a column that says the same, is that of a target."""
+    names = [guess.column, *(dropped for dropped, kept in aliases.items() if kept == guess.column)]
+    return max(points_of(name) for name in names)
+
+
+def points_of(name: str) -> int:
+    """How much a column's name is that of a target: 3 by its name alone, 2 by what it is about, 1 by a word, 0."""
+    parts = words(name)
+    about = head(name)[0]
+    if about in TARGET_WORDS and len(set(parts) - {"id", "name", "code"}) == 1:
+        return 3
+    if about in TARGET_WORDS:
+        return 2
+    return int(bool(set(parts) & TARGET_WORDS or about in LABEL_WORDS | ORDER_WORDS))
+
+
+def _ruler(attributes: Sequence[Guess], texts: dict[str, pl.Series]) -> Guess | None:
+    """The attribute that determines all others, where there is one without blanks and bins."""
+    plain = [a for a in attributes if a.kind != "binned" and not a.missing]
+    for a in plain:
+        if all(b is a or (b in plain and determines(texts, a, b)) for b in attributes):
+            return a
+    return None
+
+
+def _settings(draft: Draft, a: Guess) -> dict[str, Any]:
+    out: dict[str, Any] = {} if a.column == a.name else {"column": a.column}
+    out["kind"] = a.kind
+    if a.kind == "binned":
+        out["edges"] = [int(e) if e.is_integer() else e for e in a.edges]
+    elif len(a.classes) <= 30:
+        out["classes"] = list(a.classes)
+    if a.missing:
+        out["missing"] = "allow"
+    blank = "; it has blanks, which are masked" if a.missing else ""
+    alike = written_alike(a.classes)
+    question = f"Are {', '.join(alike[0])} one class?" if alike else ""
+    certainty = "unsure" if alike else a.certainty
+    draft.say(f"attribute {a.name}", a.kind, certainty, a.reason + blank, question)
+    return out
