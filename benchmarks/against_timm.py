@@ -45,7 +45,8 @@ from hoego.runs.inputs import decode
 from hoego.train.data import open_pixels
 from hoego.train.fold import FoldTask, training_rows
 from hoego.train.learner import Parts
-from hoego.train.precision import Precision, Resolved, resolve_device, settle, synchronize
+from hoego.train.memory import keep_freed_memory
+from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 RESULTS = Path(__file__).parent / "results"
@@ -83,7 +84,8 @@ def main() -> None:
     setup = Setup(
         folder, args.model, args.size, args.batch, args.workers or cpu_count(), args.seconds, device
     )
-    settle(setup.workers)
+    torch.set_num_threads(setup.workers)
+    keep_freed_memory()
     found = measure(setup, args.rounds, args.timm_train)
     if not args.no_write:
         RESULTS.mkdir(exist_ok=True)

@@ -36,7 +36,8 @@ from hoego.train.data import open_pixels
 from hoego.train.fold import FoldTask, training_rows
 from hoego.train.forward import outputs_of
 from hoego.train.learner import Parts
-from hoego.train.precision import Resolved, settle
+from hoego.train.memory import keep_freed_memory
+from hoego.train.precision import Resolved
 
 SIZE, CLASSES, SUBJECT = 32, 10, 5
 FACTORS = (1, 2, 4)
@@ -50,7 +51,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-write", action="store_true")
     args = parser.parse_args()
-    settle(cpu_count())
+    torch.set_num_threads(cpu_count())
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         cache = cache_of(Path(folder), args.photos * FACTORS[-1] * 6 // 5)
         found = {kind: measure(cache, args.photos, args.rounds, kind) for kind in ("in memory", "streamed")}

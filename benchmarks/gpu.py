@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,12 @@ from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
+from hoego.train.callbacks import Callbacks
 from hoego.train.data import open_pixels
-from hoego.train.fold import FoldTask, Hooks, fold_steps, measure_parts, training_rows
+from hoego.train.fold import FoldTask, fold_steps, measure_parts, training_rows
 from hoego.train.learner import Parts
-from hoego.train.precision import Precision, Resolved, resolve_device, settle, synchronize
+from hoego.train.memory import keep_freed_memory
+from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
 from hoego.train.side_by_side import SharedPixels, take_turns
 
 CLASSES = 18
@@ -95,7 +97,8 @@ def main() -> None:
     args = arguments()
     device = resolve_device(args.device)
     size = TINY if args.tiny else Size()
-    settle(cpu_count())
+    torch.set_num_threads(cpu_count())
+    keep_freed_memory()
     parts: dict[str, Callable[[], Any]] = {
         "speed": lambda: {name: speed(name, device, size) for name in size.models},
         "precision": lambda: precisions(device, size),
@@ -205,7 +208,7 @@ def variants(device: torch.device, size: Size) -> dict[str, Any]:
     n = size.variant_batch * 40 if device.type == "cuda" else size.photos
     dataset, cache = data(n, size.variant_side)
     held = np.arange(n) % 8 == 0
-    quiet, shared = Hooks(measure_seconds=0, progress=False), SharedPixels()
+    quiet, shared = Callbacks(measure_seconds=0, progress=False), SharedPixels()
     made = [
         recipe(
             size.models[0],
@@ -225,7 +228,7 @@ def variants(device: torch.device, size: Size) -> dict[str, Any]:
             FoldTask(r, dataset, cache, ~held, held, folder / str(k), f"{k}", beside=True)
             for k, r in enumerate(chosen)
         ]
-        steps = [fold_steps(task, quiet, shared) for task in tasks]
+        steps = [fold_steps(task, replace(quiet, open_pixels=shared)) for task in tasks]
         for step in steps:
             next(step)
         synchronize(device)

@@ -19,7 +19,8 @@ from tiny_training import held_subjects, random_teacher, tiny_dataset, tiny_reci
 
 from hoego.predictions import Source
 from hoego.train import checkpoints, loop
-from hoego.train.fold import FoldTask, Hooks, train_fold
+from hoego.train.callbacks import Callbacks
+from hoego.train.fold import FoldTask, train_fold
 from hoego.train.learner import Parts
 
 
@@ -70,7 +71,7 @@ def work(job: dict[str, Any]) -> None:
         changes = {"dataset": whole, "cache": pixels, "trained": ~held, "held": held}
         task = replace(task, **changes, teacher=teacher, pseudo=pseudo)
     set_trap(job["kill"])
-    result = train_fold(task, Hooks(measure_seconds=0, state_steps=2, progress=False))
+    result = train_fold(task, Callbacks(measure_seconds=0, state_steps=2, progress=False))
     assert result.outputs is not None
     np.savez(folder / "final.npz", **result.outputs.values)
     best = {name: [b.value, b.epoch, b.weights] for name, b in result.best.items()}

@@ -25,9 +25,10 @@ from hoego.runs.queue.timing import observe  # noqa: E402
 from hoego.runs.records import Store  # noqa: E402
 from hoego.runs.required_runs import Workshop  # noqa: E402
 from hoego.runs.side_by_side import train_many  # noqa: E402
-from hoego.runs.train import Control, RunResult, TrainOptions, train  # noqa: E402
+from hoego.runs.train import RunResult, TrainOptions, train  # noqa: E402
+from hoego.train.callbacks import Callbacks  # noqa: E402
 
-MEASURED = Control(progress=False, measure_seconds=0.05)
+MEASURED = Callbacks(progress=False, measure_seconds=0.05)
 
 
 def predictions(result: RunResult) -> Predictions:
@@ -65,7 +66,7 @@ def test_one_without_memory_goes_on_alone(
 
     def crowded(self: Execution) -> Any:
         running = steps(self)
-        if self.control.shared is not None and self.recipe.seed == 1:
+        if self.callbacks.open_pixels is not None and self.recipe.seed == 1:
             for _ in range(3):
                 yield next(running)
             raise MemoryError

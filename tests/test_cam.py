@@ -18,8 +18,9 @@ from hoego.data.preprocess import Preprocess
 from hoego.errors import TrainError
 from hoego.predictions import Predictions
 from hoego.runs.heat_maps import heat_of_mistakes
+from hoego.train.callbacks import Callbacks
 from hoego.train.cam import attention_map, captured_attention, grad_cam, last_map, rollout
-from hoego.train.fold import FoldTask, Hooks, train_fold
+from hoego.train.fold import FoldTask, train_fold
 from hoego.train.heat_maps import heat_maps, overlay
 from hoego.train.predict import load_model
 
@@ -159,7 +160,7 @@ def test_a_trained_networks_heat_covers_what_it_was_trained_to_see(tmp_path: Pat
     )
     train_fold(
         FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny"),
-        Hooks(measure_seconds=0, progress=False),
+        Callbacks(measure_seconds=0, progress=False),
     )
     heat = heat_maps(load_model(tmp_path / "last.safetensors"), cache.rows(np.flatnonzero(held)))
     assert heat.shape == (held.sum(), 16, 16)
@@ -173,7 +174,7 @@ def test_the_heat_of_mistakes_is_kept_by_content(tmp_path: Path) -> None:
     dataset, cache = tiny_dataset()
     held = held_subjects(dataset)
     recipe = tiny_recipe(epochs=1, select={"on": "last"}, optim={"lr": 1e-6})
-    quiet = Hooks(measure_seconds=0, progress=False)
+    quiet = Callbacks(measure_seconds=0, progress=False)
     result = train_fold(FoldTask(recipe, dataset, cache, ~held, held, tmp_path / "fold-0", "tiny"), quiet)
     assert result.outputs is not None
     n = int(held.sum())

@@ -12,8 +12,9 @@ pytest.importorskip("torch")
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe
 
 from hoego.recipe.losses import LOSS_NAMES, ORDINAL
+from hoego.train.callbacks import Callbacks
 from hoego.train.edits import Edits
-from hoego.train.fold import FoldTask, Hooks, train_fold
+from hoego.train.fold import FoldTask, train_fold
 from hoego.train.mixing import KINDS
 
 pytestmark = pytest.mark.torch
@@ -75,7 +76,7 @@ def test_it_trains(case: dict[str, Any], tmp_path: Path) -> None:
     edits = Edits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
     task = FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny", edits=edits)
     figures: list[dict[str, Any]] = []
-    result = train_fold(task, Hooks(on_epoch=figures.append, measure_seconds=0, progress=False))
+    result = train_fold(task, Callbacks(on_epoch=figures.append, measure_seconds=0, progress=False))
     assert len(figures) == 2
     assert all(np.isfinite(f["train_loss"]) for f in figures)
     assert result.outputs is not None

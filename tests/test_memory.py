@@ -78,3 +78,14 @@ def test_what_the_environment_says_stays(name: str, value: str) -> None:
     given, said, kept = measured(**{name: value})
     assert not said
     assert kept == pytest.approx(given, rel=0.05)
+
+
+@pytest.mark.torch
+def test_the_library_leaves_the_threads_of_the_process_as_they_are() -> None:
+    torch = pytest.importorskip("torch")
+    from hoego.train.precision import threads_restored
+
+    before = torch.get_num_threads()
+    with threads_restored():
+        torch.set_num_threads(before + 1)
+    assert torch.get_num_threads() == before

@@ -26,14 +26,15 @@ from hoego.runs.predict import PredictOptions, predict  # noqa: E402
 from hoego.runs.records import Store  # noqa: E402
 from hoego.runs.soft_targets import UNNAMED, surest, verdicts  # noqa: E402
 from hoego.runs.teachers import teaching_of  # noqa: E402
-from hoego.runs.train import Control, TrainOptions, resume, train  # noqa: E402
-from hoego.train.fold import FoldTask, Hooks, train_fold, training_rows  # noqa: E402
+from hoego.runs.train import TrainOptions, resume, train  # noqa: E402
+from hoego.train.callbacks import Callbacks  # noqa: E402
+from hoego.train.fold import FoldTask, train_fold, training_rows  # noqa: E402
 from hoego.train.mixing import MixPlan  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.objective import Objective, Step, Targets, make_targets  # noqa: E402
 from hoego.train.pseudo import Lessons, PseudoRows, epoch_batches, n_steps  # noqa: E402
 
-QUIET = Control(progress=False, measure_seconds=0)
+QUIET = Callbacks(progress=False, measure_seconds=0)
 NEW = 12
 DATASET, CACHE = tiny_dataset()
 HELD = held_subjects(DATASET)
@@ -233,7 +234,7 @@ def test_it_trains_with(case: dict[str, Any], tmp_path: Path) -> None:
     recipe = tiny_recipe(**{"epochs": 2, **case})
     edits = Edits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
     figures: list[dict[str, Any]] = []
-    hooks = Hooks(on_epoch=figures.append, measure_seconds=0, progress=False)
+    hooks = Callbacks(on_epoch=figures.append, measure_seconds=0, progress=False)
     result = train_fold(task(tmp_path, recipe, edits=edits), hooks)
     assert all(np.isfinite(f["train_loss"]) for f in figures)
     assert result.outputs is not None
@@ -252,7 +253,7 @@ def test_pseudo_labels_alone_can_teach(tmp_path: Path) -> None:
         trained = one if name == "taught" else one & ~PSEUDO
         result = train_fold(
             task(tmp_path / name, recipe, **{"teacher": teacher, "trained": trained, **changes}),
-            Hooks(measure_seconds=0, progress=False),
+            Callbacks(measure_seconds=0, progress=False),
         )
         score[name] = result.best["colour"].value
     assert score["taught"] > 0.9 > 0.6 > score["alone"]
@@ -266,7 +267,7 @@ def test_a_teacher_that_saw_the_held_out_subjects_makes_scoring_a_leak(tmp_path:
     for source, leaks in ((everyone, True), (HONEST, False)):
         folder = tmp_path / source.name.replace(" ", "")
         made = task(folder, tiny_recipe(epochs=1), teacher=replace(TEACHER, sources=(source,)))
-        result = train_fold(made, Hooks(measure_seconds=0, progress=False))
+        result = train_fold(made, Callbacks(measure_seconds=0, progress=False))
         assert result.outputs is not None
         n = len(result.images)
         run = Predictions(
@@ -568,7 +569,7 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
                    mixing={"mixup": {"share": 0.5}})  # fmt: skip
     whole = train(recipe, TrainOptions(tmp_path / "a", audit=False), QUIET)
     asks = iter(range(1000))
-    stop = Control(should_stop=lambda: "now" if next(asks) == 5 else "", progress=False, measure_seconds=0)
+    stop = Callbacks(should_stop=lambda: "now" if next(asks) == 5 else "", progress=False, measure_seconds=0)
     part = train(recipe, TrainOptions(tmp_path / "b", audit=False), stop)
     assert part.state == "interrupted"
     record = Store(tmp_path / "b" / "runs").find(part.run)

@@ -17,14 +17,15 @@ pytestmark = pytest.mark.torch
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 
 from hoego.train import side_by_side  # noqa: E402
-from hoego.train.fold import FoldResult, FoldTask, Hooks, fold_steps, train_fold  # noqa: E402
+from hoego.train.callbacks import Callbacks  # noqa: E402
+from hoego.train.fold import FoldResult, FoldTask, fold_steps, train_fold  # noqa: E402
 from hoego.train.loop import Stopped  # noqa: E402
 from hoego.train.side_by_side import SharedPixels, take_turns  # noqa: E402
 
 CPU = torch.device("cpu")
 DATASET, CACHE = tiny_dataset()
 HELD = held_subjects(DATASET)
-QUIET = Hooks(measure_seconds=0, progress=False)
+QUIET = Callbacks(measure_seconds=0, progress=False)
 VARIANTS: list[dict[str, Any]] = [
     {"model": {"drop": 0.3}, "average": {"ema": 0.9}},
     {"mixing": {"mixup": {"share": 0.5}}, "augment": {"noise": 0.1, "erase": 0.3}, "epochs": 2},
@@ -40,10 +41,12 @@ def tasks(folder: Path) -> list[FoldTask]:
     ]
 
 
-def in_turns(made: Sequence[FoldTask], told: Sequence[Hooks] = ()) -> list[FoldResult | Exception]:
+def in_turns(made: Sequence[FoldTask], told: Sequence[Callbacks] = ()) -> list[FoldResult | Exception]:
     shared = SharedPixels()
     hooks = told or [QUIET] * len(made)
-    return take_turns([fold_steps(t, h, shared) for t, h in zip(made, hooks, strict=True)], CPU)
+    return take_turns(
+        [fold_steps(t, replace(h, open_pixels=shared)) for t, h in zip(made, hooks, strict=True)], CPU
+    )
 
 
 def assert_same(one: FoldResult, other: FoldResult | Exception) -> None:

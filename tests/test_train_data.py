@@ -86,7 +86,8 @@ from hoego.data.schema import Attribute, LabelSchema
 from hoego.data.pixels import PixelCache
 from hoego.recipe import build
 from hoego.train.data import open_pixels
-from hoego.train.fold import FoldTask, Hooks, train_fold
+from hoego.train.callbacks import Callbacks
+from hoego.train.fold import FoldTask, train_fold
 
 n, side, room = 3600, 128, 112 << 20
 folder = Path(sys.argv[1])
@@ -106,7 +107,7 @@ recipe = build({
     "model": {"name": "hoego_small32", "options": {"width": 0.0625, "norm": False}},
     "epochs": 1, "batch_size": 16, "precision": "float32", "device": "cpu", "threads": 1, "augment": {"flip": 0.5},
 })
-dataset, quiet = Dataset(folder, schema, images, codes), Hooks(measure_seconds=0, progress=False)
+dataset, quiet = Dataset(folder, schema, images, codes), Callbacks(measure_seconds=0, progress=False)
 few = np.arange(n) < 200  # what a first training loads and allocates once is no matter of the data's size
 train_fold(FoldTask(recipe, dataset, cache, few & ~held, few & held, folder / "few", "few"), quiet)
 own = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()

@@ -22,17 +22,18 @@ from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import RecipeError, TrainError  # noqa: E402
 from hoego.predictions import Predictions, suggestion  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
+from hoego.train.callbacks import Callbacks  # noqa: E402
 from hoego.train.checkpoints import load_weights  # noqa: E402
 from hoego.train.edits import Edits, Relabel  # noqa: E402
 from hoego.train.epochs import EpochStore  # noqa: E402
-from hoego.train.fold import FoldResult, FoldTask, Hooks, train_fold, training_rows  # noqa: E402
+from hoego.train.fold import FoldResult, FoldTask, train_fold, training_rows  # noqa: E402
 from hoego.train.mirroring import Mirror  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.precision import choose_precision  # noqa: E402
 from hoego.train.predict import load_model, predict_photos  # noqa: E402
 from hoego.train.selection import Tracker, macro_f1  # noqa: E402
 
-QUIET = Hooks(measure_seconds=0, progress=False)
+QUIET = Callbacks(measure_seconds=0, progress=False)
 DATASET, CACHE = tiny_dataset()
 HELD = held_subjects(DATASET)
 

@@ -21,9 +21,10 @@ from hoego.predictions import Predictions, honesty  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
 from hoego.runs.predict import PredictOptions, predict  # noqa: E402
 from hoego.runs.records import Store  # noqa: E402
-from hoego.runs.train import Control, TrainOptions, resume, train  # noqa: E402
+from hoego.runs.train import TrainOptions, resume, train  # noqa: E402
+from hoego.train.callbacks import Callbacks  # noqa: E402
 
-QUIET = Control(progress=False, measure_seconds=0.05)
+QUIET = Callbacks(progress=False, measure_seconds=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +124,7 @@ def test_last_epoch_is_out_of_fold(photos: Path, tmp_path: Path) -> None:
 def test_stopped_run_goes_on_to_the_same_numbers(photos: Path, tmp_path: Path) -> None:
     whole = train(recipe(photos, refit=True), TrainOptions(tmp_path / "a", audit=False), QUIET)
     asks = iter(range(1000))
-    stop = Control(
+    stop = Callbacks(
         should_stop=lambda: "time is up" if next(asks) == 7 else "", progress=False, measure_seconds=0
     )
     part = train(recipe(photos, refit=True), TrainOptions(tmp_path / "b", audit=False), stop)

@@ -77,13 +77,23 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+TRAINS = frozenset({"demo", "train", "lr", "predict", "ablate", "reproduce", "queue", "idea"})
+"""Commands that run a model in this process."""
+
+
 @app.callback()
 def hoego(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
     """Experiments on image classification that you can believe."""
+    if context.invoked_subcommand in TRAINS:
+        # A setting of the whole process, so it is the command's to make and not the library's.
+        from hoego.train.memory import keep_freed_memory
+
+        keep_freed_memory()
 
 
 def main() -> None:

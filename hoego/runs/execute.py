@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,33 +24,15 @@ from hoego.runs.records import Record
 from hoego.runs.soft_targets import Lesson
 from hoego.runs.teachers import teaching_of
 from hoego.split import Split
+from hoego.train.callbacks import Callbacks
 from hoego.train.steps import Steps
 
 if TYPE_CHECKING:
-    from hoego.train.fold import FoldResult, FoldTask, Opener
+    from hoego.train.fold import FoldResult, FoldTask
 
 Bits = NDArray[np.bool_]
 Fold = int | Literal["all"]
 PREDICTIONS = "predictions.parquet"
-
-
-@dataclass(frozen=True)
-class Control:
-    """The hand that a worker keeps on a run.
-
-    Args:
-        should_stop: asked after each step; a text is the reason to stop now, with the state written.
-        epoch_done: told the seconds of each epoch.
-        progress: whether progress is shown on stderr.
-        measure_seconds: time given to measuring the throughput.
-        shared: opens the pixels of runs that take their steps in turns; None where a run has the process to itself.
-    """
-
-    should_stop: Callable[[], str] = lambda: ""
-    epoch_done: Callable[[float], object] = lambda _: None
-    progress: bool = True
-    measure_seconds: float = 4.0
-    shared: Opener | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +95,8 @@ def say(text: str) -> None:
 class Execution:
     """One run, from where its record stands to its end."""
 
-    def __init__(self, record: Record, project: Project, control: Control, started: float) -> None:
-        self.record, self.control, self.started = record, control, started
+    def __init__(self, record: Record, project: Project, callbacks: Callbacks, started: float) -> None:
+        self.record, self.callbacks, self.started = record, callbacks, started
         self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
         self.fold: Fold = record.meta.extra.get("fold", 0)
         self.notes: list[str] = []
@@ -171,23 +153,21 @@ class Execution:
         return made
 
     def _train(self, name: str, fold: int | None) -> Steps[Predictions | None]:
-        from hoego.train.data import open_pixels
-        from hoego.train.fold import Hooks, fold_steps
+        from hoego.train.fold import fold_steps
 
         task = self._task(name, fold)
         self.record.log(
             f"{name}: {int(task.trained.sum()):,} training images, {int(task.held.sum()):,} held out"
         )
-        hooks = Hooks(
-            on_resolved=lambda r: self._resolved(r.to_dict()),
+        callbacks = replace(
+            self.callbacks,
+            on_runtime=lambda r: self._resolved(r.to_dict()),
             on_throughput=lambda t: self._measured(t.to_dict()),
             on_epoch=lambda row: self._epoch(name, fold, row),
             on_note=self._note,
-            should_stop=self.control.should_stop,
-            measure_seconds=0.0 if self.throughput else self.control.measure_seconds,
-            progress=self.control.progress,
+            measure_seconds=0.0 if self.throughput else self.callbacks.measure_seconds,
         )
-        result = yield from fold_steps(task, hooks, self.control.shared or open_pixels)
+        result = yield from fold_steps(task, callbacks)
         self.timing[f"{name}_seconds"] = round(result.seconds, 3)
         self._chosen(name, result.selected.epoch, result.selected.weights)
         if result.spread is not None:
@@ -221,7 +201,7 @@ class Execution:
             teacher=lesson.teacher,
             pseudo=lesson.pseudo,
             resolved=None if known is None else Resolved.from_dict(known),
-            beside=self.control.shared is not None,
+            beside=self.callbacks.open_pixels is not None,
         )
 
     def _lesson(self, fold: int | None) -> tuple[Lesson, Bits, Bits | None]:
@@ -261,7 +241,7 @@ class Execution:
             self.record.update(extra={"resolved": found})
 
     def _epoch(self, name: str, fold: int | None, row: dict[str, Any]) -> None:
-        self.control.epoch_done(row["train_seconds"])
+        self.callbacks.on_epoch(row)
         if "first_result_seconds" not in self.timing:
             self.timing["first_result_seconds"] = round(time.perf_counter() - self.started, 3)
         if fold is not None:
@@ -329,7 +309,7 @@ class Execution:
             self.throughput["epoch_images_per_second"] = round(float(np.median(speeds)), 1)
         self.timing["seconds"] = round(time.perf_counter() - self.started, 3)
         alone = self.throughput.get("train_images_per_second")
-        if self.control.shared is not None and alone:
+        if self.callbacks.open_pixels is not None and alone:
             shown = sum(
                 row["images_per_second"] * row["train_seconds"] for row in rows if row["images_per_second"]
             )

@@ -15,7 +15,8 @@ from hoego.recipe.resolve import apply_overrides, build
 from hoego.runs.project import open_project
 from hoego.runs.records import Record, Store
 from hoego.runs.side_by_side import train_many
-from hoego.runs.train import Control, Fold, RunResult, TrainOptions, fingerprints
+from hoego.runs.train import Fold, RunResult, TrainOptions, fingerprints
+from hoego.train.callbacks import Callbacks
 
 MADE_OF = ("dataset", "labels", "split")
 """Fingerprints that a run must share with today's to stand for a new one."""
@@ -78,8 +79,8 @@ class Workshop:
             TrainError: a run was interrupted.
         """
         options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
-        control = Control(progress=self.progress, measure_seconds=self.measure_seconds)
-        results = train_many(recipes, options, control, most=self.beside, tell=self.say)
+        callbacks = Callbacks(progress=self.progress, measure_seconds=self.measure_seconds)
+        results = train_many(recipes, options, callbacks, most=self.beside, tell=self.say)
         return [self._ended(result) for result in results]
 
     def _ended(self, result: RunResult) -> Record:

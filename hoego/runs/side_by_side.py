@@ -10,8 +10,9 @@ from itertools import groupby
 from hoego.errors import is_out_of_memory
 from hoego.extras import require
 from hoego.recipe import Recipe
-from hoego.runs.execute import Control, RunResult, say
+from hoego.runs.execute import RunResult, say
 from hoego.runs.train import TrainOptions, begin, resume, train
+from hoego.train.callbacks import Callbacks, Epoch
 
 MOST = 8
 """Runs at a time on a GPU."""
@@ -21,7 +22,7 @@ LINE_SECONDS = 15.0
 def train_many(
     recipes: Sequence[Recipe],
     options: TrainOptions,
-    control: Control | None = None,
+    callbacks: Callbacks | None = None,
     *,
     most: int | None = None,
     tell: Callable[[str], object] = say,
@@ -35,7 +36,7 @@ def train_many(
     Args:
         recipes: each is one run.
         options: of all of them.
-        control: of all of them.
+        callbacks: of all of them.
         most: runs at a time; None takes `MOST` on a GPU and one elsewhere.
         tell: told which run begins.
 
@@ -43,7 +44,7 @@ def train_many(
         HoegoError: as `train`; of runs side by side, once the others have ended.
     """
     require("train", "Training")
-    control = control or Control()
+    callbacks = callbacks or Callbacks()
     results: list[RunResult] = []
     for (device, n), group in groupby(recipes, key=lambda r: _place(r, most)):
         waiting = list(group)
@@ -52,9 +53,9 @@ def train_many(
             for recipe in some:
                 tell(f"{recipe.name}: training")
             if len(some) == 1:
-                results.append(train(some[0], options, control))
+                results.append(train(some[0], options, callbacks))
             else:
-                results += _side_by_side(some, options, control, device)
+                results += _side_by_side(some, options, callbacks, device)
     return results
 
 
@@ -68,14 +69,14 @@ def _place(recipe: Recipe, most: int | None) -> tuple[str, int]:
 
 
 def _side_by_side(
-    recipes: Sequence[Recipe], options: TrainOptions, control: Control, device: str
+    recipes: Sequence[Recipe], options: TrainOptions, callbacks: Callbacks, device: str
 ) -> list[RunResult]:
     from hoego.train.precision import resolve_device
     from hoego.train.side_by_side import SharedPixels, free_memory, take_turns
 
-    progress = _Progress(control, sum(r.epochs for r in recipes), len(recipes))
+    progress = _Progress(callbacks, sum(r.epochs for r in recipes), len(recipes))
     shared = SharedPixels()
-    own = replace(control, shared=shared, progress=False, epoch_done=progress.epoch_done)
+    own = replace(callbacks, open_pixels=shared, progress=False, on_epoch=progress.on_epoch)
     begun = [begin(recipe, options, own) for recipe in recipes]
     ended = take_turns([steps for _, steps in begun], resolve_device(device), weighed=progress.weighed)
     shared.close()
@@ -88,7 +89,7 @@ def _side_by_side(
             results.append(end)
         elif is_out_of_memory(end):
             say(f"{record.meta.name or record.id}: too little memory beside the others; goes on alone")
-            results.append(resume(record, control))
+            results.append(resume(record, callbacks))
         else:
             errors.append(end)
     if errors:
@@ -100,7 +101,7 @@ def _side_by_side(
 class _Progress:
     """A line now and then about all runs together."""
 
-    control: Control
+    callbacks: Callbacks
     epochs: int
     runs: int
     done: int = 0
@@ -113,8 +114,8 @@ class _Progress:
         how = "side by side" if gain >= 1 else "one after another"
         self.say(f"{self.runs} runs {how}: steps in turns are {gain:.2f} times as fast as one after another")
 
-    def epoch_done(self, seconds: float) -> None:
-        self.control.epoch_done(seconds)
+    def on_epoch(self, row: Epoch) -> None:
+        self.callbacks.on_epoch(row)
         now = time.monotonic()
         self.first = self.first or now
         self.done += 1
@@ -124,5 +125,5 @@ class _Progress:
             self.say(f"{self.runs} runs: {self.done} of {self.epochs} epochs, {left:.0f} s left")
 
     def say(self, text: str) -> None:
-        if self.control.progress:
+        if self.callbacks.progress:
             say(text)

@@ -16,18 +16,18 @@ from hoego.errors import HoegoError, RecordError
 from hoego.extras import require
 from hoego.recipe import Recipe, build
 from hoego.runs.combined import is_combined, member_names
-from hoego.runs.execute import Control, Execution, Fold, RunResult, folds_of, say
+from hoego.runs.execute import Execution, Fold, RunResult, folds_of, say
 from hoego.runs.project import Project, open_project
 from hoego.runs.records import Record, Store
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import save as save_split
+from hoego.train.callbacks import Callbacks
 from hoego.train.known_models import require_known
 from hoego.train.steps import Steps, finished
 
 __all__ = [
     "SPLIT_FILE",
-    "Control",
     "Fold",
     "RunResult",
     "TrainOptions",
@@ -65,23 +65,25 @@ class TrainOptions:
     audit: bool = True
 
 
-def train(recipe: Recipe, options: TrainOptions | None = None, control: Control | None = None) -> RunResult:
+def train(
+    recipe: Recipe, options: TrainOptions | None = None, callbacks: Callbacks | None = None
+) -> RunResult:
     """Audit, split, train, predict, score and record.
 
     Raises:
         HoegoError: anything that a user can mend; the record then says failed, with the reason.
         KeyboardInterrupt: the record then says interrupted and can be resumed.
     """
-    return finished(begin(recipe, options or TrainOptions(), control or Control())[1])
+    return finished(begin(recipe, options or TrainOptions(), callbacks or Callbacks())[1])
 
 
-def begin(recipe: Recipe, options: TrainOptions, control: Control) -> tuple[Record, Steps[RunResult]]:
+def begin(recipe: Recipe, options: TrainOptions, callbacks: Callbacks) -> tuple[Record, Steps[RunResult]]:
     """`train`, a training step at a time, so that other runs may take theirs between: the record, and the steps."""
     require("train", "Training")
     started = time.perf_counter()
     project = open_project(recipe, options.folder)
     record = prepare(project, options)
-    return record, _guarded(record, project, control, started)
+    return record, _guarded(record, project, callbacks, started)
 
 
 def prepare(project: Project, options: TrainOptions, *, state: str = "running") -> Record:
@@ -131,7 +133,7 @@ def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, st
     }
 
 
-def resume(record: Record, control: Control | None = None) -> RunResult:
+def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
     """Go on with a run that was interrupted (or that waits), to the numbers of one that was not.
 
     Raises:
@@ -154,7 +156,7 @@ def resume(record: Record, control: Control | None = None) -> RunResult:
     if any(record.epochs(k) for k in record.folds()):
         record.update(extra={"resumed": True})
     record.set_state("running")
-    return finished(_guarded(record, Project(recipe, dataset, split), control or Control(), started))
+    return finished(_guarded(record, Project(recipe, dataset, split), callbacks or Callbacks(), started))
 
 
 def require_trained(record: Record) -> None:
@@ -168,11 +170,11 @@ def require_trained(record: Record) -> None:
         )
 
 
-def _guarded(record: Record, project: Project, control: Control, started: float) -> Steps[RunResult]:
+def _guarded(record: Record, project: Project, callbacks: Callbacks, started: float) -> Steps[RunResult]:
     from hoego.train.loop import Stopped
 
     try:
-        return (yield from Execution(record, project, control, started).steps())
+        return (yield from Execution(record, project, callbacks, started).steps())
     except Stopped as stop:
         record.set_state("interrupted", str(stop))
         return RunResult(record.id, record.folder, "interrupted", str(stop))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
 from hoego.predictions import Predictions, Provenance
 from hoego.recipe import Recipe
+from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import write_atomically
 from hoego.train.data import Pixels, open_pixels
 from hoego.train.edits import Edits, Labels, training_labels
@@ -26,7 +26,7 @@ from hoego.train.forward import Outputs
 from hoego.train.learner import Parts, TrainingRows
 from hoego.train.loop import Held, Loop, LoopSettings
 from hoego.train.memory import give_memory_back
-from hoego.train.precision import Precision, Resolved, resolve, resolve_device, settle
+from hoego.train.precision import Precision, Resolved, resolve, resolve_device, threads_restored
 from hoego.train.provenance import provenance_of
 from hoego.train.pseudo import Lessons, n_steps, pseudo_rows
 from hoego.train.selection import Best
@@ -34,9 +34,6 @@ from hoego.train.steps import Steps, finished
 from hoego.train.throughput import Throughput, Timed, measure
 
 Bits = NDArray[np.bool_]
-Epoch = dict[str, Any]
-"""One epoch's figures: epoch (from 0), train_loss, lr, images_per_second, train_seconds, macro_f1, accuracy,
-held_loss, macro_f1_<attribute>; those of averaged weights end in _ema or _swa, those of the slice start with inner_."""
 
 
 @dataclass(frozen=True)
@@ -106,34 +103,7 @@ class FoldResult:
     spread: float | None = None
 
 
-@dataclass(frozen=True)
-class Hooks:
-    """What the caller wants to hear of, and how often the state is written.
-
-    Args:
-        on_resolved: called once with what `auto` became, before the first step.
-        on_throughput: called with the measured throughput.
-        on_epoch: called after each epoch with its figures.
-        on_note: called with each sentence for the log.
-        should_stop: asked after each step; a text is the reason to stop now, with the state written.
-        state_seconds: seconds between two states within an epoch; every epoch ends with one.
-        state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
-        measure_seconds: time given to measuring the throughput; 0 measures nothing.
-        progress: whether progress is shown on stderr.
-    """
-
-    on_resolved: Callable[[Resolved], None] = lambda _: None
-    on_throughput: Callable[[Throughput], None] = lambda _: None
-    on_epoch: Callable[[Epoch], None] = lambda _: None
-    on_note: Callable[[str], None] = lambda _: None
-    should_stop: Callable[[], str] = lambda: ""
-    state_seconds: float = 60.0
-    state_steps: int = 0
-    measure_seconds: float = 4.0
-    progress: bool = True
-
-
-def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
+def train_fold(task: FoldTask, callbacks: Callbacks | None = None) -> FoldResult:
     """Train one fold, or go on where an earlier process was stopped (by the state in the task's folder).
 
     On a CPU the result is the same, bit for bit, however often it was stopped.
@@ -142,77 +112,65 @@ def train_fold(task: FoldTask, hooks: Hooks | None = None) -> FoldResult:
         TrainError: the model, its weights or its loss cannot be had; the loss is no longer a number.
         RecipeError: a setting that this data set contradicts.
     """
-    return finished(fold_steps(task, hooks or Hooks()))
+    return finished(fold_steps(task, callbacks or Callbacks()))
 
 
-Opener = Callable[[PixelCache, NDArray[np.int64], torch.device], Pixels]
-"""Gives the pixels of some images of a cache on a device."""
-
-
-def fold_steps(task: FoldTask, hooks: Hooks, pixels_of: Opener = open_pixels) -> Steps[FoldResult]:
-    """`train_fold`, a training step at a time: between two of them other trainings may take theirs."""
+def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
+    """Train a fold as `train_fold` does, a step at a time: between two steps other trainings may take theirs."""
     started = time.perf_counter()
-    loop, speed = _begin(task, hooks, pixels_of)
-    yield from loop.steps(started)
-    selected = loop.selected()
-    outputs, spread = (None, None) if loop.held is None else loop.final(selected)
+    with threads_restored():
+        loop, speed = _begin(task, callbacks)
+        yield from loop.steps(started)
+        selected = loop.selected()
+        outputs, spread = (None, None) if loop.held is None else loop.final(selected)
     return FoldResult(
-        outputs,
-        np.flatnonzero(task.held),
-        loop.settings.provenance,
-        dict(loop.tracker.best),
-        selected,
-        loop.parts.resolved,
-        speed,
-        loop.seconds,
-        loop.parts.built.notes,
-        spread,
+        outputs=outputs,
+        images=np.flatnonzero(task.held),
+        provenance=loop.settings.provenance,
+        best=dict(loop.tracker.best),
+        selected=selected,
+        resolved=loop.parts.resolved,
+        throughput=speed,
+        seconds=loop.seconds,
+        notes=loop.parts.built.notes,
+        spread=spread,
     )
 
 
-def _begin(task: FoldTask, hooks: Hooks, pixels_of: Opener) -> tuple[Loop, Throughput | None]:
+def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[Loop, Throughput | None]:
     """A fold before its first step, or before the next one where an earlier process was stopped; and its speed."""
     task.folder.mkdir(parents=True, exist_ok=True)
     for torn in task.folder.glob(".*.part"):
         torn.unlink(missing_ok=True)
     resuming = (task.folder / "state.pt").is_file()
-    parts, speed = _prepare(task, hooks, resuming, pixels_of)
+    parts, speed = _prepare(task, callbacks, resuming)
     provenance = _kept_provenance(task.folder) if resuming else provenance_of(task, parts.built)
     if not resuming:
         _keep_provenance(task.folder, provenance)
-    settings = LoopSettings(
-        task.folder,
-        task.name,
-        hooks.state_seconds,
-        hooks.state_steps,
-        hooks.progress,
-        hooks.on_epoch,
-        hooks.should_stop,
-        provenance,
-    )
-    held, inner = (_held(task, mask, parts.device, pixels_of) for mask in (task.held, task.inner))
+    settings = LoopSettings(task.folder, task.name, callbacks, provenance)
+    held, inner = (_held(task, mask, parts.device, callbacks) for mask in (task.held, task.inner))
     return Loop(parts, settings, held, inner), speed
 
 
-def _prepare(
-    task: FoldTask, hooks: Hooks, resuming: bool, pixels_of: Opener
-) -> tuple[Parts, Throughput | None]:
+def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[Parts, Throughput | None]:
     """The training, ready for its first step (or for its state), and how fast it is."""
     known = task.resolved
     rows = training_rows(task)
     device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
     give_memory_back()
-    pixels = pixels_of(task.cache, rows.images, device)
+    pixels = (callbacks.open_pixels or open_pixels)(task.cache, rows.images, device)
     resolved = known or _resolve(task, rows, pixels)
-    settle(resolved.threads)
-    hooks.on_resolved(resolved)
+    torch.set_num_threads(resolved.threads)
+    callbacks.on_runtime(resolved)
     speed = None
-    if hooks.measure_seconds and not resuming:
-        speed = measure_parts(Parts(task.recipe, task.dataset, rows, pixels, resolved), hooks.measure_seconds)
-        hooks.on_throughput(speed)
+    if callbacks.measure_seconds and not resuming:
+        speed = measure_parts(
+            Parts(task.recipe, task.dataset, rows, pixels, resolved), callbacks.measure_seconds
+        )
+        callbacks.on_throughput(speed)
     parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
     for note in parts.built.notes:
-        hooks.on_note(note)
+        callbacks.on_note(note)
     return parts, speed
 
 
@@ -305,11 +263,12 @@ def _kept_provenance(folder: Path) -> Provenance:
     return Provenance.from_dict(json.loads((folder / "provenance.json").read_text()))
 
 
-def _held(task: FoldTask, mask: Bits | None, device: torch.device, pixels_of: Opener) -> Held | None:
+def _held(task: FoldTask, mask: Bits | None, device: torch.device, callbacks: Callbacks) -> Held | None:
     if mask is None or not mask.any():
         return None
     images = np.flatnonzero(mask)
-    return Held(task.dataset.take(mask), pixels_of(task.cache, images, device))
+    pixels = (callbacks.open_pixels or open_pixels)(task.cache, images, device)
+    return Held(task.dataset.take(mask), pixels)
 
 
 def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
 from hoego.predictions import Predictions, Provenance
 from hoego.train.averaging import reestimate_batch_norm
+from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import load_state, load_weights, save_state, save_weights
 from hoego.train.data import Pixels
 from hoego.train.epochs import EpochStore
@@ -48,21 +49,13 @@ class LoopSettings:
     Args:
         folder: of the fold.
         name: of the source.
-        state_seconds: seconds between two states within an epoch.
-        state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
-        progress: whether progress is shown.
-        on_epoch: called with each epoch's figures.
-        should_stop: asked after each step; a text is the reason to stop now.
+        callbacks: the caller's; they say how often the state is written, too.
         provenance: what the weights will have seen.
     """
 
     folder: Path
     name: str
-    state_seconds: float
-    state_steps: int
-    progress: bool
-    on_epoch: Callable[[dict[str, Any]], None]
-    should_stop: Callable[[], str]
+    callbacks: Callbacks
     provenance: Provenance
 
 
@@ -97,13 +90,14 @@ class Loop:
         """
         self._clock = started
         self._restore()
+        callbacks = self.settings.callbacks
         epochs = self.parts.recipe.epochs
-        with Progress(self.settings.name, epochs, self.parts.steps, self.settings.progress) as progress:
+        with Progress(self.settings.name, epochs, self.parts.steps, callbacks.progress) as progress:
             while self.epoch < epochs and not self.stopped:
                 figures = yield from self._epoch(progress)
-                self.settings.on_epoch(figures)
+                callbacks.on_epoch(figures)
                 progress.epoch(figures)
-                if self.epoch < epochs and not self.stopped and (reason := self.settings.should_stop()):
+                if self.epoch < epochs and not self.stopped and (reason := callbacks.should_stop()):
                     raise Stopped(reason)
 
     def _epoch(self, progress: Progress) -> Generator[None, None, dict[str, Any]]:
@@ -115,7 +109,7 @@ class Loop:
             self.loss_sum += parts.step(epoch, number, images, batch)
             self.number, batch_size = number + 1, len(batch.rows)
             progress.step(epoch, number)
-            if self.number < parts.steps and (reason := self.settings.should_stop()):
+            if self.number < parts.steps and (reason := self.settings.callbacks.should_stop()):
                 self._save()
                 raise Stopped(reason)
             if self._due(written) and self.number < parts.steps:
@@ -148,10 +142,10 @@ class Loop:
         return figures
 
     def _due(self, written: float) -> bool:
-        s = self.settings
-        if s.state_steps:
-            return self.number % s.state_steps == 0
-        return time.perf_counter() - written > s.state_seconds
+        callbacks = self.settings.callbacks
+        if callbacks.state_steps:
+            return self.number % callbacks.state_steps == 0
+        return time.perf_counter() - written > callbacks.state_seconds
 
     def _after(self, epoch: int) -> dict[str, Any]:
         """Averages, scores and checkpoints at the end of an epoch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -15,7 +15,6 @@ from torch import Tensor
 from hoego.data.images import cpu_count
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
-from hoego.train.memory import keep_freed_memory
 
 Precision = Literal["float32", "bfloat16", "float16"]
 GAIN = 1.05
@@ -79,10 +78,14 @@ def resolve_threads(setting: int) -> int:
     return setting or cpu_count()
 
 
-def settle(threads: int) -> None:
-    """Make the process ready for a model: its CPU threads, and memory that stays."""
-    torch.set_num_threads(threads)
-    keep_freed_memory()
+@contextlib.contextmanager
+def threads_restored() -> Iterator[None]:
+    """Give the process back the CPU threads that it had: a caller of the library keeps its own."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def resolve_compile(setting: str, device: torch.device, steps: int, step_seconds: float = 0.05) -> bool:
@@ -206,7 +209,7 @@ def resolve(
     steps: int,
     make_step: Callable[[torch.device], Callable[[Precision], Callable[[], None]]],
 ) -> Resolved:
-    """Every `auto` of a recipe on this machine. Sets torch's number of threads.
+    """Resolve every `auto` of a recipe on this machine. Torch's threads stay set: call it in `threads_restored`.
 
     Args:
         recipe: the resolved recipe.
@@ -215,7 +218,7 @@ def resolve(
     """
     device = resolve_device(recipe.device)
     threads = resolve_threads(recipe.threads)
-    settle(threads)
+    torch.set_num_threads(threads)
     precision, step_ms = choose_precision(recipe.precision, device, make_step(device))
     seconds = step_ms.get(precision, 50.0) / 1e3
     return Resolved(

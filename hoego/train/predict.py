@@ -22,7 +22,7 @@ from hoego.train.data import open_pixels
 from hoego.train.forward import Outputs, Readers, mean_of, outputs_of, probabilities, read_outputs
 from hoego.train.models import Network, build_network
 from hoego.train.ordinal import OrdinalHead, Scale, build_ordinal
-from hoego.train.precision import MixedPrecision, Precision, resolve_device, resolve_threads, settle
+from hoego.train.precision import MixedPrecision, Precision, resolve_device, resolve_threads, threads_restored
 from hoego.train.validation_views import View, mean_views
 from hoego.train.views import Views
 
@@ -109,8 +109,9 @@ def predict_photos(
         cache: decoded pixels of N photos.
         images: their ids [N].
     """
-    settle(resolve_threads(models[0].recipe.threads))
-    each = [_predict_one(model, cache, images) for model in models]
+    with threads_restored():
+        torch.set_num_threads(resolve_threads(models[0].recipe.threads))
+        each = [_predict_one(model, cache, images) for model in models]
     return each[0] if len(each) == 1 else mean_of(each)
 
 

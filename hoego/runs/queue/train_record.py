@@ -13,6 +13,7 @@ from hoego.runs.queue.claims import Ask, after_of
 from hoego.runs.queue.context import Context, Outcome
 from hoego.runs.queue.worker_processes import Background, start_background
 from hoego.runs.records import Record, Store
+from hoego.train.callbacks import Callbacks
 
 
 def parse_fold(text: str | int | None) -> Any:
@@ -120,11 +121,14 @@ def warm_up() -> None:
 
 def train_runner(record: Record, context: Context) -> Outcome:
     """Train a claimed record, or go on with it; the score goes into the record."""
-    from hoego.runs.train import Control, resume
+    from hoego.runs.train import resume
 
-    control = Control(should_stop=context.should_stop, epoch_done=context.epoch_done)
+    callbacks = Callbacks(
+        should_stop=context.should_stop,
+        on_epoch=lambda row: context.epoch_done(row["train_seconds"]),
+    )
     with context.interrupting():
-        result = resume(record, control)
+        result = resume(record, callbacks)
     record.refresh()
     return Outcome(result.state, result.reason)
 

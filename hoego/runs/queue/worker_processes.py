@@ -13,6 +13,7 @@ from typing import Any
 from hoego.errors import RecordError, UsageError
 from hoego.runs.queue.worker import Ran, Runner, WorkOptions, WorkReport, work
 from hoego.runs.records import Record, RunMeta, Store, process
+from hoego.train.memory import keep_freed_memory
 
 
 def gpu_count() -> int:
@@ -72,6 +73,7 @@ def _visible_gpus() -> list[str]:
 def _child(answers: Any, root: str, runner: Runner, options: WorkOptions, gpu: str | None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    keep_freed_memory()
     answers.put(work(Store(root), runner, options))
 
 
