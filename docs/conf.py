@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 project = "Hoego"
 author = "The Hoego authors"
@@ -25,7 +26,7 @@ nitpicky = False
 
 # Pages whose front matter names a kernel are run by the build; an error in one is an error of the build.
 nb_execution_mode = "cache"
-nb_execution_cache_path = "_build/.jupyter_cache"
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
