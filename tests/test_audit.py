@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +13,14 @@ import polars as pl
 import pytest
 from PIL import Image, ImageEnhance
 
-from hoego.data.audit import CHECKS, Finding, audit
+from hoego.data.audit import BESIDE_SCORE, CHECKS, Finding, audit
 from hoego.data.audit.measures import cramers_v, crossed, determines
 from hoego.data.audit.similar import close_pairs, confirmed, hashes
 from hoego.data.audit.table_checks import suffixed
 from hoego.data.load import load
-from hoego.errors import UsageError
+from hoego.errors import DataError, UsageError
 from hoego.recipe import Recipe, resolve
+from hoego.runs.project import require_clean, write_unreadable
 
 
 def picture(seed: int) -> Image.Image:
@@ -107,6 +110,120 @@ def test_suffixes_rare_classes_single_photos_and_blank_photos(project: Path) -> 
     assert counts["single-photo"] == 1
     assert counts["constant-photos"] == 1
     assert counts["imbalance"] >= 1
+
+
+def test_a_target_of_one_class_is_an_error_that_cannot_be_accepted(project: Path) -> None:
+    write(project, [(p, s, "yes", pose) for p, s, _, pose in rows_of(project)])
+    recipe = recipe_of(project, 'audit.accept=["one-class"]')
+    report = audit(load(recipe), recipe)
+    one = next(f for f in report.findings if f.check == "one-class")
+    assert (one.severity, report.exit_code) == ("error", 1)
+    assert "'yes'" in one.message
+    with pytest.raises(DataError, match="one-class"):
+        require_clean(report)
+
+
+def test_classes_that_differ_by_case_or_by_the_writing_of_a_number_are_listed(project: Path) -> None:
+    spelled = ("Cat", "cat", "dog", "Dog ", "DOG", "cat ")
+    write(project, [(p, s, spelled[k % 6], str(k % 3)) for k, (p, s, *_) in enumerate(rows_of(project))])
+    assert finding_of(project, "classes-alike").examples == ("label: Cat, cat", "label: DOG, Dog, dog")
+    numbers = ("1", "1.0", "2")
+    write(project, [(p, s, "ab"[k % 2], numbers[k % 3]) for k, (p, s, *_) in enumerate(rows_of(project))])
+    assert finding_of(project, "classes-alike").examples == ("pose: 1, 1.0",)
+
+
+def test_every_unreadable_photo_is_listed_and_counts_in_no_other_check(project: Path) -> None:
+    rows = rows_of(project)
+    for k in range(14):
+        for stem, content in (("empty", b""), ("page", b"<html>not found</html>")):
+            (project / f"{stem}[{k}].png").write_bytes(content)
+            rows.append((f"{stem}[{k}].png", f"s{k % 12:02d}", "abc"[k % 3], "x"))
+    write(project, rows)
+    recipe = recipe_of(project)
+    report = audit(load(recipe), recipe)
+    bad = next(f for f in report.findings if f.check == "unreadable")
+    assert (bad.count, len(bad.examples)) == (28, 28)
+    assert not {f.check for f in report.findings} & {"two-labels", "duplicates", "two-subjects"}
+    listed = write_unreadable(report, project)
+    assert listed is not None
+    exclude = tomllib.loads(listed.read_text())["exclude"]
+    assert len(exclude) == 28
+    clean = recipe_of(project, f"dataset.exclude={json.dumps(exclude)}")
+    assert load(clean).n_images == 36
+    assert audit(load(clean), clean).exit_code == 0
+
+
+def test_a_conflict_shows_two_different_labels(project: Path) -> None:
+    for copy in ("zz.png", "yy.png"):
+        (project / copy).write_bytes((project / "00_0.png").read_bytes())
+    write(project, [*rows_of(project), ("yy.png", "s00", "a", "x"), ("zz.png", "s00", "b", "x")])
+    found = finding_of(project, "two-labels")
+    assert found.message == "1 picture stands under more than one label"
+    assert found.examples == ("00_0.png (a/x) and zz.png (b/x)",)
+
+
+def test_files_that_are_not_read_are_counted_by_kind_and_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOEGO_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "data"
+    for label in ("cat", "dog"):
+        (root / label).mkdir(parents=True)
+        for k in range(6):
+            picture(50 * (label == "dog") + k).save(root / label / f"{k}.png")
+    for k in range(9):
+        (root / "dog" / f"{k}.CR2").write_bytes(b"II*")
+    recipe = resolve({"dataset": {"root": str(root)}})
+    report = audit(load(recipe), recipe)
+    over = next(f for f in report.findings if f.check == "passed-over")
+    assert (over.count, over.severity) == (9, "warning")
+    assert "9 files of a kind that is not read (.cr2), all of them in dog" in over.message
+
+
+@pytest.mark.parametrize(
+    ("boxes", "fact"),
+    [
+        ({"a": "0,0,40,40", "b": "10,10,14,14", "c": "10,10,20,20"}, "size of the box goes with label"),
+        ({"a": ",,,", "b": "10,10,30,30", "c": "10,10,30,30"}, "absence of a box goes with label"),
+        ({"a": "0,0,20,20", "b": "20,0,40,20", "c": "10,0,30,20"}, "place of the box across goes with label"),
+    ],
+)
+def test_boxes_that_know_the_label_are_a_shortcut(project: Path, boxes: dict[str, str], fact: str) -> None:
+    lines = [f"{p},{boxes[label]}" for p, _, label, _ in rows_of(project)]
+    (project / "c.csv").write_text("\n".join(["image,x0,y0,x1,y1", *lines]))
+    found = finding_of(project, "crop-shortcut", f'dataset.crop.file="{project / "c.csv"}"')
+    assert fact in found.message
+    assert found.check in BESIDE_SCORE
+
+
+def test_boxes_that_do_not_know_the_label_are_none(project: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = []
+    for p, *_ in rows_of(project):
+        x, y, side = rng.integers(0, 12, 3)
+        lines.append(f"{p},{x},{y},{x + 20 + side},{y + 20 + side}")
+    (project / "c.csv").write_text("\n".join(["image,x0,y0,x1,y1", *lines]))
+    assert "crop-shortcut" not in found(project, f'dataset.crop.file="{project / "c.csv"}"')
+
+
+def test_the_proportion_of_the_sides_is_a_shortcut(project: Path) -> None:
+    for k, (p, _, label, _) in enumerate(rows_of(project)):
+        picture(k).resize((40 + k, 2 * (40 + k) if label == "a" else 40 + k)).save(project / p)
+    assert "proportion of the sides goes with label" in finding_of(project, "shortcut").message
+
+
+def test_two_subjects_for_many_photos_are_rather_a_class(project: Path) -> None:
+    write(project, [(p, "MF"[k % 2], label, pose) for k, (p, _, label, pose) in enumerate(rows_of(project))])
+    found = finding_of(project, "subjects-like-classes")
+    assert (found.severity, found.message) == ("warning", "2 subjects for 36 photos")
+
+
+def test_several_labels_in_a_cell_are_pointed_out(project: Path) -> None:
+    write(
+        project,
+        [(p, s, ("x", "x|y", "z")[k % 3], pose) for k, (p, s, _, pose) in enumerate(rows_of(project))],
+    )
+    assert finding_of(project, "several-labels").examples == ("label: x|y",)
 
 
 def test_an_attribute_that_another_determines_is_named(project: Path) -> None:

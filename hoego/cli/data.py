@@ -70,10 +70,13 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """What is wrong with the data before a model is trained. Exit status 1 when an error stands."""
-    from hoego.runs.project import audit_project
+    from hoego.runs.project import audit_project, write_unreadable
 
     report = audit_project(recipe_of(recipe, overrides))
+    listed = write_unreadable(report, project_folder())
     emit(report, as_json, _show_audit)
+    if listed is not None and not as_json:
+        say(f"the photos that cannot be decoded are listed in {styled(listed, 'bold')}")
     raise typer.Exit(report.exit_code)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hoego import files
 from hoego.data.audit import AuditReport, audit
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
@@ -41,6 +44,32 @@ def split_project(recipe: Recipe, folder: Path) -> Split:
 def audit_project(recipe: Recipe) -> AuditReport:
     """What `hoego audit` does."""
     return audit(load(recipe), recipe)
+
+
+UNREADABLE = "unreadable.toml"
+
+
+def write_unreadable(report: AuditReport, folder: Path) -> Path | None:
+    """Write the photos that an audit could not decode as a line for hoego.toml; None where there is none.
+
+    Every photo stands in it, with the reason, as a glob pattern of `dataset.exclude`.
+    """
+    found = [f for f in report.findings if f.check == "unreadable"]
+    if not found:
+        return None
+    lines = [
+        "# Photos that cannot be decoded. To leave them out, copy this into [dataset] of hoego.toml.",
+        "exclude = [",
+    ]
+    for example in found[0].examples:
+        path, _, why = example.partition(": ")
+        lines.append(f"  {json.dumps(glob.escape(path), ensure_ascii=False)},  # {' '.join(why.split())}")
+    file = folder / UNREADABLE
+    try:
+        files.write_text(file, "\n".join([*lines, "]", ""]))
+    except OSError:  # a read-only project: `audit --json` names them all
+        return None
+    return file
 
 
 def require_clean(report: AuditReport) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hoego.data.audit.checks import CHECKS, Check
+from hoego.data.audit.checks import BESIDE_SCORE, CHECKS, Check
+from hoego.data.audit.crop_checks import crop_findings
 from hoego.data.audit.findings import AuditReport, Finding, accepting
 from hoego.data.audit.label_checks import label_findings
-from hoego.data.audit.photo_checks import photo_findings
+from hoego.data.audit.photo_checks import Thumbnails, photo_findings, thumbnails
 from hoego.data.audit.table_checks import table_findings
+from hoego.data.audit.unread_checks import unread_findings
 from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
+from hoego.data.preprocess import read_boxes
 from hoego.recipe import Recipe
 
-__all__ = ["CHECKS", "AuditReport", "Check", "Finding", "audit"]
+__all__ = ["BESIDE_SCORE", "CHECKS", "AuditReport", "Check", "Finding", "audit"]
 
 
 def audit(
@@ -34,11 +37,15 @@ def audit(
         UsageError: `audit.accept` names what is no check.
         DataError: the test set cannot be listed.
     """
-    found = [*table_findings(dataset), *label_findings(dataset, recipe.split)]
+    seen = thumbnails(dataset) if photos else Thumbnails.none()
+    found = [*table_findings(dataset, seen.bad), *label_findings(dataset, recipe.split)]
+    if recipe.dataset.crop.file is not None:
+        found += crop_findings(dataset, read_boxes(Path(recipe.dataset.root) / recipe.dataset.crop.file))
     if photos:
+        found += unread_findings(recipe.dataset)
         if test is None and recipe.dataset.unlabelled is not None:
             test = _test_set(dataset, Path(recipe.dataset.root) / recipe.dataset.unlabelled)
-        found += photo_findings(dataset, recipe.audit.near_distance, test)
+        found += photo_findings(dataset, seen, recipe.audit.near_distance, test)
     return AuditReport(
         accepting(found, recipe.audit.accept), dataset.n_images, dataset.n_subjects, tuple(CHECKS)
     )

@@ -10,6 +10,9 @@ from typing import Any
 from hoego.data.audit.checks import CHECKS, Severity
 from hoego.errors import UsageError, nearest
 
+FINAL = frozenset(("one-class",))
+"""Errors that no acceptance lifts: training would go on and print a score that says nothing."""
+
 ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -94,5 +97,6 @@ def accepting(findings: Sequence[Finding], accept: Sequence[str]) -> tuple[Findi
     for name in accept:
         if name not in CHECKS:
             raise UsageError(f"audit.accept names {name!r}, no check.", remedy=nearest(name, CHECKS))
-    marked = [replace(f, accepted=f.check in accept) if f.severity == "error" else f for f in findings]
+    names = set(accept) - FINAL
+    marked = [replace(f, accepted=f.check in names) if f.severity == "error" else f for f in findings]
     return tuple(sorted(marked, key=lambda f: ORDER[f.severity]))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hoego.data.audit.findings import Finding, finding
 from hoego.data.audit.measures import Codes, cramers_v, determines
 from hoego.data.dataset import Dataset
+from hoego.data.spelling import written_alike
 from hoego.recipe import SplitSettings
 
 UNEVEN = 10.0
@@ -25,6 +26,7 @@ def label_findings(dataset: Dataset, split: SplitSettings) -> Iterator[Finding]:
         split: the split that is asked for: its number of sides decides which classes are too rare.
     """
     yield from _classes(dataset, split)
+    yield from _names(dataset)
     yield from _missing(dataset)
     if dataset.subject_shown:
         yield from _within_subjects(dataset)
@@ -41,6 +43,9 @@ def _classes(dataset: Dataset, split: SplitSettings) -> Iterator[Finding]:
         codes, classes = dataset.classes_of(name), dataset.schema.classes(name)
         counts = np.bincount(codes[codes >= 0], minlength=len(classes))
         present = np.flatnonzero(counts)
+        if name == dataset.schema.target and len(present) < 2:
+            held = ", ".join(repr(classes[c]) for c in present.tolist()) or "none"
+            yield finding("one-class", 1, f"the target {name} has one class only: {held}")
         absent += [f"{name}: {classes[c]}" for c in np.flatnonzero(counts == 0).tolist()]
         if len(present) < 2:
             continue
@@ -78,6 +83,21 @@ def _holders(codes: Codes, others: Codes, n_classes: int) -> NDArray[np.int64]:
     known = (codes >= 0) & (others >= 0)
     pairs = np.unique(np.stack([codes[known], others[known]], axis=1), axis=0)
     return np.bincount(pairs[:, 0], minlength=n_classes)
+
+
+def _names(dataset: Dataset) -> Iterator[Finding]:
+    """Names of classes that look like one class, or like several at once."""
+    alike, several = [], []
+    for attribute in dataset.schema.attributes:
+        alike += [f"{attribute.name}: {', '.join(group)}" for group in written_alike(attribute.classes)]
+        cells = [c for c in attribute.classes if len(c.split("|")) > 1]
+        several += [f"{attribute.name}: {c}" for c in cells]
+    if alike:
+        text = f"{len(alike)} groups of classes are written alike: {_first(alike)}"
+        yield finding("classes-alike", len(alike), text, alike)
+    if several:
+        text = f"{len(several)} classes name several labels in one cell: {_first(several, 3)}"
+        yield finding("several-labels", len(several), text, several)
 
 
 def _missing(dataset: Dataset) -> Iterator[Finding]:

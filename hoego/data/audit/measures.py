@@ -6,6 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
+Float = NDArray[np.float64]
+
+
+def fifths(values: Float) -> Codes:
+    """Which fifth of the distinct numbers each of the numbers [N] is in, 0 to 4; -1 for NaN.
+
+    >>> fifths(np.asarray([1.0, 1.0, 2.0, 3.0, np.nan])).tolist()
+    [0, 0, 1, 3, -1]
+    """
+    distinct = np.unique(values[~np.isnan(values)])
+    place = np.searchsorted(distinct, values)
+    codes = (place * 5 // max(len(distinct), 1)).astype(np.int32)
+    codes[np.isnan(values)] = -1
+    return codes
 
 
 def crossed(a: Codes, b: Codes) -> NDArray[np.int64]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from hoego.data.audit.findings import Finding, finding
-from hoego.data.audit.measures import cramers_v
+from hoego.data.audit.measures import Codes, cramers_v, fifths
 from hoego.data.audit.probes import probes, unreadable
 from hoego.data.audit.similar import SIDE, Luma, close_pairs, confirmed, grey, hashes
 from hoego.data.dataset import Dataset
@@ -22,25 +23,46 @@ TINY = 16
 LARGE, NARROW = 8.0, 2.5
 FLAT = 1.0
 SHORTCUT = 0.5
+MOST_VALUES = 20
 
 
-def photo_findings(dataset: Dataset, near_distance: int, test: Dataset | None = None) -> Iterator[Finding]:
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Small grey photos.
+
+    Args:
+        luma: [N - bad, 32, 32], of the photos that can be decoded.
+        bad: the rows of the others, each with the reason.
+    """
+
+    luma: Luma
+    bad: dict[int, str]
+
+    @classmethod
+    def none(cls) -> Thumbnails:
+        """Where no photo is looked at."""
+        return cls(np.zeros((0, SIDE, SIDE), dtype=np.float32), {})
+
+
+def photo_findings(
+    dataset: Dataset, seen: Thumbnails, near_distance: int, test: Dataset | None = None
+) -> Iterator[Finding]:
     """Every finding that needs the photos; they are decoded once, to thumbnails that are kept in the cache.
 
     Args:
         dataset: N photos.
+        seen: their thumbnails.
         near_distance: bits by which the hashes of a near-duplicate may differ.
         test: the photos without labels, to be compared with those of the data set.
     """
     table = probes(dataset)
     yield from _odd(dataset, table)
     yield from _shortcuts(dataset, table)
-    luma, bad = _thumbnails(dataset)
+    luma, bad = seen.luma, seen.bad
     if bad:
         shown = [f"{dataset.images['path'][i]}: {text}" for i, text in bad.items()]
-        yield finding(
-            "unreadable", len(bad), f"{len(bad):,} of {dataset.n_images:,} photos cannot be decoded", shown
-        )
+        text = f"{len(bad):,} of {dataset.n_images:,} photos cannot be decoded"
+        yield replace(finding("unreadable", len(bad), text), examples=tuple(shown))  # every one of them
     whole = np.setdiff1d(np.arange(dataset.n_images), list(bad))
     flat = luma.reshape(len(luma), -1).std(axis=1) < FLAT
     if flat.any():
@@ -54,8 +76,8 @@ def photo_findings(dataset: Dataset, near_distance: int, test: Dataset | None = 
         yield from _in_test(dataset.take(rows), test, (luma, codes), near_distance)
 
 
-def _thumbnails(dataset: Dataset) -> tuple[Luma, dict[int, str]]:
-    """Luma [N - bad, 32, 32] of the photos that can be decoded, and the rows of the others with the reason."""
+def thumbnails(dataset: Dataset) -> Thumbnails:
+    """The photos of a data set, decoded once and kept in the cache."""
     bad: dict[int, str] = {}
     preprocess = Preprocess(size=(SIDE, SIDE))
     try:
@@ -66,12 +88,12 @@ def _thumbnails(dataset: Dataset) -> tuple[Luma, dict[int, str]]:
             raise
         good = np.setdiff1d(np.arange(dataset.n_images), list(bad))
         if not len(good):
-            return np.zeros((0, SIDE, SIDE), dtype=np.float32), bad
+            return Thumbnails(np.zeros((0, SIDE, SIDE), dtype=np.float32), bad)
         cache = PixelCache.of(dataset.take(good), preprocess)
     luma = np.empty((cache.n_images, SIDE, SIDE), dtype=np.float32)
     for start in range(0, cache.n_images, 8192):
         luma[start : start + 8192] = grey(cache.rows(slice(start, start + 8192)))
-    return luma, bad
+    return Thumbnails(luma, bad)
 
 
 def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
@@ -114,20 +136,35 @@ def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
 
 def _shortcuts(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
     """File facts that go with the class of an attribute (Cramér's V of 0.5 or more; 2 % of the photos a value)."""
-    size = (table["height"].cast(pl.String) + " x " + table["width"].cast(pl.String)).alias("size")
-    facts = {"file format": table["format"], "colour mode": table["mode"], "size in pixels": size}
     found = []
-    for fact, column in facts.items():
-        values, codes = np.unique(column.fill_null("").to_numpy().astype(np.str_), return_inverse=True)
-        shares = np.bincount(codes) / max(1, len(codes))
-        if not 2 <= len(values) <= 20 or (shares >= FEW).sum() < 2:
+    for fact, codes in _facts(table).items():
+        shares = np.bincount(codes[codes >= 0]) / max(1, len(codes))
+        if (shares >= FEW).sum() < 2 or len(shares) > MOST_VALUES:
             continue
         for name in dict.fromkeys((dataset.schema.target, *dataset.schema.names)):
-            v = cramers_v(codes.astype(np.int32), dataset.classes_of(name))
+            v = cramers_v(codes, dataset.classes_of(name))
             if v >= SHORTCUT:
                 found.append(f"the {fact} goes with {name} (V = {v:.2f})")
     if found:
         yield finding("shortcut", len(found), "; ".join(found[:4]), found)
+
+
+def _facts(table: pl.DataFrame) -> dict[str, Codes]:
+    """Codes [N] of what the headers say: format, colour mode, the exact size; fifths of the area and of the shape."""
+    size = (table["height"].cast(pl.String) + " x " + table["width"].cast(pl.String)).alias("size")
+    texts = {"file format": table["format"], "colour mode": table["mode"], "size in pixels": size}
+    facts = {}
+    for fact, column in texts.items():
+        _, codes = np.unique(column.fill_null("").to_numpy().astype(np.str_), return_inverse=True)
+        facts[fact] = np.where(column.is_null().to_numpy(), -1, codes).astype(np.int32)
+    height, width = (table[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("height", "width"))
+    if (facts["size in pixels"].max(initial=0)) < MOST_VALUES:
+        return facts  # few sizes: each is told apart already
+    return {
+        **facts,
+        "area in pixels": fifths(height * width),
+        "proportion of the sides": fifths(width / height),
+    }
 
 
 def _look_alikes(dataset: Dataset, luma: Luma, codes: NDArray[np.uint64], distance: int) -> Iterator[Finding]:
@@ -158,8 +195,9 @@ def _in_test(
 ) -> Iterator[Finding]:
     """Test photos that equal a training photo in every byte, or nearly so to the eye."""
     same = np.isin(test.contents, dataset.contents)
-    luma, bad = _thumbnails(test)
-    whole = np.setdiff1d(np.arange(test.n_images), list(bad))
+    small = thumbnails(test)
+    luma = small.luma
+    whole = np.setdiff1d(np.arange(test.n_images), list(small.bad))
     useful = luma.reshape(len(luma), -1).std(axis=1) >= FLAT
     rows, luma = whole[useful], luma[useful]
     codes = np.concatenate([seen[1], hashes(luma)])

@@ -5,23 +5,32 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hoego.data.audit.findings import Finding, finding
 from hoego.data.dataset import Dataset
 
+Ints = NDArray[np.integer[Any]]
 DOMINANT = 0.2
+HARDLY_ANY, MANY_PHOTOS = 5, 20
 FEW_SUBJECTS = 30
 _SUFFIX = re.compile(
     r"(?<=\w)(?:[-_. ]+\d{1,2}|[-_. ]+[A-Za-z]|[-_. ]*\(\d+\)|[-_. ]*(?:copy|dup|bis))$", re.IGNORECASE
 )
 
 
-def table_findings(dataset: Dataset) -> Iterator[Finding]:
-    """Every finding on photos and subjects that needs neither pixels nor the meaning of labels."""
-    yield from _duplicates(dataset)
+def table_findings(dataset: Dataset, bad: Collection[int] = ()) -> Iterator[Finding]:
+    """Every finding on photos and subjects that needs neither pixels nor the meaning of labels.
+
+    Args:
+        dataset: N photos.
+        bad: rows of photos that cannot be decoded: empty files are alike, and say nothing of subjects and labels.
+    """
+    yield from _duplicates(dataset, bad)
     if not dataset.subject_shown:
         text = f"{dataset.n_images:,} photos count as {dataset.n_subjects:,} subjects"
         yield finding("no-subject", dataset.n_images, text)
@@ -30,30 +39,42 @@ def table_findings(dataset: Dataset) -> Iterator[Finding]:
     yield from _numbers(dataset)
 
 
-def _duplicates(dataset: Dataset) -> Iterator[Finding]:
+def _duplicates(dataset: Dataset, bad: Collection[int]) -> Iterator[Finding]:
     _, group, times = np.unique(dataset.contents, return_inverse=True, return_counts=True)
-    repeated = np.flatnonzero(times[group] > 1)
+    repeated = np.flatnonzero((times[group] > 1) & ~np.isin(np.arange(dataset.n_images), list(bad)))
     if not len(repeated):
         return
     order = repeated[np.argsort(group[repeated], kind="stable")]
     starts = np.flatnonzero(np.r_[True, group[order][1:] != group[order][:-1]])
     sets = np.split(order, starts[1:])
     shown = [" = ".join(dataset.image_ids[s[:3]].tolist()) for s in sets]
-    text = f"{len(order):,} photos are {len(sets):,} pictures, each more than once"
+    text = f"{len(order):,} photos are {_pictures(len(sets))}, each more than once"
     yield finding("duplicates", len(sets), text, shown)
     differ = [s for s in sets if len(np.unique(dataset.codes[s], axis=0)) > 1]
     if differ:
         shown = [
-            " and ".join(f"{dataset.image_ids[i]} ({_label(dataset, i)})" for i in s[:2].tolist())
+            " and ".join(f"{dataset.image_ids[i]} ({_label(dataset, i)})" for i in _conflict(dataset, s))
             for s in differ
         ]
+        stand = "stands" if len(differ) == 1 else "stand"
         yield finding(
-            "two-labels", len(differ), f"{len(differ):,} pictures stand under more than one label", shown
+            "two-labels", len(differ), f"{_pictures(len(differ))} {stand} under more than one label", shown
         )
-    joined = [j for j in dataset.joins if "identical photos" in j]
+    lost = {f"({dataset.image_ids[i]} = " for i in bad}
+    joined = [j for j in dataset.joins if "identical photos" in j and not any(name in j for name in lost)]
     if joined:
         text = f"{len(joined):,} groups of subjects share an identical photo"
         yield finding("two-subjects", len(joined), text, joined)
+
+
+def _pictures(n: int) -> str:
+    return "1 picture" if n == 1 else f"{n:,} pictures"
+
+
+def _conflict(dataset: Dataset, rows: Ints) -> tuple[int, int]:
+    """The first of some photos, and the first that has another label."""
+    other = next(i for i in rows[1:].tolist() if (dataset.codes[i] != dataset.codes[rows[0]]).any())
+    return int(rows[0]), other
 
 
 def _label(dataset: Dataset, i: int) -> str:
@@ -112,6 +133,9 @@ def _numbers(dataset: Dataset) -> Iterator[Finding]:
         name = dataset.subjects[largest]
         text = f"{name!r} holds {photos[largest]:,} of {dataset.n_images:,} photos"
         yield finding("dominant-subject", int(photos[largest]), text, [name])
+    if dataset.n_subjects < HARDLY_ANY and dataset.n_images >= MANY_PHOTOS:
+        text = f"{dataset.n_subjects} subjects for {dataset.n_images:,} photos"
+        yield finding("subjects-like-classes", dataset.n_subjects, text, dataset.subjects.tolist())
     if dataset.n_subjects < FEW_SUBJECTS:
         yield finding("few-subjects", dataset.n_subjects, f"{dataset.n_subjects} subjects")
     single = np.flatnonzero(photos == 1)
