@@ -1,14 +1,17 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-.PHONY: demo test check docs site lock clean help
+.PHONY: demo test test-all test-wheel golden check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
-CORE_TESTS := tests/core
+PYTHONS := 3.11 3.12 3.13
 
 help:
 	@echo "make demo   the whole story on synthetic people (a few minutes)"
 	@echo "make test   every test, with and without torch"
+	@echo "make test-all    the tests that need no torch, on every Python that Hoego supports and this machine has"
+	@echo "make test-wheel  build the wheel, install it without extras, and use it"
+	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
 	@echo "make check  format, lint, types"
 	@echo "make docs   write the reference pages from the code"
 	@echo "make site   build the documentation site into docs/_build/html, offline, warnings are errors"
@@ -20,6 +23,29 @@ demo: .venv/ready
 test: .venv/ready .venv-core/ready
 	.venv/bin/python -m pytest -n 2
 	.venv-core/bin/python -m pytest -p no:cacheprovider -m "not torch"
+
+test-all: | .uv/bin/uv
+	@failed=""; for v in $(PYTHONS); do \
+		python=$$(ls -d $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -1); \
+		python=$${python:-$$(command -v python$$v)} || true; \
+		if [ -z "$$python" ]; then echo "Python $$v: not on this machine"; continue; fi; \
+		echo "Python $$v: $$python"; \
+		$(UV) venv --quiet --allow-existing --python $$python .venv-core-$$v && \
+		$(UV) pip install --quiet --compile-bytecode --python .venv-core-$$v --constraint requirements.lock \
+			--group test --editable . && \
+		.venv-core-$$v/bin/python -m pytest -n 2 -p no:cacheprovider -m "not torch" || failed="$$failed $$v"; \
+	done; if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
+
+test-wheel: | .uv/bin/uv
+	rm -rf .venv-wheel dist
+	$(UV) build --quiet --wheel --out-dir dist
+	$(UV) venv --quiet --python $(PYTHON) .venv-wheel
+	$(UV) pip install --quiet --python .venv-wheel --constraint requirements.lock dist/*.whl
+	.venv-wheel/bin/python -I tests/wheel.py
+
+golden: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python tests/golden_run.py
+	git diff --stat tests/golden
 
 check: .venv/ready
 	.venv/bin/ruff format --check .
@@ -54,4 +80,4 @@ lock: .uv/bin/uv
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-core .uv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-core .venv-core-* .venv-wheel dist .uv .mypy_cache .ruff_cache .pytest_cache

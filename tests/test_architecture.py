@@ -29,7 +29,7 @@ ORDER = (
     ("split",),
     ("data",),
     ("recipe",),
-    ("files", "draw", "extras"),
+    ("files", "draw", "extras", "version"),
     ("errors",),
 )
 LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}

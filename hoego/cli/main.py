@@ -71,9 +71,9 @@ for module in (data, training, evaluating, records, queueing, submitting):
 
 def _version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
+        from hoego.version import version as installed
 
-        print(f"hoego {version('hoego')}")
+        print(f"hoego {installed()}")
         raise typer.Exit
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hoego.runs.records.process import host
+from hoego.version import version
 
 _CORE_PACKAGES = ("numpy", "polars", "pillow", "simplejpeg", "scipy", "torch", "torchvision", "timm")
 
@@ -92,9 +93,8 @@ def code_state(project: Path | None = None) -> dict[str, Any]:
     total = hashlib.blake2b(digest_size=8)
     for name, digest in files.items():
         total.update(f"{name}\0{digest}\0".encode())
-    version = _version()
     return {
-        "hoego": version,
+        "hoego": version(),
         "hash": total.hexdigest(),
         "git": _git(str((project or Path.cwd()).resolve())),
         "package_git": _git(str(Path(__file__).resolve().parents[2])),
@@ -109,14 +109,6 @@ def _package_files() -> dict[str, str]:
         path.relative_to(package).as_posix(): hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
         for path in sorted(package.rglob("*.py"))
     }
-
-
-@functools.cache
-def _version() -> str:
-    try:
-        return importlib.metadata.version("hoego")
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 @functools.cache
