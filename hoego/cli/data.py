@@ -37,7 +37,7 @@ def init(
     force: Annotated[bool, typer.Option(help="Replace an existing hoego.toml.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at a folder or table and propose a commented hoego.toml."""
+    """Inspect a folder or table and propose a commented hoego.toml."""
     from hoego.data.proposals.propose import propose, write_proposal
 
     proposal = propose(folder)
@@ -69,7 +69,7 @@ def audit(
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """What is wrong with the data before a model is trained. Exit status 1 when an error stands."""
+    """Check the data before training. Exit status 1 if an error stands."""
     from hoego.runs.project import audit_project, write_unreadable
 
     report = audit_project(recipe_of(recipe, overrides))
@@ -103,7 +103,7 @@ def split(
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Make, check and show the split: who is held out, and the proof that nobody stands on two sides."""
+    """Make, check and show the split, with the proof that no subject is on two sides."""
     from hoego.runs.project import split_project
 
     emit(split_project(recipe_of(recipe, overrides), project_folder()), as_json, _show_split)
@@ -129,10 +129,12 @@ def _show_split(made: Split) -> None:
 
 
 def settings(
-    match: Annotated[str, typer.Argument(metavar="[PART]", help="Only settings whose name holds this.")] = "",
+    match: Annotated[
+        str, typer.Argument(metavar="[PART]", help="Only settings whose name contains this.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Every setting with its default, its range and one line."""
+    """List every setting with its default, its range and one line."""
     from hoego.recipe import settings_table
 
     rows = [s for s in settings_table() if match in s.key]
@@ -150,7 +152,7 @@ def settings(
 
 
 def recipes(as_json: Json = False) -> None:
-    """The recipes that come with Hoego: hoego train NAME."""
+    """List the recipes that come with Hoego, for hoego train NAME."""
     from hoego.recipe.ready import ready_recipes
 
     found = ready_recipes()

@@ -47,9 +47,11 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     runs: Runs,
-    metric: Annotated[str, typer.Option(help="What to compare.")] = "macro_f1",
+    metric: Annotated[str, typer.Option(help="Metric to compare.")] = "macro_f1",
     on: Annotated[str, typer.Option(help="An attribute or composite; the target if not given.")] = "",
-    by_subject: Annotated[bool, typer.Option("--by-subject", help="A subject's photos vote first.")] = False,
+    by_subject: Annotated[
+        bool, typer.Option("--by-subject", help="Let the photos of a subject vote first.")
+    ] = False,
     allow_in_sample: AllowInSample = False,
     folder: RunsFolder = None,
     as_json: Json = False,
@@ -90,21 +92,23 @@ def diagnose(
     leak: Annotated[
         Path | None,
         typer.Option(
-            "--leak", metavar="RECIPE", help="Measure what a photo-level split of this recipe promises."
+            "--leak",
+            metavar="RECIPE",
+            help="Measure how much a photo-level split of this recipe flatters the score.",
         ),
     ] = None,
     slices: Annotated[
-        list[str], typer.Option("--slice", help="Columns to slice by; all that can be if not given.")
+        list[str], typer.Option("--slice", help="Columns to slice by; by default all that allow it.")
     ] = [],  # noqa: B006
     overlay: Annotated[
-        Path | None, typer.Option(help="Write the suspected labels here, to be reviewed.")
+        Path | None, typer.Option(help="Write the suspected labels to this file, for review.")
     ] = None,
     overrides: Overrides = [],  # noqa: B006
     allow_in_sample: AllowInSample = False,
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Which attribute holds the score back, and what fixing it is worth; or, with --leak, the leak measured."""
+    """Find the attribute that holds the score back; or, with --leak, measure the leak."""
     if leak is not None:
         from hoego.runs.leak import measure_leak
         from hoego.runs.required_runs import Workshop
@@ -168,7 +172,7 @@ def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
 
 
 def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None:
-    """Which design: one composite head, one multi-head model, or specialists, and all their mixtures, ranked."""
+    """Rank designs: one composite head, one multi-head model, single-attribute models, and their mixtures."""
     from hoego.runs.evaluate_runs import rank_designs
 
     emit(rank_designs(runs_folder(folder), runs), as_json, _show_comparison)
@@ -180,10 +184,12 @@ def ablate(
         list[str], typer.Option(metavar="KEY=V,W", help="A setting and its values (repeatable).")
     ] = [],  # noqa: B006
     grid: Annotated[
-        bool, typer.Option("--grid/--one-at-a-time", help="Every combination, or one change at a time.")
+        bool, typer.Option("--grid/--one-at-a-time", help="Test every combination, or one change at a time.")
     ] = False,
-    seeds: Annotated[int, typer.Option(help="Runs a side; three or more speak of the recipe.")] = 3,
-    metric: Annotated[str, typer.Option(help="What is compared.")] = "macro_f1",
+    seeds: Annotated[
+        int, typer.Option(help="Seeds a side; three or more allow a claim about the recipe.")
+    ] = 3,
+    metric: Annotated[str, typer.Option(help="Metric to compare.")] = "macro_f1",
     fold: Annotated[str, typer.Option(help="Fold of every run, or all.")] = "",
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
@@ -192,20 +198,20 @@ def ablate(
         bool | None,
         typer.Option(
             "--queue/--here",
-            help="Put the runs into the queue and return, or train here; by itself: the queue where a worker is at "
-            "work or these runs wait. The same command later gives the table.",
+            help="Queue the runs and return, or train here; by default the queue if a worker is active or these runs "
+            "wait. Give the same command later for the table.",
         ),
     ] = None,
     beside: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Runs that train here at a time; by itself: up to eight on a GPU, where that is faster, else one.",
+            help="Runs that train at a time; by default up to eight on a GPU if that is faster, else one.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Many ideas, one table of evidence: each change of the recipe against the recipe as it stands."""
+    """Test changes of a recipe: each against the unchanged recipe, in one table."""
     from hoego.cli.training import fold_of
     from hoego.runs.ablate import AblateRequest
     from hoego.runs.ablate import ablate as run_ablation
@@ -251,7 +257,7 @@ def compose(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...", help="Each attribute that --of does not name comes from the best of these."
+            metavar="[RUN]...", help="Runs from which the attributes that --of does not name are chosen."
         ),
     ] = None,
     of: Annotated[
@@ -259,15 +265,15 @@ def compose(
         typer.Option(
             "--of",
             metavar="ATTRIBUTE=RUN",
-            help="Which run gives which attribute; of several for one attribute the best is chosen.",
+            help="ATTRIBUTE=RUN; among several runs for one attribute Hoego chooses the best.",
         ),
     ] = [],  # noqa: B006
-    name: Annotated[str, typer.Option(help="Of the result.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the result.")] = "",
     why: Why = "",
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Predictions whose attributes come from different runs, the best of each chosen across the folds; can predict."""
+    """Compose predictions whose attributes come from different runs, chosen across the folds."""
     from hoego.errors import UsageError
     from hoego.runs.evaluate_runs import compose_runs
 
@@ -284,21 +290,21 @@ def compose(
 def ensemble(
     runs: Runs,
     method: Annotated[str, typer.Option(help="mean, geometric, vote, rank, greedy or stack.")] = "mean",
-    on: Annotated[str, typer.Option(help="target, or attributes (each by itself).")] = "target",
+    on: Annotated[str, typer.Option(help="target, or attributes (each separately).")] = "target",
     steps: Annotated[int, typer.Option(help="Additions of the greedy selection.")] = 50,
     decide: Annotated[
         str,
         typer.Option(
             metavar="RULE",
-            help="Try a decision rule for macro F1, prior or thresholds (of one run too); kept only if it helps.",
+            help="Try a decision rule for macro F1 (prior or thresholds), and keep it only if it helps.",
         ),
     ] = "",
-    name: Annotated[str, typer.Option(help="Of the result.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the result.")] = "",
     why: Why = "",
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Combine runs; what is fitted is fitted across the folds. Kept as a record that can predict."""
+    """Combine runs, fitted across the folds, into a record that can predict."""
     from hoego.evaluate.ensemble import EnsembleOptions
     from hoego.runs.evaluate_runs import ensemble_runs
 

@@ -15,7 +15,7 @@ Overrides = Annotated[
     list[str],
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set one setting, such as model.name=resnet18."),
 ]
-Profile = Annotated[str | None, typer.Option(help="Lay a profile over the recipe: quick or overnight.")]
+Profile = Annotated[str | None, typer.Option(help="Apply a profile to the recipe: quick or overnight.")]
 RecipeFile = Annotated[
     Path | None,
     typer.Argument(
@@ -25,14 +25,12 @@ RecipeFile = Annotated[
 ]
 RunsFolder = Annotated[
     Path | None,
-    typer.Option("--runs", help="Folder of the records; runs/ beside hoego.toml where not given."),
+    typer.Option("--runs", help="Folder of the records; by default runs/ beside hoego.toml."),
 ]
 AllowInSample = Annotated[
     bool, typer.Option("--allow-in-sample", help="Print a score of seen subjects too, marked in-sample.")
 ]
-Why = Annotated[
-    str, typer.Option("--why", help="The hypothesis: kept in the record, answered by the numbers.")
-]
+Why = Annotated[str, typer.Option("--why", help="The hypothesis, kept in the record.")]
 
 
 def recipe_of(file: Path | None, overrides: list[str], profile: str | None = None) -> Recipe:

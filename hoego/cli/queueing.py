@@ -40,13 +40,13 @@ def add(
     fold: Annotated[str, typer.Option(help="Fold to train, or all.")] = "0",
     after: Annotated[list[str], typer.Option(help="Runs that must be done first.")] = [],  # noqa: B006
     priority: Annotated[
-        int | None, typer.Option(help="Higher first; queue.priority where not given.")
+        int | None, typer.Option(help="Higher runs first; by default queue.priority.")
     ] = None,
     why: Why = "",
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Put a run in the queue: its recipe is resolved and the code's state stored now."""
+    """Add a run to the queue; its recipe is resolved and the code's state stored now."""
     from hoego.runs.queue.train_record import queue_run
 
     chosen = recipe_of(recipe, overrides, profile)
@@ -64,7 +64,7 @@ def add(
 def work(
     workers: Annotated[int, typer.Option(help="Processes; 0 for one per GPU, at least one.")] = 1,
     until: Annotated[str | None, typer.Option(help='The deadline, such as "19:00".')] = None,
-    for_: Annotated[str | None, typer.Option("--for", help="The time there is, such as 8h.")] = None,
+    for_: Annotated[str | None, typer.Option("--for", help="Available time, such as 8h.")] = None,
     ideas: Annotated[
         bool, typer.Option("--ideas", help="When the queue is empty, take the next idea.")
     ] = False,
@@ -73,7 +73,7 @@ def work(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Run what waits, best first, until the queue is empty or nothing more fits before the deadline."""
+    """Run the waiting runs, best first, until the queue is empty or nothing more fits before the deadline."""
     from hoego.runs.queue.working import WorkRequest, work_queue
 
     request = WorkRequest(
@@ -113,7 +113,7 @@ def status(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """What is running, what waits and in which order, and what ended."""
+    """Show what is running, what waits and in which order, and what ended."""
     import time
 
     from hoego.runs.queue import status as look
@@ -146,7 +146,7 @@ def _show_status(found: Status) -> None:
 
 
 def cancel(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
-    """A waiting run is taken out; a running one stops at its next step."""
+    """Take a waiting run out of the queue, or stop a running one at its next step."""
     from hoego.runs.queue import cancel as take_out
     from hoego.runs.records import Store
 
@@ -155,11 +155,13 @@ def cancel(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -
 
 def retry(
     run: RunArgument,
-    fresh: Annotated[bool, typer.Option(help="From the beginning instead of the last checkpoint.")] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="Start from the beginning, not from the last checkpoint.")
+    ] = False,
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """A run that failed, was interrupted or cancelled waits again."""
+    """Queue a failed, interrupted or cancelled run again."""
     from hoego.runs.queue import retry as wait_again
     from hoego.runs.records import Store
 
@@ -171,13 +173,15 @@ def retry(
 
 
 def tidy(
-    recent: Annotated[int, typer.Option(help="Latest runs that keep every checkpoint.")] = 20,
-    best: Annotated[int, typer.Option(help="Best runs that keep every checkpoint.")] = 5,
-    look: Annotated[bool, typer.Option("--look", help="Only say what would be deleted.")] = False,
+    recent: Annotated[int, typer.Option(help="Number of latest runs that keep every checkpoint.")] = 20,
+    best: Annotated[int, typer.Option(help="Number of best runs that keep every checkpoint.")] = 5,
+    look: Annotated[
+        bool, typer.Option("--look", help="Show what would be deleted, and delete nothing.")
+    ] = False,
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Free the disk of old checkpoints; the selected one of a run is never deleted."""
+    """Delete old checkpoints, but never the selected one of a run."""
     from hoego.runs.queue import tidy as free
     from hoego.runs.records import Store
 
@@ -193,7 +197,7 @@ def idea_add(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Keep an idea: a change of the recipe with its hypothesis."""
+    """Add an idea: a change of the recipe with its hypothesis."""
     from hoego.runs.ideas import add as keep
     from hoego.runs.records import Store
 
@@ -205,7 +209,7 @@ def idea_add(
 
 
 def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
-    """Ideas untried, queued and tried, the tried with their verdicts."""
+    """List ideas: untried, queued, and tried with their verdicts."""
     from hoego.runs.ideas import ideas
     from hoego.runs.records import Store
 

@@ -22,7 +22,9 @@ STATE_STYLE = {
 }
 RUN_HELP = "A run's id, a unique prefix of it, or its folder"
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=f"{RUN_HELP}.")]
-LastRun = Annotated[str, typer.Argument(metavar="[RUN]", help=f"{RUN_HELP}; the newest done one if none.")]
+LastRun = Annotated[
+    str, typer.Argument(metavar="[RUN]", help=f"{RUN_HELP}; by default the newest finished run.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,11 +41,13 @@ def register(app: typer.Typer) -> None:
 def runs(
     state: Annotated[list[str], typer.Option(help="Only runs in this state (repeatable).")] = [],  # noqa: B006
     tags: Annotated[list[str], typer.Option("--tag", help="Only runs with this tag (repeatable).")] = [],  # noqa: B006
-    match: Annotated[str, typer.Option(help="Only runs whose id, name or hypothesis holds this text.")] = "",
+    match: Annotated[
+        str, typer.Option(help="Only runs whose id, name or hypothesis contains this text.")
+    ] = "",
     columns: Annotated[
         str,
         typer.Option(
-            help="Columns, separated by commas; recipe.optim.lr and the like too. A score brings its honesty along."
+            help="Columns, separated by commas, recipe.optim.lr and similar too. A score adds its honesty."
         ),
     ] = "",
     sort: Annotated[str, typer.Option(help="Column to sort by; -macro_f1 for the best first.")] = "id",
@@ -52,7 +56,7 @@ def runs(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """The table of runs."""
+    """List the runs."""
     from hoego.runs.records import RunsQuery, Store
     from hoego.runs.records import runs as list_runs
     from hoego.runs.records.listing import COLUMNS
@@ -89,7 +93,7 @@ def _cell(column: str, value: Any) -> str:
 
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
-    """One run: its state, its recipe, its score with its honesty."""
+    """Show one run: its state, its recipe, its score with its honesty."""
     from hoego.runs.records import Store
 
     record = Store(runs_folder(folder)).find(run)
@@ -145,7 +149,7 @@ def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
-    """What differs between two runs: recipe, code, environment, labels, split, then the results."""
+    """Show what differs between two runs: recipe, code, environment, labels, split, then the results."""
     from hoego.runs.diff import diff as find_differences
     from hoego.runs.records import Store
 
@@ -166,7 +170,7 @@ def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Jso
 
 
 def reproduce(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
-    """Run a record's recipe again and say whether the numbers are the same. Exit status 1 where they are not."""
+    """Run a record's recipe again and say whether the numbers are the same. Exit status 1 if they differ."""
     from hoego.runs.records import Store
     from hoego.runs.reproduce import reproduce as run_again
 
@@ -181,7 +185,7 @@ def merge(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a teammate's records in: same ids, same content; conflicts are named. Exit status 1 on a conflict."""
+    """Copy a teammate's records and name conflicts. Exit status 1 on a conflict."""
     from hoego.runs.records import Store
     from hoego.runs.records import merge as merge_stores
 
@@ -203,10 +207,10 @@ def _show_merged(merged: Merged) -> None:
 def tag(
     run: RunArgument,
     add: Annotated[list[str], typer.Argument(help="Tags to add.", show_default=False)] = [],  # noqa: B006
-    remove: Annotated[list[str], typer.Option(help="Tags to take away.")] = [],  # noqa: B006
+    remove: Annotated[list[str], typer.Option(help="Tags to remove.")] = [],  # noqa: B006
     folder: RunsFolder = None,
 ) -> None:
-    """Put tags on a run, or take them away."""
+    """Add tags to a run, or remove them."""
     from hoego.errors import UsageError
     from hoego.runs.records import Store
 
@@ -221,7 +225,7 @@ def mirror(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Bring MLflow or Weights & Biases up to date with the records. Exit status 1 where one is behind."""
+    """Bring MLflow or Weights & Biases up to date with the records. Exit status 1 if one is behind."""
     from hoego.runs.records import Store
     from hoego.runs.records.mirrors import mirrors_of, sync_all
 

@@ -30,7 +30,8 @@ def submit(
     ] = None,
     info: Annotated[Path | None, typer.Option(help="The form: ids and their order (info.csv).")] = None,
     score: Annotated[
-        tuple[str, float] | None, typer.Option(metavar="FILE VALUE", help="Record what the leaderboard said.")
+        tuple[str, float] | None,
+        typer.Option(metavar="FILE VALUE", help="Record the leaderboard's score of a file."),
     ] = None,
     folder: RunsFolder = None,
     as_json: Json = False,
@@ -118,11 +119,11 @@ def _show_ledger(view: LedgerView) -> None:
 
 def note(
     text: Annotated[str, typer.Argument(help="What you want to remember.")],
-    run: Annotated[str, typer.Option(help="The run that it is about.")] = "",
+    run: Annotated[str, typer.Option(help="The run that the note is about.")] = "",
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """A dated entry of the diary."""
+    """Add a dated entry to the diary."""
     from hoego.runs.records import Store
     from hoego.runs.records import note as keep
 

@@ -41,9 +41,9 @@ def train(
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
     fold: Annotated[str, typer.Option(help='A fold\'s number, or "all" for out-of-fold predictions.')] = "",
-    resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = "",
+    resume: Annotated[str, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = "",
     background: Annotated[
-        bool, typer.Option("--background", help="Return at once; the run outlives the terminal.")
+        bool, typer.Option("--background", help="Return at once; the run continues when the terminal closes.")
     ] = False,
     tags: Annotated[list[str], typer.Option("--tag", help="Tags of the record.")] = [],  # noqa: B006
     why: Why = "",
@@ -124,7 +124,7 @@ def learning_rate(
     profile: Profile = None,
     as_json: Json = False,
 ) -> None:
-    """The learning-rate finder: a short run whose rate rises until the loss does."""
+    """Find a learning rate: a short run whose rate rises until the loss does."""
     from hoego.runs.learning_rate import find_learning_rate
 
     found = find_learning_rate(recipe_of(recipe, overrides, profile), project_folder())
@@ -136,10 +136,11 @@ def predict(
     on: Annotated[Path, typer.Option(help="A table with a path column, or a folder of photos.")],
     out: Annotated[Path, typer.Option(help="*.parquet keeps provenance; *.csv does not.")],
     root: Annotated[
-        Path | None, typer.Option(help="What the table's paths are relative to; its folder if not given.")
+        Path | None,
+        typer.Option(help="Folder that the table's paths are relative to; by default the table's folder."),
     ] = None,
     views: Annotated[
-        int, typer.Option(help="Random views of each photo to average; 0 for the recipe's.")
+        int, typer.Option(help="Random views of each photo to average; 0: the recipe's number.")
     ] = 0,
     folder: RunsFolder = None,
     as_json: Json = False,
@@ -168,7 +169,7 @@ def score(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Score a run's predictions again, on today's labels with their corrections."""
+    """Score a run's predictions again, with today's labels and corrections."""
     from hoego.evaluate.score import ScoreOptions
     from hoego.runs.loading import rescore
 
@@ -191,7 +192,7 @@ def _show_scored(found: Score, names: list[str]) -> None:
 
 
 def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
-    """Write the page of a run: one HTML file that needs nothing beside it."""
+    """Write the page of a run as one self-contained HTML file."""
     from hoego.report import report as write_report
     from hoego.runs.loading import dataset_of
     from hoego.runs.records import Store

@@ -163,7 +163,7 @@ ORDINAL: dict[str, str] = {
 class OrdinalSettings(Section):
     """How one ordered attribute is learned. Predictions are class probabilities in every case."""
 
-    kind: OrdinalName = Field("classes", description="How it is learned.")
+    kind: OrdinalName = Field("classes", description="What the head learns.")
     step: float = Field(
         1.0, gt=0, description="Step of the grid, in the number's unit (distribution, mean_variance)."
     )
@@ -182,9 +182,11 @@ class HeadsSettings(Section):
         description="fixed: by `weights`; uncertainty: Kendall et al. 2018; gradnorm: Chen et al. 2018.",
     )
     weights: dict[str, float] = Field(
-        default_factory=dict, description="Weight of each head's loss; 1 where not said."
+        default_factory=dict, description="Weight of each head's loss; 1 by default."
     )
-    alpha: float = Field(1.5, ge=0, description="Strength with which lagging heads are helped (gradnorm).")
+    alpha: float = Field(
+        1.5, ge=0, description="Strength with which lagging heads are weighted up (gradnorm)."
+    )
     every: int = Field(10, ge=1, description="Steps between two updates of the weights (gradnorm).")
     losses: dict[str, str] = Field(
         default_factory=dict, description="A loss for one attribute, by name, in place of the recipe's."
@@ -196,20 +198,20 @@ class PseudoSettings(Section):
 
     labels: Literal["soft", "hard", "none"] = Field(
         "soft",
-        description="soft: the teacher's probabilities; hard: its most likely class; none: these photos stay out.",
+        description="soft: the teacher's probabilities; hard: its most likely class; none: leaves these photos out.",
     )
     threshold: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Least probability of the teacher's most likely class for a photo to join.",
+        description="Least probability of the teacher's most likely class at which a photo is added.",
     )
     weight: float = Field(1.0, gt=0, description="Weight in the loss, beside 1 for a labelled photo.")
     share: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="Share of every batch; an epoch is then one pass over the labelled photos. Not said: an epoch "
+        description="Share of every batch; an epoch is then one pass over the labelled photos. Not set: an epoch "
         "is one pass over both.",
     )
     balance: float = Field(
@@ -219,7 +221,9 @@ class PseudoSettings(Section):
         description="0 draws each as often; 1 draws each of the teacher's classes equally often.",
     )
     per_class: int = Field(
-        0, ge=0, description="At most so many of each of the teacher's classes, the surest first; 0: all."
+        0,
+        ge=0,
+        description="Largest number for each of the teacher's classes, the most confident first; 0: all.",
     )
 
 
@@ -228,11 +232,11 @@ class DistillSettings(Section):
 
     teacher: str | tuple[str, ...] | None = Field(
         None,
-        description="Run or Predictions file whose probabilities teach; of several, each fold hears those that "
+        description="Run or Predictions file that gives the soft targets; of several, each fold uses those that "
         "have not seen its held-out subjects.",
     )
     weight: float = Field(
-        0.5, ge=0, le=1, description="Weight of the teacher of a labelled photo; its label has the rest."
+        0.5, ge=0, le=1, description="Weight of the soft targets of a labelled photo; its label has the rest."
     )
     temperature: float = Field(
         2.0, gt=0, description="Temperature that softens both sides (Hinton et al. 2015)."

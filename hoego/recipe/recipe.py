@@ -35,7 +35,7 @@ from hoego.recipe.techniques import (
 class Recipe(Section):
     """One resolved experiment. Field order is the order of `hoego settings`."""
 
-    name: str = Field("", description="A short name for the recipe; the file's where not said.")
+    name: str = Field("", description="A short name for the recipe; by default the file's.")
     dataset: DatasetSettings = DatasetSettings()
     labels: LabelSettings = LabelSettings()
     split: SplitSettings = SplitSettings()
@@ -78,7 +78,7 @@ class Recipe(Section):
         default_factory=dict, description="Changes of training labels alone, per attribute."
     )
     source_weights: dict[str, float] = Field(
-        default_factory=dict, description="Weight in the loss of the photos of each source; 1 where not said."
+        default_factory=dict, description="Weight in the loss of the photos of each source; 1 by default."
     )
     select: SelectSettings = SelectSettings()
     score: ScoreSettings = ScoreSettings()

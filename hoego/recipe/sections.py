@@ -23,13 +23,13 @@ class CropSettings(Section):
 class DatasetSettings(Section):
     """Where the photos lie and how their table is read."""
 
-    root: str = Field(".", description="Folder that all paths start from; relative to the file that says it.")
+    root: str = Field(".", description="Folder that all paths start from; relative to the file that sets it.")
     layout: Literal["auto", "competition", "folders", "table"] = Field(
-        "auto", description="How the folder is read; auto looks."
+        "auto", description="How to read the folder; auto detects it."
     )
     table: str | None = Field(None, description="CSV, TSV or Parquet file of the photos (layout table).")
     path: str = Field("path", description="Column of the photo's path (layout table).")
-    image: str | None = Field(None, description="Column of the image id; the path where there is none.")
+    image: str | None = Field(None, description="Column of the image id; by default the path.")
     subject: tuple[str, ...] = Field(
         (), description="Subject columns (person, patient, site, burst); several are joined transitively."
     )
@@ -53,11 +53,9 @@ class DatasetSettings(Section):
         "",
         description="Prefix of every subject's name, for data sets whose ids coincide without being the same.",
     )
-    size: tuple[int, int] = Field(
-        (224, 224), description="Height and width, in pixels, that photos are brought to."
-    )
+    size: tuple[int, int] = Field((224, 224), description="Height and width in pixels after resizing.")
     fit: Literal["squash", "crop", "pad"] = Field(
-        "squash", description="How the photo's shape is brought to that of `size`."
+        "squash", description="How a photo of another shape becomes one of `size`."
     )
     interpolation: Literal["bilinear", "bicubic", "lanczos", "box"] = Field(
         "bilinear", description="Resampling filter (with antialiasing)."
@@ -68,13 +66,11 @@ class DatasetSettings(Section):
 class AttributeSettings(Section):
     """One attribute of the label."""
 
-    column: str | None = Field(None, description="Column it is read from; its own name where not said.")
+    column: str | None = Field(None, description="Column it is read from; by default its own name.")
     kind: Literal["auto", "nominal", "ordinal", "binned"] = Field(
         "auto", description="auto: binned where edges are given, else nominal."
     )
-    classes: tuple[str, ...] = Field(
-        (), description="Class names in order; found in the data where not said."
-    )
+    classes: tuple[str, ...] = Field((), description="Class names in order; by default those in the data.")
     edges: tuple[float, ...] = Field(
         (), description="Edges of a binned attribute; class k is edge[k-1] <= x < edge[k]."
     )
@@ -96,7 +92,9 @@ class MultiSettings(Section):
         (), description="One column of 1, 0, -1 or blank per label; or one column that names several labels."
     )
     separator: str = Field("", description='Between the labels of one cell, such as "|".')
-    labels: tuple[str, ...] = Field((), description="The labels that cells may name; found where not said.")
+    labels: tuple[str, ...] = Field(
+        (), description="The labels that cells may name; by default those that occur."
+    )
     none: tuple[str, ...] = Field((), description='Words of a cell that mean no label, such as "No Finding".')
     uncertain: Answer = Field("mask", description="What -1 means: mask (no loss and no score), yes or no.")
     blank: Answer = Field(
@@ -109,10 +107,10 @@ class LabelSettings(Section):
 
     target: str | None = Field(
         None,
-        description='Attribute to predict, or "composite"; the composite where several attributes make one.',
+        description='Attribute to predict, or "composite"; the composite if several attributes make one.',
     )
     composite: tuple[str, ...] | None = Field(
-        None, description="Attributes of the composite class, most significant first; all where not said."
+        None, description="Attributes of the composite class, most significant first; all by default."
     )
     sparse: bool = Field(False, description="The composite has only the combinations that exist in the data.")
     attributes: dict[str, AttributeSettings] = Field(
@@ -124,9 +122,7 @@ class LabelSettings(Section):
 class SplitSettings(Section):
     """Who is held out."""
 
-    name: str = Field(
-        "", description="Name under which the split is saved; made from kind and seed where empty."
-    )
+    name: str = Field("", description="Name of the saved split; empty: made from kind and seed.")
     kind: Literal["holdout", "folds", "naive"] = Field(
         "holdout",
         description="holdout, folds (both by subject), or naive (by photo: only to measure the leak).",
@@ -143,7 +139,7 @@ class SplitSettings(Section):
 class AuditSettings(Section):
     """What the audit lets pass."""
 
-    accept: tuple[str, ...] = Field((), description="Checks whose errors are known and accepted, by name.")
+    accept: tuple[str, ...] = Field((), description="Names of checks whose errors you accept.")
     near_distance: int = Field(
         6, ge=0, le=16, description="Bits by which the hashes of a near-duplicate may differ (of 64)."
     )
@@ -209,7 +205,7 @@ class ScoreSettings(Section):
 class QueueSettings(Section):
     """Runs that wait for the machine."""
 
-    priority: int = Field(0, description="Higher runs first.")
+    priority: int = Field(0, description="Higher values run first.")
     shorten: bool = Field(
         False, description="The deadline may shorten this run (fewer epochs, schedule fitted)."
     )
@@ -225,8 +221,8 @@ class SubmissionSettings(Section):
     image: str = Field("ImageID", description="Its column of image ids.")
     answer: str = Field("ans", description="Its column of answers.")
     per_day: int = Field(10, ge=1, description="Submissions allowed a day.")
-    timezone: str = Field("UTC", description="Time zone in which a day ends.")
-    metric: str = Field("macro_f1", description="What the leaderboard shows.")
+    timezone: str = Field("UTC", description="Time zone in which a submission day ends.")
+    metric: str = Field("macro_f1", description="Metric of the leaderboard.")
     public_share: float = Field(
-        0.5, gt=0, le=1, description="Share of the test photos that the public score is of."
+        0.5, gt=0, le=1, description="Share of the test photos behind the public score."
     )

@@ -22,16 +22,16 @@ class SamplingSettings(Section):
     )
     by: str = Field("target", description='Attribute (or "target", "composite") whose classes are balanced.')
     per_subject: bool = Field(
-        False, description="Every subject of a class is drawn equally often, however many photos it has."
+        False, description="Draw every subject of a class equally often, for any number of photos."
     )
 
 
 class MixSettings(Section):
     """One way of mixing two photos of a batch."""
 
-    share: float = Field(0.0, ge=0, le=1, description="Share of the batches that are mixed in this way.")
+    share: float = Field(0.0, ge=0, le=1, description="Share of the batches that are mixed like this.")
     off_epoch: int | None = Field(
-        None, ge=0, description="First epoch (from 0) without it; never off where not said."
+        None, ge=0, description="First epoch (from 0) without it; by default never off."
     )
     classes: tuple[str, ...] = Field(
         (),
@@ -77,7 +77,7 @@ class MixingSettings(Section):
 
 
 class AugmentSettings(Section):
-    """Random changes of each training photo, drawn for each photo by itself, on the training device."""
+    """Random changes of each training photo, drawn separately for each photo, on the training device."""
 
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a left-right flip.")
     mirror: dict[str, str] = Field(
@@ -87,13 +87,15 @@ class AugmentSettings(Section):
     )
     flip_vertical: float = Field(0.0, ge=0, le=1, description="Probability of an upside-down flip.")
     affine_share: float = Field(
-        1.0, ge=0, le=1, description="Share of the photos that are turned, moved, scaled and sheared."
+        1.0, ge=0, le=1, description="Share of the photos that are rotated, shifted, scaled and sheared."
     )
-    rotate: float = Field(0.0, ge=0, le=180, description="Largest turn either way, in degrees.")
-    translate: float = Field(0.0, ge=0, le=1, description="Largest move either way, as a share of the side.")
+    rotate: float = Field(0.0, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
+    translate: float = Field(
+        0.0, ge=0, le=1, description="Largest shift in either direction, as a share of the side."
+    )
     scale: tuple[float, float] = Field((1.0, 1.0), description="Smallest and largest zoom factor.")
     shear: float = Field(
-        0.0, ge=0, lt=90, description="Largest shear either way along each axis, in degrees."
+        0.0, ge=0, lt=90, description="Largest shear in either direction along each axis, in degrees."
     )
     crop_area: tuple[float, float] = Field(
         (1.0, 1.0), description="Random resized crop: smallest and largest share of the area kept."
@@ -102,7 +104,7 @@ class AugmentSettings(Section):
         (0.75, 4 / 3), description="Random resized crop: smallest and largest width over height of the box."
     )
     border: Literal["edge", "black", "reflect"] = Field(
-        "edge", description="What fills the places that a moved photo leaves."
+        "edge", description="What fills the area that a moved photo leaves."
     )
     brightness: float = Field(0.0, ge=0, le=1, description="Factor drawn from [1 - x, 1 + x].")
     contrast: float = Field(0.0, ge=0, le=1, description="Factor drawn from [1 - x, 1 + x].")
@@ -157,12 +159,12 @@ class OptimSettings(Section):
     name: str = Field("adamw", description="adamw, sgd, lion, or any optimiser of timm by name.")
     lr: float = Field(1e-3, gt=0, description="Peak learning rate.")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay (not on biases and norms).")
-    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum (sgd and its kin).")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum (sgd and similar optimisers).")
     betas: tuple[float, float] | None = Field(
         None, description="Averaging constants; the optimiser's own by default."
     )
     schedule: Literal["cosine", "onecycle", "step", "constant"] = Field(
-        "cosine", description="Course of the learning rate."
+        "cosine", description="Learning-rate schedule."
     )
     warmup: float = Field(
         0.05, ge=0, lt=1, description="Share of the steps in which the rate rises to its peak."
@@ -174,7 +176,9 @@ class OptimSettings(Section):
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="Factor of the learning rate from each layer to the one below it."
     )
-    freeze_epochs: int = Field(0, ge=0, description="Epochs in which only the heads learn.")
+    freeze_epochs: int = Field(
+        0, ge=0, description="Epochs at the start in which only the heads are trained."
+    )
     sam: float = Field(0.0, ge=0, description="Radius rho of sharpness-aware minimisation; 0 is off.")
     sam_adaptive: bool = Field(False, description="Scale the radius by each weight (ASAM).")
     clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 does not clip.")
@@ -197,11 +201,16 @@ class ViewSettings(Section):
     """Each held-out photo scored under several random transforms (also test-time augmentation)."""
 
     n: int = Field(
-        0, ge=0, le=64, description="Views per photo, the photo as it is among them; 0: that one alone."
+        0,
+        ge=0,
+        le=64,
+        description="Views per photo for test-time augmentation, the unchanged photo included; 0: only that one.",
     )
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a left-right flip.")
-    rotate: float = Field(5.0, ge=0, le=180, description="Largest turn either way, in degrees.")
-    translate: float = Field(0.05, ge=0, le=1, description="Largest move either way, as a share of the side.")
+    rotate: float = Field(5.0, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
+    translate: float = Field(
+        0.05, ge=0, le=1, description="Largest shift in either direction, as a share of the side."
+    )
     scale: tuple[float, float] = Field((0.95, 1.05), description="Smallest and largest zoom factor.")
     brightness: float = Field(0.1, ge=0, le=1, description="Factor drawn from [1 - x, 1 + x].")
     contrast: float = Field(0.1, ge=0, le=1, description="Factor drawn from [1 - x, 1 + x].")

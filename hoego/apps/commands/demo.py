@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def demo(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer people and runs.")] = False,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Of the people and the runs.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the people and the runs.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """The whole story on synthetic people: the diary's week, each claim with its evidence."""
+    """Run a week of experiments on synthetic people, each claim with its evidence."""
     from dataclasses import replace
 
     from hoego.apps.demo import run_demo

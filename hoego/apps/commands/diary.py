@@ -15,8 +15,8 @@ def retro(
     week: Annotated[str, typer.Option(help="A week, such as 2022-W09.")] = "",
     since: Annotated[str, typer.Option("--from", help="First day, such as 2022-02-28.")] = "",
     to: Annotated[str, typer.Option("--to", help="Last day.")] = "",
-    today: Annotated[bool, typer.Option("--today", help="This day alone.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Grow as runs finish, until Ctrl-C.")] = False,
+    today: Annotated[bool, typer.Option("--today", help="Only today.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Update as runs finish, until Ctrl-C.")] = False,
     lang: Annotated[str, typer.Option(help="ko or en.")] = "en",
     out: Annotated[
         Path | None, typer.Option(help="Write here: .md or .html; both beside runs/ if not given.")
@@ -24,7 +24,7 @@ def retro(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """The retrospective, written from the records: every statement links to the run behind it."""
+    """Write the retrospective from the records; every statement links to its run."""
     from hoego.apps.diary import follow as grow
     from hoego.apps.diary import period_of, retrospective, write
     from hoego.runs.records import Store

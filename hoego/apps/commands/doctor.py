@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A training folder; nothing in it is run.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A training folder; Hoego runs nothing in it.")
+    ],
     against: Annotated[
         Path | None, typer.Option(metavar="RECIPE", help="List where the folder chooses differently.")
     ] = None,
@@ -24,7 +26,7 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What is wrong with an existing training folder, with file, line and remedy. Exit status 1 on a defect."""
+    """Find defects of an existing training folder, with file, line and remedy. Exit status 1 on a defect."""
     from hoego.apps.doctor import against as choose_differently
     from hoego.apps.doctor import diagnose_folder, to_recipe
 

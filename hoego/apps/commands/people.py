@@ -21,10 +21,12 @@ def people(
     width: Annotated[int, typer.Option(help="Width of a photo in pixels (the height is 4/3 of it).")] = 384,
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same people.")] = 0,
     errors: Annotated[float, typer.Option(help="Share of planted label errors.")] = 0.0,
-    traps: Annotated[bool, typer.Option(help="Add the competition's leftovers and odd ids.")] = False,
+    traps: Annotated[
+        bool, typer.Option(help="Add the leftover files and odd ids of the competition.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a synthetic data set in the competition's layout."""
+    """Draw synthetic people in the competition's layout."""
     from hoego.apps.people import PeopleSettings, write_people
 
     chosen = PeopleSettings(
