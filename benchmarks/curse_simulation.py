@@ -16,7 +16,8 @@ import numpy as np
 from coverage_compare import improved, true_value
 from score_worlds import World, competition, even, write_results
 
-from hoego.evaluate.score.optimism import Optimism, OptimismOptions, optimism
+from hoego.evaluate.score.optimism import OptimismOptions, optimism
+from hoego.results.score import Optimism
 
 AGREEMENT = 0.6
 

@@ -52,6 +52,8 @@ def plain(value: Any) -> Any:
         return sorted((plain(item) for item in value), key=str)
     if isinstance(value, bool) or value is None or isinstance(value, (str, int)):
         return value
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
     if hasattr(value, "to_dict"):
         return plain(value.to_dict())
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:

@@ -29,6 +29,7 @@ ORDER = (
     ("split",),
     ("data",),
     ("recipe",),
+    ("results",),
     ("files", "draw", "extras", "version"),
     ("errors",),
 )

@@ -18,6 +18,7 @@ from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
 from hoego.errors import HoegoError, TrainError  # noqa: E402
 from hoego.predictions import Predictions  # noqa: E402
+from hoego.results.score import ScoreSummary  # noqa: E402
 from hoego.runs.ablate import AblateRequest, ablate  # noqa: E402
 from hoego.runs.execute import Execution  # noqa: E402
 from hoego.runs.project import open_project  # noqa: E402
@@ -48,7 +49,7 @@ def test_records_are_those_of_runs_alone(tmp_path: Path, photos: Path) -> None:
         assert other.state == store.find(other.run).state == "done"
         assert one.score is not None
         assert other.score is not None
-        assert one.score.brief() == other.score.brief()
+        assert ScoreSummary.of(one.score) == ScoreSummary.of(other.score)
     first, second, last = (store.find(r.run) for r in beside)
     assert first.meta.extra["beside"]["runs"] == second.meta.extra["beside"]["runs"] == 2
     assert 0 < first.meta.timing["seconds_alone"] < 60

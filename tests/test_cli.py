@@ -60,7 +60,7 @@ def save_run(store: Store, recipe: dict[str, Any], dataset: Dataset, seed: int) 
     sources = tuple(Source.trained(f"{record.id} {k}", dataset, fold != k) for k in range(3))
     run = replace(run, sources=sources, universe=Universe.of(dataset), name=record.id, lineage=(record.id,))
     run.write(record.folder / "predictions.parquet")
-    facts = score(run, dataset, ScoreOptions(resamples=100)).to_dict()
+    facts = score(run, dataset, ScoreOptions(resamples=100)).model_dump(mode="json")
     files.write_json(record.folder / "score.json", facts)
     record.update(
         score={k: facts[k] for k in ("macro_f1", "accuracy", "honesty", "n_images", "n_subjects", "notes")}

@@ -102,7 +102,7 @@ def test_a_member_without_weight_adds_nothing() -> None:
     found = ensemble([good, bad], dataset, replace(FAST, method="greedy"))
     assert [m.weight for m in found.members] == [1, 0]
     assert found.members[1].marginal is not None
-    assert found.members[1].marginal.to_dict() == {"value": 0, "low": 0, "high": 0, "level": 0.95}
+    assert found.members[1].marginal.model_dump() == {"value": 0, "low": 0, "high": 0, "level": 0.95}
     assert found.members[0].marginal is not None
     assert found.members[0].marginal.value > 0.3
     assert "not distinguishable from its best member" in found.verdict

@@ -88,7 +88,7 @@ def test_the_order_of_rows_changes_nothing(scored) -> None:
     dataset, predictions, found = scored
     order = np.random.default_rng(0).permutation(predictions.n_images)
     again = score(predictions.take(order), dataset, QUICK)
-    assert json.dumps(again.to_dict()) == json.dumps(found.to_dict())
+    assert json.dumps(again.model_dump(mode="json")) == json.dumps(found.model_dump(mode="json"))
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not(scored) -> None:
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_and_another_does_not(scored) -> None:
 
 def test_the_dictionary_is_what_the_commands_print(scored) -> None:
     dataset, _, found = scored
-    out = json.loads(json.dumps(found.to_dict()))
+    out = json.loads(json.dumps(found.model_dump(mode="json")))
     assert set(out["macro_f1"]) >= {"value", "low", "high", "level"}
     assert out["macro_f1"]["level"] == 0.95
     assert out["accuracy"]["value"] == found.metrics["accuracy"].value
@@ -249,7 +249,7 @@ def test_a_selected_score_carries_its_optimism_or_says_that_it_has_none(scored) 
     found = score(selected, dataset, replace(QUICK, candidates=given))
     assert found.optimism is not None
     assert found.optimism.n_candidates == 8
-    assert found.to_dict()["optimism"]["corrected"] == found.optimism.corrected
+    assert found.model_dump(mode="json")["optimism"]["corrected"] == found.optimism.corrected
     assert NOT_ESTIMATED not in found.notes
 
 

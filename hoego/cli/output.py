@@ -15,13 +15,19 @@ from typing import Any, Protocol, TypeVar
 from hoego.cli.options import plain
 
 
-class Result(Protocol):
-    """What every command's library function returns."""
+class HasToDict(Protocol):
+    """A result that is no `hoego.results.base.Result` yet."""
 
     def to_dict(self) -> dict[str, Any]: ...
 
 
-R = TypeVar("R", bound=Result)
+class HasModelDump(Protocol):
+    """A `hoego.results.base.Result`, said without importing pydantic."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]: ...
+
+
+R = TypeVar("R", bound=HasToDict | HasModelDump)
 STYLES = ("bold red", "bold", "dim", "green", "red", "yellow", "cyan", "blue")
 _STYLED = rf"\[({'|'.join(STYLES)})\]"
 _MARKS = re.compile(rf"\\\[|{_STYLED}(.*?)(?<!\\)\[/\]", re.DOTALL)
@@ -52,7 +58,8 @@ def styled(value: object, style: str) -> Marked:
 def emit(result: R, as_json: bool, show: Callable[[R], None]) -> None:
     """Print a result: as JSON on stdout, or by `show`."""
     if as_json:
-        print_json(result.to_dict())
+        dump = getattr(result, "model_dump", None)
+        print_json(dump(mode="json") if dump is not None else result.to_dict())  # type: ignore[union-attr]
     else:
         show(result)
 

@@ -181,7 +181,7 @@ def score(
 def _show_scored(found: Score, names: list[str]) -> None:
     from hoego.evaluate.score.metrics import METRICS
 
-    facts = found.to_dict()
+    facts = found.model_dump(mode="json")
     for name in names:
         if name in ("macro_f1", "accuracy"):
             continue

@@ -256,7 +256,7 @@ def judge(
                 changes[i + 1],
                 tuple(r.id for r in records[i + 1]),
                 float(f.sides[0].value),
-                f.difference.to_dict(),
+                f.difference.model_dump(mode="json"),
                 f.p_value,
                 adjusted[i],
                 verdict,

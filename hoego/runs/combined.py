@@ -10,7 +10,7 @@ from hoego import files
 from hoego.errors import RecordError
 from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners, apply_offsets, with_fitted
 from hoego.evaluate.ensemble.compose import Composition, compose
-from hoego.evaluate.score import Score
+from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
 from hoego.runs.records import Record, Store
 
@@ -83,8 +83,8 @@ def _save(store: Store, predictions: Predictions, score: Score, content: dict[st
     named = replace(predictions, name=record.id)
     named.write(record.folder / PREDICTIONS)
     files.write_json(record.folder / COMBINED, content)
-    files.write_json(record.folder / "score.json", score.to_dict())
-    record.update(score=score.brief())
+    files.write_json(record.folder / "score.json", score.model_dump(mode="json"))
+    record.update(score=ScoreSummary.of(score).model_dump(mode="json"))
     record.set_state("done")
     return record
 

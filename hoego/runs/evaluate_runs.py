@@ -184,7 +184,7 @@ def compose_runs(
     made = compose_best(candidates, found.dataset, name=name)
     result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
     record = save_composition(Store(folder), made, result, _by_name(found), why=why)
-    return Combined(record, result, {**made.to_dict(), "score": result.to_dict()})
+    return Combined(record, result, {**made.to_dict(), "score": result.model_dump(mode="json")})
 
 
 def _require_records(found: Loaded) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.errors import HoegoError, SplitError
 from hoego.evaluate.diagnose import diagnose
-from hoego.evaluate.score import Candidates, Score, ScoreOptions, score
+from hoego.evaluate.score import Candidates, Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat
 from hoego.runs.heat_maps import heat_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
@@ -66,7 +66,7 @@ class RunResult:
             "folder": str(self.folder),
             "state": self.state,
             "reason": self.reason,
-            "score": None if self.score is None else self.score.to_dict(),
+            "score": None if self.score is None else self.score.model_dump(mode="json"),
             "throughput": dict(self.throughput),
             "timing": dict(self.timing),
             "refit": self.refit,
@@ -274,8 +274,8 @@ class Execution:
             candidates=candidates_of(self.record, folds, predictions) if chosen else None,
         )
         result = score(predictions, self.dataset, options)
-        result = replace(result, notes=(*result.notes, *self._look_alikes()))
-        content = result.to_dict()
+        result = result.with_(notes=(*result.notes, *self._look_alikes()))
+        content = result.model_dump(mode="json")
         files.write_json(self.record.folder / "score.json", content)
         self._diagnose(predictions, result)
         return result
@@ -317,7 +317,7 @@ class Execution:
         self.record.update(
             throughput=self.throughput,
             timing=self.timing,
-            score=result.brief(),
+            score=ScoreSummary.of(result).model_dump(mode="json"),
         )
         self.record.note_environment()
         self.record.set_state("done")

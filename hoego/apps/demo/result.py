@@ -90,7 +90,7 @@ class Demo:
             "leak": self.leak.to_dict(),
             "attributes": {k: v["macro_f1"] for k, v in self.honest["attributes"].items()},
             "bottleneck": self.diagnosis.bottleneck,
-            "true_score": self.true_score.primary.to_dict(),
+            "true_score": self.true_score.primary.model_dump(mode="json"),
             "final": self.final.id,
             "report": None if self.report is None else str(self.report),
             "submission": None if self.submission is None else str(self.submission),

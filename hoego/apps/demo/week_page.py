@@ -27,7 +27,7 @@ def week_report(demo: Demo, expected: Expected | None, path: Path) -> Path:
         expected: what was expected of the submission.
         path: the file to write.
     """
-    worth = demo.true_score.primary.to_dict()
+    worth = demo.true_score.primary.model_dump(mode="json")
     facts = None if expected is None else expected.to_dict()
     parts: dict[str, Any] = {
         "demo": demo,

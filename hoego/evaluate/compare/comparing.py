@@ -21,10 +21,11 @@ from hoego.evaluate.compare.resamples import (
 )
 from hoego.evaluate.compare.result import Comparison, Ranked, SideResult
 from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, metric
-from hoego.evaluate.score.result import Estimate, number
 from hoego.evaluate.score.scoring import scored_target
 from hoego.evaluate.score.space import Space, scored_rows, space_of, voted
 from hoego.predictions import NAIVE, Honesty, Predictions, require_alike, require_honest
+from hoego.results.base import number
+from hoego.results.score import MetricEstimate
 
 Side = Predictions | Sequence[Predictions]
 SIGNIFICANT = 0.05
@@ -153,16 +154,16 @@ def verdict(found: Paired, higher: bool) -> str:
     return "better" if (found.difference > 0) == higher else "worse"
 
 
-def as_estimate(found: Paired, level: float) -> Estimate:
+def as_estimate(found: Paired, level: float) -> MetricEstimate:
     """A paired difference as a number with an interval."""
     few = not np.isfinite(found.low)
-    return Estimate(
-        found.difference,
-        number(found.low),
-        number(found.high),
-        level,
-        number(found.standard_error),
-        f"fewer than {ENOUGH_SUBJECTS} subjects: swapping them cannot give p < 0.05" if few else "",
+    return MetricEstimate(
+        value=found.difference,
+        low=number(found.low),
+        high=number(found.high),
+        level=level,
+        standard_error=number(found.standard_error),
+        note=f"fewer than {ENOUGH_SUBJECTS} subjects: swapping them cannot give p < 0.05" if few else "",
     )
 
 

@@ -21,6 +21,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from hoego.evaluate.compare.resamples import Evidence, Jackknife
+from hoego.results.score import IntervalEstimate
 
 Float = NDArray[np.float64]
 POWER = 2.8
@@ -51,6 +52,10 @@ class Paired:
     @property
     def detectable(self) -> float:
         return POWER * self.standard_error
+
+    def interval(self, level: float) -> IntervalEstimate:
+        """Return the difference with its interval, which is at `level`."""
+        return IntervalEstimate(value=self.difference, low=self.low, high=self.high, level=level)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from scipy.stats import t as student
 
 from hoego.evaluate.compare.paired import Bench, Paired
 from hoego.evaluate.compare.result import Ranked
-from hoego.evaluate.score.result import Estimate, number
+from hoego.results.base import number
+from hoego.results.score import MetricEstimate
 
 RESOLVED = 10
 
@@ -34,13 +35,17 @@ def ranked(
     for step, i in enumerate(sorted(p, key=lambda i: p[i] if np.isfinite(p[i]) else 2.0)):
         largest = max(largest, min(1.0, (k * (k - 1) // 2 - step) * p[i])) if np.isfinite(p[i]) else np.nan
         adjusted[i] = max(largest, pairs[i].p_value)
-    none = Estimate(0.0, 0.0, 0.0, bench.level, 0.0)
+    none = MetricEstimate(value=0.0, low=0.0, high=0.0, level=bench.level, standard_error=0.0)
     out = [Ranked(1, best, names[best], float(values[best]), none, None, None, True)]
     for rank, i in enumerate(order[1:], start=2):
         found = pairs[i]
         excludes = found.low > 0 or found.high < 0
-        behind = Estimate(
-            found.difference, number(found.low), number(found.high), bench.level, number(found.standard_error)
+        behind = MetricEstimate(
+            value=found.difference,
+            low=number(found.low),
+            high=number(found.high),
+            level=bench.level,
+            standard_error=number(found.standard_error),
         )
         out.append(
             Ranked(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hoego.evaluate.score.result import Estimate, number
+from hoego.results.base import number
+from hoego.results.score import MetricEstimate
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Ranked:
     side: int
     name: str
     value: float
-    behind: Estimate
+    behind: MetricEstimate
     p_value: float | None
     p_adjusted: float | None
     in_best_set: bool
@@ -58,7 +59,7 @@ class Ranked:
             "side": self.side,
             "name": self.name,
             "value": self.value,
-            "behind": self.behind.to_dict(),
+            "behind": self.behind.model_dump(mode="json"),
             "p_value": self.p_value,
             "p_adjusted": self.p_adjusted,
             "in_best_set": self.in_best_set,
@@ -86,7 +87,7 @@ class Comparison:
     label: str
     scope: str
     sides: tuple[SideResult, ...]
-    difference: Estimate
+    difference: MetricEstimate
     p_value: float | None
     detectable: float | None
     verdict: str
@@ -114,7 +115,7 @@ class Comparison:
             "label": self.label,
             "scope": self.scope,
             "sides": [s.to_dict() for s in self.sides],
-            "difference": self.difference.to_dict(),
+            "difference": self.difference.model_dump(mode="json"),
             "p_value": number(self.p_value),
             "detectable": number(self.detectable),
             "verdict": self.verdict,

@@ -14,35 +14,20 @@ from hoego.evaluate.compare.paired import ENOUGH_SUBJECTS, Bench, Paired
 from hoego.evaluate.compare.resamples import Counted, Draws
 from hoego.evaluate.score.metrics import METRICS, PRIMARY
 from hoego.evaluate.score.space import Space
+from hoego.results.score import LEVEL, IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
-LEVEL = 0.95
 SWAPS = 99  # an interval is asked for, not a p-value
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its interval at `level`."""
-
-    value: float
-    low: float
-    high: float
-    level: float = LEVEL
-
-    def to_dict(self) -> dict[str, float]:
-        return {"value": self.value, "low": self.low, "high": self.high, "level": self.level}
-
-    def named(self, name: str) -> dict[str, float]:
-        """The same with the value under another key."""
-        return {name: self.value, "low": self.low, "high": self.high}
-
-
-def estimate(value: float, replicates: Floats, level: float = LEVEL) -> Estimate:
+def estimate(value: float, replicates: Floats, level: float = LEVEL) -> IntervalEstimate:
     """The basic bootstrap interval: the replicates' quantiles reflected about the value (Davison and Hinkley 1997)."""
     good = replicates[np.isfinite(replicates)]
     low, high = np.quantile(good, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(value), float(2 * value - high), float(2 * value - low), level)
+    return IntervalEstimate(
+        value=float(value), low=float(2 * value - high), high=float(2 * value - low), level=level
+    )
 
 
 @dataclass(frozen=True)
@@ -61,10 +46,10 @@ class Variants:
         """Macro F1 of a variant."""
         return float(self.bench.evidence.values[self.names.index(name)])
 
-    def difference(self, name: str, base: str) -> Estimate:
+    def difference(self, name: str, base: str) -> IntervalEstimate:
         """Macro F1 of `name` less that of `base`, paired, with the interval of `hoego compare`."""
         found = self.pair(name, base)
-        return Estimate(found.difference, found.low, found.high, self.bench.level)
+        return found.interval(self.bench.level)
 
     def pair(self, name: str, base: str) -> Paired:
         """The same with its p-value, as fine as the swaps that `variants_of` was asked for."""

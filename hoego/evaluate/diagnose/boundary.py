@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute
-from hoego.evaluate.compare.variants import Estimate, variants_of
+from hoego.evaluate.compare.variants import variants_of
 from hoego.evaluate.ensemble.crossfit import cross_fit, parts_of
 from hoego.predictions import Predictions
+from hoego.results.score import IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -47,14 +48,14 @@ class Boundary:
     attribute: str
     bins: tuple[EdgeBin, ...]
     thresholds: tuple[float, ...]
-    gain: Estimate
+    gain: IntervalEstimate
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "attribute": self.attribute,
             "bins": [b.to_dict() for b in self.bins],
             "thresholds": list(self.thresholds),
-            "gain": self.gain.to_dict(),
+            "gain": self.gain.model_dump(mode="json"),
         }
 
 

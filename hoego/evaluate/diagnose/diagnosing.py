@@ -16,9 +16,9 @@ from hoego.evaluate.diagnose.oracle import Oracle, oracle
 from hoego.evaluate.diagnose.product_law import ProductLaw, product_law
 from hoego.evaluate.diagnose.slices import Slice, slices
 from hoego.evaluate.diagnose.suspects import Suspect, suspects
-from hoego.evaluate.score.optimism import Optimism
 from hoego.evaluate.score.space import ScoredRows, scored_rows, space_of
 from hoego.predictions import Predictions, require_honest
+from hoego.results.score import Optimism
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Diagnosis:
             "consistency": [c.to_dict() for c in self.consistency],
             "suspects": [s.to_dict() for s in self.suspects],
             "curves": [c.to_dict() for c in self.curves],
-            "optimism": None if self.optimism is None else self.optimism.to_dict(),
+            "optimism": None if self.optimism is None else self.optimism.model_dump(mode="json"),
             "notes": list(self.notes),
         }
 

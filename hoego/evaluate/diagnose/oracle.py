@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.evaluate.compare.resamples import Counted
-from hoego.evaluate.compare.variants import Estimate, Variants, variants_of
+from hoego.evaluate.compare.variants import Variants, variants_of
 from hoego.evaluate.diagnose.rare import carriers, rare_interval, said_of, uneven_spread
 from hoego.evaluate.score.interval import cautious_size
 from hoego.predictions import Predictions
+from hoego.results.score import IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 
@@ -43,10 +44,10 @@ class OracleAttribute:
 
     attribute: str
     score: float | None
-    gain: Estimate | None
+    gain: IntervalEstimate | None
     shapley: float | None
     soft: float
-    soft_gain: Estimate
+    soft_gain: IntervalEstimate
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,7 +126,7 @@ class Stage:
         both: NDArray[np.bool_] = (self.truth >= 0) & right & wrong
         return both
 
-    def gain(self, name: str, base: str) -> Estimate:
+    def gain(self, name: str, base: str) -> IntervalEstimate:
         """Macro F1 of `name` less that of `base`, which it mends here and there.
 
         A gain rests on the subjects that it mends. Where it also moves images from one wrong class to another, it may
@@ -151,7 +152,7 @@ class Stage:
         if not moved.any():
             return rare
         paired = self.found.difference(name, base)
-        return Estimate(rare.value, min(rare.low, paired.low), max(rare.high, paired.high), rare.level)
+        return rare.with_(low=min(rare.low, paired.low), high=max(rare.high, paired.high))
 
 
 def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]) -> Ints:

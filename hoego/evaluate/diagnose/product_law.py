@@ -20,11 +20,11 @@ from scipy.sparse import csr_array
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
-from hoego.evaluate.compare.variants import Estimate
 from hoego.evaluate.diagnose.rare import carriers, rare_interval, said_of
 from hoego.evaluate.score.interval import spread
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.predictions import Predictions
+from hoego.results.score import IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 
@@ -44,7 +44,7 @@ class ProductLaw:
 
     expected: float
     observed: float
-    gap: Estimate
+    gap: IntervalEstimate
     design_effect: float
     verdict: str
 
@@ -52,7 +52,7 @@ class ProductLaw:
         return {
             "expected": self.expected,
             "observed": self.observed,
-            "gap": self.gap.to_dict(),
+            "gap": self.gap.model_dump(mode="json"),
             "design_effect": self.design_effect,
             "verdict": self.verdict,
         }
@@ -144,7 +144,7 @@ def _counts(
     return counts
 
 
-def _words(gap: Estimate, effect: float, carriers: int) -> str:
+def _words(gap: IntervalEstimate, effect: float, carriers: int) -> str:
     if gap.low > 0:
         photos = "errors of different attributes pile up on the same photos: the product is too low"
     elif gap.high < 0:

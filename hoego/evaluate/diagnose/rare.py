@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from hoego.evaluate.compare.variants import LEVEL, Estimate
 from hoego.evaluate.score.interval import Spread, Support, proportion_interval
+from hoego.results.score import LEVEL, IntervalEstimate
 
 FEW_CARRIERS = 10
 
@@ -29,7 +29,7 @@ def rare_interval(
     n_subjects: float,
     carriers: int,
     span: tuple[float, float],
-) -> Estimate:
+) -> IntervalEstimate:
     """The interval of a value [1] at 95 %.
 
     Args:
@@ -41,14 +41,14 @@ def rare_interval(
     """
     value, (least, most) = float(found.value[0]), span
     if most <= least:
-        return Estimate(value, value, value, LEVEL)
+        return IntervalEstimate(value=value, low=value, high=value)
     support = Support(np.asarray([n_subjects]), np.asarray([float(carriers)]))
     limits = proportion_interval(found, replicates, support, LEVEL, span)
     low = float(limits.low[0])
     if 0 < carriers < FEW_CARRIERS:
         events = float(chi2.ppf((1 - LEVEL) / 2, 2 * carriers + 1)) / 2
         low = min(low, least + max(value - least, 0.0) * events / carriers)
-    return Estimate(value, low, float(limits.high[0]), LEVEL)
+    return IntervalEstimate(value=value, low=low, high=float(limits.high[0]))
 
 
 def carriers(subject: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> int:

@@ -17,11 +17,11 @@ from scipy.sparse import csr_array
 
 from hoego.data.dataset import Dataset
 from hoego.errors import UsageError, nearest
-from hoego.evaluate.compare.variants import LEVEL, Estimate
 from hoego.evaluate.diagnose.rare import less
 from hoego.evaluate.score.interval import Spread, Support, gathered, proportion_interval
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.predictions import Predictions
+from hoego.results.score import LEVEL, IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 MOST_VALUES = 12
@@ -45,12 +45,15 @@ class Slice:
     images: int
     subjects: int
     accuracy: float | None
-    difference: Estimate | None
+    difference: IntervalEstimate | None
     p_value: float | None
     verdict: str
 
     def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "difference": None if self.difference is None else self.difference.to_dict()}
+        return {
+            **self.__dict__,
+            "difference": None if self.difference is None else self.difference.model_dump(mode="json"),
+        }
 
 
 def slices(
@@ -141,7 +144,7 @@ def _slice(
         return Slice(*common, None, None, "cannot say")
     sides = Sides.of(mask, right, subject)
     low, high = sides.limits(LEVEL)
-    return Slice(*common, Estimate(sides.difference, low, high, LEVEL), sides.p_value(), "")
+    return Slice(*common, IntervalEstimate(value=sides.difference, low=low, high=high), sides.p_value(), "")
 
 
 @dataclass(frozen=True)

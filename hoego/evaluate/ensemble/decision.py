@@ -25,11 +25,12 @@ from scipy.special import logsumexp
 from hoego.data.dataset import Dataset
 from hoego.errors import CannotSay, UsageError, nearest
 from hoego.evaluate.compare import Paired, verdict
-from hoego.evaluate.compare.variants import LEVEL, Estimate, variants_of
+from hoego.evaluate.compare.variants import variants_of
 from hoego.evaluate.ensemble.class_counts import macro_f1_of
 from hoego.evaluate.ensemble.compose import what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, parts_of
 from hoego.predictions import Predictions
+from hoego.results.score import LEVEL, IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -87,7 +88,7 @@ class Decision:
 
     rule: str
     kept: bool
-    gain: Estimate
+    gain: IntervalEstimate
     p_value: float
     offsets: Mapping[str, Offsets]
     words: str
@@ -96,7 +97,7 @@ class Decision:
         return {
             "rule": self.rule,
             "kept": self.kept,
-            "gain": self.gain.to_dict(),
+            "gain": self.gain.model_dump(mode="json"),
             "p_value": self.p_value,
             "offsets": {k: o.to_dict() for k, o in self.offsets.items()},
             "words": self.words,
@@ -162,7 +163,7 @@ def decide(
     made = Decision(
         chosen.rule,
         kept,
-        Estimate(found.difference, found.low, found.high, LEVEL),
+        found.interval(LEVEL),
         found.p_value,
         offsets,
         _words(chosen.rule, found),

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.errors import MismatchError, UsageError
-from hoego.evaluate.compare.variants import Estimate
 from hoego.evaluate.ensemble.combiners import Combiner, fit, method_named
 from hoego.evaluate.ensemble.compose import align_members, stacked, what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, fitted_on_all, parts_of
@@ -19,6 +18,7 @@ from hoego.evaluate.ensemble.decision import DecideOptions, Decision, decide, re
 from hoego.evaluate.ensemble.judge import Column, Judging, Member, Standing, diversity, judge
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.predictions import Predictions, Provenance, honesty, join_rows, require_honest
+from hoego.results.score import IntervalEstimate
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Ensemble:
         return self.standing.best
 
     @property
-    def gain(self) -> Estimate | None:
+    def gain(self) -> IntervalEstimate | None:
         """Macro F1 of the ensemble less that of the best member."""
         return self.standing.gain
 
@@ -89,10 +89,14 @@ class Ensemble:
         return self.standing.words
 
     def to_dict(self) -> dict[str, Any]:
-        gain = None if self.gain is None else {**self.gain.to_dict(), "p_value": self.standing.p_value}
+        gain = (
+            None
+            if self.gain is None
+            else {**self.gain.model_dump(mode="json"), "p_value": self.standing.p_value}
+        )
         return {
             "name": self.predictions.name,
-            "score": self.score.to_dict(),
+            "score": self.score.model_dump(mode="json"),
             "honesty": self.score.honesty,
             "best_member": self.best_member,
             "gain": gain,

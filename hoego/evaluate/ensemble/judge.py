@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.evaluate.compare import Paired, verdict
-from hoego.evaluate.compare.variants import LEVEL, Estimate, variants_of
+from hoego.evaluate.compare.variants import variants_of
 from hoego.evaluate.ensemble.class_counts import macro_f1_of
 from hoego.evaluate.ensemble.combiners import Combiner, Stack
 from hoego.predictions import Predictions
+from hoego.results.score import LEVEL, IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -37,10 +38,10 @@ class Member:
     run: str
     weight: float
     score: float | None
-    marginal: Estimate | None
+    marginal: IntervalEstimate | None
 
     def to_dict(self) -> dict[str, Any]:
-        marginal = None if self.marginal is None else self.marginal.to_dict()
+        marginal = None if self.marginal is None else self.marginal.model_dump(mode="json")
         return {"run": self.run, "weight": self.weight, "score": self.score, "marginal": marginal}
 
 
@@ -110,7 +111,7 @@ class Standing:
 
     members: tuple[Member, ...]
     best: str | None
-    gain: Estimate | None
+    gain: IntervalEstimate | None
     p_value: float | None
     words: str
 
@@ -159,7 +160,7 @@ def judge(
         return Standing(listed, None, None, None, words)
     two = {"ensemble": _said(how.final), "best": best_elsewhere(list(said.values()), truth, parts, c)}
     found = variants_of(two, truth, subject, c, draws=draws, swaps=SWAPS).pair("ensemble", "best")
-    gain = Estimate(found.difference, found.low, found.high, LEVEL)
+    gain = found.interval(LEVEL)
     best = max(able, key=lambda i: scores[i])
     return Standing(listed, members[best].name, gain, found.p_value, _words(found))
 
@@ -169,7 +170,7 @@ def _said(predictions: Predictions) -> NDArray[np.int64]:
     return out
 
 
-def _marginals(how: Judging, truth: Ints, subject: Ints, n_members: int) -> dict[int, Estimate]:
+def _marginals(how: Judging, truth: Ints, subject: Ints, n_members: int) -> dict[int, IntervalEstimate]:
     """What each member adds to the combination, by its position; those without any weight add 0."""
     if n_members < 2:
         return {}
@@ -186,7 +187,7 @@ def _marginals(how: Judging, truth: Ints, subject: Ints, n_members: int) -> dict
     found = variants_of(
         said, truth, subject, how.final.schema.n_target_classes, draws=(how.resamples, how.seed)
     )
-    nothing = Estimate(0.0, 0.0, 0.0, LEVEL)
+    nothing = IntervalEstimate(value=0.0, low=0.0, high=0.0)
     return {i: found.difference("combined", str(i)) if i in set(used) else nothing for i in range(n_members)}
 
 

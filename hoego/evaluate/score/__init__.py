@@ -2,10 +2,10 @@
 
 from hoego.evaluate.score.metric_contract import MetricContract
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric, load_own, metric
-from hoego.evaluate.score.optimism import Optimism, OptimismOptions, optimism
-from hoego.evaluate.score.result import ClassScore, Estimate, Part, Score
+from hoego.evaluate.score.optimism import OptimismOptions, optimism
 from hoego.evaluate.score.scoring import NOT_ESTIMATED, Candidates, ScoreOptions, score, scored_target
 from hoego.evaluate.score.space import Space, scored_rows, space_of, voted
+from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate, Optimism, Score, ScoreSummary
 
 __all__ = [
     "METRICS",
@@ -13,14 +13,15 @@ __all__ = [
     "PRIMARY",
     "Candidates",
     "ClassScore",
-    "Estimate",
+    "LabelSpaceScore",
     "Metric",
     "MetricContract",
+    "MetricEstimate",
     "Optimism",
     "OptimismOptions",
-    "Part",
     "Score",
     "ScoreOptions",
+    "ScoreSummary",
     "Space",
     "load_own",
     "metric",

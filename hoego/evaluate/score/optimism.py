@@ -22,6 +22,7 @@ from hoego.errors import CannotSay, MismatchError, UsageError
 from hoego.evaluate.score.count_columns import Layout, side_by_side, tally
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric
 from hoego.evaluate.score.subject_counts import SubjectTable
+from hoego.results.score import Optimism
 
 Float = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
@@ -46,49 +47,6 @@ class OptimismOptions:
     ordered: bool = False
     resamples: int = 1000
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Optimism:
-    """What a chosen candidate is worth.
-
-    Args:
-        metric: by which it was chosen.
-        plain: its score on the images that chose it.
-        corrected: the expected score of what this choice yields, on new subjects.
-        optimism: plain - corrected.
-        standard_error: of the corrected score over resamples' Monte Carlo error only.
-        chosen: the chosen candidate of each fold.
-        n_candidates: M.
-        resamples: R.
-    """
-
-    metric: str
-    plain: float
-    corrected: float
-    optimism: float
-    standard_error: float
-    chosen: tuple[int, ...]
-    n_candidates: int
-    resamples: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "metric": self.metric,
-            "plain": self.plain,
-            "corrected": self.corrected,
-            "optimism": self.optimism,
-            "standard_error": self.standard_error,
-            "chosen": list(self.chosen),
-            "n_candidates": self.n_candidates,
-            "resamples": self.resamples,
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"optimism {self.optimism:+.4f}: the best of {self.n_candidates} is expected to be worth "
-            f"{self.corrected:.4f}, not {self.plain:.4f}"
-        )
 
 
 def optimism(
@@ -141,14 +99,14 @@ def optimism(
     corrected = float(each[good].mean()) if len(predicted) > 1 else plain
     error = float(each[good].std() / np.sqrt(max(good.sum(), 1)))
     return Optimism(
-        settings.metric,
-        plain,
-        corrected,
-        plain - corrected,
-        error,
-        tuple(pooled.chosen),
-        len(predicted),
-        len(real),
+        metric=settings.metric,
+        plain=plain,
+        corrected=corrected,
+        optimism=plain - corrected,
+        standard_error=error,
+        chosen=tuple(pooled.chosen),
+        n_candidates=len(predicted),
+        resamples=len(real),
     )
 
 

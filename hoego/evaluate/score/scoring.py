@@ -10,11 +10,12 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
 from hoego.errors import CannotSay, UsageError
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, metric
-from hoego.evaluate.score.optimism import Optimism, OptimismOptions, optimism
-from hoego.evaluate.score.result import Part, Score
+from hoego.evaluate.score.optimism import OptimismOptions, optimism
 from hoego.evaluate.score.space import Ints, Space, scored_rows, space_of, voted
 from hoego.evaluate.score.space_scores import PartOptions, score_spaces
 from hoego.predictions import SELECTED, Predictions, require_honest
+from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import LabelSpaceScore, Optimism, Score
 
 NOT_ESTIMATED = "optimism: not estimated"
 
@@ -98,8 +99,7 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
         target=by_photo[target],
         attributes={a: by_photo[a] for a in predictions.attributes if a in by_photo},
         by_subject=by_subject,
-        honesty=found.label,
-        honest=found.honest,
+        honesty=ScoreHonesty(found.label),
         labels_version=dataset.labels_version,
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint=predictions.split_fingerprint,
@@ -139,7 +139,7 @@ def _votes(spaces: list[Space], dataset: Dataset, notes: list[str]) -> list[Spac
     return out
 
 
-def _said_of(part: Part) -> list[str]:
+def _said_of(part: LabelSpaceScore) -> list[str]:
     return [n for n in part.notes if not n.startswith("by ")]
 
 

@@ -41,9 +41,10 @@ from hoego.evaluate.score.metrics import (
     own_value,
     placements,
 )
-from hoego.evaluate.score.result import ClassScore, Estimate, Part, number
 from hoego.evaluate.score.space import Space
 from hoego.evaluate.score.subject_counts import Statistic, SubjectTable
+from hoego.results.base import number
+from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate
 
 Float = NDArray[np.float64]
 OWN_RESAMPLES = 400
@@ -89,8 +90,8 @@ class _Ground:
         return self.table.n_subjects
 
 
-def score_spaces(spaces: Sequence[Space], options: PartOptions) -> list[Part]:
-    """One Part for each label space; the same resamples of subjects for all."""
+def score_spaces(spaces: Sequence[Space], options: PartOptions) -> list[LabelSpaceScore]:
+    """One LabelSpaceScore for each label space; the same resamples of subjects for all."""
     subjects = np.unique(np.concatenate([s.subject for s in spaces]))
     owners = [np.searchsorted(subjects, s.subject) for s in spaces]
     layouts, counts, start = [], [], 0
@@ -119,7 +120,7 @@ def bound(formula: Formula, at: Layout, present: NDArray[np.bool_]) -> Statistic
     return statistic
 
 
-def _part(ground: _Ground) -> Part:
+def _part(ground: _Ground) -> LabelSpaceScore:
     space = ground.space
     metrics = {m.name: _count_estimate(ground, m) for m in _counted(space)}
     area, areas = _auroc(ground)
@@ -129,13 +130,14 @@ def _part(ground: _Ground) -> Part:
     confusion = np.bincount(
         space.truth * space.n_classes + space.predicted, minlength=space.n_classes**2
     ).reshape(space.n_classes, space.n_classes)
-    return Part(
+    return LabelSpaceScore(
         name=space.name,
         n_images=space.n_rows,
         n_subjects=space.n_subjects,
         n_missing=space.n_missing,
         metrics=metrics,
         classes=_classes(ground, areas),
+        class_names=tuple(space.classes),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         notes=_notes(ground),
     )
@@ -161,16 +163,16 @@ def _notes(ground: _Ground) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def estimates(values: Float, interval: Interval, level: float, note: str = "") -> list[Estimate]:
-    """One Estimate per entry [K]; a number that is not finite becomes "cannot say"."""
+def estimates(values: Float, interval: Interval, level: float, note: str = "") -> list[MetricEstimate]:
+    """One MetricEstimate per entry [K]; a number that is not finite becomes "cannot say"."""
     return [
-        Estimate(
-            number(v),
-            number(lo) if np.isfinite(v) else None,
-            number(hi) if np.isfinite(v) else None,
-            level,
-            number(se) if np.isfinite(v) else None,
-            note if not np.isfinite(v) or not np.isfinite(lo) else "",
+        MetricEstimate(
+            value=number(v),
+            low=number(lo) if np.isfinite(v) else None,
+            high=number(hi) if np.isfinite(v) else None,
+            level=level,
+            standard_error=number(se) if np.isfinite(v) else None,
+            note=note if not np.isfinite(v) or not np.isfinite(lo) else "",
         )
         for v, lo, hi, se in zip(
             values.tolist(),
@@ -196,7 +198,7 @@ def _why(ground: _Ground, name: str) -> str:
     return CANNOT.get(name, "a single subject holds the class, or it is never predicted")
 
 
-def _count_estimate(ground: _Ground, row: Metric) -> Estimate:
+def _count_estimate(ground: _Ground, row: Metric) -> MetricEstimate:
     assert row.formula is not None
     statistic = bound(row.formula, ground.at, ground.present)
     found = spread(statistic, ground.table, ground.stratum)
@@ -216,9 +218,9 @@ def _count_estimate(ground: _Ground, row: Metric) -> Estimate:
     return estimates(found.value, interval, ground.options.level, _why(ground, row.name))[0]
 
 
-def _classes(ground: _Ground, areas: list[Estimate]) -> tuple[ClassScore, ...]:
+def _classes(ground: _Ground, areas: list[MetricEstimate]) -> tuple[ClassScore, ...]:
     holders = ground.holders[ground.present].astype(np.float64)
-    columns: dict[str, list[Estimate]] = {}
+    columns: dict[str, list[MetricEstimate]] = {}
     for name, (formula, marks) in CLASS_FORMULAS.items():
         size = np.maximum(ground.space.n_subjects - holders, 1.0) if name == "specificity" else holders
         support = Support(size, minority(ground.table, ground.at, ground.present, marks))
@@ -236,11 +238,11 @@ def _classes(ground: _Ground, areas: list[Estimate]) -> tuple[ClassScore, ...]:
     truth, predicted = (f(ground.table.totals) for f in (ground.at.truth, ground.at.predicted))
     return tuple(
         ClassScore(
-            ground.space.classes[c],
-            int(truth[c]),
-            int(ground.holders[c]),
-            int(predicted[c]),
-            {name: column[k] for name, column in columns.items()},
+            name=ground.space.classes[c],
+            images=int(truth[c]),
+            subjects=int(ground.holders[c]),
+            predicted=int(predicted[c]),
+            metrics={name: column[k] for name, column in columns.items()},
         )
         for k, c in enumerate(np.flatnonzero(ground.present).tolist())
     )
@@ -253,7 +255,7 @@ def _per_subject(ground: _Ground, values: Float) -> Float:
     return out
 
 
-def _auroc(ground: _Ground) -> tuple[Estimate, list[Estimate]]:
+def _auroc(ground: _Ground) -> tuple[MetricEstimate, list[MetricEstimate]]:
     """The mean one-vs-rest area and that of each class, with clustered components (Obuchowski 1997, eq. 5-8)."""
     space, sizes = ground.space, np.ones(ground.n_subjects, dtype=np.int64)
     here = np.flatnonzero(ground.present).tolist()
@@ -275,7 +277,7 @@ def _auroc(ground: _Ground) -> tuple[Estimate, list[Estimate]]:
     per_class = estimates(value, limits, ground.options.level, _why(ground, "auroc"))
     good = np.isfinite(value)
     if not good.any():
-        return Estimate(None, None, None, ground.options.level, None, CANNOT["auroc"]), per_class
+        return MetricEstimate(value=None, level=ground.options.level, note=CANNOT["auroc"]), per_class
     mean = gathered(
         value[good].mean(keepdims=True),
         slope[:, good].mean(axis=1, keepdims=True),
@@ -288,7 +290,7 @@ def _auroc(ground: _Ground) -> tuple[Estimate, list[Estimate]]:
     return estimates(mean.value, limits, ground.options.level, _why(ground, "auroc"))[0], per_class
 
 
-def _log_loss(ground: _Ground) -> Estimate:
+def _log_loss(ground: _Ground) -> MetricEstimate:
     losses = log_losses(ground.space.truth, ground.space.probabilities)
     n, mean = len(losses), float(losses.mean())
     excess = _per_subject(ground, (losses - mean)[:, None])
@@ -306,7 +308,7 @@ def _log_loss(ground: _Ground) -> Estimate:
     return estimates(found.value, interval, ground.options.level, _why(ground, "log_loss"))[0]
 
 
-def _own(ground: _Ground, name: str) -> Estimate:
+def _own(ground: _Ground, name: str) -> MetricEstimate:
     """One's own metric; its interval from fewer resamples, Student's t about the value less the bootstrap's bias."""
     function, space = load_own(name), ground.space
     value = own_value(function, space.truth, space.probabilities)
@@ -324,9 +326,8 @@ def _own(ground: _Ground, name: str) -> Estimate:
     replicates = np.asarray(found)
     s = ground.n_subjects
     if s < FEW_SUBJECTS or np.isfinite(replicates).mean() < 0.9:
-        return Estimate(
-            value, None, None, ground.options.level, None, "not defined in most resamples of the subjects"
-        )
+        note = "not defined in most resamples of the subjects"
+        return MetricEstimate(value=value, level=ground.options.level, note=note)
     variance = np.nanvar(replicates, keepdims=True) * s / (s - 1)
     whole = Spread(np.asarray([value]), variance, variance, np.asarray([s - 1.0]))
     return estimates(

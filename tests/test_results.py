@@ -1,0 +1,83 @@
+"""Results: what was written reads back equal, old shapes are read, and what may be ranked is one rule."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scored_people import people, predict
+
+from hoego.evaluate.score import ScoreOptions, score
+from hoego.results.base import Result
+from hoego.results.honesty import HonestyLevel, ScoreHonesty
+from hoego.results.score import IntervalEstimate, MetricEstimate, Score, ScoreSummary
+
+
+def round_trip(found: Result) -> None:
+    """Hold that Python and JSON both give the object back, and that the JSON is strict."""
+    assert type(found).model_validate(found.model_dump()) == found
+    text = json.dumps(found.model_dump(mode="json"), allow_nan=False)
+    assert type(found).model_validate(json.loads(text)) == found
+    assert len(repr(found)) < 600
+
+
+@pytest.fixture(scope="module")
+def scored() -> Score:
+    dataset = people(40)
+    return score(predict(dataset), dataset, ScoreOptions(resamples=100))
+
+
+def test_a_score_and_its_summary_read_back_equal(scored: Score) -> None:
+    round_trip(scored)
+    round_trip(ScoreSummary.of(scored))
+    assert ScoreSummary.of(scored).primary == scored.primary
+    assert ScoreSummary.of(scored).rankable == scored.rankable is True
+
+
+def test_score_json_of_before_is_read(scored: Score) -> None:
+    """Parts without a name or class names, the target's notes not kept."""
+    content = scored.model_dump(mode="json")
+    for part in (content, *content["attributes"].values(), *content["by_subject"].values()):
+        del part["class_names"]
+        if part is not content:
+            del part["name"]
+    del content["target_notes"], content["marks"]
+    old = Score.model_validate(content)
+    assert old.attributes["age"].metrics == scored.attributes["age"].metrics
+    assert old.attributes["age"].name == "age"
+    assert old.target.confusion == scored.target.confusion
+    assert old.honesty == scored.honesty
+
+
+def test_summaries_of_early_records_are_read() -> None:
+    old = ScoreSummary.model_validate(
+        {"macro_f1": {"value": 0.4, "low": 0.3, "high": 0.5}, "honesty": "naive"}
+    )
+    assert (old.primary, old.rankable) == (MetricEstimate(value=0.4, low=0.3, high=0.5), False)
+    assert ScoreSummary.model_validate({"macro_f1": 0.5, "honest": True}).rankable
+    assert not ScoreSummary.model_validate({"macro_f1": 0.5, "honest": False}).rankable
+    assert not ScoreSummary.model_validate({"macro_f1": 0.5}).rankable
+
+
+def test_a_key_that_nobody_declared_is_refused() -> None:
+    with pytest.raises(ValidationError, match="nobody"):
+        IntervalEstimate.model_validate({"value": 1, "low": 0, "high": 2, "nobody": 3})
+
+
+@given(st.lists(st.sampled_from(HonestyLevel), min_size=1, max_size=3, unique=True))
+def test_honesty_is_that_of_the_worst_row(levels: list[HonestyLevel]) -> None:
+    found = ScoreHonesty(", ".join(levels))
+    assert found.worst == max(levels, key=lambda level: level.rank)
+    trusted = ("out-of-fold", "selected", "cross-fitted")
+    assert found.rankable == all(level in trusted for level in levels)
+
+
+numbers = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True))
+
+
+@given(numbers, numbers, numbers, st.text())
+def test_estimates_read_back_equal(value, low, high, note: str) -> None:
+    round_trip(MetricEstimate(value=value, low=low, high=high, note=note[:50]))
