@@ -6,7 +6,7 @@ from pathlib import Path
 
 import doctor_shapes
 import pytest
-from doctor_folders import CLEAN, DEFECTIVE, write
+from doctor_folders import CLEAN, DEFECTIVE, ONE_MODEL, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -205,3 +205,148 @@ def test_the_page_lists_the_table() -> None:
     page = (Path(__file__).resolve().parents[1] / "docs" / "howto" / "doctor.md").read_text(encoding="utf-8")
     for defect in DEFECTS:
         assert f"| `{defect.id}` | {defect.severity} | {defect.title} | {defect.source} |" in page
+
+
+ANEW = (
+    "        network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 18))\n",
+    "        network.load_state_dict(start)\n",
+    "        network = copy.deepcopy(network)\n",
+    "        network.apply(forget)\n",
+)
+
+
+@pytest.mark.parametrize("anew", ANEW)
+def test_a_model_that_is_made_anew_in_every_fold_is_no_defect(tmp_path: Path, anew: str) -> None:
+    line = "        train_loader = DataLoader("
+    report = diagnose_folder(write(tmp_path, {"train.py": ONE_MODEL.replace(line, anew + line)}))
+    assert report.findings == ()
+
+
+SWAPPED = """
+import albumentations as A
+
+
+def transform(settings):
+    width, height = {source}
+    return A.Compose([A.Resize(width, height), A.Normalize()])
+"""
+
+
+def test_names_of_sides_that_are_swapped_everywhere_are_no_order(tmp_path: Path) -> None:
+    text = SWAPPED.format(source='map(int, settings["size"].split(","))')
+    assert (
+        "size-order"
+        not in diagnose_folder(write(tmp_path / "a", {"train.py": text, "infer.py": text})).defects
+    )
+    photo = SWAPPED.format(source="settings.photo.size")
+    assert "size-order" in diagnose_folder(write(tmp_path / "b", {"train.py": photo})).defects
+
+
+PEOPLE = """
+import os
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+from torch.utils.data import Dataset, Subset, random_split
+
+
+class Photos(Dataset):
+    def __init__(self, root, rate):
+        self.root, self.rate, self.image_paths = root, rate, []
+        self.setup()
+
+    def split_dataset(self):
+        held = int(len(self) * self.rate)
+        return random_split(self, [len(self) - held, held])
+
+
+class PhotosByPerson(Photos):
+    def __init__(self, root, table, rate=0.2):
+        self.csv_path, self.indices = table, {}
+        super().__init__(root, rate)
+
+    def split_profile(self):
+        df = pd.read_csv(self.csv_path)
+        train, valid = train_test_split(df, test_size=self.rate, random_state=7, stratify=df["gender"])
+        return {"train": set(train.index), "valid": set(valid.index)}
+
+    def setup(self):
+        profiles = sorted(os.listdir(self.root))
+        for side, persons in self.split_profile().items():
+            for person in persons:
+                for name in sorted(os.listdir(os.path.join(self.root, profiles[person]))):
+                    self.indices.setdefault(side, []).append(len(self.image_paths))
+                    self.image_paths.append(os.path.join(self.root, profiles[person], name))
+
+    def split_dataset(self):
+        return [Subset(self, rows) for rows in self.indices.values()]
+
+
+def sides(root, table):
+    return PhotosByPerson(root, table).split_dataset()
+"""
+
+
+def test_a_table_of_people_is_split_by_person(tmp_path: Path) -> None:
+    report = diagnose_folder(write(tmp_path, {"data.py": PEOPLE}))
+    assert "photo-split" not in report.defects
+    assert report.questions == ()
+
+
+LISTS = """
+from glob import glob
+
+import pandas as pd
+
+rows = []
+for folder in sorted(glob("data/train/images/*")):
+    for photo in glob(folder + "/*"):
+        rows.append([photo, folder.split("_")[1]])
+pd.DataFrame(rows).to_csv("masks.csv")
+"""
+
+
+def test_a_script_that_trains_and_divides_nothing_may_list_as_it_likes(tmp_path: Path) -> None:
+    assert diagnose_folder(write(tmp_path / "a", {"masks.py": LISTS})).findings == ()
+    divided = (
+        LISTS + "\nfrom sklearn.model_selection import train_test_split\n\nparts = train_test_split(rows)\n"
+    )
+    assert "listing-order" in diagnose_folder(write(tmp_path / "b", {"masks.py": divided})).defects
+
+
+def test_batches_of_one_have_no_last_one_to_drop(tmp_path: Path) -> None:
+    text = (
+        "from torch.utils.data import DataLoader\n\n\ndef loader(valid_set):\n"
+        "    return DataLoader(valid_set, batch_size={}, drop_last=True)\n"
+    )
+    assert diagnose_folder(write(tmp_path / "a", {"t.py": text.format(1)})).findings == ()
+    assert diagnose_folder(write(tmp_path / "b", {"t.py": text.format(8)})).defects == (
+        "validation-drop-last",
+    )
+
+
+def test_settings_of_yaml_keep_their_lines_and_run_nothing(tmp_path: Path) -> None:
+    text = (
+        "base: &base\n  lr: 1e-3\n  sizes:\n    - 224\n    - 168\nfine:\n  <<: *base\n  epochs: 3\n"
+        "steps:\n  - name: flip\n    p: 0.5\n  - name: blur\nnote: |\n  lr: 9\nodd: !!python/name:os.system\n"
+    )
+    assert list(read_yaml(text)) == [
+        ("base.lr", 0.001, 2),
+        ("base.sizes", [224, 168], 4),
+        ("fine.lr", 0.001, 2),
+        ("fine.sizes", [224, 168], 4),
+        ("fine.epochs", 3, 8),
+        ("steps.0.name", "flip", 10),
+        ("steps.0.p", 0.5, 11),
+        ("steps.1.name", "blur", 12),
+    ]
+    bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"{chr(98 + k)}: &{chr(98 + k)} {{{', '.join(f'x{i}: *{chr(97 + k)}' for i in range(9))}}}\n"
+        for k in range(8)
+    )
+    write(
+        tmp_path,
+        {"train.py": "x = 1\n", "bomb.yaml": bomb, "bad.yaml": "a: [1\nb: }", "loop.yaml": "&a [*a]"},
+    )
+    report = diagnose_folder(tmp_path)
+    assert {name for name, _ in report.unread} == {"bad.yaml", "bomb.yaml", "loop.yaml"}

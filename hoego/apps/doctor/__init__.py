@@ -13,6 +13,7 @@ from hoego.apps.doctor import (
     doubled,
     ensembles,
     flags,
+    folds,
     inputs,
     loop,
     losses,
@@ -32,6 +33,7 @@ from hoego.apps.doctor.source import read_folder
 
 CHECKS: dict[str, Check] = {
     "photo-split": splitting.photo_split,
+    "one-model-for-all-folds": folds.one_model_for_all_folds,
     "people-with-replacement": splitting.people_with_replacement,
     "listing-order": membership.listing_order,
     "shared-augmentation": inputs.shared_augmentation,

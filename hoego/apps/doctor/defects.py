@@ -43,6 +43,16 @@ DEFECTS: tuple[Defect, ...] = (
         "baseline 1",
     ),
     Defect(
+        "one-model-for-all-folds",
+        "One model is trained through all folds",
+        "error",
+        "From the second fold on the model has trained on the photos that it is scored on, so the mean over folds is "
+        "the score of memory.",
+        "Hoego trains each fold from the same starting weights, and every row of its predictions names the model "
+        "behind it.",
+        "teams",
+    ),
+    Defect(
         "people-with-replacement",
         "People are drawn for the split with replacement",
         "warning",

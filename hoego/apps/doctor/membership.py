@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from hoego.apps.doctor.hit import Hit, hit, loops_around
 from hoego.apps.doctor.project import Project
@@ -38,6 +39,8 @@ def listing_order(project: Project) -> Iterator[Hit]:
             continue
         if any(_NOT_DATA.search(i.lower()) for i in identifiers(module.statement_of(call))):
             continue
+        if not _reaches_a_split(project, module):
+            continue
         function = module.function_of(call)
         if function is not None and function.name in sorted_calls:
             continue
@@ -51,6 +54,29 @@ def listing_order(project: Project) -> Iterator[Hit]:
                 call,
                 f"{kind} is not sorted, and {gathered[-1]} is filled in its order.",
             )
+
+
+_DIVIDES = word_set(
+    "random_split train_test_split split shuffle Subset choices choice sample permutation randperm DataLoader "
+    "backward fit fit_one_cycle fine_tune Trainer ImageFolder"
+)
+
+
+def _reaches_a_split(project: Project, module: Module) -> bool:
+    """Whether a file divides, loads or trains, holds a data set, or is imported by another file of the folder."""
+    if any(map(partial(_divides, module), module.calls)):
+        return True
+    if any(isinstance(n, ast.ClassDef) and project.is_dataset(n.name) for n in module.nodes):
+        return True
+    return any(module.stem in other.imported for other in project.modules if other is not module)
+
+
+def _divides(module: Module, call: ast.Call) -> bool:
+    """Whether a call divides, loads or trains; `text.split("_")` does not."""
+    called = last(module.name(call.func)) or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
+    if called == "split":
+        return bool(call.args) and not isinstance(call.args[0], ast.Constant)
+    return called in _DIVIDES or "Fold" in called
 
 
 def _sorted_functions(project: Project) -> set[str]:

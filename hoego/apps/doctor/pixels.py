@@ -149,13 +149,27 @@ def size_order(project: Project) -> Iterator[Hit]:
             yield Hit("size-order", file, line, cell, evidence, detail)
         seen.setdefault((key, pair), (file, line, cell, evidence))
     for module, call, name in project.called("Resize", "resize"):
-        if _named_the_wrong_way(call, name):
+        if _named_the_wrong_way(call, name) and not _passed_on(module, call):
             yield hit(
                 "size-order",
                 module,
                 call,
                 "Height and width are named in the other order than this takes them.",
             )
+
+
+def _passed_on(module: Module, call: ast.Call) -> bool:
+    """Whether two names are taken from a pair and given on in its order: then only the names may be swapped.
+
+    A photo's own size or shape has an order that is known, so its parts are called what they are.
+    """
+    given = [reference(a) for a in call.args[:2]]
+    scope = module.function_of(call) or module.tree
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign) and [reference(t) for t in targets(node)][:2] == given and all(given):
+            parts = {n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)}
+            return not parts & {"size", "shape"}
+    return False
 
 
 def _sizes(project: Project) -> Iterator[tuple[str, tuple[int, int], str, int, int | None, str]]:

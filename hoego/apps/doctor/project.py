@@ -260,7 +260,7 @@ class Project:
                     found.setdefault(spelled, step)
                 if isinstance(part, ast.Call) and self.is_dataset(last(other.name(part.func))):
                     found.setdefault("dataset", step)
-                if isinstance(part, ast.Name) and part.id == "self":
+                if isinstance(part, ast.Name) and part.id == "self" and not _names_a_table(other, part):
                     owner = other.class_of(part)
                     if owner is not None and self.is_dataset(owner.name):
                         found.setdefault("dataset", step + 1)
@@ -296,6 +296,16 @@ class Project:
             given = argument(call, names.index(parameter) - offset, parameter)
             if given is not None:
                 yield module, given
+
+
+def _names_a_table(module: Module, node: ast.AST) -> bool:
+    """Whether `self` only holds the path of a table that is read here: `pd.read_csv(self.path)`."""
+    current = module.parents.get(node)
+    while isinstance(current, ast.Attribute | ast.Call):
+        if isinstance(current, ast.Call):
+            return last(module.name(current.func)).startswith("read_")
+        current = module.parents.get(current)
+    return False
 
 
 def _spelled(module: Module, part: ast.AST) -> str:

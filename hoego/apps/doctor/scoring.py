@@ -27,8 +27,8 @@ def validation_drop_last(project: Project) -> Iterator[Hit]:
         if last(name) != "DataLoader":
             continue
         value, place = _drop_last(project, module, call)
-        if value is None:
-            continue
+        if value is None or project.constant(module, argument(call, 1, "batch_size")) == 1:
+            continue  # of batches of one, no last one is short
         data = argument(call, 0, "dataset")
         named = [reference(t) for t in targets(module.statement_of(call))] + (
             [reference(data)] if data is not None else []

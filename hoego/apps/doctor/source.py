@@ -18,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from hoego.apps.doctor.yaml_lines import read_yaml
 from hoego.errors import DataError
 
@@ -201,8 +203,9 @@ def read_folder(path: Path | str) -> Folder:
             KeyError,
             TypeError,
             AttributeError,
+            yaml.YAMLError,
         ) as error:
-            folder.unread.append((name, f"{type(error).__name__}: {error}"))
+            folder.unread.append((name, f"{type(error).__name__}: {' '.join(str(error).split())}"))
     if not (folder.modules or folder.values or folder.commands):
         why = f" ({'; '.join(f'{n}: {w}' for n, w in folder.unread[:3])})" if folder.unread else ""
         raise DataError(

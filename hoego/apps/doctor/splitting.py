@@ -105,8 +105,14 @@ def _judge(
     kind = nearest_kind(trace)
     if kind == "photos":
         yield hit("photo-split", module, call, f"{shown} draws rows that are photos.")
-    elif kind in ("both", ""):
+    elif kind in ("both", "") and not _by_people(module, call):
         yield hit("photo-split", module, call, _LOOK, question=True)
+
+
+def _by_people(module: Module, call: ast.Call) -> bool:
+    """Whether the function that draws the sides is named after people: `split_profile`."""
+    function = module.function_of(call)
+    return function is not None and kind_of(function.name) == "people"
 
 
 def _fold_class(project: Project, module: Module, call: ast.Call) -> str:

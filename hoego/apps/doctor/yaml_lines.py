@@ -1,9 +1,4 @@
-"""The part of YAML that settings files use, with the line of every value.
-
-Mappings, sequences, flow lists and mappings, quoted and plain scalars, comments. Anchors, tags and block
-scalars are passed over. A YAML library would lose the line numbers without more code than this, and none
-is among the dependencies of the core.
-"""
+"""Settings of a YAML file with the line of every value, read from PyYAML's nodes: nothing is constructed or run."""
 
 from __future__ import annotations
 
@@ -11,94 +6,96 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
 _NUMBER = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$")
-_KEY = re.compile(r"""^(?P<key>"[^"]+"|'[^']+'|[^\s:#\[\]{},"'][^:#]*?)\s*:(?:\s+(?P<value>.*))?$""")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+MOST_VALUES = 50_000
+"""More than so many values (aliases of aliases make them) are no settings."""
 
 
 def read_yaml(text: str) -> Iterator[tuple[str, Any, int]]:
-    """Yield (dotted key, plain value, line) of every scalar and every list of scalars.
+    """Yield (dotted key, plain value, line) of every scalar, every list of scalars and every mapping on one line.
+
+    Numbers are those that people mean: `1e-3` is one, though YAML 1.1 takes it for a text. Tags are passed over, and so
+    are texts in blocks; aliases and merged mappings are followed.
+
+    Raises:
+        yaml.YAMLError: the text is not YAML.
+        ValueError: it holds too many values.
 
     >>> list(read_yaml("optim:\\n  lr: 1e-3  # peak\\nsize: [224, 224]\\n"))
     [('optim.lr', 0.001, 2), ('size', [224, 224], 3)]
     """
-    stack: list[tuple[int, str]] = []
-    lists: dict[str, tuple[list[Any], int]] = {}
-    counts: dict[str, int] = {}
-    block: int | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = _without_comment(raw).rstrip()
-        if not line.strip() or line.strip() in ("---", "..."):
-            continue
-        indent = len(line) - len(line.lstrip())
-        if block is not None and indent > block:
-            continue
-        block = None
-        content = line.strip()
-        while stack and stack[-1][0] >= indent and not (content.startswith("- ") and stack[-1][0] == indent):
-            stack.pop()
-        while content == "-" or content.startswith("- "):
-            while stack and stack[-1][0] > indent:
-                stack.pop()
-            if stack and stack[-1][0] == indent and stack[-1][1].isdigit():
-                stack.pop()
-            parent = ".".join(name for _, name in stack)
-            content = content[1:].strip()
-            if _KEY.match(content):
-                counts[parent] = counts.get(parent, -1) + 1
-                stack.append((indent, str(counts[parent])))
-                indent += 2
-            elif content:
-                lists.setdefault(parent, ([], number))[0].append(_scalar(content))
-                content = ""
-        match = _KEY.match(content)
-        if match is None:
-            continue
-        key, value = match["key"].strip("\"'"), (match["value"] or "").strip()
-        dotted = ".".join([*(name for _, name in stack), key])
-        if value in ("|", ">", "|-", ">-", "|+", ">+"):
-            block = indent
-        elif value and not value.startswith(("&", "*", "!")):
-            yield dotted, _scalar(value), number
-        else:
-            stack.append((indent, key))
-    for dotted, (items, number) in lists.items():
-        yield dotted, items, number
+    for document in yaml.compose_all(text, Loader=yaml.SafeLoader):
+        if document is not None and _count(document, {}) > MOST_VALUES:
+            raise ValueError(f"more than {MOST_VALUES:,} values")
+        yield from _values("", document, 1)
 
 
-def _without_comment(line: str) -> str:
-    quote = ""
-    for position, letter in enumerate(line):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter == "#" and (position == 0 or line[position - 1].isspace()):
-            return line[:position]
-    return line
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes there are with every alias followed; counted once for each node, since aliases multiply."""
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES + 1  # met again before it is counted: it holds itself
+        below = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+        below += node.value if isinstance(node, yaml.SequenceNode) else []
+        known[id(node)] = 1 + sum(_count(part, known) for part in below)
+    return known[id(node)]
 
 
-def _scalar(text: str) -> Any:
-    if text.startswith("[") and text.endswith("]"):
-        return [_scalar(part) for part in _parts(text[1:-1])]
-    if text.startswith("{") and text.endswith("}"):
-        pairs = (part.partition(":") for part in _parts(text[1:-1]))
-        return {key.strip().strip("\"'"): _scalar(value.strip()) for key, _, value in pairs}
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1]
+def _values(key: str, node: yaml.Node | None, line: int) -> Iterator[tuple[str, Any, int]]:
+    """The values below a node; `line` is that of its key."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.style not in ("|", ">") and node.value and key:
+            yield key, _plain(node), line
+    elif isinstance(node, yaml.SequenceNode):
+        yield from _items(key, node, line)
+    elif isinstance(node, yaml.MappingNode):
+        if node.flow_style and key and _is_flat(node):
+            yield key, _plain(node), line
+            return
+        for name, value in node.value:
+            below = _dotted(key, str(name.value))
+            merged = name.value == "<<"
+            yield from _values(key if merged else below, value, name.start_mark.line + 1)
+
+
+def _items(key: str, node: yaml.SequenceNode, line: int) -> Iterator[tuple[str, Any, int]]:
+    """A list of scalars as one value; the mappings of a list under their positions."""
+    plain = [item for item in node.value if _is_flat(item) and not _is_block(item)]
+    blocks = [item for item in node.value if _is_block(item)]
+    for position, item in enumerate(blocks):
+        yield from _values(_dotted(key, str(position)), item, item.start_mark.line + 1)
+    if plain or not node.value:
+        at = line if node.flow_style or not plain else plain[0].start_mark.line + 1
+        yield key, [_plain(item) for item in plain], at
+
+
+def _is_block(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and not node.flow_style
+
+
+def _is_flat(node: yaml.Node) -> bool:
+    if isinstance(node, yaml.SequenceNode):
+        return all(_is_flat(item) for item in node.value)
+    if isinstance(node, yaml.MappingNode):
+        return all(_is_flat(value) for _, value in node.value)
+    return True
+
+
+def _plain(node: yaml.Node) -> Any:
+    """The value of a node as plain Python."""
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return {str(name.value): _plain(value) for name, value in node.value}
+    text = str(node.value)
+    if getattr(node, "style", None) is not None:
+        return text
     if _NUMBER.match(text):
         return float(text) if re.search(r"[.eE]", text) else int(text)
-    return {"true": True, "false": False, "null": None, "~": None}.get(text.lower(), text)
+    return _WORDS.get(text.lower(), text)
 
 
-def _parts(text: str) -> list[str]:
-    parts, depth, current = [], 0, ""
-    for letter in text:
-        depth += (letter in "[{") - (letter in "]}")
-        if letter == "," and depth == 0:
-            parts.append(current.strip())
-            current = ""
-        else:
-            current += letter
-    if current.strip():
-        parts.append(current.strip())
-    return parts
+def _dotted(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
