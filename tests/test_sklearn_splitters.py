@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored_people import people
+
+pytest.importorskip("sklearn")
+
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression

@@ -166,7 +166,7 @@ def test_make_proves_what_it_promises() -> None:
     assert (g.subjects_on_two_sides, g.empty_sides, g.absences) == (0, 0, ())
     assert set(g.deviations) == {"composite", "gender"}
     assert g.worst_deviation == max(g.deviations.values())
-    assert sum(split.held(k).astype(int) for k in split.folds).tolist() == [1] * 160
+    assert sum(split.held(k).astype(int) for k in split.fold_numbers).tolist() == [1] * 160
     assert (split.held(2) ^ split.trained(2)).all()
     facts = json.loads(json.dumps(split.to_dict()))
     assert [s["side"] for s in facts["sides"]] == [f"fold {k}" for k in range(4)]

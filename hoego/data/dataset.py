@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hoego.data.aliases import Aliases
+from hoego.data.origin import DatasetOrigin
 from hoego.data.schema import LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import MismatchError
@@ -30,7 +31,7 @@ class Correction:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """N images of S subjects with A attributes.
 
@@ -49,6 +50,7 @@ class Dataset:
         aliases: what else the subjects are called.
         kin: subjects that turned out to be one after runs were made on them as several.
         name: for people.
+        origin: what it was read from; None for one that was put together or taken out of another.
     """
 
     root: Path
@@ -63,6 +65,7 @@ class Dataset:
     aliases: Aliases = field(default_factory=Aliases)
     kin: tuple[tuple[str, ...], ...] = ()
     name: str = ""
+    origin: DatasetOrigin | None = None
 
     @property
     def n_images(self) -> int:
@@ -154,7 +157,22 @@ class Dataset:
             images=self.images[rows.tolist()],
             codes=self.codes[rows],
             numbers={k: v[rows] for k, v in self.numbers.items()},
+            origin=None,
         )
+
+    def __repr__(self) -> str:
+        """Show what it holds in one line."""
+        schema = self.schema
+        return (
+            f"Dataset({self.name!r}: {self.n_images:,} images of {self.n_subjects:,} subjects, "
+            f"target {schema.target} with {schema.n_target_classes} classes)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show counts, attributes and the classes of the target in a notebook."""
+        from hoego.data.html import dataset_html
+
+        return dataset_html(self)
 
     def summary(self) -> dict[str, Any]:
         """Plain facts for `--json` and the report."""

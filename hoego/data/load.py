@@ -12,6 +12,7 @@ from hoego.data.aliases import Aliases
 from hoego.data.contents import content_hashes
 from hoego.data.dataset import Correction, Dataset
 from hoego.data.encode import apply_corrections, encode_labels, with_combinations
+from hoego.data.origin import DatasetOrigin
 from hoego.data.overlay import read_overlay
 from hoego.data.readers import read_layout, read_unlabelled
 from hoego.data.readers.raw_table import RawTable
@@ -25,13 +26,18 @@ OWN_COLUMNS = ("image", "path", "subject", "content", "row")
 
 
 def load(recipe: Recipe) -> Dataset:
-    """The Dataset that a recipe names.
+    """Read the Dataset that a recipe names. Raises as `read_dataset`."""
+    return read_dataset(DatasetOrigin(recipe.dataset, recipe.labels, recipe.split.join))
+
+
+def read_dataset(origin: DatasetOrigin) -> Dataset:
+    """Read the Dataset of files or of a data frame.
 
     Raises:
         DataError: anything about the photos, their table or the overlay; names the file, the row and the remedy.
         SplitError: split.join names what is not there.
     """
-    raw = read_layout(recipe.dataset, recipe.labels)
+    raw = read_layout(origin.dataset, origin.labels, origin.frame)
     rows = raw.rows.sort("image")
     rows = rows.with_columns(plain_name(rows[c].cast(pl.String)) for c in raw.subject_columns)
     raw = RawTable(**{**raw.__dict__, "rows": rows})
@@ -39,15 +45,15 @@ def load(recipe: Recipe) -> Dataset:
     _require_plain_text(raw)
     schema, codes, numbers = encode_labels(raw)
     corrections: tuple[Correction, ...] = ()
-    if recipe.dataset.overlay is not None:
-        corrections = read_overlay(raw.root / recipe.dataset.overlay, schema, rows["image"].to_list())
+    if origin.dataset.overlay is not None:
+        corrections = read_overlay(raw.root / origin.dataset.overlay, schema, rows["image"].to_list())
         codes, numbers = apply_corrections(schema, rows["image"].to_list(), (codes, numbers), corrections)
         if schema.combinations is not None:
             schema = with_combinations(schema, codes)
     contents = _contents(raw)
     _require_subjects(raw)
-    joined, said = join_subjects(rows, raw.subject_columns, contents, recipe.split.join)
-    namespace = recipe.dataset.namespace
+    joined, said = join_subjects(rows, raw.subject_columns, contents, origin.join)
+    namespace = origin.dataset.namespace
     subjects = [f"{namespace}/{s}" for s in joined] if namespace else joined
     return Dataset(
         root=raw.root,
@@ -60,6 +66,7 @@ def load(recipe: Recipe) -> Dataset:
         corrections=tuple(corrections),
         aliases=Aliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
         name=raw.root.name,
+        origin=origin,
     )
 
 

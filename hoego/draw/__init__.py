@@ -4,6 +4,7 @@ Colours are CSS variables of `STYLE`, which a page includes once. Every function
 text is escaped.
 """
 
+from hoego.draw.card import card, class_bars
 from hoego.draw.charts import Interval, Line, bars, forest, heatmap, lines, reliability, scatter, waterfall
 from hoego.draw.matrix import matrix
 from hoego.draw.page import STYLE, page
@@ -13,6 +14,8 @@ __all__ = [
     "Interval",
     "Line",
     "bars",
+    "card",
+    "class_bars",
     "forest",
     "heatmap",
     "lines",

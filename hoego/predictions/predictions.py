@@ -25,7 +25,7 @@ FORMAT = 1
 RESERVED = ("image", "fold", "source")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
     """What M models say of N images; rows are found by image id, never by position.
 
@@ -82,8 +82,21 @@ class Predictions:
             if self.scale[name] == "probabilities":
                 _require_probabilities(name, array)
 
+    def __repr__(self) -> str:
+        """Show of what they are in one line; a score takes the labels, which are not here."""
+        folds = len(np.unique(self.fold[self.fold >= 0]))
+        held = f"held out in {folds} fold{'s' if folds != 1 else ''}" if folds else "new images"
+        return f"Predictions({self.name!r}: {self.n_images:,} images, {', '.join(self.values)}, {held})"
+
+    def _repr_html_(self) -> str:
+        """Show the rows, where they come from and the predicted classes in a notebook; no score."""
+        from hoego.predictions.html import predictions_html
+
+        return predictions_html(self)
+
     @property
     def n_images(self) -> int:
+        """Number of rows N."""
         return len(self.images)
 
     @property

@@ -84,7 +84,7 @@ def folds_of(split: Split, fold: Fold) -> list[int]:
             f"--fold all needs a split into folds; {split.name!r} is of the kind {split.kind}.",
             remedy='Set split.kind = "folds".',
         )
-    return list(split.folds)
+    return list(split.fold_numbers)
 
 
 def say(text: str) -> None:

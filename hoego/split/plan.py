@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -109,7 +110,7 @@ class Guarantees:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """Who is held out of what.
 
@@ -146,9 +147,42 @@ class Split:
         return self.kind == "naive"
 
     @property
-    def folds(self) -> range:
+    def fold_numbers(self) -> range:
         """The numbers of the folds that can be held out."""
         return range(self.n_folds)
+
+    def indices(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows that fold k trains on and those that it holds out, int64 each, ascending.
+
+        Rows are positions in `images`, which for a labelled data set are those of its `image_ids`. Raises SplitError
+        when there is no such fold.
+        """
+        held = self.held(fold)
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def folds(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Return `indices` of every fold in order; scikit-learn takes the list as `cv`."""
+        return [self.indices(k) for k in self.fold_numbers]
+
+    def __repr__(self) -> str:
+        """Show who is held out in one line."""
+        sides = " | ".join(f"{s.name}: {s.images:,}" for s in self.sides[:6])
+        more = f" | {len(self.sides) - 6} more" if len(self.sides) > 6 else ""
+        return f"Split({self.name!r}: {self.kind}, {sides}{more})"
+
+    def _repr_html_(self) -> str:
+        """Show the sides, the guarantees and the notes in a notebook."""
+        from hoego.draw import card, class_bars
+
+        proved = self.guarantees
+        facts = {
+            "kind": f"{self.kind}, seed {self.seed}",
+            "subjects on two sides": f"{proved.subjects_on_two_sides:,}",
+            "worst class deviation": f"{proved.worst_deviation:.4f}",
+            "fingerprint": self.fingerprint,
+        }
+        title = f"Split {escape(self.name)}"
+        return card(title, facts, class_bars({s.name: s.images for s in self.sides}), self.notes[:8])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -157,7 +191,7 @@ class Split:
 
     def held(self, fold: int) -> Mask:
         """bool[N], the images held out in fold k. Raises SplitError when there is no such fold."""
-        if fold not in self.folds:
+        if fold not in self.fold_numbers:
             alone = self.n_folds == 1
             only = "fold 0 alone" if alone else f"folds 0 to {self.n_folds - 1}"
             raise SplitError(

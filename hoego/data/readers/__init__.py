@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hoego.data.readers import competition, folders, table_file
+from hoego.data.readers import competition, folders, frames, table_file
 from hoego.data.readers.photo_files import photos_below
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.unlabelled import read_unlabelled
@@ -41,8 +41,10 @@ def detect_layout(settings: DatasetSettings) -> str:
     return "table"
 
 
-def read_layout(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
-    """The photos below `settings.root` with their raw subjects and labels.
+def read_layout(
+    settings: DatasetSettings, labels: LabelSettings, frame: pl.DataFrame | None = None
+) -> RawTable:
+    """Read the photos below `settings.root` with their raw subjects and labels; `frame` is the table where given.
 
     Raises:
         DataError: the root is missing, or whatever is wrong with its photos and table: file, row, column, remedy.
@@ -50,6 +52,8 @@ def read_layout(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     root = Path(settings.root)
     if not root.exists():
         raise DataError("There is no such folder.", file=root, remedy="Check dataset.root.")
+    if frame is not None:
+        return _plainly_labelled(table_file.read_rows(frames.table_of(frame), settings, labels))
     if root.is_file():
         settings = settings.model_copy(update={"root": str(root.parent), "table": root.name})
     read = _READERS[detect_layout(settings) if settings.layout == "auto" else settings.layout]

@@ -33,7 +33,12 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     """
     root = Path(settings.root)
     path = find_table(root) if settings.table is None else root / settings.table
-    table = read_table(path)
+    return read_rows(read_table(path), settings, labels)
+
+
+def read_rows(table: Table, settings: DatasetSettings, labels: LabelSettings) -> RawTable:
+    """Read the photos that the rows of a table name. Raises as `read`."""
+    root = Path(settings.root)
     column = path_column(table, settings.path)
     rows = locate(table, column, root)
     if settings.image is not None:
@@ -53,7 +58,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     return RawTable(
         root=root,
         rows=rows,
-        file=path,
+        file=table.path,
         subject_columns=subjects,
         attribute_columns=attributes,
         labels=labels,
