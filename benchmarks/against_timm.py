@@ -44,7 +44,7 @@ from hoego.recipe import Recipe, build
 from hoego.runs.inputs import decode
 from hoego.train.data import open_pixels
 from hoego.train.fold import FoldTask, training_rows
-from hoego.train.learner import Parts
+from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
 from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
 
@@ -197,7 +197,7 @@ class Ours:
         )
         rows = training_rows(task)
         pixels = open_pixels(cache, rows.images, setup.device)
-        self.parts = Parts(
+        self.parts = TrainStepper(
             recipe, dataset, rows, pixels, Resolved(str(setup.device), setup.workers, precision)
         )
         self.parts.start_epoch(0)

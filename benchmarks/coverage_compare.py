@@ -16,11 +16,11 @@ import numpy as np
 from score_worlds import World, competition, even, uneven, write_results
 
 from hoego.evaluate.compare.comparing import verdict
-from hoego.evaluate.compare.paired import Bench
-from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.compare.paired import PairedResamples
+from hoego.evaluate.compare.resamples import CountMetric, ResamplingOptions
 from hoego.evaluate.score.metrics import METRICS
 
-DRAWS = Draws(resamples=600, swaps=499)
+DRAWS = ResamplingOptions(resamples=600, swaps=499)
 METRIC = METRICS["macro_f1"].formula
 
 
@@ -53,8 +53,8 @@ def one_pair(
             values[side].append(
                 true_value(world, alike * world.confusion + (1 - alike) * improved(world.confusion, gain))
             )
-    draws = Draws(DRAWS.resamples, DRAWS.swaps, int(rng.integers(2**31)))
-    bench = Bench.of(Counted(spaces, METRIC, draws), 0.95, draws.seed)
+    draws = ResamplingOptions(DRAWS.resamples, DRAWS.swaps, int(rng.integers(2**31)))
+    bench = PairedResamples.of(CountMetric(spaces, METRIC, draws), 0.95, draws.seed)
     return bench.pair(range(seeds), range(seeds, 2 * seeds)), np.mean(values[0]) - np.mean(values[1])
 
 

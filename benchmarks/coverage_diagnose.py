@@ -23,13 +23,13 @@ from scipy.stats import norm
 from score_worlds import RESULTS, write_results
 
 from hoego.data.schema import Attribute, LabelSchema
-from hoego.evaluate.diagnose.oracle import Stage
+from hoego.evaluate.diagnose.oracle import OracleComparison
 from hoego.evaluate.diagnose.product_law import law_of
 from hoego.evaluate.diagnose.slices import compared
-from hoego.evaluate.score.count_columns import Layout, tally
+from hoego.evaluate.score.count_columns import CountColumns, tally
 from hoego.evaluate.score.formulas import macro_f1
 from hoego.evaluate.score.interval import (
-    Support,
+    ProportionSupport,
     any_mark,
     cautious_size,
     minority,
@@ -37,7 +37,7 @@ from hoego.evaluate.score.interval import (
     spread,
     strata,
 )
-from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.space import LabelSpace
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.runs.leak import promised_less_kept, together
 
@@ -207,7 +207,9 @@ def oracle_truth(drawn: Drawn) -> dict[str, float]:
 
 def oracle_found(drawn: Drawn, seed: int) -> dict[str, tuple[float, float]]:
     named = {a: drawn.substituted(a) for a in ("", *drawn.schema.composite)}
-    stage = Stage.of(named, drawn.truth, drawn.subject, drawn.schema.n_target_classes, (RESAMPLES, seed))
+    stage = OracleComparison.of(
+        named, drawn.truth, drawn.subject, drawn.schema.n_target_classes, (RESAMPLES, seed)
+    )
     gains = {a: stage.gain(a, "") for a in drawn.schema.composite}
     lead = stage.found.difference("age", "gender")
     return {a: (g.low, g.high) for a, g in gains.items()} | {"age less gender": (lead.low, lead.high)}
@@ -238,14 +240,14 @@ def slices_found(drawn: Drawn, seed: int) -> dict[str, Any]:
     return out | {"called": {f"{s.column} {s.value}": s.verdict for s in found}}
 
 
-def space(truth: Ints, said: Ints, subject: Ints, classes: int) -> Space:
+def space(truth: Ints, said: Ints, subject: Ints, classes: int) -> LabelSpace:
     names = tuple(str(c) for c in range(classes))
-    return Space("target", names, False, truth, np.eye(classes)[said], subject, np.arange(len(truth)))
+    return LabelSpace("target", names, False, truth, np.eye(classes)[said], subject, np.arange(len(truth)))
 
 
-def macro_interval(scored: Space, seed: int) -> dict[str, float]:
+def macro_interval(scored: LabelSpace, seed: int) -> dict[str, float]:
     """The interval of macro F1 as in score.json."""
-    at = Layout(scored.n_classes)
+    at = CountColumns(scored.n_classes)
     names, owner = np.unique(scored.subject, return_inverse=True)
     counts = tally(scored.truth, scored.predicted, owner.reshape(-1), len(names), scored.n_classes)
     table = SubjectTable.of(counts)
@@ -253,7 +255,7 @@ def macro_interval(scored: Space, seed: int) -> dict[str, float]:
     present = holders > 0
     statistic = partial(macro_f1, at=at, present=present)
     few = minority(table, at, present, any_mark)
-    support = Support(np.array([cautious_size(holders, len(names))]), few)
+    support = ProportionSupport(np.array([cautious_size(holders, len(names))]), few)
     drawn = statistic(table.resampled(RESAMPLES, seed))
     found = spread(statistic, table, stratum)
     limits = proportion_interval(found, drawn, support, 0.95)

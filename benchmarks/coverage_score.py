@@ -16,9 +16,9 @@ import numpy as np
 from score_worlds import competition, even, rare, uneven, write_results
 
 from hoego.evaluate.score import formulas
-from hoego.evaluate.score.count_columns import Layout, tally
+from hoego.evaluate.score.count_columns import CountColumns, tally
 from hoego.evaluate.score.interval import (
-    Support,
+    ProportionSupport,
     any_mark,
     cautious_size,
     minority,
@@ -55,7 +55,7 @@ WORLDS = (
 
 def intervals(world, rng):
     space = world.draw(rng)
-    at = Layout(space.n_classes, True)
+    at = CountColumns(space.n_classes, True)
     counts = tally(
         space.truth, space.predicted, space.subject, world.n_subjects, space.n_classes, ordered=True
     )
@@ -72,7 +72,7 @@ def intervals(world, rng):
         found = spread(statistic, table, stratum)
         size = cautious_size(holders, world.n_subjects) if row.spread_over_classes else world.n_subjects
         limits = proportion_interval(
-            found, drawn, Support(np.array([float(size)]), wrong), 0.95, row.span(space.n_classes)
+            found, drawn, ProportionSupport(np.array([float(size)]), wrong), 0.95, row.span(space.n_classes)
         )
         out[name] = (limits.low[0], limits.high[0])
         if name == "macro_f1":

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from hoego.runs import queue
-from hoego.runs.queue import Ask, Context, Outcome, WorkOptions
-from hoego.runs.records import Record, Store
+from hoego.runs.queue import QueueOptions, RunOutcome, WorkerContext, WorkOptions
+from hoego.runs.records import Record, RunStore
 
 RESULTS = Path(__file__).parent / "results" / "deadline_simulation.json"
 
@@ -55,7 +55,7 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def advance(self, seconds: float, context: Context | None, steps: int = 20) -> str:
+    def advance(self, seconds: float, context: WorkerContext | None, steps: int = 20) -> str:
         for _ in range(steps):
             self.now += seconds / steps
             if context is not None and (reason := context.should_stop()):
@@ -72,7 +72,7 @@ class World:
         ]
         return [times[0] * truth.first, *times[1:]]
 
-    def train(self, record: Record, context: Context) -> Outcome:
+    def train(self, record: Record, context: WorkerContext) -> RunOutcome:
         recipe = record.recipe
         start = self.now
         predicted = 0.0
@@ -83,7 +83,7 @@ class World:
             if reason:
                 self.now += self.rng.uniform(0, self.truth.saving)
                 self.stopped += 1
-                return Outcome("interrupted", reason)
+                return RunOutcome("interrupted", reason)
             record.append_epoch(0, {"epoch": behind + k, "seconds": seconds})
             left = context.epoch_done(seconds)
             if k == 0:
@@ -92,7 +92,7 @@ class World:
         self.advance(self.truth.overhead * 0.6, None)
         if predicted and self.now - start > 0 and not behind:
             self.after_first.append(abs(predicted / (self.now - start) - 1))
-        return Outcome("done")
+        return RunOutcome("done")
 
 
 def simulate(seed: int) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def simulate(seed: int) -> dict[str, Any]:
     )
     world = World(rng, truth)
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        store = Store(folder)
+        store = RunStore(folder)
         for model in models:
             for _ in range(rng.randint(0, 8)):
                 queue.add(store, draw(rng, model))
@@ -117,7 +117,7 @@ def simulate(seed: int) -> dict[str, Any]:
         world.after_first.clear()
         recipes = [draw(rng, rng.choice(models)) for _ in range(rng.randint(3, 12))]
         for recipe in recipes:
-            queue.add(store, recipe, Ask(priority=rng.choice((0, 0, 0, 1))))
+            queue.add(store, recipe, QueueOptions(priority=rng.choice((0, 0, 0, 1))))
         needed = sum(truth.overhead + r["epochs"] * truth.rate[r["model"]["name"]] for r in recipes)
         window = needed * rng.uniform(0.3, 1.2)
         until = datetime.datetime.fromtimestamp(world.now + window, datetime.UTC)

@@ -21,8 +21,8 @@ from score_worlds import write_results
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.evaluate.ensemble import RULES, DecideOptions, decide
-from hoego.evaluate.ensemble.class_counts import macro_f1_of
-from hoego.predictions import Predictions, Source, Universe
+from hoego.evaluate.ensemble.class_counts import macro_f1_score
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 
 PHOTOS, FOLDS, FRESH = 3, 4, 10_000
 WORLDS = {
@@ -63,8 +63,8 @@ def as_run(truth: np.ndarray, p: np.ndarray, subject: np.ndarray) -> tuple[Datas
         schema=schema,
         fold=fold,
         source=fold.astype(np.int32),
-        sources=tuple(Source.trained(f"fold {f}", dataset, fold != f) for f in range(FOLDS)),
-        universe=Universe.of(dataset),
+        sources=tuple(RowProvenance.from_training(f"fold {f}", dataset, fold != f) for f in range(FOLDS)),
+        universe=SubjectUniverse.of(dataset),
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint="s",
         split_kind="folds",
@@ -82,8 +82,8 @@ def simulate(world: tuple[np.ndarray, int, float], rule: str, n: int) -> dict[st
         _, found = decide(run, dataset, DecideOptions(rule, resamples=500))
         truth, p, _ = photos(shares, FRESH, signal, rng)
         offsets = found.offsets["kind"]
-        gain = macro_f1_of(offsets.apply(p).argmax(axis=1), truth, len(shares))
-        gain -= macro_f1_of(p.argmax(axis=1), truth, len(shares))
+        gain = macro_f1_score(offsets.apply(p).argmax(axis=1), truth, len(shares))
+        gain -= macro_f1_score(p.argmax(axis=1), truth, len(shares))
         kept.append(found.kept)
         worse.append(found.kept and gain <= 0)
         printed.append(found.gain.value)

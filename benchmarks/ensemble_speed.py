@@ -25,7 +25,7 @@ from sklearn.metrics import f1_score
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.evaluate.ensemble import EnsembleOptions, ensemble
-from hoego.predictions import Predictions, Source, Universe
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 
 SUBJECTS, FOLDS, STEPS, TARGET = 2700, 5, 50, 20.0
 
@@ -56,7 +56,7 @@ def member(dataset: Dataset, shared: np.ndarray, k: int) -> Predictions:
     logits = 1.2 * shared + rng.normal(size=(n, c)) * rng.uniform(0.8, 1.6)
     logits[np.arange(n), dataset.target] += rng.uniform(1.5, 3.5)
     fold = (dataset.subject_index % FOLDS).astype(np.int16)
-    sources = tuple(Source.trained(f"m{k} fold {f}", dataset, fold != f) for f in range(FOLDS))
+    sources = tuple(RowProvenance.from_training(f"m{k} fold {f}", dataset, fold != f) for f in range(FOLDS))
     return Predictions(
         images=dataset.image_ids,
         values={"class": logits.astype(np.float32)},
@@ -65,7 +65,7 @@ def member(dataset: Dataset, shared: np.ndarray, k: int) -> Predictions:
         fold=fold,
         source=fold.astype(np.int32),
         sources=sources,
-        universe=Universe.of(dataset),
+        universe=SubjectUniverse.of(dataset),
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint="s",
         split_kind="folds",

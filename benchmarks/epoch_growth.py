@@ -35,7 +35,7 @@ from hoego.recipe import Recipe, build
 from hoego.train.data import open_pixels
 from hoego.train.fold import FoldTask, training_rows
 from hoego.train.forward import outputs_of
-from hoego.train.learner import Parts
+from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
 from hoego.train.precision import Resolved
 
@@ -116,7 +116,7 @@ class Training:
         budget = 0 if kind == "streamed" else 1 << 40
         pixels = open_pixels(own, rows.images, device, budget=budget)
         self.held = open_pixels(own, np.flatnonzero(held), device, budget=budget)
-        self.parts = Parts(task.recipe, dataset, rows, pixels, Resolved("cpu", cpu_count(), "float32"))
+        self.parts = TrainStepper(task.recipe, dataset, rows, pixels, Resolved("cpu", cpu_count(), "float32"))
         self.epochs = 0
 
     def epoch(self) -> float:

@@ -19,7 +19,7 @@ from coverage_score import intervals
 from score_worlds import competition, even, uneven, write_results
 
 from hoego.evaluate.score import formulas
-from hoego.evaluate.score.count_columns import Layout, tally
+from hoego.evaluate.score.count_columns import CountColumns, tally
 from hoego.runs.submission import expected_score
 
 CASES = (
@@ -31,7 +31,7 @@ CASES = (
 
 
 def macro_f1(space, n_subjects):
-    at = Layout(space.n_classes, True)
+    at = CountColumns(space.n_classes, True)
     counts = tally(space.truth, space.predicted, space.subject, n_subjects, space.n_classes, ordered=True)
     present = np.bincount(space.truth, minlength=space.n_classes) > 0
     return float(formulas.macro_f1(np.asarray(counts.sum(axis=0)).ravel(), at, present))

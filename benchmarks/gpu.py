@@ -44,10 +44,10 @@ from hoego.recipe import Recipe, build
 from hoego.train.callbacks import Callbacks
 from hoego.train.data import open_pixels
 from hoego.train.fold import FoldTask, fold_steps, measure_parts, training_rows
-from hoego.train.learner import Parts
+from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
 from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
-from hoego.train.side_by_side import SharedPixels, take_turns
+from hoego.train.side_by_side import SharedPixels, interleave_steps
 
 CLASSES = 18
 
@@ -165,7 +165,7 @@ def recipe(model: str, side: int, batch: int, **changes: Any) -> Recipe:
     return build({**base, **TECHNIQUES, **changes})
 
 
-def parts_of(model: str, device: torch.device, size: Size, how: tuple[Precision, bool]) -> Parts:
+def parts_of(model: str, device: torch.device, size: Size, how: tuple[Precision, bool]) -> TrainStepper:
     """A training of the photos of noise in one precision, compiled or not."""
     dataset, cache = data(size.photos, size.side)
     every = np.ones(dataset.n_images, dtype=bool)
@@ -173,7 +173,7 @@ def parts_of(model: str, device: torch.device, size: Size, how: tuple[Precision,
     rows = training_rows(FoldTask(made, dataset, cache, every, ~every, cache.folder, "gpu"))
     pixels = open_pixels(cache, rows.images, device)
     resolved = Resolved(str(device), cpu_count(), how[0], how[1])
-    return Parts(made, dataset, rows, pixels, resolved)
+    return TrainStepper(made, dataset, rows, pixels, resolved)
 
 
 def speed(model: str, device: torch.device, size: Size) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def variants(device: torch.device, size: Size) -> dict[str, Any]:
 
     def run(chosen: list[Recipe], folder: Path) -> tuple[float, list[Any]]:
         tasks = [
-            FoldTask(r, dataset, cache, ~held, held, folder / str(k), f"{k}", beside=True)
+            FoldTask(r, dataset, cache, ~held, held, folder / str(k), f"{k}", interleaved=True)
             for k, r in enumerate(chosen)
         ]
         steps = [fold_steps(task, replace(quiet, open_pixels=shared)) for task in tasks]
@@ -233,7 +233,7 @@ def variants(device: torch.device, size: Size) -> dict[str, Any]:
             next(step)
         synchronize(device)
         started = time.perf_counter()
-        results = take_turns(steps, device)
+        results = interleave_steps(steps, device)
         seconds = time.perf_counter() - started
         for result in results:
             if isinstance(result, Exception):

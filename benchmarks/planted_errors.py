@@ -27,9 +27,9 @@ from hoego.apps.demo.week import BASE
 from hoego.apps.people import PeopleSettings, write_people
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.evaluate.diagnose import Suspect, suspects
+from hoego.evaluate.diagnose import LabelIssue, find_label_issues
 from hoego.recipe import resolve
-from hoego.runs.required_runs import Workshop, predictions_of
+from hoego.runs.required_runs import StudyRunner, predictions_of
 
 FOLDS = 5
 
@@ -40,7 +40,7 @@ def units(name: str, images: list[str], subject: dict[str, str], by_subject: boo
 
 
 def found_of(
-    name: str, ranked: tuple[Suspect, ...], planted: pl.DataFrame, dataset: Dataset
+    name: str, ranked: tuple[LabelIssue, ...], planted: pl.DataFrame, dataset: Dataset
 ) -> dict[str, Any]:
     """Precision at the planted count of one attribute, beside how many labels there are in all."""
     subject = dict(zip(dataset.image_ids.tolist(), dataset.images["subject"].to_list(), strict=True))
@@ -78,11 +78,13 @@ def one(folder: Path, seed: int, args: argparse.Namespace) -> list[dict[str, Any
         "dataset": {**BASE["dataset"], "root": str((home / "people" / "train").resolve())},
     }
     recipe = resolve(data)
-    shop = Workshop(home, fold="all", progress=False, measure_seconds=0.0, say=lambda t: print(t, flush=True))
-    predictions = predictions_of(shop.obtain(recipe))
+    shop = StudyRunner(
+        home, fold="all", progress=False, measure_seconds=0.0, log=lambda t: print(t, flush=True)
+    )
+    predictions = predictions_of(shop.find_or_train(recipe))
     dataset = load(recipe)
     planted = pl.read_csv(home / "people" / "planted_errors.csv", schema_overrides={"written": pl.String})
-    ranked = suspects(predictions, dataset)
+    ranked = find_label_issues(predictions, dataset)
     rows = []
     for name in predictions.schema.names:
         right = (

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from hoego import files
-from hoego.runs.records import RunsQuery, Store, new_id, runs
+from hoego.runs.records import RunsQuery, RunStore, new_id, runs
 
 RESULTS = Path(__file__).parent / "results" / "records_listing.json"
 
 
 def fill(root: Path, count: int) -> None:
     """Records as a training leaves them, written without flushing so that filling is quick."""
-    template = Store(root).create(
+    template = RunStore(root).create(
         {"epochs": 10, "model": {"name": "resnet18"}}, name="r", why="w", tags=["a"]
     )
     score = {"macro_f1": {"value": 0.7, "low": 0.65, "high": 0.75, "level": 0.95}, "honesty": "selected"}
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(folder)
+        store = RunStore(folder)
         fill(store.root, arguments.runs)
         query = RunsQuery(states=("done",), sort="-macro_f1")
         first = timed(lambda: runs(store, query), 1)

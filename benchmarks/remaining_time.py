@@ -25,9 +25,9 @@ from PIL import Image
 
 from hoego.recipe import build
 from hoego.runs import queue
-from hoego.runs.queue import Ask, Context, Outcome
+from hoego.runs.queue import QueueOptions, RunOutcome, WorkerContext
 from hoego.runs.queue.train_record import enqueue, train_runner
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 RESULTS = Path(__file__).parent / "results" / "remaining_time.json"
 SUBJECTS, PHOTOS, SIZE = 150, 10, 32
@@ -80,7 +80,7 @@ class Watch:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
 
-    def __call__(self, record: Record, context: Context) -> Outcome:
+    def __call__(self, record: Record, context: WorkerContext) -> RunOutcome:
         row: dict[str, Any] = {"run": record.meta.name, "epochs": record.recipe["epochs"]}
         done = context.epoch_done
 
@@ -109,9 +109,9 @@ def main() -> None:
         os.environ["HOEGO_CACHE"] = str(folder / "cache")
         (folder / "photos").mkdir()
         make_photos(folder / "photos")
-        store = Store(folder / "runs")
+        store = RunStore(folder / "runs")
         for settings in recipes(folder / "photos", arguments.runs):
-            enqueue(store, settings, Ask(name=settings["name"]))
+            enqueue(store, settings, QueueOptions(name=settings["name"]))
         queue.work(store, watch)
     result = {
         "date": datetime.date.today().isoformat(),

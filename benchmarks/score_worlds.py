@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hoego.evaluate.score.count_columns import Layout
-from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.count_columns import CountColumns
+from hoego.evaluate.score.space import LabelSpace
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -57,7 +57,7 @@ class World:
     def correlation(self) -> float:
         return 1 / (1 + self.concentration)
 
-    def totals(self, confusion: np.ndarray | None = None) -> tuple[Layout, np.ndarray]:
+    def totals(self, confusion: np.ndarray | None = None) -> tuple[CountColumns, np.ndarray]:
         """The population's columns (shares of photos)."""
         joint = self.shares[:, None] * (self.confusion if confusion is None else confusion)
         if self.states:
@@ -74,7 +74,7 @@ class World:
             [(gap * joint).sum()],
             [(gap**2 * joint).sum()],
         ]
-        return Layout(len(joint), True), np.concatenate(columns)
+        return CountColumns(len(joint), True), np.concatenate(columns)
 
     def groups(self, rng: np.random.Generator) -> np.ndarray:
         while True:
@@ -97,7 +97,7 @@ class World:
         edges[:, -1] = np.inf
         return (rng.random((len(g), self.photos))[:, :, None] > edges[:, None, :]).sum(axis=2)
 
-    def finish(self, g: np.ndarray, guess: np.ndarray, rng: np.random.Generator) -> Space:
+    def finish(self, g: np.ndarray, guess: np.ndarray, rng: np.random.Generator) -> LabelSpace:
         """Photos with their truth and prediction."""
         n, m = guess.shape
         truth = np.repeat(g[:, None], m, axis=1)
@@ -109,7 +109,7 @@ class World:
             )
             truth, guess = state * len(self.shares) + truth, said * len(self.shares) + guess
         c = self.n_classes
-        return Space(
+        return LabelSpace(
             name="class",
             classes=tuple(f"c{i}" for i in range(c)),
             ordered=True,
@@ -119,7 +119,7 @@ class World:
             rows=np.arange(n * m),
         )
 
-    def draw(self, rng: np.random.Generator) -> Space:
+    def draw(self, rng: np.random.Generator) -> LabelSpace:
         g = self.groups(rng)
         return self.finish(g, self.guesses(g, rng), rng)
 

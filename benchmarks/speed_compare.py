@@ -16,10 +16,10 @@ import numpy as np
 from score_worlds import competition, write_results
 from sklearn.metrics import f1_score
 
-from hoego.evaluate.compare.paired import Bench
-from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.evaluate.compare.paired import PairedResamples
+from hoego.evaluate.compare.resamples import CountMetric, ResamplingOptions
 from hoego.evaluate.score.metrics import METRICS
-from hoego.evaluate.score.space_scores import PartOptions, score_spaces
+from hoego.evaluate.score.space_scores import MetricOptions, score_spaces
 
 FORMULA = METRICS["macro_f1"].formula
 
@@ -55,20 +55,20 @@ def main() -> None:
     parser.add_argument("--big", action="store_true")
     big = parser.parse_args().big
     twenty = [replace(s, ordered=False) for s in runs(2700, 20)]
-    draws = Draws()
+    draws = ResamplingOptions()
     data = {
-        "one run, every metric of `hoego score`": seconds(lambda: score_spaces(twenty[:1], PartOptions())),
-        "one run, macro F1": seconds(lambda: Counted(twenty[:1], FORMULA, draws).replicates()),
-        "20 runs, macro F1": seconds(lambda: Counted(twenty, FORMULA, draws).replicates()),
+        "one run, every metric of `hoego score`": seconds(lambda: score_spaces(twenty[:1], MetricOptions())),
+        "one run, macro F1": seconds(lambda: CountMetric(twenty[:1], FORMULA, draws).replicates()),
+        "20 runs, macro F1": seconds(lambda: CountMetric(twenty, FORMULA, draws).replicates()),
         "2 runs, interval and 10,000 permutations": seconds(
-            lambda: Bench.of(Counted(twenty[:2], FORMULA, draws), 0.95, 0).pair([0], [1])
+            lambda: PairedResamples.of(CountMetric(twenty[:2], FORMULA, draws), 0.95, 0).pair([0], [1])
         ),
         "scikit-learn, one run (from 20 resamples)": loop(twenty[0], 20) * 500,
     }
     if big:
         two = [replace(s, ordered=False) for s in runs(150_000, 2)]
         data["2 runs, 1,050,000 images / 150,000 subjects, interval and permutations"] = seconds(
-            lambda: Bench.of(Counted(two, FORMULA, draws), 0.95, 0).pair([0], [1])
+            lambda: PairedResamples.of(CountMetric(two, FORMULA, draws), 0.95, 0).pair([0], [1])
         )
     ratio = data["scikit-learn, one run (from 20 resamples)"] / data["one run, macro F1"]
     lines = [

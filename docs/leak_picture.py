@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from hoego.draw import STYLE
-from hoego.draw.svg import PALETTE, Scale, circle, line, svg, text, tick_label
+from hoego.draw.svg import PALETTE, AxisScale, circle, line, svg, text, tick_label
 
 FIGURES = Path(__file__).parent / "img" / "leak.json"
 PICTURE = FIGURES.with_suffix(".svg")
@@ -29,7 +29,7 @@ def picture() -> str:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     rows = figures["rows"]
     bottom = TOP + ROW * len(rows) + 4
-    x = Scale(figures["low"], figures["high"], LEFT, WIDTH - LEFT)
+    x = AxisScale(figures["low"], figures["high"], LEFT, WIDTH - LEFT)
     parts = [f'<rect width="{WIDTH:.0f}" height="{bottom + 26:.0f}" rx="8" style="fill:var(--card)"/>']
     parts += [text(x(t), bottom + 17, tick_label(t), anchor="middle", css="muted") for t in x.ticks()]
     for i, row in enumerate(rows):

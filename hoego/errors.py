@@ -113,7 +113,7 @@ class TrainError(HoegoError):
     """Training cannot start or go on."""
 
 
-class CannotSay(HoegoError):
+class NotEstimableError(HoegoError):
     """The data do not determine the number that was asked for."""
 
 

@@ -20,7 +20,7 @@ from tiny_training import PER_SUBJECT, SIZE, tiny_dataset
 
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 from hoego.runs.train import TrainOptions, train
 from hoego.train.callbacks import Callbacks
 
@@ -77,7 +77,7 @@ def golden_run() -> dict[str, Any]:
         draw(folder)
         callbacks = Callbacks(progress=False, measure_seconds=0.05)
         result = train(recipe(folder), TrainOptions(folder, audit=False), callbacks)
-        record = Store(folder / "runs").find(result.run)
+        record = RunStore(folder / "runs").find(result.run)
         found = Predictions.read(record.folder / "predictions.parquet")
         epochs = {str(k): [losses(row) for row in record.epochs(k)] for k in record.folds()}
     return {

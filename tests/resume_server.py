@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from tiny_training import held_subjects, random_teacher, tiny_dataset, tiny_recipe, with_unlabelled
 
-from hoego.predictions import Source
+from hoego.predictions import RowProvenance
 from hoego.train import checkpoints, loop
 from hoego.train.callbacks import Callbacks
 from hoego.train.fold import FoldTask, train_fold
-from hoego.train.learner import Parts
+from hoego.train.learner import TrainStepper
 
 
 def die() -> None:
@@ -39,14 +39,14 @@ def set_trap(kill: list[Any] | None) -> None:
             die()
 
     if kind == "step":
-        step = Parts.step
+        step = TrainStepper.step
 
-        def counted(self: Parts, *args: Any) -> Any:
+        def counted(self: TrainStepper, *args: Any) -> Any:
             loss = step(self, *args)
             count()
             return loss
 
-        Parts.step = counted  # type: ignore[method-assign]
+        TrainStepper.step = counted  # type: ignore[method-assign]
     else:
         save = checkpoints.torch.save
 
@@ -67,9 +67,11 @@ def work(job: dict[str, Any]) -> None:
         whole, pixels = with_unlabelled()
         pseudo = np.arange(whole.n_images) >= dataset.n_images
         held = np.concatenate([held, np.zeros(int(pseudo.sum()), dtype=bool)])
-        teacher = random_teacher(whole.image_ids[pseudo], Source.trained("teacher", dataset, ~held[~pseudo]))
-        changes = {"dataset": whole, "cache": pixels, "trained": ~held, "held": held}
-        task = replace(task, **changes, teacher=teacher, pseudo=pseudo)
+        teacher = random_teacher(
+            whole.image_ids[pseudo], RowProvenance.from_training("teacher", dataset, ~held[~pseudo])
+        )
+        changes = {"dataset": whole, "cache": pixels, "train_mask": ~held, "val_mask": held}
+        task = replace(task, **changes, soft_targets=teacher, pseudo_mask=pseudo)
     set_trap(job["kill"])
     result = train_fold(task, Callbacks(measure_seconds=0, state_steps=2, progress=False))
     assert result.outputs is not None

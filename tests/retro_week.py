@@ -8,7 +8,7 @@ from typing import Any
 
 from hoego import files
 from hoego.apps.diary import Period, period_of
-from hoego.runs.records import Record, Store, note
+from hoego.runs.records import Record, RunStore, note
 
 SEOUL = datetime.timezone(datetime.timedelta(hours=9))
 WEEK: Period = period_of(week="2022-W09", zone=SEOUL)
@@ -52,7 +52,7 @@ def recipe(seed: int = 0, **sections: Any) -> dict[str, Any]:
     }
 
 
-def run(store: Store, name: str, end: str, content: dict[str, Any] | None = None, **fields: Any) -> Record:
+def run(store: RunStore, name: str, end: str, content: dict[str, Any] | None = None, **fields: Any) -> Record:
     begin = datetime.datetime.fromisoformat(end) - datetime.timedelta(minutes=fields.pop("minutes", 22))
     why, state, extra = fields.pop("why", ""), fields.pop("state", "done"), fields.pop("extra", {})
     tags, parents = fields.pop("tags", ()), fields.pop("parents", ())
@@ -81,7 +81,9 @@ def verdict(
     }
 
 
-def seeds(store: Store, name: str, day: int, hour: int, values: list[float], **fields: Any) -> list[Record]:
+def seeds(
+    store: RunStore, name: str, day: int, hour: int, values: list[float], **fields: Any
+) -> list[Record]:
     sections = fields.pop("sections", {})
     return [
         run(store, name, at(day, hour, 25 * k), recipe(k, **sections), score=score(v), **fields)
@@ -89,9 +91,9 @@ def seeds(store: Store, name: str, day: int, hour: int, values: list[float], **f
     ]
 
 
-def write_week(project: Path) -> Store:
+def write_week(project: Path) -> RunStore:
     """The records, notes and submissions of the week, under project/runs."""
-    store = Store(project / "runs")
+    store = RunStore(project / "runs")
     naive_split = {"split": {"kind": "naive"}}
     run(
         store,

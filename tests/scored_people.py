@@ -9,7 +9,7 @@ import polars as pl
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
-from hoego.predictions import Predictions, Source, Universe
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 
 SCHEMA = LabelSchema(
     (
@@ -66,7 +66,9 @@ def predict(
     """Out-of-fold predictions of every image."""
     fold = (dataset.subject_index % FOLDS).astype(np.int16)
     sources = tuple(
-        Source.trained(f"{name} fold {k}", dataset, fold != k, selected_on=(fold == k) if selected else None)
+        RowProvenance.from_training(
+            f"{name} fold {k}", dataset, fold != k, selection_mask=(fold == k) if selected else None
+        )
         for k in range(FOLDS)
     )
     values = {
@@ -81,7 +83,7 @@ def predict(
         fold=fold,
         source=fold.astype(np.int32),
         sources=sources,
-        universe=Universe.of(dataset),
+        universe=SubjectUniverse.of(dataset),
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint="split",
         split_kind="folds",

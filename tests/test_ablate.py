@@ -11,20 +11,20 @@ import pytest
 from test_diagnose import people, predict
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, RecipeError, UsageError
+from hoego.errors import NotEstimableError, RecipeError, UsageError
 from hoego.recipe import build
 from hoego.runs import queue
 from hoego.runs.ablate import AblateRequest, Ablation, ablate, changes_of, holm, split_values
-from hoego.runs.queue import Ask, Context, Outcome
-from hoego.runs.records import Record, Store, process
-from hoego.runs.required_runs import Workshop
+from hoego.runs.queue import QueueOptions, RunOutcome, WorkerContext
+from hoego.runs.records import Record, RunStore, process
+from hoego.runs.required_runs import StudyRunner
 
 RECIPE = build({"epochs": 2, "name": "base", "model": {"head": "composite"}})
 PEOPLE = people(60)
 GOOD = "optim.lr=0.01"
 
 
-def train(record: Record, context: Context) -> Outcome:
+def train(record: Record, context: WorkerContext) -> RunOutcome:
     """A stand-in: the better learning rate is right more often; a batch of one ends in NaN."""
     settings = record.recipe
     if settings["batch_size"] == 1:
@@ -35,16 +35,16 @@ def train(record: Record, context: Context) -> Outcome:
     )
     replace(made, name=record.id).write(record.folder / "predictions.parquet")
     context.epoch_done(0.01)
-    return Outcome("done", score={"macro_f1": {"value": right}, "honesty": "out-of-fold"})
+    return RunOutcome("done", score={"macro_f1": {"value": right}, "honesty": "out-of-fold"})
 
 
 def ask(folder: Path, *vary: str, dataset: Dataset = PEOPLE, **fields: Any) -> Ablation:
     request = AblateRequest(vary, **{"queue": True, "why": "it learns faster", **fields})
-    return ablate(RECIPE, dataset, request, Workshop(folder), queue.add)
+    return ablate(RECIPE, dataset, request, StudyRunner(folder), queue.add)
 
 
 def test_through_the_queue_runs_wait_and_the_same_call_reads_them(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     first = ask(tmp_path, "optim.lr=0.01,0.02")
     assert first.rows == ()
     assert [p.state for p in first.pending] == ["waiting"] * 9
@@ -72,7 +72,7 @@ def test_through_the_queue_runs_wait_and_the_same_call_reads_them(tmp_path: Path
 
 
 def test_a_second_ablation_takes_the_runs_of_the_first(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     ask(tmp_path, GOOD)
     queue.work(store, train)
     ask(tmp_path, GOOD, "batch_size=16")
@@ -80,19 +80,19 @@ def test_a_second_ablation_takes_the_runs_of_the_first(tmp_path: Path) -> None:
 
 
 def test_runs_of_other_photos_labels_or_folds_are_not_taken(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     ask(tmp_path, GOOD, seeds=1)
     for record in store.list():
         record.update(fingerprints={"dataset": PEOPLE.fingerprint, "labels": "older labels"})
     queue.work(store, train)
     assert len(ask(tmp_path, GOOD, seeds=1).pending) == 2
     request = AblateRequest((GOOD,), seeds=1, queue=True)
-    ablate(RECIPE, PEOPLE, request, Workshop(tmp_path, fold=1), queue.add)
+    ablate(RECIPE, PEOPLE, request, StudyRunner(tmp_path, fold=1), queue.add)
     assert len(store.list()) == 6
 
 
 def test_a_change_whose_run_fails_is_left_out_and_the_others_are_judged(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     vary = (GOOD, "batch_size=1")
     ask(tmp_path, *vary)
     queue.work(store, train)
@@ -101,12 +101,12 @@ def test_a_change_whose_run_fails_is_left_out_and_the_others_are_judged(tmp_path
     assert {p.state for p in table.pending} == {"failed"}
     assert "batch_size=1" in table.notes[-1]
     assert len(store.list()) == 9, "what failed is not tried again by itself"
-    with pytest.raises(CannotSay, match="not a number"):
+    with pytest.raises(NotEstimableError, match="not a number"):
         ask(tmp_path, "batch_size=1")
 
 
 def test_what_was_interrupted_goes_on(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     ask(tmp_path, GOOD, seeds=1)
     stopped = store.list()[0]
     stopped.set_state("interrupted", "stopped by hand")
@@ -122,8 +122,8 @@ def test_here_refuses_what_waits_in_the_queue(tmp_path: Path) -> None:
 
 
 def test_a_worker_at_work_takes_the_ablation(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
-    other = queue.add(store, {**RECIPE.to_dict(), "epochs": 9}, Ask())
+    store = RunStore(tmp_path / "runs")
+    other = queue.add(store, {**RECIPE.to_dict(), "epochs": 9}, QueueOptions())
     assert queue.take(other)
     assert other.meta.process == process.this_process()
     assert {p.state for p in ask(tmp_path, GOOD, queue=None).pending} == {"waiting"}

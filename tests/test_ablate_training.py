@@ -14,14 +14,14 @@ from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 from hoego.data.load import load  # noqa: E402
 from hoego.runs.ablate import AblateRequest, ablate  # noqa: E402
 from hoego.runs.queue.working import WorkRequest, work_queue  # noqa: E402
-from hoego.runs.records import Store  # noqa: E402
-from hoego.runs.required_runs import Workshop  # noqa: E402
+from hoego.runs.records import RunStore  # noqa: E402
+from hoego.runs.required_runs import StudyRunner  # noqa: E402
 
 
 def test_the_queue_trains_an_ablation_and_nothing_twice(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     settings = recipe(photos, epochs=1)
     dataset = load(settings)
-    shop = Workshop(tmp_path, progress=False, measure_seconds=0.0)
+    shop = StudyRunner(tmp_path, progress=False, measure_seconds=0.0)
     request = AblateRequest(("batch_size=8",), seeds=1, queue=True)
     asked = ablate(settings, dataset, request, shop)
     assert [p.state for p in asked.pending] == ["waiting", "waiting"]
@@ -31,4 +31,4 @@ def test_the_queue_trains_an_ablation_and_nothing_twice(photos: Path, tmp_path: 
         table = ablate(settings, dataset, AblateRequest(("batch_size=8",), seeds=1, queue=how), shop)
         assert [r.title for r in table.rows] == ["the recipe as it stands", "batch_size=8"]
         assert all(0 <= r.value <= 1 and r.seconds > 0 for r in table.rows)
-    assert len(Store(tmp_path / "runs").list()) == 2
+    assert len(RunStore(tmp_path / "runs").list()) == 2

@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from hoego.data.aliases import Aliases
+from hoego.data.aliases import SubjectAliases
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.predictions import Provenance, Universe
+from hoego.predictions import Provenance, SubjectUniverse
 from hoego.recipe import resolve
 from hoego.runs.loading import dataset_of
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 
 PEOPLE = 6
 
@@ -55,10 +55,10 @@ def who(prefix: str = "s") -> list[str]:
 
 def known(seen: Dataset, here: Dataset, subjects: Sequence[str]) -> set[str]:
     """The subjects of one data set that were seen as `subjects` of another, provenance having been to a file."""
-    stored = Provenance.from_dict(Provenance(Universe.of(seen)).to_dict()).universe
+    stored = Provenance.from_dict(Provenance(SubjectUniverse.of(seen)).to_dict()).universe
     bits = np.isin(stored.names, list(subjects))
     assert bits.sum() == len(subjects)
-    return set(here.images["subject"].to_numpy()[stored.members(bits, here)].tolist())
+    return set(here.images["subject"].to_numpy()[stored.images_showing(bits, here)].tolist())
 
 
 def test_by_a_further_column(tmp_path: Path) -> None:
@@ -106,26 +106,28 @@ def test_a_union_keeps_every_name(tmp_path: Path) -> None:
     old = data(tmp_path / "old", 1, {"who": who()}, ["who"])
     columns = {"session": [f"day2-{w}" for w in who()], "who": who()}
     new = data(tmp_path / "new", 2, columns, ["session", "who"])
-    tuned = Universe.of(new).union(Universe.of(old))
-    assert set(new.images["subject"].to_numpy()[tuned.members(tuned.names == "s1", new)]) == {"day2-s1"}
-    plain = data(tmp_path / "plain", 3, {"id": who("t")}, ["id"])
-    both = Universe.of(plain).union(Universe.of(new))
-    bits = np.isin(both.names, ["day2-s1"])
-    assert set(old.images["subject"].to_numpy()[both.members(bits, old)]) == {"s1"}
-    again = Universe.of(new).union(Universe.of(plain))
-    assert set(old.images["subject"].to_numpy()[again.members(np.isin(again.names, ["day2-s1"]), old)]) == {
-        "s1"
+    tuned = SubjectUniverse.of(new).union(SubjectUniverse.of(old))
+    assert set(new.images["subject"].to_numpy()[tuned.images_showing(tuned.names == "s1", new)]) == {
+        "day2-s1"
     }
-    assert not again.members(np.isin(again.names, ["t1"]), old).any()
+    plain = data(tmp_path / "plain", 3, {"id": who("t")}, ["id"])
+    both = SubjectUniverse.of(plain).union(SubjectUniverse.of(new))
+    bits = np.isin(both.names, ["day2-s1"])
+    assert set(old.images["subject"].to_numpy()[both.images_showing(bits, old)]) == {"s1"}
+    again = SubjectUniverse.of(new).union(SubjectUniverse.of(plain))
+    assert set(
+        old.images["subject"].to_numpy()[again.images_showing(np.isin(again.names, ["day2-s1"]), old)]
+    ) == {"s1"}
+    assert not again.images_showing(np.isin(again.names, ["t1"]), old).any()
 
 
 def test_a_union_keeps_the_columns_apart(tmp_path: Path) -> None:
     first = data(tmp_path / "first", 1, {"id": who("t")}, ["id"])
     then = data(tmp_path / "then", 2, {"who": who()}, ["who"])
     here = data(tmp_path / "here", 3, {"id": [f"v-{w}" for w in who()], "who": who()}, ["id", "who"])
-    both = Universe.of(first).union(Universe.of(then))
-    assert set(here.images["subject"].to_numpy()[both.members(both.names == "s1", here)]) == {"v-s1"}
-    assert not both.members(both.names == "t1", here).any()
+    both = SubjectUniverse.of(first).union(SubjectUniverse.of(then))
+    assert set(here.images["subject"].to_numpy()[both.images_showing(both.names == "s1", here)]) == {"v-s1"}
+    assert not both.images_showing(both.names == "t1", here).any()
 
 
 def test_a_photo_is_joined_by_its_id_as_it_is_written(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_a_photo_is_joined_by_its_id_as_it_is_written(tmp_path: Path) -> None:
 
 
 def test_one_name_for_each_subject_costs_nothing(tmp_path: Path) -> None:
-    assert data(tmp_path / "old", 1, {"who": who()}, ["who"]).aliases.digest == Aliases("who").digest
+    assert data(tmp_path / "old", 1, {"who": who()}, ["who"]).aliases.digest == SubjectAliases("who").digest
 
 
 def test_a_name_in_two_encodings_is_one_person(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_a_join_that_is_learnt_later_reaches_old_runs(tmp_path: Path) -> None:
     old = data(
         tmp_path / "photos", 1, {"who": who(), "patient": [f"p{k // 4}" for k in range(2 * PEOPLE)]}, ["who"]
     )
-    record = Store(tmp_path / "runs").create(resolve(recipe(tmp_path / "photos")).to_dict())
+    record = RunStore(tmp_path / "runs").create(resolve(recipe(tmp_path / "photos")).to_dict())
     project = tmp_path / "hoego.toml"
     seen = np.isin(old.subjects, ["s0"])
 
@@ -179,7 +181,11 @@ def test_a_join_that_is_learnt_later_reaches_old_runs(tmp_path: Path) -> None:
         dataset = dataset_of(record)
         assert dataset is not None
         assert dataset.fingerprint == old.fingerprint, "old predictions are still of it"
-        return set(dataset.subjects[dataset.subject_index[Universe.of(old).members(seen, dataset)]].tolist())
+        return set(
+            dataset.subjects[
+                dataset.subject_index[SubjectUniverse.of(old).images_showing(seen, dataset)]
+            ].tolist()
+        )
 
     project.write_text('[dataset]\nsubject = ["who"]\n')
     assert found() == {"s0"}

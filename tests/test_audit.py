@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from PIL import Image, ImageEnhance
 
-from hoego.data.audit import BESIDE_SCORE, CHECKS, Finding, audit
+from hoego.data.audit import BESIDE_SCORE, CHECKS, AuditFinding, audit
 from hoego.data.audit.measures import cramers_v, crossed, determines
 from hoego.data.audit.similar import close_pairs, confirmed, hashes
 from hoego.data.audit.table_checks import suffixed
@@ -286,7 +286,7 @@ def test_every_finding_has_its_remedy_in_the_table(project: Path) -> None:
     assert replace(report, findings=()).exit_code == 0
 
 
-def finding_of(folder: Path, check: str, *overrides: str) -> Finding:
+def finding_of(folder: Path, check: str, *overrides: str) -> AuditFinding:
     recipe = recipe_of(folder, *overrides)
     return next(f for f in audit(load(recipe), recipe).findings if f.check == check)
 

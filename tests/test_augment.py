@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import RandAugment, TrivialAugmentWide
 
 from hoego.errors import TrainError
 from hoego.recipe.techniques import AugmentSettings
-from hoego.train.augment import Augment, Drawn, colour, draw, filters, geometry, policy
+from hoego.train.augment import Augment, AugmentParams, colour, draw, filters, geometry, policy
 from hoego.train.augment.draw import crop_boxes
 from hoego.train.counter import sample_keys, uniforms
 
@@ -293,7 +293,7 @@ def test_draws_fill_their_ranges() -> None:
         flip=0.3, grey=0.2, brightness=0.4, hue=0.1, gamma=1.0, blur=0.25, erase=0.4, equalize=0.15, noise=0.1
     )
     drawn = draw(s, sample_keys(1, 0, 0, 20_000), (32, 32))
-    values = {name: getattr(drawn, name) for name in Drawn.__dataclass_fields__}
+    values = {name: getattr(drawn, name) for name in AugmentParams.__dataclass_fields__}
     assert values["flip"].mean() == pytest.approx(0.3, abs=0.015)
     assert (values["saturation"] == 0).mean() == pytest.approx(0.2, abs=0.015)
     assert (values["blur"] > 0).mean() == pytest.approx(0.25, abs=0.015)
@@ -337,7 +337,7 @@ def test_erasing_covers_the_share_of_the_area_with_the_mean() -> None:
 def test_noise_has_the_deviation_that_was_drawn() -> None:
     augment = Augment(AugmentSettings(flip=0), mean=[0.0] * 3, std=[1.0] * 3)
     grey = torch.full((3, 3, 64, 64), 128, dtype=torch.uint8)
-    out = augment.apply(grey, Drawn(noise=arrays(0.0, 0.02, 0.1)), noise_seed=4)
+    out = augment.apply(grey, AugmentParams(noise=arrays(0.0, 0.02, 0.1)), noise_seed=4)
     np.testing.assert_allclose(out.flatten(1).std(1).numpy(), [0, 0.02, 0.1], rtol=0.03, atol=1e-6)
 
 

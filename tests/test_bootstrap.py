@@ -11,17 +11,17 @@ from sklearn.metrics import f1_score
 
 from hoego.evaluate.score import formulas
 from hoego.evaluate.score import subject_counts as table
-from hoego.evaluate.score.count_columns import Layout, side_by_side, tally
+from hoego.evaluate.score.count_columns import CountColumns, side_by_side, tally
 from hoego.evaluate.score.interval import (
-    Spread,
-    Support,
+    ProportionSupport,
+    VarianceEstimate,
     minority,
     proportion_interval,
     sensitivity_mark,
     spread,
     strata,
 )
-from hoego.evaluate.score.subject_counts import COMMON, Product, SubjectTable, draw
+from hoego.evaluate.score.subject_counts import COMMON, GroupedProduct, SubjectTable, draw
 
 
 def example(n_subjects: int = 40, n_classes: int = 4, seed: int = 0):
@@ -35,7 +35,7 @@ def example(n_subjects: int = 40, n_classes: int = 4, seed: int = 0):
 def test_totals_are_the_counts_of_scikit_learns_confusion() -> None:
     truth, predicted, subject = example()
     truth[:7] = -1
-    at = Layout(4, True)
+    at = CountColumns(4, True)
     totals = SubjectTable.of(tally(truth, predicted, subject, 40, 4, ordered=True)).totals
     kept = truth >= 0
     matrix = np.zeros((4, 4))
@@ -51,9 +51,9 @@ def test_one_resample_is_scikit_learns_f1_of_the_drawn_subjects() -> None:
     truth, predicted, subject = example()
     counts = tally(truth, predicted, subject, 40, 4)
     weights = np.random.default_rng(3).multinomial(40, np.full(40, 1 / 40)).astype(np.float32)
-    totals = Product(counts, 1e4)(weights[None])[0]
+    totals = GroupedProduct(counts, 1e4)(weights[None])[0]
     rows = np.concatenate([np.repeat(np.flatnonzero(subject == s), int(weights[s])) for s in range(40)])
-    ours = formulas.macro_f1(totals, Layout(4), np.ones(4, bool))
+    ours = formulas.macro_f1(totals, CountColumns(4), np.ones(4, bool))
     present = np.unique(truth[rows])
     assert ours == pytest.approx(f1_score(truth[rows], predicted[rows], average="macro", labels=present))
 
@@ -105,21 +105,21 @@ def test_equal_and_empty_columns_cost_nothing_and_come_back() -> None:
     one = rng.integers(0, 3, (9, 4))
     wide = csr_array(np.concatenate([one, np.zeros((9, 2), int), one[:, ::-1]], axis=1))
     weights = rng.integers(0, 3, (5, 9)).astype(np.float32)
-    assert Product(wide, 100.0).counts.shape[1] == 4
-    assert (Product(wide, 100.0)(weights) == weights @ wide.toarray()).all()
+    assert GroupedProduct(wide, 100.0).counts.shape[1] == 4
+    assert (GroupedProduct(wide, 100.0)(weights) == weights @ wide.toarray()).all()
 
 
 def test_sparse_and_dense_products_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = side_by_side([tally(*example(seed=s), 40, 4) for s in range(3)])
     weights = draw(np.ones(40, np.int64), 7, np.random.default_rng(0))
-    dense = Product(counts, 1e4)(weights)
+    dense = GroupedProduct(counts, 1e4)(weights)
     monkeypatch.setattr(table, "DENSE", 0)
-    assert (Product(counts, 1e4)(weights) == dense).all()
+    assert (GroupedProduct(counts, 1e4)(weights) == dense).all()
 
 
 def test_large_totals_are_counted_in_double_precision() -> None:
     counts = csr_array(np.array([[1 << 24, 1], [1, 1]]))
-    assert Product(counts, float(1 << 24))(np.ones((1, 2), np.float32))[0, 0] == (1 << 24) + 1
+    assert GroupedProduct(counts, float(1 << 24))(np.ones((1, 2), np.float32))[0, 0] == (1 << 24) + 1
 
 
 def test_the_variance_of_a_mean_is_the_textbooks() -> None:
@@ -129,7 +129,7 @@ def test_the_variance_of_a_mean_is_the_textbooks() -> None:
     hit = np.arange(7)[None] < right[:, None]
     counts = tally(np.zeros(175, int), np.where(hit.reshape(-1), 0, 1), subject, 25, 2)
     found = SubjectTable.of(counts)
-    at = Layout(2)
+    at = CountColumns(2)
     statistic = partial(formulas.accuracy, at=at, present=np.array([True, False]))
     got = spread(statistic, found, strata(found, at)[0])
     assert got.variance[0] == pytest.approx((right / 7).var(ddof=1) / 25, rel=2e-3)
@@ -138,15 +138,19 @@ def test_the_variance_of_a_mean_is_the_textbooks() -> None:
 
 def test_wilsons_form_is_wilsons_interval_for_independent_photos() -> None:
     n, p = 400, 0.9
-    whole = Spread(np.array([p]), np.array([p * (1 - p) / n]), np.array([0.0]), np.array([np.inf]))
-    got = proportion_interval(whole, np.full((10, 1), p), Support(np.array([400.0]), np.array([40.0])), 0.95)
+    whole = VarianceEstimate(np.array([p]), np.array([p * (1 - p) / n]), np.array([0.0]), np.array([np.inf]))
+    got = proportion_interval(
+        whole, np.full((10, 1), p), ProportionSupport(np.array([400.0]), np.array([40.0])), 0.95
+    )
     assert got.low[0] == pytest.approx(0.8667, abs=2e-4)  # Wilson 1927; R: prop.test(360, 400, correct=FALSE)
     assert got.high[0] == pytest.approx(0.9257, abs=2e-4)
 
 
 def test_a_perfect_score_is_not_certain() -> None:
-    whole = Spread(np.array([1.0]), np.array([0.0]), np.array([0.0]), np.array([np.inf]))
-    got = proportion_interval(whole, np.ones((10, 1)), Support(np.array([100.0]), np.array([0.0])), 0.95)
+    whole = VarianceEstimate(np.array([1.0]), np.array([0.0]), np.array([0.0]), np.array([np.inf]))
+    got = proportion_interval(
+        whole, np.ones((10, 1)), ProportionSupport(np.array([100.0]), np.array([0.0])), 0.95
+    )
     assert got.high[0] == 1.0
     assert 0.95 < got.low[0] < 0.975
 
@@ -155,11 +159,13 @@ def test_a_score_of_zero_is_not_certain_either() -> None:
     truth, subject = np.zeros(100, dtype=int), np.repeat(np.arange(20), 5)
     truth[50:] = 1
     found = SubjectTable.of(tally(truth, np.zeros(100, int), subject, 20, 2))
-    at, both = Layout(2), np.ones(2, bool)
+    at, both = CountColumns(2), np.ones(2, bool)
     few = minority(found, at, both, sensitivity_mark)
     assert few.tolist() == [0, 0]
     got = spread(partial(formulas.class_sensitivity, at=at, present=both), found, strata(found, at)[0])
-    limits = proportion_interval(got, np.array([[1.0, 0.0]]), Support(np.array([10.0, 10.0]), few), 0.95)
+    limits = proportion_interval(
+        got, np.array([[1.0, 0.0]]), ProportionSupport(np.array([10.0, 10.0]), few), 0.95
+    )
     assert limits.low.tolist() == pytest.approx([0.7225, 0.0], abs=1e-3)
     assert limits.high.tolist() == pytest.approx([1.0, 0.2775], abs=1e-3)
 
@@ -168,7 +174,7 @@ def test_the_interval_holds_its_level_where_a_percentile_interval_does_not() -> 
     """300 repetitions of 12 classes held by about ten subjects each: nominal 95 %, Monte Carlo error 1.3."""
     rng = np.random.default_rng(0)
     classes, subjects, photos = 12, 120, 5
-    at, everywhere = Layout(classes), np.ones(classes, bool)
+    at, everywhere = CountColumns(classes), np.ones(classes, bool)
     held = plain = 0
     for r in range(300):
         g = np.append(np.repeat(np.arange(classes), 5), rng.integers(0, classes, subjects - 5 * classes))
@@ -180,7 +186,9 @@ def test_the_interval_holds_its_level_where_a_percentile_interval_does_not() -> 
         statistic = partial(formulas.macro_f1, at=at, present=everywhere)
         drawn = statistic(found.resampled(200, r))
         got = spread(statistic, found, strata(found, at)[0])
-        limits = proportion_interval(got, drawn, Support(np.array([float(subjects)]), np.array([60.0])), 0.95)
+        limits = proportion_interval(
+            got, drawn, ProportionSupport(np.array([float(subjects)]), np.array([60.0])), 0.95
+        )
         held += limits.low[0] <= 0.6 <= limits.high[0]
         low, high = np.quantile(drawn, [0.025, 0.975])
         plain += low <= 0.6 <= high

@@ -17,11 +17,11 @@ from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.errors import TrainError
 from hoego.predictions import Predictions
-from hoego.runs.heat_maps import heat_of_mistakes
+from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.train.callbacks import Callbacks
 from hoego.train.cam import attention_map, captured_attention, grad_cam, last_map, rollout
 from hoego.train.fold import FoldTask, train_fold
-from hoego.train.heat_maps import heat_maps, overlay
+from hoego.train.heat_maps import cam_maps, overlay
 from hoego.train.predict import load_model
 
 pytestmark = pytest.mark.torch
@@ -162,7 +162,7 @@ def test_a_trained_networks_heat_covers_what_it_was_trained_to_see(tmp_path: Pat
         FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny"),
         Callbacks(measure_seconds=0, progress=False),
     )
-    heat = heat_maps(load_model(tmp_path / "last.safetensors"), cache.rows(np.flatnonzero(held)))
+    heat = cam_maps(load_model(tmp_path / "last.safetensors"), cache.rows(np.flatnonzero(held)))
     assert heat.shape == (held.sum(), 16, 16)
     quarter = heat[:, :8, :8].sum() / heat.sum()
     assert quarter > 0.6  # a quarter of the area
@@ -191,6 +191,6 @@ def test_the_heat_of_mistakes_is_kept_by_content(tmp_path: Path) -> None:
     )
     said = predictions.target_probabilities().argmax(axis=1)
     wrong = set(dataset.contents[result.images][said != dataset.target[result.images]].tolist())
-    written = heat_of_mistakes(tmp_path, "last", dataset, cache, predictions)
+    written = cam_of_mistakes(tmp_path, "last", dataset, cache, predictions)
     assert written == min(len(wrong), 40) > 0
     assert {int(p.stem, 16) for p in (tmp_path / "heat").iterdir()} <= wrong

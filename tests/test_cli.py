@@ -19,9 +19,9 @@ from hoego.cli.main import app
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.evaluate.score import ScoreOptions, score
-from hoego.predictions import Source, Universe
+from hoego.predictions import RowProvenance, SubjectUniverse
 from hoego.recipe import resolve
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +47,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     recipe = resolve({}, project=root / "hoego.toml")
     dataset = load(recipe)
-    store = Store(root / "runs")
+    store = RunStore(root / "runs")
     for seed in range(3):
         save_run(store, recipe.to_dict(), dataset, seed)
     return root
 
 
-def save_run(store: Store, recipe: dict[str, Any], dataset: Dataset, seed: int) -> None:
+def save_run(store: RunStore, recipe: dict[str, Any], dataset: Dataset, seed: int) -> None:
     record = store.create(recipe, name=f"made {seed}", fingerprints={"split": "s"})
     run = predict(dataset, seed, {**ACCURACY, "age": 0.6 + 0.1 * seed})
     fold = (dataset.subject_index % 3).astype(np.int16)
-    sources = tuple(Source.trained(f"{record.id} {k}", dataset, fold != k) for k in range(3))
-    run = replace(run, sources=sources, universe=Universe.of(dataset), name=record.id, lineage=(record.id,))
+    sources = tuple(RowProvenance.from_training(f"{record.id} {k}", dataset, fold != k) for k in range(3))
+    run = replace(
+        run, sources=sources, universe=SubjectUniverse.of(dataset), name=record.id, lineage=(record.id,)
+    )
     run.write(record.folder / "predictions.parquet")
     facts = score(run, dataset, ScoreOptions(resamples=100)).model_dump(mode="json")
     files.write_json(record.folder / "score.json", facts)
@@ -85,7 +87,7 @@ def as_json(*arguments: str) -> Any:
 
 
 def ids() -> list[str]:
-    made = [r for r in Store(Path("runs")).list() if not r.meta.extra.get("kind")]
+    made = [r for r in RunStore(Path("runs")).list() if not r.meta.extra.get("kind")]
     return [r.id for r in sorted(made, key=lambda r: r.meta.name)]
 
 

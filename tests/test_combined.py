@@ -14,7 +14,7 @@ from test_diagnose import SCHEMA, people, predict
 from hoego.data.dataset import Dataset
 from hoego.data.schema import LabelSchema
 from hoego.draw import matrix
-from hoego.errors import CannotSay, DataError, LeakError, MismatchError, UsageError
+from hoego.errors import DataError, LeakError, MismatchError, NotEstimableError, UsageError
 from hoego.evaluate.ensemble import (
     METHODS,
     EnsembleOptions,
@@ -27,12 +27,12 @@ from hoego.evaluate.ensemble import (
 from hoego.evaluate.ensemble.combiners import Combiner, fit
 from hoego.evaluate.ensemble.compose import compose
 from hoego.evaluate.ensemble.crossfit import parts_of
-from hoego.evaluate.ensemble.judge import Column, best_elsewhere
+from hoego.evaluate.ensemble.judge import StackedColumn, best_on_other_parts
 from hoego.evaluate.score import ScoreOptions, score
-from hoego.predictions import Predictions, Source, honesty
+from hoego.predictions import Predictions, RowProvenance, honesty
 from hoego.report import render
 from hoego.runs.combined import predict_combined, save_composition, save_ensemble
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 FAST = EnsembleOptions(resamples=200)
 STRONG = {"mask": 0.98, "gender": 0.97, "age": 0.9}
@@ -59,7 +59,7 @@ def test_taking_a_member_out_leaves_the_others_with_their_weights_scaled_up(meth
     total = np.empty((90, 4))
     for k, combiner in enumerate(fitted):
         total[parts == k] = combiner.total(stack[:, parts == k])
-    column = Column(stack, fitted, parts, total)
+    column = StackedColumn(stack, fitted, parts, total)
     for i in range(5):
         kept = np.arange(5) != i
         for k, whole in enumerate(fitted):
@@ -111,7 +111,7 @@ def test_a_member_without_weight_adds_nothing() -> None:
 def test_the_best_member_is_chosen_by_the_other_parts() -> None:
     truth, parts = np.asarray([0, 1, 0, 1]), np.asarray([0, 0, 1, 1])
     here, there = np.asarray([0, 1, 1, 0]), np.asarray([1, 0, 0, 1])
-    np.testing.assert_array_equal(best_elsewhere([here, there], truth, parts, 2), [1, 0, 1, 0])
+    np.testing.assert_array_equal(best_on_other_parts([here, there], truth, parts, 2), [1, 0, 1, 0])
 
 
 @pytest.mark.parametrize("method", ["greedy", "stack"])
@@ -174,7 +174,7 @@ def test_a_class_that_nobody_predicts_scores_nothing_and_two_subjects_say_nothin
     assert value is not None
     assert 0 < value < 0.75
     few = people(2)
-    with pytest.raises(CannotSay, match="2 subjects"):
+    with pytest.raises(NotEstimableError, match="2 subjects"):
         ensemble([predict(few, k, name=f"m{k}") for k in range(2)], few, EnsembleOptions(method=method))
 
 
@@ -208,7 +208,9 @@ def test_naive_runs_are_fitted_by_subject_and_stay_naive() -> None:
             predict(dataset, k, name=f"m{k}"),
             fold=fold,
             source=fold.astype(np.int32),
-            sources=tuple(Source.trained(f"m{k} {f}", dataset, fold != f, naive=True) for f in range(3)),
+            sources=tuple(
+                RowProvenance.from_training(f"m{k} {f}", dataset, fold != f, naive=True) for f in range(3)
+            ),
         )
         for k in range(2)
     ]
@@ -314,8 +316,8 @@ def test_a_combination_that_does_not_exist_is_never_said() -> None:
     assert not ((codes[:, 1] == 0) & (codes[:, 2] == 2)).any()
 
 
-def kept_runs(folder: Path, dataset: Dataset) -> tuple[Store, dict[str, Record], list[Predictions]]:
-    store = Store(folder)
+def kept_runs(folder: Path, dataset: Dataset) -> tuple[RunStore, dict[str, Record], list[Predictions]]:
+    store = RunStore(folder)
     records, runs = {}, []
     for k in range(3):
         record = store.create({}, name=f"run {k}", fingerprints={"split": "s"})

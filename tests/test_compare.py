@@ -12,13 +12,13 @@ import pytest
 from scored_people import people, predict
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
-from hoego.errors import CannotSay, LeakError, MismatchError, UsageError
-from hoego.evaluate.compare import Bench, CompareOptions, compare, verdict
-from hoego.evaluate.compare.paired import Paired
-from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.errors import LeakError, MismatchError, NotEstimableError, UsageError
+from hoego.evaluate.compare import CompareOptions, PairedResamples, compare, verdict
+from hoego.evaluate.compare.paired import PairedDifference
+from hoego.evaluate.compare.resamples import CountMetric, ResamplingOptions
 from hoego.evaluate.score.metrics import METRICS
-from hoego.evaluate.score.space import Space
-from hoego.predictions import Source
+from hoego.evaluate.score.space import LabelSpace
+from hoego.predictions import RowProvenance
 
 QUICK = CompareOptions(resamples=500, permutations=999)
 WORSE = (0.02, 0.04, 0.55)
@@ -85,9 +85,9 @@ def test_permutations_agree_with_the_list_of_all_of_them() -> None:
     subject = np.repeat(np.arange(8), 4)
     truth = np.repeat(np.arange(8) % 2, 4)
     sides = [np.where(rng.random(32) < keep, truth, 1 - truth) for keep in (0.95, 0.6)]
-    spaces = [Space("x", ("0", "1"), False, truth, np.eye(2)[s], subject, np.arange(32)) for s in sides]
+    spaces = [LabelSpace("x", ("0", "1"), False, truth, np.eye(2)[s], subject, np.arange(32)) for s in sides]
     formula = METRICS["macro_f1"].formula
-    evidence = Counted(spaces, formula, Draws(50, 20_000, 0))
+    evidence = CountMetric(spaces, formula, ResamplingOptions(50, 20_000, 0))
     drawn = np.abs(evidence.swapped(0, 1))
     gap = abs(evidence.values[0] - evidence.values[1])
     every = []
@@ -105,8 +105,10 @@ def test_many_equal_subjects_are_swapped_one_by_one_too() -> None:
     truth, subject = np.zeros(400, dtype=int), np.arange(400)
     truth[200:] = 1
     better = np.where(np.arange(400) % 10 == 0, 1 - truth, truth)
-    spaces = [Space("x", ("0", "1"), False, truth, np.eye(2)[s], subject, subject) for s in (truth, better)]
-    evidence = Counted(spaces, METRICS["accuracy"].formula, Draws(10, 5000, 0))
+    spaces = [
+        LabelSpace("x", ("0", "1"), False, truth, np.eye(2)[s], subject, subject) for s in (truth, better)
+    ]
+    evidence = CountMetric(spaces, METRICS["accuracy"].formula, ResamplingOptions(10, 5000, 0))
     drawn = evidence.swapped(0, 1)
     assert drawn.std() == pytest.approx(np.sqrt(40) / 400, rel=0.05)
     assert abs(drawn.mean()) < 0.001
@@ -134,9 +136,9 @@ def test_ordered_metrics_and_votes(three) -> None:
     assert found.n_images == found.n_subjects == 120
     assert found.verdict == "better"
     assert found.difference.value < 0
-    with pytest.raises(CannotSay, match="ordered"):
+    with pytest.raises(NotEstimableError, match="ordered"):
         compare([a, c], dataset, replace(QUICK, metric="qwk", label="gender"))
-    with pytest.raises(CannotSay, match="varies within subjects"):
+    with pytest.raises(NotEstimableError, match="varies within subjects"):
         compare([a, c], dataset, replace(QUICK, by_subject=True))
 
 
@@ -224,14 +226,16 @@ def test_what_differs_is_named(three) -> None:
         compare([a, b.take(np.arange(833))], dataset, QUICK)
     with pytest.raises(UsageError, match="two runs"):
         compare([a], dataset, QUICK)
-    with pytest.raises(CannotSay, match="no image"):
+    with pytest.raises(NotEstimableError, match="no image"):
         compare([a.take(np.zeros(840, bool)), b.take(np.zeros(840, bool))], dataset, QUICK)
 
 
 def test_a_naive_split_is_never_set_beside_an_honest_one(three) -> None:
     dataset, a, b, _ = three
     fold = (np.arange(840) % 5).astype(np.int16)
-    sources = tuple(Source.trained(f"naive {k}", dataset, fold != k, naive=True) for k in range(5))
+    sources = tuple(
+        RowProvenance.from_training(f"naive {k}", dataset, fold != k, naive=True) for k in range(5)
+    )
     naive = replace(b, fold=fold, source=fold.astype(np.int32), sources=sources, name="naive")
     with pytest.raises(MismatchError, match="naive split"):
         compare([a, naive], dataset, QUICK)
@@ -276,7 +280,7 @@ def test_a_class_that_is_never_predicted_is_said(three) -> None:
     ],
 )
 def test_a_verdict_needs_both_the_test_and_the_interval(p, low, high, difference, expected) -> None:
-    found = Paired(difference, low, high, p, 0.04, "models")
+    found = PairedDifference(difference, low, high, p, 0.04, "models")
     assert verdict(found, higher=True) == expected
     mirrored = {"better": "worse", "worse": "better"}.get(expected, expected)
     assert verdict(found, higher=False) == mirrored
@@ -293,8 +297,12 @@ def test_equal_models_are_seldom_called_better_and_intervals_cover() -> None:
         for _ in range(2):
             own = rng.beta(0.8, 0.4, 40)[subject]
             guess = np.where(rng.random(240) < own, truth, (truth + rng.integers(1, 4, 240)) % 4)
-            spaces.append(Space("x", tuple("abcd"), False, truth, np.eye(4)[guess], subject, np.arange(240)))
-        bench = Bench.of(Counted(spaces, METRICS["macro_f1"].formula, Draws(300, 299, r)), 0.95, r)
+            spaces.append(
+                LabelSpace("x", tuple("abcd"), False, truth, np.eye(4)[guess], subject, np.arange(240))
+            )
+        bench = PairedResamples.of(
+            CountMetric(spaces, METRICS["macro_f1"].formula, ResamplingOptions(300, 299, r)), 0.95, r
+        )
         found = bench.pair([0], [1])
         held += found.low <= 0 <= found.high
         said += verdict(found, higher=True) != "not distinguishable"

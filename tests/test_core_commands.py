@@ -14,7 +14,7 @@ from test_cli import project  # noqa: F401  (a fixture)
 
 from hoego.cli import main as cli
 from hoego.extras import EXTRAS, require
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 
 WORKS = {
     "people": "people drawn --train 3 --eval 2 --width 48",
@@ -97,7 +97,7 @@ def bare(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
 
 def run(line: str, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
     """The exit status of a command line. Whatever is not a plain exit is an exception, and fails the test."""
-    store = Store(Path("runs"))
+    store = RunStore(Path("runs"))
     done = [r.id for r in store.list(states=("done",)) if r.meta.name.startswith("made")]
     names = {"A": done[0], "B": done[1]}
     if "WAITING" in line:
@@ -118,7 +118,7 @@ def run(line: str, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
 
 def added(monkeypatch: pytest.MonkeyPatch) -> str:
     assert run("queue add", monkeypatch) == 0
-    return Store(Path("runs")).list(states=("waiting",))[0].id
+    return RunStore(Path("runs")).list(states=("waiting",))[0].id
 
 
 @pytest.mark.parametrize("line", WORKS.values(), ids=WORKS)
@@ -140,11 +140,11 @@ def test_it_says_in_one_line_which_extra_it_needs(
     extra = "track" if line.startswith("mirror") else "train"
     module = line.split("=")[0].split()[-1] if extra == "track" else "torch"
     command = " ".join(w for w in line.split()[:2] if w in (line.split()[0], "work"))
-    records = len(Store(Path("runs")).list()) + line.count("UNFINISHED")
+    records = len(RunStore(Path("runs")).list()) + line.count("UNFINISHED")
     assert run(line, monkeypatch) == 2
     said = capfd.readouterr().err.strip().splitlines()
     assert said == [f"MissingExtra: hoego {command} needs {module}: pip install 'hoego[{extra}]'"]
-    assert len(Store(Path("runs")).list()) == records, "a record was begun that cannot be trained"
+    assert len(RunStore(Path("runs")).list()) == records, "a record was begun that cannot be trained"
 
 
 def test_json_gives_the_error_as_an_object(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from hoego.errors import CannotSay, MismatchError, UsageError
+from hoego.errors import MismatchError, NotEstimableError, UsageError
 from hoego.evaluate.score import OptimismOptions, optimism
 
 QUICK = OptimismOptions(resamples=200)
@@ -88,7 +88,7 @@ def test_missing_labels_are_left_out() -> None:
 
 def test_few_subjects_cannot_say_and_nonsense_is_refused() -> None:
     candidates, truth, subject = epochs(np.full(5, 0.7), np.random.default_rng(7))
-    with pytest.raises(CannotSay, match="9 subjects"):
+    with pytest.raises(NotEstimableError, match="9 subjects"):
         optimism(candidates[:, :45], truth[:45], subject[:45], 3, QUICK)
     with pytest.raises(MismatchError, match="do not fit"):
         optimism(candidates, truth[:-1], subject, 3, QUICK)

@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 from hoego.errors import UsageError
-from hoego.runs.queue import History, Job, Sample, make_plan, parse_duration, parse_until
+from hoego.runs.queue import PlannedJob, RunTimeHistory, RunTimeSample, make_plan, parse_duration, parse_until
 from hoego.runs.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
 from hoego.runs.queue.timing import cost_keys, sample_of, student_quantile, units
 
@@ -86,9 +86,9 @@ def recipe(**fields: Any) -> dict[str, Any]:
     return {"epochs": 10, "model": {"name": "m"}, "dataset": {"size": [64, 64]}, **fields}
 
 
-def sample(rate: float, overhead: float = 0.0, **fields: Any) -> Sample:
+def sample(rate: float, overhead: float = 0.0, **fields: Any) -> RunTimeSample:
     base = recipe(**fields)
-    return Sample(cost_keys(base), 10, rate, overhead, 1.0, 64.0 * 64.0)
+    return RunTimeSample(cost_keys(base), 10, rate, overhead, 1.0, 64.0 * 64.0)
 
 
 def test_units_are_epochs_of_all_folds_and_the_refit() -> None:
@@ -101,14 +101,14 @@ def test_units_are_epochs_of_all_folds_and_the_refit() -> None:
 
 
 def test_a_prediction_scales_with_epochs_and_ignores_the_seed() -> None:
-    history = History([sample(2.0, overhead=5.0, seed=k) for k in range(5)])
+    history = RunTimeHistory([sample(2.0, overhead=5.0, seed=k) for k in range(5)])
     assert history.predict(recipe(seed=99)).seconds == pytest.approx(25.0)
     assert history.predict(recipe(epochs=40)).seconds == pytest.approx(85.0)
     assert history.predict(recipe(), done=4).seconds == pytest.approx(17.0)
 
 
 def test_what_a_prediction_rests_on_widens_its_margin() -> None:
-    history = History([sample(2.0) for _ in range(5)])
+    history = RunTimeHistory([sample(2.0) for _ in range(5)])
     same = history.predict(recipe())
     similar = history.predict(recipe(loss="focal"))
     larger = history.predict(recipe(dataset={"size": [128, 128]}))
@@ -125,34 +125,34 @@ def test_past_errors_widen_the_margin_and_reach_their_coverage() -> None:
     rng = random.Random(0)
     held, asked = 0, 400
     for _ in range(asked):
-        history = History([sample(math.exp(rng.gauss(0, 0.2))) for _ in range(12)])
+        history = RunTimeHistory([sample(math.exp(rng.gauss(0, 0.2))) for _ in range(12)])
         held += 10 * math.exp(rng.gauss(0, 0.2)) <= history.predict(recipe()).within(0.9)
     assert 0.86 <= held / asked <= 0.96
-    calm = History([sample(1.0) for _ in range(12)]).predict(recipe())
-    wild = History([Sample(s.keys, 10, 1.0, 0, 1, 4096, (0, 0.4)) for s in [sample(1.0)] * 12]).predict(
-        recipe()
-    )
+    calm = RunTimeHistory([sample(1.0) for _ in range(12)]).predict(recipe())
+    wild = RunTimeHistory(
+        [RunTimeSample(s.keys, 10, 1.0, 0, 1, 4096, (0, 0.4)) for s in [sample(1.0)] * 12]
+    ).predict(recipe())
     assert wild.spread > 3 * calm.spread
 
 
 def test_the_rest_of_a_run_is_read_from_its_own_epochs() -> None:
-    empty = History()
+    empty = RunTimeHistory()
     assert empty.remaining(recipe(), None, [4.0, 2.0, 2.0]).seconds == pytest.approx(7 * 2.0 + 1.0)
-    slow_start = History([Sample(cost_keys(recipe()), 10, 3.0, 0.0, 2.0, 4096.0)] * 3)
+    slow_start = RunTimeHistory([RunTimeSample(cost_keys(recipe()), 10, 3.0, 0.0, 2.0, 4096.0)] * 3)
     alone = slow_start.remaining(recipe(), None, [6.0]).seconds
     assert alone == pytest.approx(9 * 3.0, rel=0.01)
     slower = slow_start.remaining(recipe(), None, [12.0, 6.0, 6.0, 6.0, 6.0]).seconds
     assert 5 * 3.0 < (slower or 0) <= 5 * 6.0
 
 
-def jobs(*specs: dict[str, Any]) -> list[Job]:
+def jobs(*specs: dict[str, Any]) -> list[PlannedJob]:
     return [
-        Job(**{"id": f"r{k}", "recipe": recipe(), "created": f"{k:03d}", **spec})
+        PlannedJob(**{"id": f"r{k}", "recipe": recipe(), "created": f"{k:03d}", **spec})
         for k, spec in enumerate(specs)
     ]
 
 
-KNOWN = History([sample(1.0) for _ in range(30)])
+KNOWN = RunTimeHistory([sample(1.0) for _ in range(30)])
 
 
 def test_the_order_is_that_of_asking_while_everything_fits() -> None:
@@ -200,7 +200,7 @@ def test_a_run_is_shortened_as_little_as_needed_and_never_below_its_least_share(
     assert KNOWN.predict(recipe(epochs=epochs + 1)).within(CONFIDENCE) > 15.0
     assert fit(job, KNOWN, LEAST_SHARE * 20 - 1)[0] is False
     assert fit(jobs({"recipe": recipe(epochs=20)})[0], KNOWN, 15.0)[0] is False
-    begun = Job("b", job.recipe, done=3)
+    begun = PlannedJob("b", job.recipe, done=3)
     assert fit(begun, KNOWN, 15.0)[:2] == (False, None)
 
 

@@ -13,12 +13,12 @@ from sklearn.metrics import f1_score
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
-from hoego.errors import CannotSay, LeakError, UsageError
+from hoego.errors import LeakError, NotEstimableError, UsageError
 from hoego.evaluate.ensemble import DecideOptions, EnsembleOptions, Offsets, decide, ensemble, with_fitted
-from hoego.evaluate.ensemble.class_counts import macro_f1_of
+from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.decision import STRENGTHS, best_offset, fit_offsets
 from hoego.evaluate.score import ScoreOptions, score
-from hoego.predictions import Predictions, Source, Universe, honesty
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, honesty
 
 FAST = ScoreOptions(resamples=200)
 
@@ -56,8 +56,8 @@ def run_of(dataset: Dataset, p: np.ndarray, name: str = "run") -> Predictions:
         schema=dataset.schema,
         fold=fold,
         source=fold.astype(np.int32),
-        sources=tuple(Source.trained(f"{name} {k}", dataset, fold != k) for k in range(4)),
-        universe=Universe.of(dataset),
+        sources=tuple(RowProvenance.from_training(f"{name} {k}", dataset, fold != k) for k in range(4)),
+        universe=SubjectUniverse.of(dataset),
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint="s",
         split_kind="folds",
@@ -110,8 +110,8 @@ def test_the_prior_correction_is_minus_a_strength_times_the_log_of_the_share() -
     assert found.strength is not None
     np.testing.assert_allclose(found.values, found.strength * expected)
     p = run.probabilities("kind")
-    scores = [macro_f1_of((np.log(p) + s * expected).argmax(axis=1), dataset.target, 3) for s in STRENGTHS]
-    assert macro_f1_of(found.apply(p).argmax(axis=1), dataset.target, 3) == max(scores)
+    scores = [macro_f1_score((np.log(p) + s * expected).argmax(axis=1), dataset.target, 3) for s in STRENGTHS]
+    assert macro_f1_score(found.apply(p).argmax(axis=1), dataset.target, 3) == max(scores)
     assert found.strength == STRENGTHS[int(np.argmax(scores))]
 
 
@@ -195,5 +195,5 @@ def test_offsets_survive_json_and_labels_that_are_missing_are_left_out() -> None
     np.testing.assert_array_equal(
         some.values, fit_offsets("thresholds", p[1::2], dataset.target[1::2]).values
     )
-    with pytest.raises(CannotSay):
+    with pytest.raises(NotEstimableError):
         fit_offsets("prior", p, np.full(len(p), -1))

@@ -13,24 +13,24 @@ from sklearn.metrics import f1_score
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
-from hoego.errors import CannotSay, LeakError, MismatchError, UsageError
+from hoego.errors import LeakError, MismatchError, NotEstimableError, UsageError
 from hoego.evaluate.diagnose import (
     DiagnoseOptions,
     Diagnosis,
     as_corrections,
     designs,
     diagnose,
+    find_label_issues,
     read_curves,
-    suspects,
 )
 from hoego.evaluate.diagnose.boundary import decide, fit_thresholds
 from hoego.evaluate.diagnose.calibration import fit_temperature, reliability, scale
-from hoego.evaluate.diagnose.oracle import Stage, shapley, substituted
+from hoego.evaluate.diagnose.oracle import OracleComparison, shapley, substituted
 from hoego.evaluate.diagnose.product_law import law_of
 from hoego.evaluate.diagnose.rare import less, rare_interval, uneven_spread
-from hoego.evaluate.diagnose.slices import Sides, compared
+from hoego.evaluate.diagnose.slices import SliceContrast, compared
 from hoego.evaluate.diagnose.suspects import confidently_contradicted
-from hoego.predictions import Predictions, Source, Universe, honesty
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, honesty
 
 SCHEMA = LabelSchema(
     (
@@ -82,7 +82,7 @@ def predict(
         p[np.arange(len(truth)), said] += 0.6
         values[a] = p.astype(np.float32)
     fold = (dataset.subject_index % 3).astype(np.int16)
-    sources = tuple(Source.trained(f"{name} {k}", dataset, fold != k) for k in range(3))
+    sources = tuple(RowProvenance.from_training(f"{name} {k}", dataset, fold != k) for k in range(3))
     return Predictions(
         dataset.image_ids,
         values,
@@ -91,7 +91,7 @@ def predict(
         fold,
         fold.astype(np.int32),
         sources,
-        Universe.of(dataset),
+        SubjectUniverse.of(dataset),
         dataset.fingerprint,
         "s",
         "folds",
@@ -219,7 +219,7 @@ def test_planted_label_errors_are_found_by_subject_and_as_an_overlay() -> None:
         mine = dataset.images["subject"].to_numpy() == s
         codes[mine, 1] = 1 - codes[mine, 1]
     wrong = replace(dataset, codes=codes)
-    found = [s for s in suspects(run, wrong) if s.attribute == "gender"]
+    found = [s for s in find_label_issues(run, wrong) if s.attribute == "gender"]
     top = {s.subject for s in found[: len(planted)]}
     assert len(top & planted) / len(planted) >= 0.9
     overlay = as_corrections(tuple(found[:1]), "run")
@@ -345,7 +345,7 @@ def test_a_gain_is_the_paired_difference_of_scikit_learns_scores_inside_its_inte
     dataset = people()
     said = predict(dataset).target_probabilities().argmax(axis=1)
     fixed = substituted(SCHEMA, said, dataset.codes, ("age",))
-    stage = Stage.of({"": said, "age": fixed}, dataset.target, dataset.subject_index, 18, (300, 0))
+    stage = OracleComparison.of({"": said, "age": fixed}, dataset.target, dataset.subject_index, 18, (300, 0))
     gain = stage.gain("age", "")
     scores = [f1_score(dataset.target, x, average="macro") for x in (fixed, said)]
     assert gain.value == pytest.approx(scores[0] - scores[1])
@@ -359,7 +359,7 @@ def test_the_interval_of_two_independent_sides_is_the_clustered_normal_one_and_p
     subject = np.repeat(np.arange(3000), 4)
     inside = (np.arange(3000) % 3 == 0)[subject]
     right = rng.random(12_000) < np.clip(rng.normal(0.7, 0.1, 3000), 0, 1)[subject] + 0.02 * inside
-    sides = Sides.of(inside, right, subject)
+    sides = SliceContrast.of(inside, right, subject)
     variance = 0.0
     for mask in (inside, ~inside):
         hits, n = np.bincount(subject[mask], right[mask], 3000), np.bincount(subject[mask], minlength=3000)
@@ -379,8 +379,8 @@ def test_photos_of_one_person_on_both_sides_narrow_the_interval() -> None:
     subject = np.repeat(np.arange(400), 2)
     hard = rng.random(400)[subject] < 0.3
     inside = np.tile([True, False], 400)
-    paired = Sides.of(inside, ~hard ^ (rng.random(800) < 0.05), subject)
-    alone = Sides.of(inside, ~hard ^ (rng.random(800) < 0.05), np.arange(800))
+    paired = SliceContrast.of(inside, ~hard ^ (rng.random(800) < 0.05), subject)
+    alone = SliceContrast.of(inside, ~hard ^ (rng.random(800) < 0.05), np.arange(800))
     assert paired.correlation > 0.5
     assert np.ptp(paired.limits(0.95)) < 0.8 * np.ptp(alone.limits(0.95))
 
@@ -444,7 +444,7 @@ def test_missing_labels_of_one_attribute_leave_the_others() -> None:
     codes = dataset.codes.copy()
     few = dataset.subject_index >= 3
     codes[few, 2] = -1
-    with pytest.raises(CannotSay, match="subjects"):
+    with pytest.raises(NotEstimableError, match="subjects"):
         diagnose(predict(dataset), replace(dataset, codes=codes))
     schema = replace(SCHEMA, composite=("mask", "gender"))
     small = replace(dataset, schema=schema, codes=codes)
@@ -477,7 +477,7 @@ def test_a_substitution_that_only_moves_errors_about_may_lose() -> None:
     said[:12] = 3
     moved = said.copy()
     moved[:12] = 1
-    stage = Stage.of({"": said, "x": moved}, truth, subject, 4, (300, 0))
+    stage = OracleComparison.of({"": said, "x": moved}, truth, subject, 4, (300, 0))
     gain = stage.gain("x", "")
     assert gain.value == pytest.approx(
         f1_score(truth, moved, average="macro") - f1_score(truth, said, average="macro")
@@ -503,7 +503,7 @@ def test_another_data_set_is_refused() -> None:
 
 def test_two_subjects_and_in_sample_rows_are_refused() -> None:
     dataset = people(2)
-    with pytest.raises(CannotSay):
+    with pytest.raises(NotEstimableError):
         diagnose(predict(dataset), dataset)
     dataset = people(30)
     run = predict(dataset)

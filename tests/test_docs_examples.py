@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scored_people import people, predict
 
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -42,7 +42,7 @@ def with_a_folder() -> dict[str, Any]:
 
 
 def with_a_record() -> dict[str, Any]:
-    record = Store("runs").create(recipe={"epochs": 1})
+    record = RunStore("runs").create(recipe={"epochs": 1})
     record.append_epoch(0, {"epoch": 0, "loss": 1.0})
     return {"RUN": record.id}
 

@@ -7,16 +7,27 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hoego.draw import Interval, Line, bars, forest, heatmap, lines, page, reliability, scatter, waterfall
-from hoego.draw.svg import Scale
+from hoego.draw import (
+    ForestRow,
+    LineSeries,
+    bars,
+    forest,
+    heatmap,
+    lines,
+    page,
+    reliability,
+    scatter,
+    waterfall,
+)
+from hoego.draw.svg import AxisScale
 
 HOSTILE = '<b onclick="x">&'
 CHARTS = {
-    "forest": lambda t: forest([Interval(t, 0.1, 0.0, 0.2), Interval(t, None)], zero=0),
-    "lines": lambda t: lines([Line(t, [1, 2, 3], [0.1, float("nan"), 0.3])], x_label=t, y_label=t),
+    "forest": lambda t: forest([ForestRow(t, 0.1, 0.0, 0.2), ForestRow(t, None)], zero=0),
+    "lines": lambda t: lines([LineSeries(t, [1, 2, 3], [0.1, float("nan"), 0.3])], x_label=t, y_label=t),
     "heatmap": lambda t: heatmap([[5, 1], [0, 0]], [t, "b"], [t, "b"]),
     "waterfall": lambda t: waterfall(
-        Interval("now", 0.7), [Interval(t, 0.2, 0.1, 0.3)], Interval("all", 1.0)
+        ForestRow("now", 0.7), [ForestRow(t, 0.2, 0.1, 0.3)], ForestRow("all", 1.0)
     ),
     "bars": lambda t: bars([t, "b"], [0, 3], other=[1, 2]),
     "reliability": lambda t: reliability([(0.5, 0.4, 10), (0.9, 0.9, 0)], label=t),
@@ -40,19 +51,21 @@ def test_nothing_to_show_is_a_picture_too(empty: str) -> None:
 
 
 def test_a_forest_row_stands_where_its_value_is() -> None:
-    drawn = forest([Interval("a", 0.0), Interval("b", 1.0), Interval("c", 0.5)])
+    drawn = forest([ForestRow("a", 0.0), ForestRow("b", 1.0), ForestRow("c", 0.5)])
     x = [float(v) for v in re.findall(r'<circle cx="([\d.]+)"', drawn)]
     assert x[2] == pytest.approx((x[0] + x[1]) / 2, abs=0.1)
 
 
 def test_a_waterfall_step_is_as_high_as_its_gain() -> None:
-    drawn = waterfall(Interval("now", 0.6), [Interval("a", 0.3), Interval("b", 0.1)], Interval("all", 1.0))
+    drawn = waterfall(
+        ForestRow("now", 0.6), [ForestRow("a", 0.3), ForestRow("b", 0.1)], ForestRow("all", 1.0)
+    )
     heights = [float(v) for v in re.findall(r'<rect [^>]*height="([\d.]+)"', drawn)]
     assert heights[1] == pytest.approx(3 * heights[2], rel=0.02)
 
 
 def test_ticks_are_round_and_inside() -> None:
-    ticks = Scale(0.703, 0.747, 0, 100).ticks()
+    ticks = AxisScale(0.703, 0.747, 0, 100).ticks()
     assert ticks == pytest.approx([0.71, 0.72, 0.73, 0.74])
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import DataError, RecipeError
 from hoego.recipe.techniques import AttributeEdit
-from hoego.train.edits import Edits, Relabel, apply_edits, training_labels
+from hoego.train.edits import LabelEdits, Relabel, apply_edits, training_labels
 
 SCHEMA = LabelSchema(
     (
@@ -25,7 +25,7 @@ CODES = np.stack([np.arange(9) % 2, SCHEMA.attribute("age").bin(AGES)], axis=1).
 
 
 def edited(**age: object) -> object:
-    return apply_edits(SCHEMA, CODES, {"age": AGES}, Edits({"age": AttributeEdit(**age)}))  # type: ignore[arg-type]
+    return apply_edits(SCHEMA, CODES, {"age": AGES}, LabelEdits({"age": AttributeEdit(**age)}))  # type: ignore[arg-type]
 
 
 def test_ranges_are_left_out_with_both_ends() -> None:
@@ -43,7 +43,7 @@ def test_a_shifted_edge_changes_codes_alone() -> None:
 
 
 def test_relabels_come_before_drops_and_shifts() -> None:
-    edits = Edits(
+    edits = LabelEdits(
         {"age": AttributeEdit(drop=((27, 29),), shift={"60": 58})},
         {"age": Relabel(np.array([0, 1]), ("28", "58.5")), "gender": Relabel(np.array([0]), ("female",))},
     )
@@ -55,7 +55,7 @@ def test_relabels_come_before_drops_and_shifts() -> None:
 
 def test_sources_are_weighed() -> None:
     sources = np.array(["own"] * 5 + ["web"] * 4)
-    out = apply_edits(SCHEMA, CODES, {"age": AGES}, Edits(source_weights={"web": 0.25}), sources=sources)
+    out = apply_edits(SCHEMA, CODES, {"age": AGES}, LabelEdits(source_weights={"web": 0.25}), sources=sources)
     assert out.weight.tolist() == [1.0] * 5 + [0.25] * 4
 
 
@@ -71,7 +71,7 @@ def test_the_held_out_side_cannot_be_touched(
     trained: list[bool], low: float, width: float, edge: float, rows: list[int]
 ) -> None:
     mask = np.array(trained)
-    edits = Edits(
+    edits = LabelEdits(
         {"age": AttributeEdit(drop=((low, low + width),), shift={"60": edge})},
         {"age": Relabel(np.array(rows, dtype=np.int64), ("75",) * len(rows))},
         {"web": 3.0},
@@ -91,16 +91,16 @@ def test_the_held_out_side_cannot_be_touched(
 @pytest.mark.parametrize(
     ("edits", "text"),
     [
-        (Edits({"aeg": AttributeEdit(shift={"60": 58})}), "'aeg'"),
-        (Edits({"gender": AttributeEdit(drop=((1, 2),))}), "no number"),
-        (Edits({"age": AttributeEdit(shift={"65": 58})}), "no edge '65'"),
-        (Edits({"age": AttributeEdit(shift={"60": 20})}), "do not ascend"),
-        (Edits({"age": AttributeEdit(drop=((59, 57),))}), "empty"),
-        (Edits(relabels={"age": Relabel(np.array([0]), ("old",))}), "needs a number"),
-        (Edits(source_weights={"web": 0.5}), "have a source"),
+        (LabelEdits({"aeg": AttributeEdit(shift={"60": 58})}), "'aeg'"),
+        (LabelEdits({"gender": AttributeEdit(drop=((1, 2),))}), "no number"),
+        (LabelEdits({"age": AttributeEdit(shift={"65": 58})}), "no edge '65'"),
+        (LabelEdits({"age": AttributeEdit(shift={"60": 20})}), "do not ascend"),
+        (LabelEdits({"age": AttributeEdit(drop=((59, 57),))}), "empty"),
+        (LabelEdits(relabels={"age": Relabel(np.array([0]), ("old",))}), "needs a number"),
+        (LabelEdits(source_weights={"web": 0.5}), "have a source"),
     ],
 )
-def test_impossible_edits_say_why(edits: Edits, text: str) -> None:
+def test_impossible_edits_say_why(edits: LabelEdits, text: str) -> None:
     with pytest.raises(RecipeError, match=text):
         apply_edits(SCHEMA, CODES, {"age": AGES}, edits)
 
@@ -108,5 +108,5 @@ def test_impossible_edits_say_why(edits: Edits, text: str) -> None:
 def test_an_unknown_class_in_a_training_overlay_is_named() -> None:
     with pytest.raises(DataError, match="'femal'"):
         apply_edits(
-            SCHEMA, CODES, {"age": AGES}, Edits(relabels={"gender": Relabel(np.array([0]), ("femal",))})
+            SCHEMA, CODES, {"age": AGES}, LabelEdits(relabels={"gender": Relabel(np.array([0]), ("femal",))})
         )

@@ -13,7 +13,7 @@ from tiny_training import held_subjects, tiny_dataset, tiny_recipe
 
 from hoego.recipe.losses import LOSS_NAMES, ORDINAL
 from hoego.train.callbacks import Callbacks
-from hoego.train.edits import Edits
+from hoego.train.edits import LabelEdits
 from hoego.train.fold import FoldTask, train_fold
 from hoego.train.mixing import KINDS
 
@@ -73,7 +73,7 @@ def test_it_trains(case: dict[str, Any], tmp_path: Path) -> None:
     dataset, cache = tiny_dataset()
     held = held_subjects(dataset)
     recipe = tiny_recipe(**{"epochs": 2, **case})
-    edits = Edits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
+    edits = LabelEdits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
     task = FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny", edits=edits)
     figures: list[dict[str, Any]] = []
     result = train_fold(task, Callbacks(on_epoch=figures.append, measure_seconds=0, progress=False))

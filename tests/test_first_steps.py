@@ -11,12 +11,12 @@ import pytest
 from test_cli import here, ids, project, run  # noqa: F401
 
 from hoego import files
-from hoego.apps.diary.words import Speaker
-from hoego.data.audit import Finding
+from hoego.apps.diary.words import Phrases
+from hoego.data.audit import AuditFinding
 from hoego.data.audit.findings import AuditReport, finding
 from hoego.errors import DataError, HoegoError, RecordError, SplitError, UsageError
 from hoego.evaluate.diagnose import read_curves
-from hoego.runs.records import Record, Store, differences_of
+from hoego.runs.records import Record, RunStore, differences_of
 
 
 def failed(*arguments: str) -> HoegoError:
@@ -32,7 +32,7 @@ def shown(*arguments: str) -> str:
 
 
 def test_brackets_of_a_hypothesis_are_shown(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     made = store.create({"epochs": 1}, name="a [bold]b", why="see [/x]", state="interrupted")
     where = ("--runs", str(store.root))
     assert "see [/x]" in shown("show", made.id, *where)
@@ -71,7 +71,7 @@ def test_nothing_can_be_changed_on_the_way(also: tuple[str, ...]) -> None:
 
 def test_an_ensemble_has_no_training_to_repeat_or_to_go_on_with(tmp_path: Path) -> None:
     shown("ensemble", *ids()[:2])
-    made = next(r.id for r in Store(Path("runs")).list() if r.meta.extra.get("kind") == "ensemble")
+    made = next(r.id for r in RunStore(Path("runs")).list() if r.meta.extra.get("kind") == "ensemble")
     for command in (
         ("reproduce", made),
         ("train", "--resume", made),
@@ -83,14 +83,14 @@ def test_an_ensemble_has_no_training_to_repeat_or_to_go_on_with(tmp_path: Path) 
 
 
 def test_the_folds_of_two_runs_are_compared(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     one, other = (store.create({"epochs": 1, "fold": 0}, extra={"fold": f}) for f in (0, "all"))
     assert [(c.key, c.a, c.b) for c in differences_of(one, other).recipe] == [("fold", 0, "all")]
 
 
 def test_acceptance_is_offered_where_it_helps() -> None:
     def advice(*checks: str) -> str:
-        found: tuple[Finding, ...] = tuple(finding(c, 1, "one") for c in checks)
+        found: tuple[AuditFinding, ...] = tuple(finding(c, 1, "one") for c in checks)
         return AuditReport(found, 1, 1, checks).advice
 
     assert "accept" not in advice("unreadable")
@@ -140,7 +140,7 @@ def test_the_last_epochs_in_words(held: list[float], said: str) -> None:
 def test_an_unnamed_run_is_called_by_its_id_once(tmp_path: Path) -> None:
     from hoego.runs.evaluate_runs import _titles
 
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     plain, named = store.create({}), store.create({}, name="wide")
     assert _titles([plain, named], [["a"], ["b"]]) == (plain.id, f"wide ({named.id})")
     assert _titles([plain, named], [["a", "b"]]) == (f"{plain.id} (2 seeds)",)
@@ -154,7 +154,7 @@ def test_a_fold_that_is_not_there_names_those_that_are() -> None:
 
 
 def test_one_gap_is_of_one_kind() -> None:
-    said = {lang: (say := Speaker(lang))("gap_count", n=say.n(1, "kind")) for lang in ("en", "ko")}
+    said = {lang: (say := Phrases(lang))("gap_count", n=say.n(1, "kind")) for lang in ("en", "ko")}
     assert said == {
         "en": "The records have gaps of 1 kind (below).",
         "ko": "기록의 빈틈이 1가지 있다 (아래).",
@@ -215,7 +215,7 @@ def test_the_page_of_a_single_attribute_has_no_empty_section(tmp_path: Path) -> 
     from hoego.report.run_report import render
 
     shown("diagnose", ids()[0])
-    folder = Path(shutil.copytree(Store(Path("runs")).find(ids()[0]).folder, tmp_path / ids()[0]))
+    folder = Path(shutil.copytree(RunStore(Path("runs")).find(ids()[0]).folder, tmp_path / ids()[0]))
     assert "What holds the score back" in render(Record(folder))
     found = files.read_json(folder / "diagnosis.json")
     alone = {"oracle": {}, "bottleneck": None, "product_law": None, "boundaries": []}
@@ -224,7 +224,7 @@ def test_the_page_of_a_single_attribute_has_no_empty_section(tmp_path: Path) -> 
 
 
 def test_runs_that_do_not_fit_are_not_missing(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     where = ("--runs", str(store.root))
     assert "no runs here yet" in shown("runs", *where)
     record = store.create({})

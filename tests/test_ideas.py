@@ -16,14 +16,14 @@ from hoego.runs import queue
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.ideas import IdeaWorker, Verdict, adopt, ideas
 from hoego.runs.ideas import add as add_idea
-from hoego.runs.queue import Context, Outcome, WorkOptions
-from hoego.runs.records import Record, Store, merge
+from hoego.runs.queue import RunOutcome, WorkerContext, WorkOptions
+from hoego.runs.records import Record, RunStore, merge
 
 LEADER = build({"epochs": 2, "name": "base", "model": {"head": "composite"}}).to_dict()
 GAIN = {"optim.lr=0.01": 0.10, "batch_size=32": 0.0, "loss=focal": -0.10}
 
 
-def train(record: Record, context: Context) -> Outcome:
+def train(record: Record, context: WorkerContext) -> RunOutcome:
     """Scores by the recipe: the gain of each setting that an idea brought, and a little of the seed."""
     recipe = record.recipe
     for epoch in range(2):
@@ -31,10 +31,10 @@ def train(record: Record, context: Context) -> Outcome:
         context.epoch_done(0.01)
     value = 0.6 + 0.001 * recipe["seed"]
     value += 0.10 * (recipe["optim"]["lr"] == 0.01) - 0.10 * (recipe["loss"] == "focal")
-    return Outcome("done", score={"macro_f1": {"value": value}, "honesty": "selected"})
+    return RunOutcome("done", score={"macro_f1": {"value": value}, "honesty": "selected"})
 
 
-def judge(_: Store, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
+def judge(_: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
     sides = [[r.meta.score["macro_f1"]["value"] for r in side] for side in (baseline, runs)]  # type: ignore[index]
     difference = statistics.fmean(sides[1]) - statistics.fmean(sides[0])
     words = "not distinguishable" if abs(difference) < 0.01 else "better" if difference > 0 else "worse"
@@ -42,13 +42,13 @@ def judge(_: Store, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdi
     return Verdict(words, "macro_f1", difference, None, None, None, "recipes", *ids)
 
 
-def work(store: Store, **fields: Any) -> queue.WorkReport:
+def work(store: RunStore, **fields: Any) -> queue.WorkReport:
     ideas_worker = IdeaWorker(**{"recipe": LEADER, "judge": judge, **fields})
     return queue.work(store, train, WorkOptions(idle=ideas_worker.idle, after_run=ideas_worker.after_run))
 
 
 def test_an_idea_is_kept_with_its_hypothesis_and_checked_at_once(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     added = add_idea(
         store, "train the 60 edge at 58", ["train_edits.age.shift.60=58"], why="57-59 look like 60"
     )
@@ -62,7 +62,7 @@ def test_an_idea_is_kept_with_its_hypothesis_and_checked_at_once(tmp_path: Path)
 
 
 def test_three_ideas_leave_three_verdicts(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     texts = {add_idea(store, setting, [setting]).id: setting for setting in GAIN}
     report = work(store)
     kept = ideas(store)
@@ -85,7 +85,7 @@ def test_three_ideas_leave_three_verdicts(tmp_path: Path) -> None:
 
 
 def test_the_leaders_runs_are_reused(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     for seed in range(3):
         queue.add(store, {**LEADER, "seed": seed, "name": "other name"})
     queue.work(store, train)
@@ -94,7 +94,7 @@ def test_the_leaders_runs_are_reused(tmp_path: Path) -> None:
 
 
 def test_the_promising_and_cheap_come_first(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     for seed in range(3):
         queue.add(store, {**LEADER, "seed": seed})
     queue.work(store, train)
@@ -110,7 +110,7 @@ def test_the_promising_and_cheap_come_first(tmp_path: Path) -> None:
 
 
 def test_the_best_run_leads_where_no_recipe_is_given(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     add_idea(store, "smaller batches", ["batch_size=32"])
     with pytest.raises(RecordError, match="no run leads yet"):
         work(store, recipe=None)
@@ -122,7 +122,7 @@ def test_the_best_run_leads_where_no_recipe_is_given(tmp_path: Path) -> None:
 
 
 def test_what_the_leader_does_already_is_not_run(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     add_idea(store, "as it is", ["epochs=2"])
     assert work(store).ran == ()
     (idea,) = ideas(store).ideas
@@ -131,7 +131,7 @@ def test_what_the_leader_does_already_is_not_run(tmp_path: Path) -> None:
 
 
 def test_a_lucky_run_does_not_lead_without_being_better(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     add_idea(store, "lucky", ["optim.lr=0.01"])
     undecided = lambda s, a, b: Verdict("not distinguishable", "", 0.1, None, None, None, "recipes")  # noqa: E731
     work(store, recipe=None, fallback=LEADER, judge=undecided)
@@ -141,13 +141,13 @@ def test_a_lucky_run_does_not_lead_without_being_better(tmp_path: Path) -> None:
 
 
 def test_an_idea_whose_run_fails_says_so_and_the_others_go_on(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     bad, good = (
         add_idea(store, "bad", ["batch_size=1"], promise=0.9),
         add_idea(store, "good", ["optim.lr=0.01"]),
     )
 
-    def breaks(record: Record, context: Context) -> Outcome:
+    def breaks(record: Record, context: WorkerContext) -> RunOutcome:
         if record.recipe["batch_size"] == 1:
             raise FloatingPointError("NaN")
         return train(record, context)
@@ -162,7 +162,7 @@ def test_an_idea_whose_run_fails_says_so_and_the_others_go_on(tmp_path: Path) ->
 
 def test_an_idea_that_lost_to_an_older_leader_changes_nothing(tmp_path: Path) -> None:
     """Two ideas are queued against one leader; the first to be better leads, the second was not compared with it."""
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     for setting in ("optim.lr=0.01", "batch_size=32"):
         add_idea(store, setting, [setting])
     always = IdeaWorker(
@@ -171,7 +171,7 @@ def test_an_idea_that_lost_to_an_older_leader_changes_nothing(tmp_path: Path) ->
     assert always.idle(store, 1e9)
     assert always.idle(store, 1e9)
     queue.work(store, train)
-    assert len(always.settle(store)) == 2
+    assert len(always.record_verdicts(store)) == 2
     leader = ideas(store).leader
     assert leader is not None
     assert (leader["optim"]["lr"] == 0.01) != (leader["batch_size"] == 32)
@@ -179,7 +179,7 @@ def test_an_idea_that_lost_to_an_older_leader_changes_nothing(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", sorted(LISTS))
 def test_bundled_lists_are_valid_recipes_and_taken_over_once(tmp_path: Path, name: str) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     taken = adopt(store, name)
     assert len(taken) == len(LISTS[name])
     assert adopt(store, name) == ()
@@ -191,7 +191,7 @@ def test_bundled_lists_are_valid_recipes_and_taken_over_once(tmp_path: Path, nam
 
 
 def test_ideas_merge_with_their_verdicts(tmp_path: Path) -> None:
-    ours, theirs = Store(tmp_path / "a"), Store(tmp_path / "b")
+    ours, theirs = RunStore(tmp_path / "a"), RunStore(tmp_path / "b")
     add_idea(ours, "mine", ["epochs=3"])
     add_idea(theirs, "lr", ["optim.lr=0.01"])
     work(theirs)

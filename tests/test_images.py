@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hoego.data import images
-from hoego.data.images import bad_photos, content_of, decode, is_photo, probe
+from hoego.data.images import bad_photos, content_of, decode, is_photo, read_header
 from hoego.data.preprocess import Preprocess, read_boxes
 from hoego.errors import DataError, RecipeError
 
@@ -79,7 +79,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: i
         path, exif=exif, **({"quality": 95} if "p" in suffix else {})
     )
     assert close(decode(path), upright)
-    found = probe(path)
+    found = read_header(path)
     assert (found.height, found.width, found.orientation) == (48, 32, orientation)
 
 
@@ -88,7 +88,7 @@ def test_unusual_modes_become_what_a_person_sees(tmp_path: Path) -> None:
     photo = Image.fromarray(want)
     cmyk = tmp_path / "cmyk.jpg"
     photo.convert("CMYK").save(cmyk, quality=95)
-    assert probe(cmyk).mode == "CMYK"
+    assert read_header(cmyk).mode == "CMYK"
     assert close(decode(cmyk), want)
     photo.quantize(64).save(tmp_path / "palette.png")
     assert np.array_equal(decode(tmp_path / "palette.png"), np.asarray(photo.quantize(64).convert("RGB")))
@@ -126,7 +126,7 @@ def test_animations_are_refused_by_name(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"moving{suffix}"
     frames = [Image.fromarray(picture()), Image.fromarray(255 - picture())]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=50)
-    assert probe(path).frames == 2
+    assert read_header(path).frames == 2
     with pytest.raises(DataError, match=rf"moving\{suffix}.*animated"):
         decode(path)
     frames[0].save(tmp_path / "still.gif")
@@ -151,7 +151,7 @@ def test_what_is_no_photo_says_why(tmp_path: Path) -> None:
     (tmp_path / "words.jpg").write_text("not a photo")
     (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     for name, reason in (("empty.jpg", "0 bytes"), ("words.jpg", "no photo"), ("phone.heic", "HEIC")):
-        for read in (decode, probe):
+        for read in (decode, read_header):
             with pytest.raises(DataError, match=reason) as caught:
                 read(tmp_path / name)
             assert caught.value.file == tmp_path / name

@@ -15,7 +15,7 @@ from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
 from hoego.errors import TrainError  # noqa: E402
 from hoego.runs.queue.train_record import queue_run, start_in_background  # noqa: E402
-from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.records import RunStore  # noqa: E402
 from hoego.runs.train import TrainOptions, train  # noqa: E402
 from hoego.train import known_models as known  # noqa: E402
 
@@ -64,4 +64,4 @@ def test_no_record_is_made_of_a_wrong_name(photos: Path, tmp_path: Path) -> None
     ):
         with pytest.raises(TrainError, match="hoego_small32"):
             begin()
-    assert Store(runs).ids() == []
+    assert RunStore(runs).ids() == []

@@ -10,25 +10,25 @@ import numpy as np
 import pytest
 from scored_people import people, predict
 
-from hoego.errors import CannotSay, MismatchError
+from hoego.errors import MismatchError, NotEstimableError
 from hoego.evaluate.score import ScoreOptions, score
-from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.space import LabelSpace
 from hoego.predictions import Predictions
 from hoego.runs import leak as study
 from hoego.runs.leak import compare_promises, promised_less_kept, together
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 PEOPLE = people(80)
 
 
-def space(rows: np.ndarray, seed: int = 0) -> Space:
+def space(rows: np.ndarray, seed: int = 0) -> LabelSpace:
     """Some photos of 80 people; people differ in how hard they are."""
     rng = np.random.default_rng(seed)
     subject = np.repeat(np.arange(80), 6)
     truth = (subject % 3).astype(np.int64)
     hard = np.random.default_rng(99).random(80)[subject] ** 3
     said = np.where(rng.random(480) < hard, (truth + 1) % 3, truth)
-    return Space("t", ("a", "b", "c"), False, truth[rows], np.eye(3)[said[rows]], subject[rows], rows)
+    return LabelSpace("t", ("a", "b", "c"), False, truth[rows], np.eye(3)[said[rows]], subject[rows], rows)
 
 
 def test_scores_vary_together_by_the_people_on_both_sides() -> None:
@@ -39,7 +39,7 @@ def test_scores_vary_together_by_the_people_on_both_sides() -> None:
     assert 0.2 < together(space(odd, 1), space(even, 2)) < 0.95
 
 
-def run(store: Store, run_of: Predictions, **fingerprints: str) -> Record:
+def run(store: RunStore, run_of: Predictions, **fingerprints: str) -> Record:
     record = store.create({}, state="done", fingerprints={"dataset": "d", "labels": "l", **fingerprints})
     run_of.write(record.folder / "predictions.parquet")
     found = score(run_of, PEOPLE, ScoreOptions(resamples=200)).model_dump(mode="json")
@@ -50,7 +50,7 @@ def run(store: Store, run_of: Predictions, **fingerprints: str) -> Record:
 def test_the_leak_has_an_interval_and_says_so_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     good, bad = predict(PEOPLE, (0.0, 0.02, 0.1)), predict(PEOPLE, (0.02, 0.1, 0.6), seed=1, name="b")
     monkeypatch.setattr(study, "dataset_of", lambda *_, **__: PEOPLE)
     runs = [run(store, good), run(store, bad)]
@@ -68,15 +68,15 @@ def test_the_leak_has_an_interval_and_says_so_in_words(
 
 @pytest.mark.parametrize("what", ["dataset", "labels"])
 def test_runs_of_other_photos_or_labels_are_refused(tmp_path: Path, what: str) -> None:
-    store, made = Store(tmp_path), predict(PEOPLE)
+    store, made = RunStore(tmp_path), predict(PEOPLE)
     with pytest.raises(MismatchError, match=what):
         compare_promises(run(store, made), run(store, replace(made, name="b"), **{what: "other"}))
 
 
 def test_without_a_score_or_an_interval_it_cannot_say(tmp_path: Path) -> None:
-    store, made = Store(tmp_path), predict(PEOPLE)
+    store, made = RunStore(tmp_path), predict(PEOPLE)
     bare = store.create({}, state="done", fingerprints={"dataset": "d", "labels": "l"})
-    with pytest.raises(CannotSay, match="has no score"):
+    with pytest.raises(NotEstimableError, match="has no score"):
         compare_promises(run(store, made), bare)
     few: dict[str, Any] = {"value": 0.8, "low": None, "high": None}
     assert promised_less_kept(few, {"value": 0.5, "low": 0.4, "high": 0.6}) == {

@@ -17,7 +17,7 @@ from hoego.evaluate.compare import compare
 from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.ensemble.crossfit import cross_fitted_sources
 from hoego.evaluate.score import NOT_ESTIMATED, ScoreOptions, score
-from hoego.predictions import Predictions, Source, taught_source
+from hoego.predictions import Predictions, RowProvenance, student_source
 from hoego.recipe import resolve
 from hoego.split import make
 
@@ -28,7 +28,7 @@ def test_1_a_photo_level_split_is_marked_and_never_ranked_beside_honest_ones() -
     dataset = people(40)
     honest = predict(dataset)
     held = np.arange(dataset.n_images) % 5 == 0
-    source = Source.trained("naive", dataset, ~held, naive=True)
+    source = RowProvenance.from_training("naive", dataset, ~held, naive=True)
     naive = replace(
         honest.take(held), source=np.zeros(int(held.sum()), dtype=np.int32), sources=(source,), name="naive"
     )
@@ -52,11 +52,11 @@ def test_2_scoring_trained_photos_is_a_leak_and_marked_only_on_request() -> None
 def test_3_a_checkpoint_that_saw_the_held_out_subjects_is_found_and_an_outside_one_is_said() -> None:
     dataset = people(40)
     run = predict(dataset)
-    everyone = Source.trained("pretraining", dataset, np.ones(dataset.n_images, dtype=bool))
+    everyone = RowProvenance.from_training("pretraining", dataset, np.ones(dataset.n_images, dtype=bool))
     tuned = replace(
         run,
         sources=tuple(
-            taught_source(s, [everyone], run.universe, by="started from a checkpoint") for s in run.sources
+            student_source(s, [everyone], run.universe, by="started from a checkpoint") for s in run.sources
         ),
     )
     with pytest.raises(LeakError, match="started from a checkpoint: pretraining trained on"):
@@ -71,7 +71,7 @@ def test_4_a_student_of_a_teacher_that_saw_the_subjects_is_refused() -> None:
     other_fold = replace(
         run,
         sources=tuple(
-            taught_source(s, [run.sources[(k + 1) % 3]], run.universe, by="pseudo-labels")
+            student_source(s, [run.sources[(k + 1) % 3]], run.universe, by="pseudo-labels")
             for k, s in enumerate(run.sources)
         ),
     )
@@ -80,7 +80,7 @@ def test_4_a_student_of_a_teacher_that_saw_the_subjects_is_refused() -> None:
     same_fold = replace(
         run,
         sources=tuple(
-            taught_source(s, [run.sources[k]], run.universe, by="pseudo-labels")
+            student_source(s, [run.sources[k]], run.universe, by="pseudo-labels")
             for k, s in enumerate(run.sources)
         ),
     )
@@ -123,7 +123,7 @@ def test_6_a_photo_copied_under_a_second_subject_joins_them_and_a_rename_is_foun
     mine = np.isin(dataset.image_ids, ["0_0.png", "0_1.png", "2_0.png", "copy.png"])
     assert len(set(split.fold[mine].tolist())) == 1
     renamed = replace(dataset, images=dataset.images.with_columns(subject="new-" + pl.col("subject")))
-    everyone = Source.trained("before", dataset, np.ones(dataset.n_images, dtype=bool))
+    everyone = RowProvenance.from_training("before", dataset, np.ones(dataset.n_images, dtype=bool))
     n = dataset.n_images
     run = Predictions(
         renamed.image_ids, {"label": np.zeros((n, 2), dtype=np.float32)}, {"label": "logits"}, dataset.schema,
@@ -138,7 +138,8 @@ def test_7_a_chosen_epoch_says_selected_and_what_the_choice_is_worth() -> None:
     dataset = people(40)
     run = predict(dataset)
     chosen = tuple(
-        Source.trained(f"fold {k}", dataset, run.fold != k, selected_on=run.fold == k) for k in range(3)
+        RowProvenance.from_training(f"fold {k}", dataset, run.fold != k, selection_mask=run.fold == k)
+        for k in range(3)
     )
     found = score(replace(run, sources=chosen), dataset, FAST)
     assert found.honesty == "selected"

@@ -16,7 +16,7 @@ from timm.loss import AsymmetricLossSingleLabel
 from hoego.errors import RecipeError, TrainError
 from hoego.recipe.losses import LOSS_NAMES, LOSSES, LossOptions
 from hoego.recipe.sections import ModelSettings
-from hoego.train.losses import CosineLinear, Ldam, Loss, build_loss, distillation, sum_of_others
+from hoego.train.losses import CosineLinear, LdamLoss, Loss, build_loss, distillation, sum_of_others
 from hoego.train.models import build_network
 
 pytestmark = pytest.mark.torch
@@ -89,7 +89,7 @@ def test_ldam_lowers_the_true_logit_by_its_margin(batch: tuple[torch.Tensor, tor
 
 
 def test_ldam_stays_exact_where_one_class_dominates() -> None:
-    loss = Ldam(torch.tensor([16.0, 1.0]), scale=30.0)
+    loss = LdamLoss(torch.tensor([16.0, 1.0]), scale=30.0)
     logits = torch.tensor([[25.0, -5.0]])
     margin = 30 * 0.5 * 16**-0.25
     expected = math.log1p(math.exp(-30 + margin))

@@ -54,7 +54,7 @@ def test_freed_memory_is_kept() -> None:
 
 def test_what_is_kept_goes_back_on_request() -> None:
     script = """
-from hoego.train.memory import give_memory_back, keep_freed_memory
+from hoego.train.memory import trim_memory, keep_freed_memory
 import numpy as np
 
 def resident():
@@ -64,7 +64,7 @@ assert keep_freed_memory()
 photos = np.ones(200 << 20, dtype=np.uint8)
 del photos
 kept = resident()
-give_memory_back()
+trim_memory()
 print(kept - resident())
 """
     assert int(run(script)) > 180

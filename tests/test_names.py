@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hoego.data.aliases import Aliases
+from hoego.data.aliases import SubjectAliases
 from hoego.data.load import load
 from hoego.data.spelling import pack_names, unpack_names
 from hoego.errors import DataError, RecordError
-from hoego.predictions.provenance import Source, Universe
+from hoego.predictions.provenance import RowProvenance, SubjectUniverse
 from hoego.recipe import build
 
 NAMES = st.lists(
@@ -23,10 +23,10 @@ NAMES = st.lists(
 )
 
 
-def universe(names: list[str]) -> Universe:
+def universe(names: list[str]) -> SubjectUniverse:
     ordered = np.asarray(sorted(names), dtype=np.str_)
     owner = np.arange(len(names), dtype=np.int32)
-    return Universe(ordered, owner, owner.astype(np.uint64))
+    return SubjectUniverse(ordered, owner, owner.astype(np.uint64))
 
 
 @given(NAMES, NAMES)
@@ -38,7 +38,7 @@ def test_two_lists_of_names_have_two_encodings(one: list[str], two: list[str]) -
 @given(NAMES.filter(lambda names: names not in ([], [""])))
 def test_a_universe_reads_back_the_subjects_that_it_wrote(names: list[str]) -> None:
     whole = universe(names)
-    back = Universe.from_dict(whole.to_dict())
+    back = SubjectUniverse.from_dict(whole.to_dict())
     assert back.names.tolist() == whole.names.tolist()
     assert back.digest == whole.digest
 
@@ -48,9 +48,9 @@ def test_a_universe_reads_back_the_subjects_that_it_wrote(names: list[str]) -> N
 def test_the_seen_subjects_stay_the_seen_subjects(names: list[str], data: st.DataObject) -> None:
     whole = universe(names)
     seen = np.asarray(data.draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names))))
-    source = Source("run", seen, whole.none(), whole.none())
-    back = Universe.from_dict(whole.to_dict())
-    again = Source.from_dict(source.to_dict(), back.n_subjects)
+    source = RowProvenance("run", seen, whole.no_subjects(), whole.no_subjects())
+    back = SubjectUniverse.from_dict(whole.to_dict())
+    again = RowProvenance.from_dict(source.to_dict(), back.n_subjects)
     assert set(back.names[again.seen].tolist()) == set(whole.names[seen].tolist())
 
 
@@ -58,14 +58,14 @@ def test_a_file_in_which_line_breaks_made_two_subjects_of_one_is_refused() -> No
     content = universe(["a\nb", "c"]).to_dict()
     content["names"] = universe(["a", "b", "c"]).to_dict()["names"]
     with pytest.raises(RecordError, match="3 subjects and has photos of 2"):
-        Universe.from_dict(content)
+        SubjectUniverse.from_dict(content)
 
 
 def test_an_equals_sign_in_the_name_of_a_column_is_no_part_of_the_value() -> None:
     rows = pl.DataFrame({"id": ["1", "2"], "a=b": ["c", "d"]})
     there = pl.DataFrame({"id": ["9"], "a": ["b=c"]})
-    mine = Aliases.of(rows, ["id", "a=b"], ["1", "2"])
-    theirs = Aliases.of(there, ["id", "a"], ["9"])
+    mine = SubjectAliases.of(rows, ["id", "a=b"], ["1", "2"])
+    theirs = SubjectAliases.of(there, ["id", "a"], ["9"])
     assert mine.columns == {"id", "a=b"}
     assert mine.shared(np.asarray(["1"]), theirs, np.asarray(["9"])) == set()
 

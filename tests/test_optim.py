@@ -13,17 +13,17 @@ import torch
 from timm.optim import create_optimizer_v2
 from torch import nn
 
-from hoego.errors import CannotSay, TrainError
+from hoego.errors import NotEstimableError, TrainError
 from hoego.recipe.techniques import OptimSettings
 from hoego.train.optim import (
-    Freezer,
+    BackboneFreezer,
     Sam,
     build_optimizer,
     find_lr,
+    frozen_batch_norm,
     lr_factor,
     parameter_groups,
     set_lr,
-    still_statistics,
 )
 
 pytestmark = pytest.mark.torch
@@ -123,11 +123,11 @@ def test_sam_climbs_along_the_gradient_and_comes_back() -> None:
     before = w.detach().clone()
     sam = Sam([w, b], rho=0.26)
     w.grad, b.grad = torch.tensor([[3.0, 4.0]]), torch.tensor([12.0])  # norm 13
-    sam.climb()
+    sam.ascent_step()
     # e = rho g / |g| (Foret et al. 2021, eq. 2)
     torch.testing.assert_close(w.detach(), before + 0.26 * torch.tensor([[3.0, 4.0]]) / 13)
     torch.testing.assert_close(b.detach(), torch.tensor([12.0 + 0.26 * 12 / 13]))
-    sam.descend()
+    sam.descent_step()
     assert torch.equal(w.detach(), before)
 
 
@@ -135,7 +135,7 @@ def test_adaptive_sam_scales_by_the_weights() -> None:
     w = nn.Parameter(torch.tensor([[2.0, -1.0]]))
     w.grad = torch.tensor([[1.0, 3.0]])
     sam = Sam([w], rho=0.5, adaptive=True)
-    sam.climb()
+    sam.ascent_step()
     t = np.array([2.01, 1.01])
     g = np.array([1.0, 3.0])
     expected = np.array([2.0, -1.0]) + 0.5 * t**2 * g / np.linalg.norm(t * g)  # Kwon et al. 2021, eq. 8
@@ -146,7 +146,7 @@ def test_the_second_pass_leaves_norm_statistics() -> None:
     model = net().train()
     norm = model[1]
     before = {k: v.clone() for k, v in norm.state_dict().items()}
-    with still_statistics(model):
+    with frozen_batch_norm(model):
         model(torch.randn(8, 3) + 5)
     assert all(torch.equal(v, before[k]) for k, v in norm.state_dict().items())
     model(torch.randn(8, 3) + 5)
@@ -157,7 +157,7 @@ def test_the_second_pass_leaves_norm_statistics() -> None:
 def test_a_frozen_backbone_thaws() -> None:
     model = net().train()
     heads = list(model[3].parameters())
-    freezer = Freezer(model, heads, OptimSettings(freeze_epochs=2))
+    freezer = BackboneFreezer(model, heads, OptimSettings(freeze_epochs=2))
     optimizer = build_optimizer(model, OptimSettings(lr=0.1), heads=heads)
     start = {k: v.clone() for k, v in model.state_dict().items()}
     for epoch in range(3):
@@ -191,5 +191,5 @@ def test_smoothing_is_bias_corrected() -> None:
 
 
 def test_a_loss_that_is_no_number_gives_no_rate() -> None:
-    with pytest.raises(CannotSay, match="determines no learning rate"):
+    with pytest.raises(NotEstimableError, match="determines no learning rate"):
         find_lr(lambda rate: float("nan"))

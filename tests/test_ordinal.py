@@ -14,23 +14,23 @@ from scipy import stats
 from hoego.errors import TrainError
 from hoego.recipe.losses import ORDINAL, OrdinalSettings
 from hoego.train.ordinal import (
-    Coral,
-    Corn,
-    Distribution,
-    MeanVariance,
+    CoralHead,
+    CornHead,
+    LabelDistributionHead,
+    MeanVarianceHead,
     OrdinalHead,
-    Regression,
-    Scale,
+    OrdinalScale,
+    RegressionHead,
     build_ordinal,
     scale_of,
 )
 
 pytestmark = pytest.mark.torch
-AGE = Scale(3, (30.0, 60.0), low=18.0, high=60.0, mean=40.0, std=12.0)
+AGE = OrdinalScale(3, (30.0, 60.0), low=18.0, high=60.0, mean=40.0, std=12.0)
 KINDS = [kind for kind in ORDINAL if kind != "classes"]
 
 
-def head_of(kind: str, scale: Scale = AGE) -> OrdinalHead:
+def head_of(kind: str, scale: OrdinalScale = AGE) -> OrdinalHead:
     head = build_ordinal(OrdinalSettings(kind=kind), scale)  # type: ignore[arg-type]
     assert head is not None
     return head
@@ -41,7 +41,7 @@ def sigmoid(x: float) -> float:
 
 
 def test_coral_by_hand() -> None:
-    head = Coral(AGE)
+    head = CoralHead(AGE)
     with torch.no_grad():
         head.bias.copy_(torch.tensor([1.0, -1.0]))
     outputs = torch.tensor([[0.5]])
@@ -53,7 +53,7 @@ def test_coral_by_hand() -> None:
 
 
 def test_corn_by_hand() -> None:
-    head = Corn(AGE)
+    head = CornHead(AGE)
     outputs = torch.tensor([[0.4, -0.3], [1.0, 2.0]])
     # Photo of class 0 takes part in the first task alone; photo of class 1 in both: three terms.
     terms = [-math.log(1 - sigmoid(0.4)), -math.log(sigmoid(1.0)), -math.log(1 - sigmoid(2.0))]
@@ -65,7 +65,7 @@ def test_corn_by_hand() -> None:
 
 
 def test_a_label_distribution_is_a_gaussian_cut_to_the_grid() -> None:
-    head = Distribution(AGE, step=1.0, sigma=2.0)
+    head = LabelDistributionHead(AGE, step=1.0, sigma=2.0)
     grid = np.arange(18, 61)
     assert head.n_outputs == len(grid)
     density = stats.norm.pdf(grid, 27.0, 2.0)
@@ -83,7 +83,9 @@ def test_a_label_distribution_is_a_gaussian_cut_to_the_grid() -> None:
 
 
 def test_mean_variance_by_hand() -> None:
-    head = MeanVariance(Scale(2, (1.5,), low=0.0, high=2.0, mean=1.0), mean_weight=0.2, variance_weight=0.05)
+    head = MeanVarianceHead(
+        OrdinalScale(2, (1.5,), low=0.0, high=2.0, mean=1.0), mean_weight=0.2, variance_weight=0.05
+    )
     p = np.array([0.2, 0.5, 0.3])
     mean, variance = 1.1, 0.2 * 1.1**2 + 0.5 * 0.1**2 + 0.3 * 0.9**2
     expected = -math.log(0.3) + 0.2 * (mean - 2) ** 2 / 2 + 0.05 * variance
@@ -95,7 +97,7 @@ def test_mean_variance_by_hand() -> None:
 
 
 def test_regression_is_squared_error_and_a_gaussians_mass_between_edges() -> None:
-    head = Regression(AGE)
+    head = RegressionHead(AGE)
     with torch.no_grad():
         head.log_spread.fill_(math.log(0.5))
     outputs = torch.tensor([[1.25]], requires_grad=True)  # 40 + 1.25 * 12 = 55
@@ -111,7 +113,7 @@ def test_regression_is_squared_error_and_a_gaussians_mass_between_edges() -> Non
 
 
 def test_the_class_of_a_regression_is_read_off_the_edges() -> None:
-    head = Regression(AGE)
+    head = RegressionHead(AGE)
     with torch.no_grad():
         head.log_spread.fill_(math.log(0.05))
     numbers = torch.tensor([[17.0], [29.9], [30.1], [59.9], [60.1], [75.0]])
@@ -181,7 +183,7 @@ def test_scale_ignores_missing_numbers() -> None:
 
 def test_a_grid_that_misses_a_class_is_refused() -> None:
     with pytest.raises(TrainError, match=r"no point in the classes \[2\]"):
-        Distribution(Scale(3, (30.0, 60.0), low=18.0, high=55.0))
+        LabelDistributionHead(OrdinalScale(3, (30.0, 60.0), low=18.0, high=55.0))
 
 
 def test_classes_need_no_head() -> None:

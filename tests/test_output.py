@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hoego.cli import output
-from hoego.cli.output import console, literal, say, styled, table
+from hoego.cli.output import console, echo, literal, styled, table
 
 TYPED = [
     "see [/x]",
@@ -32,8 +32,8 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_a_typed_text_is_printed_as_it_is(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    say(f"why: {literal(typed)}")
-    say(f"{styled(typed, 'bold')}[yellow]note[/]")
+    echo(f"why: {literal(typed)}")
+    echo(f"{styled(typed, 'bold')}[yellow]note[/]")
     table(typed, (f"column {typed}",), [(styled(typed, "green"),), (f"is {typed}",)])
     console().print(typed)
     shown = capsys.readouterr().out.splitlines()
@@ -43,7 +43,7 @@ def test_a_typed_text_is_printed_as_it_is(typed: str, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("typed", ["see [/x]", "[bold]", "[/]", "[link=x]", "[#fff]"])
 def test_a_text_that_nobody_guarded_is_printed_too(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    say(f"[yellow]note[/] {typed}")
+    echo(f"[yellow]note[/] {typed}")
     assert capsys.readouterr().out == f"note {typed}\n"
 
 
@@ -52,19 +52,19 @@ def test_styles_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     monkeypatch.setattr(sys, "stdout", stream)
-    say(f"[bold]{literal('a[/]')}[/]")
+    echo(f"[bold]{literal('a[/]')}[/]")
     table("", ("state",), [(styled("done", "green"),)])
     assert "\x1b[1ma[/]\x1b[0m" in stream.getvalue()
     assert "\x1b[32mdone\x1b[0m" in stream.getvalue()
 
 
 def test_the_bar_of_a_training_shows_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoego.train.progress import Progress
+    from hoego.train.progress import TrainingProgress
 
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
-    with Progress("wide [/x]", epochs=1, steps=8) as bar:
+    with TrainingProgress("wide [/x]", epochs=1, steps=8) as bar:
         bar.step(0, 7)
     assert "wide [/x]" in stream.getvalue()
 

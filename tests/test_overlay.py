@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hoego.data.dataset import Correction
+from hoego.data.dataset import LabelCorrection
 from hoego.data.overlay import append_overlay, read_overlay, write_overlay
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import DataError
@@ -23,7 +23,7 @@ SCHEMA = LabelSchema(
 IMAGES = ["1/mask1.jpg", "1/normal.jpg", "둘/normal.jpg"]
 
 
-def read(path: Path, *rows: str) -> tuple[Correction, ...]:
+def read(path: Path, *rows: str) -> tuple[LabelCorrection, ...]:
     path.write_text(
         "image,attribute,value,reason,source\n" + "".join(f"{r}\n" for r in rows), encoding="utf-8"
     )
@@ -79,14 +79,14 @@ def test_a_missing_column_or_file_is_named(tmp_path: Path) -> None:
 
 def test_writing_and_appending_survive_reading_and_refuse_halves(tmp_path: Path) -> None:
     path = tmp_path / "new" / "o.csv"
-    first = Correction("1/mask1.jpg", "gender", "female", 'says "I am"', "Kim, Lee")
-    second = Correction("둘/normal.jpg", "age", "61", "line\nbreak", "Lee")
+    first = LabelCorrection("1/mask1.jpg", "gender", "female", 'says "I am"', "Kim, Lee")
+    second = LabelCorrection("둘/normal.jpg", "age", "61", "line\nbreak", "Lee")
     write_overlay(path, [first])
     assert append_overlay(path, [second], SCHEMA, IMAGES) == (first, second)
     before = path.read_bytes()
     for bad in (
-        Correction("1/mask1.jpg", "gender", "male", "no", "Park"),
-        Correction("1/mask1.jpg", "age", "30", "", "Park"),
+        LabelCorrection("1/mask1.jpg", "gender", "male", "no", "Park"),
+        LabelCorrection("1/mask1.jpg", "age", "30", "", "Park"),
     ):
         with pytest.raises(DataError):
             append_overlay(path, [bad], SCHEMA, IMAGES)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from hoego.data.contents import cache_folder
 from hoego.data.images import content_of
-from hoego.data.pixels import BuildOptions, PixelCache, cache, store
+from hoego.data.pixels import CacheBuildOptions, PixelCache, cache, store
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
 
@@ -44,7 +44,7 @@ def hash_files(paths: list[Path]) -> np.ndarray:
 
 
 def build(paths: list[Path], folder: Path, preprocess: Preprocess = SMALL, **kwargs: object) -> PixelCache:
-    options = BuildOptions(folder=folder, workers=2, progress=lambda done, total: None)
+    options = CacheBuildOptions(folder=folder, workers=2, progress=lambda done, total: None)
     return PixelCache.build(paths, hash_files(paths), preprocess, options=options, **kwargs)  # type: ignore[arg-type]
 
 
@@ -120,7 +120,7 @@ def test_a_photo_that_changed_since_it_was_hashed_is_noticed(photos: list[Path],
     contents = hash_files(photos)
     photos[0].write_bytes(photos[2].read_bytes())
     with pytest.raises(DataError, match="changed"):
-        PixelCache.build(photos, contents, SMALL, options=BuildOptions(folder=tmp_path / "cache"))
+        PixelCache.build(photos, contents, SMALL, options=CacheBuildOptions(folder=tmp_path / "cache"))
 
 
 def _harm(kind: str, folder: Path) -> None:
@@ -170,7 +170,7 @@ def slowly(*args):
 pixels.work.fill = slowly
 paths = sorted(Path(sys.argv[1]).iterdir())
 contents = np.array([content_of(p.read_bytes()) for p in paths], dtype=np.uint64)
-options = pixels.BuildOptions(folder=Path(sys.argv[2]), workers=1, progress=lambda d, n: print(d, flush=True))
+options = pixels.CacheBuildOptions(folder=Path(sys.argv[2]), workers=1, progress=lambda d, n: print(d, flush=True))
 cache = pixels.PixelCache.build(paths, contents, Preprocess((12, 10)), options=options)
 print("decoded", cache.decoded, int(cache.rows(slice(None)).sum(dtype="i8")), flush=True)
 """
@@ -239,5 +239,5 @@ def test_the_cache_of_a_dataset_is_in_its_order(photos: list[Path], tmp_path: Pa
 
     schema = LabelSchema((Attribute("a", "nominal", ("x",)),), "a")
     data = load_unlabelled(photos[0].parent, schema)
-    made = PixelCache.of(data, SMALL, options=BuildOptions(folder=tmp_path / "cache"))
+    made = PixelCache.of(data, SMALL, options=CacheBuildOptions(folder=tmp_path / "cache"))
     assert np.array_equal(made.rows(slice(None)), np.stack([SMALL.load(p) for p in data.paths]))

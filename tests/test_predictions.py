@@ -14,14 +14,14 @@ from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import DataError, LeakError, MismatchError, RecordError
 from hoego.predictions import (
     Predictions,
-    Source,
-    Universe,
+    RowProvenance,
+    SubjectUniverse,
     concat,
     fitted_source,
     honesty,
     join_rows,
     require_honest,
-    taught_source,
+    student_source,
 )
 
 SCHEMA = LabelSchema(
@@ -60,8 +60,8 @@ def fold_predictions(
         schema=SCHEMA,
         fold=np.full(rows, k, dtype=np.int16),
         source=np.zeros(rows, dtype=np.int32),
-        sources=(Source.trained(f"{name} fold {k}", dataset, ~held, **source),),  # type: ignore[arg-type]
-        universe=Universe.of(dataset),
+        sources=(RowProvenance.from_training(f"{name} fold {k}", dataset, ~held, **source),),  # type: ignore[arg-type]
+        universe=SubjectUniverse.of(dataset),
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint="split",
         split_kind="folds",
@@ -88,7 +88,7 @@ def test_out_of_fold_rows_are_honest_and_averaging_two_runs_keeps_them_so() -> N
 def test_in_sample_rows_are_refused_with_names_and_path() -> None:
     dataset = make_dataset()
     good = fold_predictions(dataset, 0)
-    everything = Source.trained("greedy", dataset, np.ones(dataset.n_images, dtype=bool))
+    everything = RowProvenance.from_training("greedy", dataset, np.ones(dataset.n_images, dtype=bool))
     leaked = replace(good, sources=(everything,))
     with pytest.raises(LeakError, match=r"s0.*greedy trained on 6 of 6 subjects"):
         require_honest(leaked, dataset)
@@ -100,7 +100,7 @@ def test_a_run_that_a_later_join_makes_in_sample_is_told_why() -> None:
     run = fold_predictions(dataset, 0)
     require_honest(run, dataset)
     with pytest.raises(LeakError) as refused:
-        require_honest(run, replace(dataset, kin=(("s0", "s1"),)))
+        require_honest(run, replace(dataset, merged_subjects=(("s0", "s1"),)))
     assert "joined subjects since this was trained" in refused.value.remedy
 
 
@@ -108,7 +108,7 @@ def test_a_naive_source_is_marked_and_a_trained_photo_in_it_is_in_sample() -> No
     dataset = make_dataset()
     trained = np.arange(dataset.n_images) % 2 == 0
     rows = fold_predictions(dataset, 0)
-    source = Source.trained("naive", dataset, trained, naive=True)
+    source = RowProvenance.from_training("naive", dataset, trained, naive=True)
     held = np.flatnonzero(~trained)[: rows.n_images]
     naive = replace(rows, images=dataset.image_ids[held], sources=(source,))
     assert honesty(naive, dataset).label == "naive"
@@ -126,7 +126,7 @@ def test_a_combiner_fitted_on_other_folds_is_cross_fitted_and_on_the_scored_fold
     def combined(fit_folds: dict[int, list[int]]) -> Predictions:
         sources = []
         for k, others in fit_folds.items():
-            bits = universe.none()
+            bits = universe.no_subjects()
             for j in others:
                 bits[subjects[j]] = True
             fitted_on = [run.sources[j] for j in others]
@@ -142,8 +142,8 @@ def test_a_combiner_fitted_on_other_folds_is_cross_fitted_and_on_the_scored_fold
 def test_a_student_has_seen_what_its_teacher_saw() -> None:
     dataset = make_dataset()
     student = fold_predictions(dataset, 0)
-    teacher = Source.trained("teacher", dataset, np.ones(dataset.n_images, dtype=bool))
-    taught = taught_source(student.sources[0], [teacher], student.universe, by="pseudo-labels")
+    teacher = RowProvenance.from_training("teacher", dataset, np.ones(dataset.n_images, dtype=bool))
+    taught = student_source(student.sources[0], [teacher], student.universe, by="pseudo-labels")
     with pytest.raises(LeakError, match="pseudo-labels: teacher trained on"):
         require_honest(replace(student, sources=(taught,)), dataset)
 
@@ -152,9 +152,11 @@ def test_a_student_has_seen_the_photos_that_a_naive_teacher_saw_through_others()
     dataset = make_dataset()
     student = fold_predictions(dataset, 0)
     even = np.arange(dataset.n_images) % 2 == 0
-    teacher = Source.trained("teacher", dataset, even & (dataset.subject_index % 3 > 0), naive=True)
+    teacher = RowProvenance.from_training(
+        "teacher", dataset, even & (dataset.subject_index % 3 > 0), naive=True
+    )
     through = replace(teacher, seen_through=~teacher.seen)
-    taught = taught_source(student.sources[0], [through], student.universe, by="its teacher")
+    taught = student_source(student.sources[0], [through], student.universe, by="its teacher")
     with pytest.raises(LeakError, match="its teacher"):
         require_honest(replace(student, sources=(taught,)), dataset)
 
@@ -162,14 +164,14 @@ def test_a_student_has_seen_the_photos_that_a_naive_teacher_saw_through_others()
 def test_a_selected_row_says_so() -> None:
     dataset = make_dataset()
     held = dataset.subject_index % 3 == 0
-    run = fold_predictions(dataset, 0, selected_on=held)
+    run = fold_predictions(dataset, 0, selection_mask=held)
     assert honesty(run, dataset).label == "selected"
 
 
 def test_a_renamed_subject_is_found_by_its_photos() -> None:
     dataset = make_dataset()
     run = fold_predictions(dataset, 0)
-    everything = Source.trained("pretraining", dataset, np.ones(dataset.n_images, dtype=bool))
+    everything = RowProvenance.from_training("pretraining", dataset, np.ones(dataset.n_images, dtype=bool))
     renamed = replace(dataset, images=dataset.images.with_columns(("x" + pl.col("subject")).alias("subject")))
     moved = replace(run, sources=(everything,), dataset_fingerprint=renamed.fingerprint)
     with pytest.raises(LeakError):

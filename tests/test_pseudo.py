@@ -20,19 +20,19 @@ from tiny_training import SIZE, held_subjects, random_teacher, tiny_dataset, tin
 from hoego.data.load import load  # noqa: E402
 from hoego.data.schema import COMPOSITE  # noqa: E402
 from hoego.errors import DataError, HoegoError, LeakError, MismatchError, RecipeError, RecordError  # noqa: E402
-from hoego.predictions import Predictions, Source, Universe, require_honest  # noqa: E402
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, require_honest  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
 from hoego.runs.predict import PredictOptions, predict  # noqa: E402
-from hoego.runs.records import Store  # noqa: E402
-from hoego.runs.soft_targets import UNNAMED, surest, verdicts  # noqa: E402
-from hoego.runs.teachers import teaching_of  # noqa: E402
+from hoego.runs.records import RunStore  # noqa: E402
+from hoego.runs.soft_targets import UNNAMED, most_confident, predicted_classes  # noqa: E402
+from hoego.runs.teachers import load_distillation  # noqa: E402
 from hoego.runs.train import TrainOptions, resume, train  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
 from hoego.train.fold import FoldTask, train_fold, training_rows  # noqa: E402
 from hoego.train.mixing import MixPlan  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
-from hoego.train.objective import Objective, Step, Targets, make_targets  # noqa: E402
-from hoego.train.pseudo import Lessons, PseudoRows, epoch_batches, n_steps  # noqa: E402
+from hoego.train.objective import LossBatch, Objective, TrainingTargets, make_targets  # noqa: E402
+from hoego.train.pseudo import PseudoRows, TeacherTargets, epoch_batches, n_steps  # noqa: E402
 
 QUIET = Callbacks(progress=False, measure_seconds=0)
 NEW = 12
@@ -44,24 +44,28 @@ WHOLE, PHOTOS = with_unlabelled()
 PSEUDO = np.arange(WHOLE.n_images) >= DATASET.n_images
 
 
-HONEST = Source.trained("honest", DATASET, ~HELD)
+HONEST = RowProvenance.from_training("honest", DATASET, ~HELD)
 TEACHER = random_teacher(WHOLE.image_ids[PSEUDO], HONEST)
 
 
 def task(folder: Path, recipe: Recipe, **changes: Any) -> FoldTask:
     held = np.concatenate([HELD, np.zeros(40, dtype=bool)])
-    made = FoldTask(recipe, WHOLE, PHOTOS, ~held, held, folder, "tiny", teacher=TEACHER, pseudo=PSEUDO)
+    made = FoldTask(
+        recipe, WHOLE, PHOTOS, ~held, held, folder, "tiny", soft_targets=TEACHER, pseudo_mask=PSEUDO
+    )
     return replace(made, **changes)
 
 
 # What they teach
 
 
-def objective(changes: dict[str, Any], pseudo: np.ndarray, mass: list[float]) -> tuple[Objective, Targets]:
+def objective(
+    changes: dict[str, Any], pseudo: np.ndarray, mass: list[float]
+) -> tuple[Objective, TrainingTargets]:
     """Three photos of which the last has the label distribution `pseudo`, by the losses of a recipe."""
     recipe = tiny_recipe(**changes)
     rows = np.asarray([0, 3])
-    labels = training_rows(task(Path("/nowhere"), recipe, teacher=None, pseudo=None)).labels
+    labels = training_rows(task(Path("/nowhere"), recipe, soft_targets=None, pseudo_mask=None)).labels
     labels = type(labels)(
         np.concatenate([DATASET.codes[rows], [[-1, -1]]]).astype(np.int16),
         {"age": np.asarray([20.0, 70.0, np.nan])},
@@ -71,14 +75,16 @@ def objective(changes: dict[str, Any], pseudo: np.ndarray, mass: list[float]) ->
     heads = (HeadSpec("colour", 3),)
     given = PseudoRows({"colour": pseudo.astype(np.float32)}, np.zeros(1, dtype=np.int32))
     made = Objective(recipe, DATASET.schema, heads, labels)
-    return made, make_targets(heads, DATASET.schema, labels, torch.device("cpu"), Lessons(pseudo=given))
+    return made, make_targets(
+        heads, DATASET.schema, labels, torch.device("cpu"), TeacherTargets(pseudo_labels=given)
+    )
 
 
 def test_a_soft_pseudo_label_is_the_cross_entropy_with_the_teachers_probabilities() -> None:
     p = np.asarray([[0.7, 0.2, 0.1]])
     made, targets = objective({}, p, [1.0, 1.0, 0.5])
     logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
-    found = made({"colour": logits}, targets, Step(torch.arange(3)))["colour"]
+    found = made({"colour": logits}, targets, LossBatch(torch.arange(3)))["colour"]
     logs = logits.log_softmax(1)
     codes = DATASET.codes[[0, 3], 0].tolist()
     each = [-logs[0, codes[0]], -logs[1, codes[1]], -(torch.tensor(p[0]) * logs[2]).sum()]
@@ -90,7 +96,7 @@ def test_mixed_with_a_labelled_photo_both_labels_count_by_their_shares() -> None
     made, targets = objective({}, p, [1.0, 1.0, 1.0])
     logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
     plan = MixPlan("mixup", np.asarray([2, 1, 0]), np.asarray([0.75, 1.0, 0.4], dtype=np.float32))
-    found = made({"colour": logits}, targets, Step(torch.arange(3)).mixed(plan))["colour"]
+    found = made({"colour": logits}, targets, LossBatch(torch.arange(3)).mixed(plan))["colour"]
     one = torch.eye(3)[torch.tensor(DATASET.codes[[0, 3], 0].astype(int))]
     soft = torch.stack([one[0], one[1], torch.tensor(p[0]).float()])
     mixed = torch.stack([0.75 * soft[0] + 0.25 * soft[2], soft[1], 0.4 * soft[2] + 0.6 * soft[0]])
@@ -101,13 +107,19 @@ def test_a_labelled_photo_hears_its_label_and_its_teacher_and_one_without_a_teac
     recipe = tiny_recipe(distill={"weight": 0.25, "temperature": 1.0})
     teacher = random_teacher(DATASET.image_ids[:2], HONEST)
     rows = training_rows(
-        task(Path("/nowhere"), recipe, teacher=teacher, pseudo=None, trained=np.arange(WHOLE.n_images) < 3)
+        task(
+            Path("/nowhere"),
+            recipe,
+            soft_targets=teacher,
+            pseudo_mask=None,
+            train_mask=np.arange(WHOLE.n_images) < 3,
+        )
     )
     heads = (HeadSpec("colour", 3),)
     made = Objective(recipe, DATASET.schema, heads, rows.labels)
-    targets = make_targets(heads, DATASET.schema, rows.labels, torch.device("cpu"), rows.lessons)
+    targets = make_targets(heads, DATASET.schema, rows.labels, torch.device("cpu"), rows.teacher_targets)
     logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(2))
-    found = made({"colour": logits}, targets, Step(torch.arange(3)))["colour"]
+    found = made({"colour": logits}, targets, LossBatch(torch.arange(3)))["colour"]
     logs, p = logits.log_softmax(1), torch.tensor(teacher.probabilities("colour")).float()
     hard = torch.stack([-logs[i, int(DATASET.codes[i, 0])] for i in range(3)])
     kl = (p * (p.log() - logs[:2])).sum(1)
@@ -118,11 +130,11 @@ def test_a_labelled_photo_hears_its_label_and_its_teacher_and_one_without_a_teac
 def test_the_rows_are_the_teachers_and_stand_last(tmp_path: Path, hard: bool) -> None:
     settings = {"labels": "hard" if hard else "soft", "weight": 0.5}
     rows = training_rows(task(tmp_path, tiny_recipe(distill={"pseudo": settings})))
-    pseudo = rows.lessons.pseudo
+    pseudo = rows.teacher_targets.pseudo_labels
     assert pseudo is not None
     assert rows.images[-40:].tolist() == np.flatnonzero(PSEUDO).tolist()
     assert (rows.target[-40:] == -1).all()
-    assert not rows.lessons.teacher
+    assert not rows.teacher_targets.soft_targets
     np.testing.assert_array_equal(rows.labels.weight, np.r_[np.ones(len(rows.images) - 40), np.full(40, 0.5)])
     for name in ("colour", "age", COMPOSITE):
         p = TEACHER.probabilities(name)
@@ -188,18 +200,18 @@ def test_labelled_photos_are_drawn_as_they_would_be_without_any() -> None:
 
 def test_the_surest_of_each_class_are_kept() -> None:
     classes, sure = np.asarray([0, 1, 0, 0, 1, 2]), np.asarray([0.5, 0.9, 0.8, 0.8, 0.4, 0.1])
-    assert surest(classes, sure, 1).tolist() == [False, True, True, False, False, True]
-    assert surest(classes, sure, 2).tolist() == [False, True, True, True, True, True]
-    assert surest(classes[:0], sure[:0], 2).tolist() == []
+    assert most_confident(classes, sure, 1).tolist() == [False, True, True, False, False, True]
+    assert most_confident(classes, sure, 2).tolist() == [False, True, True, True, True, True]
+    assert most_confident(classes[:0], sure[:0], 2).tolist() == []
 
 
 def test_the_verdict_is_of_the_target_or_of_what_there_is() -> None:
-    classes, sure, names = verdicts(TEACHER)
+    classes, sure, names = predicted_classes(TEACHER)
     p = TEACHER.probabilities(COMPOSITE)
     np.testing.assert_array_equal(classes, p.argmax(1))
     assert names == tuple(WHOLE.schema.target_classes)
     part = replace(TEACHER, values={"age": TEACHER.values["age"]}, scale={"age": "logits"})
-    classes, alone, names = verdicts(part)
+    classes, alone, names = predicted_classes(part)
     assert names == ("young", "middle", "old")
     np.testing.assert_allclose(alone, TEACHER.probabilities("age").max(1))
     assert (sure <= alone + 1e-9).all()
@@ -229,10 +241,10 @@ TECHNIQUES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("case", TECHNIQUES, ids=lambda c: "-".join(c))
 def test_it_trains_with(case: dict[str, Any], tmp_path: Path) -> None:
-    from hoego.train.edits import Edits
+    from hoego.train.edits import LabelEdits
 
     recipe = tiny_recipe(**{"epochs": 2, **case})
-    edits = Edits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
+    edits = LabelEdits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
     figures: list[dict[str, Any]] = []
     hooks = Callbacks(on_epoch=figures.append, measure_seconds=0, progress=False)
     result = train_fold(task(tmp_path, recipe, edits=edits), hooks)
@@ -249,10 +261,10 @@ def test_pseudo_labels_alone_can_teach(tmp_path: Path) -> None:
     one = np.concatenate([(DATASET.codes[:, 0] == 0) & ~HELD, np.ones(40, dtype=bool)])
     recipe = tiny_recipe(epochs=12, distill={"pseudo": {"share": 0.5}})
     score = {}
-    for name, changes in {"taught": {}, "alone": {"teacher": None, "pseudo": None}}.items():
+    for name, changes in {"taught": {}, "alone": {"soft_targets": None, "pseudo_mask": None}}.items():
         trained = one if name == "taught" else one & ~PSEUDO
         result = train_fold(
-            task(tmp_path / name, recipe, **{"teacher": teacher, "trained": trained, **changes}),
+            task(tmp_path / name, recipe, **{"soft_targets": teacher, "train_mask": trained, **changes}),
             Callbacks(measure_seconds=0, progress=False),
         )
         score[name] = result.best["colour"].value
@@ -263,10 +275,10 @@ def test_pseudo_labels_alone_can_teach(tmp_path: Path) -> None:
 
 
 def test_a_teacher_that_saw_the_held_out_subjects_makes_scoring_a_leak(tmp_path: Path) -> None:
-    everyone = Source.trained("refit of somebody", DATASET, np.ones_like(HELD))
+    everyone = RowProvenance.from_training("refit of somebody", DATASET, np.ones_like(HELD))
     for source, leaks in ((everyone, True), (HONEST, False)):
         folder = tmp_path / source.name.replace(" ", "")
-        made = task(folder, tiny_recipe(epochs=1), teacher=replace(TEACHER, sources=(source,)))
+        made = task(folder, tiny_recipe(epochs=1), soft_targets=replace(TEACHER, sources=(source,)))
         result = train_fold(made, Callbacks(measure_seconds=0, progress=False))
         assert result.outputs is not None
         n = len(result.images)
@@ -350,14 +362,14 @@ def file_of(photos: Path, path: Path, trained: np.ndarray | None = None, **chang
     """A teacher's Predictions file of the unlabelled photos; it has seen the subjects of the photos `trained`."""
     dataset = load(asked(photos))
     images = np.asarray(pl.read_csv(photos / "test.csv")["path"].to_list())
-    source = Source.trained(
+    source = RowProvenance.from_training(
         "old run", dataset, np.ones(dataset.n_images, bool) if trained is None else trained
     )
     random = np.random.default_rng(3)
     values = {n: random.normal(size=(len(images), 3)).astype(np.float32) for n in dataset.schema.names}
     made = Predictions(
         images, values, dict.fromkeys(values, "logits"), dataset.schema, np.full(len(images), -1, dtype=np.int16),
-        np.zeros(len(images), dtype=np.int32), (source,), Universe.of(dataset), "unlabelled", name="old run",
+        np.zeros(len(images), dtype=np.int32), (source,), SubjectUniverse.of(dataset), "unlabelled", name="old run",
     )  # fmt: skip
     replace(made, **changes).write(path)
     return path
@@ -377,7 +389,7 @@ def test_every_fold_hears_the_model_of_its_own_fold_and_all_is_out_of_fold(
     for k, source in enumerate(found.sources):
         assert any(f"its teacher: {teacher.run}/fold-{k}" in p for p in source.path)
         assert sum(n.startswith("unlabelled:") for n in found.universe.names[source.seen]) == NEW - 2
-    told = Store(tmp_path / "runs").find(student.run).meta.extra["pseudo"]
+    told = RunStore(tmp_path / "runs").find(student.run).meta.extra["pseudo"]
     assert set(told) == {"fold-0", "fold-1", "fold-2", "refit"}
     for report in told.values():
         assert report["joined"] == sum(report["classes"].values()) == NEW - 2
@@ -394,7 +406,7 @@ def test_a_teacher_that_saw_everybody_is_refused_before_anything_is_trained(
     with pytest.raises(LeakError, match="has seen held-out subjects: old run trained on 24 of 24") as caught:
         train(asked(photos, distill={"teacher": str(file)}), TrainOptions(tmp_path, audit=False), QUIET)
     assert "same split" in caught.value.remedy
-    (record,) = Store(tmp_path / "runs").list()
+    (record,) = RunStore(tmp_path / "runs").list()
     assert record.state == "failed"
     assert not (record.folder / "fold-0" / "epochs").exists()
 
@@ -420,19 +432,19 @@ def test_of_several_files_each_fold_hears_those_that_have_not_seen_its_subjects(
     from hoego.runs.project import open_project
 
     project = open_project(asked(photos), tmp_path)
-    folds = [project.split.held(k) for k in range(3)]
+    folds = [project.split.val_mask(k) for k in range(3)]
     files = [str(file_of(photos, tmp_path / f"{k}.parquet", ~held)) for k, held in enumerate(folds)]
     recipe = asked(photos, distill={"teacher": files})
-    record = Store(tmp_path / "runs").create(recipe.to_dict(), name="student")
-    teaching = teaching_of(recipe, project.dataset, record)
+    record = RunStore(tmp_path / "runs").create(recipe.to_dict(), name="student")
+    teaching = load_distillation(recipe, project.dataset, record)
     for held in folds:
-        lesson = teaching.lesson(recipe, np.concatenate([held, np.zeros(NEW - 2, dtype=bool)]))
-        assert lesson.teacher is not None
-        (source,) = lesson.teacher.sources
+        lesson = teaching.for_fold(recipe, np.concatenate([held, np.zeros(NEW - 2, dtype=bool)]))
+        assert lesson.soft_targets is not None
+        (source,) = lesson.soft_targets.sources
         assert not source.seen[np.unique(project.dataset.subject_index[held])].any()
-    lesson = teaching.lesson(recipe, np.zeros(teaching.dataset.n_images, dtype=bool))
-    assert lesson.teacher is not None
-    assert lesson.teacher.sources[0].seen.all()  # the refit hears all three
+    lesson = teaching.for_fold(recipe, np.zeros(teaching.dataset.n_images, dtype=bool))
+    assert lesson.soft_targets is not None
+    assert lesson.soft_targets.sources[0].seen.all()  # the refit hears all three
 
 
 def test_a_photo_of_a_held_out_subject_is_left_out_by_the_name_in_its_table(
@@ -445,20 +457,20 @@ def test_a_photo_of_a_held_out_subject_is_left_out_by_the_name_in_its_table(
     recipe = asked(
         photos, distill={"teacher": str(file_of(photos, tmp_path / "t.parquet", np.zeros(120, dtype=bool)))}
     )
-    record = Store(tmp_path / "runs").create(recipe.to_dict(), name="student")
-    teaching = teaching_of(recipe, dataset, record)
+    record = RunStore(tmp_path / "runs").create(recipe.to_dict(), name="student")
+    teaching = load_distillation(recipe, dataset, record)
     subject = dict(teaching.dataset.images[120:].select("image", "subject").iter_rows())
     assert [subject[n] for n in names[2:4]] == ["s01", "s02"]
     # The second photo is byte by byte one of s01: "visitor" is s01, and so is the other photo of the visitor.
     assert subject[names[4]] == DATASET.images["subject"][7] == "s01"
     held = np.isin(teaching.dataset.images["subject"].to_numpy().astype(str), ["s01"])
     held[120:] = False
-    lesson = teaching.lesson(recipe, held)
+    lesson = teaching.for_fold(recipe, held)
     assert lesson.report["left_out"]["of a held-out subject"] == 2
-    assert lesson.pseudo is not None
-    assert not set(teaching.dataset.image_ids[lesson.pseudo]) & {names[2], names[4]}
-    assert lesson.teacher is not None
-    assert UNNAMED not in lesson.teacher.sources[0].external
+    assert lesson.pseudo_mask is not None
+    assert not set(teaching.dataset.image_ids[lesson.pseudo_mask]) & {names[2], names[4]}
+    assert lesson.soft_targets is not None
+    assert UNNAMED not in lesson.soft_targets.sources[0].external
 
 
 def test_threshold_and_per_class_choose_by_the_teachers_own_probability(photos: Path, tmp_path: Path) -> None:
@@ -471,8 +483,8 @@ def test_threshold_and_per_class_choose_by_the_teachers_own_probability(photos: 
         recipe = asked(
             photos, distill={"teacher": str(file), "pseudo": {"threshold": threshold, "per_class": per_class}}
         )
-        record = Store(tmp_path / "runs").create(recipe.to_dict(), name="student")
-        lesson = teaching_of(recipe, dataset, record).lesson(recipe, np.zeros(130, dtype=bool))
+        record = RunStore(tmp_path / "runs").create(recipe.to_dict(), name="student")
+        lesson = load_distillation(recipe, dataset, record).for_fold(recipe, np.zeros(130, dtype=bool))
         keep = sure >= threshold
         classes = own.probabilities(COMPOSITE).argmax(axis=1)[keep]
         expected = len(np.unique(classes)) if per_class else int(keep.sum())
@@ -494,13 +506,13 @@ def test_none_leaves_them_out_and_an_id_that_is_a_labelled_photos_too_is_said(
     given = Predictions.read(file).take(np.asarray([5, 6]))
     replace(given, images=np.asarray([clash, "q.png"])).write(file)
     recipe = asked(photos, dataset={"unlabelled": "elsewhere"}, distill={"teacher": str(file)})
-    record = Store(tmp_path / "runs").create(recipe.to_dict(), name="student")
-    lesson = teaching_of(recipe, load(recipe), record).lesson(recipe, np.zeros(121, dtype=bool))
+    record = RunStore(tmp_path / "runs").create(recipe.to_dict(), name="student")
+    lesson = load_distillation(recipe, load(recipe), record).for_fold(recipe, np.zeros(121, dtype=bool))
     assert lesson.report["left_out"]["of the same id as a labelled photo"] == 1
-    assert lesson.teacher is not None
-    assert lesson.teacher.images.tolist() == ["q.png"]  # and the labelled photo of that id hears nothing
+    assert lesson.soft_targets is not None
+    assert lesson.soft_targets.images.tolist() == ["q.png"]  # and the labelled photo of that id hears nothing
     none = asked(photos, distill={"teacher": str(file), "pseudo": {"labels": "none"}})
-    teaching = teaching_of(none, load(none), record)
+    teaching = load_distillation(none, load(none), record)
     assert teaching.dataset.n_images == 120
 
 
@@ -542,19 +554,19 @@ def test_a_bad_teacher_is_refused_with_the_remedy(
 ) -> None:
     bad(photos, tmp_path / "t.parquet", kind)
     recipe = asked(photos, distill={"teacher": str(tmp_path / "t.parquet")})
-    record = Store(tmp_path / "runs").create(recipe.to_dict(), name="student")
+    record = RunStore(tmp_path / "runs").create(recipe.to_dict(), name="student")
     with pytest.raises(error, match=said) as caught:
-        teaching_of(recipe, load(recipe), record)
+        load_distillation(recipe, load(recipe), record)
     assert caught.value.remedy
 
 
 def test_a_run_that_is_not_done_cannot_teach(photos: Path, tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     teacher = store.create(asked(photos).to_dict(), name="teacher")
     recipe = asked(photos, distill={"teacher": teacher.id})
     record = store.create(recipe.to_dict(), name="student")
     with pytest.raises(RecordError, match="has no model to predict with"):
-        teaching_of(recipe, load(recipe), record)
+        load_distillation(recipe, load(recipe), record)
 
 
 def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
@@ -564,7 +576,7 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
     from hoego.runs.project import open_project
 
     project = open_project(asked(photos, **held), tmp_path / "a")
-    file = file_of(photos, tmp_path / "t.parquet", ~project.split.held(0))
+    file = file_of(photos, tmp_path / "t.parquet", ~project.split.val_mask(0))
     recipe = asked(photos, **held, distill={"teacher": str(file), "pseudo": {"share": 0.25, "balance": 1.0}},
                    mixing={"mixup": {"share": 0.5}})  # fmt: skip
     whole = train(recipe, TrainOptions(tmp_path / "a", audit=False), QUIET)
@@ -572,7 +584,7 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
     stop = Callbacks(should_stop=lambda: "now" if next(asks) == 5 else "", progress=False, measure_seconds=0)
     part = train(recipe, TrainOptions(tmp_path / "b", audit=False), stop)
     assert part.state == "interrupted"
-    record = Store(tmp_path / "b" / "runs").find(part.run)
+    record = RunStore(tmp_path / "b" / "runs").find(part.run)
     kept = file.read_bytes()
     file_of(photos, file, np.zeros(120, dtype=bool))
     with pytest.raises(MismatchError, match="has changed since the run"):
@@ -583,5 +595,5 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
     for name, values in a.values.items():
         np.testing.assert_array_equal(values, b.values[name])
     assert json.dumps(record.meta.extra["pseudo"]) == json.dumps(
-        Store(tmp_path / "a" / "runs").find(whole.run).meta.extra["pseudo"]
+        RunStore(tmp_path / "a" / "runs").find(whole.run).meta.extra["pseudo"]
     )

@@ -19,14 +19,14 @@ import pytest
 
 from hoego.errors import RecordError, TrainError, UsageError
 from hoego.runs import queue
-from hoego.runs.queue import Ask, Context, Outcome, WorkOptions
+from hoego.runs.queue import QueueOptions, RunOutcome, WorkerContext, WorkOptions
 from hoego.runs.queue.claims import MAX_DEATHS
-from hoego.runs.records import Record, Store, process
+from hoego.runs.records import Record, RunStore, process
 
 RECIPE: dict[str, Any] = {"epochs": 3, "model": {"name": "tiny"}, "select": {"by": "macro_f1"}}
 
 
-def train(record: Record, context: Context) -> Outcome:
+def train(record: Record, context: WorkerContext) -> RunOutcome:
     """A stand-in for training: `extra.seconds` per epoch, going on after the recorded epochs; its "weights" are
     the running sum of the epochs' numbers, so that a resumed run ends with the numbers of an undisturbed one."""
     rows = record.epochs(0)
@@ -36,19 +36,19 @@ def train(record: Record, context: Context) -> Outcome:
         while time.time() - began < record.meta.extra.get("seconds", 0.0):
             time.sleep(0.002)
             if reason := context.should_stop():
-                return Outcome("interrupted", reason)
+                return RunOutcome("interrupted", reason)
         total += epoch + 1
         seconds = time.time() - began
         record.append_epoch(0, {"epoch": epoch, "sum": total, "seconds": seconds})
         context.epoch_done(seconds)
         if (reason := context.should_stop()) and epoch + 1 < int(record.recipe["epochs"]):
-            return Outcome("interrupted", reason)
-    return Outcome("done", score={"macro_f1": {"value": float(total)}})
+            return RunOutcome("interrupted", reason)
+    return RunOutcome("done", score={"macro_f1": {"value": float(total)}})
 
 
-def add(store: Store, **fields: Any) -> Record:
+def add(store: RunStore, **fields: Any) -> Record:
     recipe = {**RECIPE, **fields.pop("recipe", {})}
-    return queue.add(store, recipe, Ask(**fields))
+    return queue.add(store, recipe, QueueOptions(**fields))
 
 
 def soon(seconds: float) -> datetime.datetime:
@@ -56,7 +56,7 @@ def soon(seconds: float) -> datetime.datetime:
 
 
 def test_runs_are_taken_by_priority_then_in_order(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     first, urgent, last = add(store), add(store, priority=5), add(store)
     report = queue.work(store, train)
     order = [ran.run for ran in report.ran]
@@ -70,7 +70,7 @@ def test_runs_are_taken_by_priority_then_in_order(tmp_path: Path) -> None:
 _CLAIMERS = """
 import os, sys, time
 from pathlib import Path
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 from hoego.runs import queue
 root, out, n = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 start = time.time() + 0.5
@@ -78,7 +78,7 @@ children = []
 for k in range(n):
     child = os.fork()
     if child == 0:
-        store, mine = Store(root), []
+        store, mine = RunStore(root), []
         time.sleep(max(0.0, start - time.time()))
         while (record := queue.claim(store)) is not None:
             mine.append(record.id)
@@ -91,7 +91,7 @@ sys.exit(sum(os.waitpid(child, 0)[1] for child in children))
 
 
 def test_fifty_processes_claim_a_hundred_runs_each_exactly_once(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     ids = [add(store).id for _ in range(100)]
     out = tmp_path / "out"
     out.mkdir()
@@ -103,7 +103,7 @@ def test_fifty_processes_claim_a_hundred_runs_each_exactly_once(tmp_path: Path) 
 
 
 def test_one_attempt_can_be_claimed_once_whatever_run_json_says(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
     stale = Record(record.folder, record.meta)
     assert queue.take(record)
@@ -114,10 +114,10 @@ def test_one_attempt_can_be_claimed_once_whatever_run_json_says(tmp_path: Path) 
 _WORKER = """
 import sys
 sys.path[:0] = {path!r}
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 from hoego.runs import queue
 from test_queue import train
-queue.work(Store(sys.argv[1]), train)
+queue.work(RunStore(sys.argv[1]), train)
 """
 
 
@@ -134,7 +134,7 @@ def wait_for(condition: Any, seconds: float = 20.0) -> None:
 
 
 def test_a_worker_killed_with_9_loses_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     records = [add(store, recipe={"epochs": 6}, extra={"seconds": 0.1}) for _ in range(2)]
     worker = start_worker(tmp_path)
     wait_for(lambda: any(len(r.epochs(0)) >= 2 for r in records))
@@ -152,7 +152,7 @@ def test_a_worker_killed_with_9_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_run_that_keeps_killing_its_worker_ends_as_failed(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
     dead = {**process.this_process(), "start": 1}
     for _ in range(MAX_DEATHS):
@@ -167,7 +167,7 @@ def test_a_run_that_keeps_killing_its_worker_ends_as_failed(tmp_path: Path) -> N
 
 
 def test_a_claim_whose_owner_died_before_running_is_given_back(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
     (record.folder / "claims").mkdir()
     (record.folder / "claims" / "0000").write_text("{")
@@ -178,13 +178,13 @@ def test_a_claim_whose_owner_died_before_running_is_given_back(tmp_path: Path) -
 
 
 def test_recovering_at_once_from_many_threads_happens_once(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
     queue.take(record)
     record.update(process={**process.this_process(), "start": 1})
     found: list[Record] = []
     threads = [
-        threading.Thread(target=lambda: found.extend(queue.recover(Store(tmp_path)))) for _ in range(8)
+        threading.Thread(target=lambda: found.extend(queue.recover(RunStore(tmp_path)))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -221,11 +221,11 @@ class OutOfMemoryError(RuntimeError):
 def test_a_failure_ends_its_run_in_one_line_and_the_queue_goes_on(
     tmp_path: Path, problem: Exception, said: str
 ) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     bad = add(store, priority=1)
     add(store)
 
-    def runner(record: Record, context: Context) -> Outcome:
+    def runner(record: Record, context: WorkerContext) -> RunOutcome:
         if record.id == bad.id:
             raise problem
         return train(record, context)
@@ -239,7 +239,7 @@ def test_a_failure_ends_its_run_in_one_line_and_the_queue_goes_on(
 
 
 def test_a_run_whose_recipe_is_broken_fails_and_the_rest_runs(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     bad, good = add(store), add(store)
     (bad.folder / "recipe.toml").write_text("epochs = = 3")
     queue.work(store, train)
@@ -248,7 +248,7 @@ def test_a_run_whose_recipe_is_broken_fails_and_the_rest_runs(tmp_path: Path) ->
 
 
 def test_a_run_comes_after_its_parents(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     parent = add(store)
     child = add(store, after=(parent.id,), priority=9)
     assert queue.claim(store, candidates=[child]) is None
@@ -257,12 +257,12 @@ def test_a_run_comes_after_its_parents(tmp_path: Path) -> None:
 
 
 def test_what_comes_after_a_failed_run_waits_and_says_why(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     parent = add(store)
     child = add(store, after=(parent.id,))
 
-    def fails(record: Record, context: Context) -> Outcome:
-        return Outcome("failed", "bad luck")
+    def fails(record: Record, context: WorkerContext) -> RunOutcome:
+        return RunOutcome("failed", "bad luck")
 
     report = queue.work(store, fails)
     assert store.find(child.id).state == "waiting"
@@ -272,7 +272,7 @@ def test_what_comes_after_a_failed_run_waits_and_says_why(tmp_path: Path) -> Non
 
 
 def test_cancel_and_retry(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     waiting, running = add(store), add(store, priority=1, recipe={"epochs": 40}, extra={"seconds": 0.05})
     assert queue.cancel(store, waiting.id).state == "cancelled"
     thread = threading.Thread(target=queue.work, args=(store, train))
@@ -295,16 +295,16 @@ def test_cancel_and_retry(tmp_path: Path) -> None:
 
 
 def test_retry_fresh_starts_again_and_keeps_the_old_epochs_aside(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
-    queue.work(store, lambda r, c: (train(r, c), Outcome("failed", "x"))[1])
+    queue.work(store, lambda r, c: (train(r, c), RunOutcome("failed", "x"))[1])
     queue.retry(store, record.id, fresh=True)
     assert record.folds() == []
     assert (record.folder / "before-0" / "fold-0" / "epochs.jsonl").exists()
 
 
 def test_sigterm_puts_the_run_back_and_it_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store, recipe={"epochs": 8}, extra={"seconds": 0.1})
     worker = start_worker(tmp_path)
     wait_for(lambda: len(record.epochs(0)) >= 1)
@@ -318,11 +318,11 @@ def test_sigterm_puts_the_run_back_and_it_goes_on_to_the_same_numbers(tmp_path: 
 
 def test_only_what_fits_runs_before_the_deadline(tmp_path: Path) -> None:
     """Three runs of about 0.9 s each, and time for two."""
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     records = [add(store, recipe={"epochs": 3, "seed": k}, extra={"seconds": 0.3}) for k in range(3)]
     said: list[str] = []
     until = soon(2.6)
-    report = queue.work(store, train, WorkOptions(until=until, reserve=0.1, say=said.append))
+    report = queue.work(store, train, WorkOptions(until=until, reserve=0.1, log=said.append))
     assert datetime.datetime.now(datetime.UTC) <= until
     states = Counter(store.find(r.id).state for r in records)
     assert states == {"done": 2, "waiting": 1}
@@ -334,7 +334,7 @@ def test_only_what_fits_runs_before_the_deadline(tmp_path: Path) -> None:
 
 
 def test_a_run_of_unknown_length_stops_before_the_deadline_and_waits(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store, recipe={"epochs": 50}, extra={"seconds": 0.2})
     report = queue.work(store, train, WorkOptions(until=soon(2.3), reserve=1.0))
     assert report.ended_early is not None
@@ -345,7 +345,7 @@ def test_a_run_of_unknown_length_stops_before_the_deadline_and_waits(tmp_path: P
 
 
 def test_what_a_stopped_run_has_shown_is_known_the_next_time(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     stopped = add(store, recipe={"epochs": 500}, extra={"seconds": 0.05})
     queue.work(store, train, WorkOptions(until=soon(0.6), reserve=0.0))
     begun = len(stopped.epochs(0))
@@ -358,7 +358,7 @@ def test_what_a_stopped_run_has_shown_is_known_the_next_time(tmp_path: Path) -> 
 
 
 def test_a_run_that_may_is_shortened_to_fit(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     for seed in range(3):
         add(store, recipe={"epochs": 5, "seed": seed}, extra={"seconds": 0.05})
     queue.work(store, train)
@@ -375,7 +375,7 @@ def test_a_run_that_may_is_shortened_to_fit(tmp_path: Path) -> None:
 
 
 def test_code_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
     code = record.code
     code["hash"], code["files"]["labels.py"] = "0" * 16, "old"
@@ -389,7 +389,7 @@ def test_code_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
 
 
 def test_workers_side_by_side_do_every_run_once(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     records = [add(store, extra={"seconds": 0.02}) for _ in range(8)]
     report = queue.work_many(store, train, WorkOptions(), workers=2)
     assert Counter(ran.run for ran in report.ran) == Counter(r.id for r in records)
@@ -399,10 +399,10 @@ def test_workers_side_by_side_do_every_run_once(tmp_path: Path) -> None:
 
 
 def test_the_empty_queue_asks_for_something_to_do(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     asked: list[float] = []
 
-    def idle(store: Store, left: float) -> bool:
+    def idle(store: RunStore, left: float) -> bool:
         asked.append(left)
         if len(asked) <= 2:
             add(store)
@@ -414,7 +414,7 @@ def test_the_empty_queue_asks_for_something_to_do(tmp_path: Path) -> None:
 
 
 def test_what_a_process_does_once_is_done_before_the_first_run_is_timed(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     warmed: list[int] = []
     options = WorkOptions(warm=lambda: warmed.append(len(store.list(states=["waiting"]))))
     queue.work(store, train, options)
@@ -426,13 +426,13 @@ def test_what_a_process_does_once_is_done_before_the_first_run_is_timed(tmp_path
 
 
 def test_a_run_that_never_asks_is_interrupted_where_it_is(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store)
 
-    def deaf(record: Record, context: Context) -> Outcome:
+    def deaf(record: Record, context: WorkerContext) -> RunOutcome:
         with context.interrupting(patience=0.05):
             time.sleep(30)
-        return Outcome("done")
+        return RunOutcome("done")
 
     began = time.time()
     report = queue.work(store, deaf, WorkOptions(until=soon(0.4), reserve=0.0))
@@ -442,7 +442,7 @@ def test_a_run_that_never_asks_is_interrupted_where_it_is(tmp_path: Path) -> Non
 
 
 def test_status_shows_order_progress_and_what_is_waited_for(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     done = add(store)
     queue.work(store, train)
     first = add(store)
@@ -465,7 +465,7 @@ def weights(record: Record, *names: str) -> None:
 
 
 def test_old_checkpoints_go_and_the_best_ones_never(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     names = ("macro_f1.safetensors", "loss.safetensors", "state.safetensors")
     records = []
     for value in (0.9, 0.1, 0.2, 0.3):
@@ -491,7 +491,7 @@ def test_old_checkpoints_go_and_the_best_ones_never(tmp_path: Path) -> None:
 
 
 def test_what_a_run_needs_to_go_on_is_kept_until_it_is_done(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = add(store, recipe={"queue": {"keep": "selected"}})
     queue.take(record)
     weights(record, "loss.safetensors", "state.safetensors")
@@ -505,7 +505,7 @@ def test_what_a_run_needs_to_go_on_is_kept_until_it_is_done(tmp_path: Path) -> N
 
 
 def test_a_run_in_the_background_survives_its_parents_group(tmp_path: Path) -> None:
-    record = Store(tmp_path).create(RECIPE, state="waiting")
+    record = RunStore(tmp_path).create(RECIPE, state="waiting")
     started = queue.start_background(record, ["--help"])
     assert os.getsid(started.pid) == started.pid
     assert not queue.take(record)

@@ -23,10 +23,10 @@ from hoego.runs import queue  # noqa: E402
 from hoego.runs.diff import diff  # noqa: E402
 from hoego.runs.ideas import add as add_idea  # noqa: E402
 from hoego.runs.ideas import ideas  # noqa: E402
-from hoego.runs.queue import Ask  # noqa: E402
+from hoego.runs.queue import QueueOptions  # noqa: E402
 from hoego.runs.queue.train_record import enqueue, start_in_background, train_runner  # noqa: E402
 from hoego.runs.queue.working import WorkRequest, deadline_of, work_queue  # noqa: E402
-from hoego.runs.records import Record, Store, merge  # noqa: E402
+from hoego.runs.records import Record, RunStore, merge  # noqa: E402
 from hoego.runs.reproduce import reproduce  # noqa: E402
 from hoego.runs.verdicts import compare_records  # noqa: E402
 
@@ -42,9 +42,11 @@ def quiet(_: str) -> None:
     """Says nothing."""
 
 
-def ask(store: Store, settings: Any, **changes: Any) -> Record:
+def ask(store: RunStore, settings: Any, **changes: Any) -> Record:
     return enqueue(
-        store, {**settings.to_dict(), **changes}, Ask(name="tiny", why="it learns", extra={"fold": 0})
+        store,
+        {**settings.to_dict(), **changes},
+        QueueOptions(name="tiny", why="it learns", extra={"fold": 0}),
     )
 
 
@@ -60,7 +62,7 @@ def values(record: Record) -> dict[str, Any]:
 
 
 def test_a_killed_worker_leaves_runs_that_end_with_the_same_numbers(photos: Path, tmp_path: Path) -> None:  # noqa: F811
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     settings = recipe(photos, epochs=12)
     first, second = ask(store, settings), ask(store, settings, seed=1)
     worker = subprocess.Popen([sys.executable, "-c", _WORKER, str(store.root)], stderr=subprocess.DEVNULL)
@@ -79,7 +81,7 @@ def test_a_killed_worker_leaves_runs_that_end_with_the_same_numbers(photos: Path
 
 
 def test_three_ideas_leave_three_verdicts_that_agree_with_compare(photos: Path, tmp_path: Path) -> None:  # noqa: F811
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     leader = recipe(photos, epochs=6, optim={"lr": 1e-2})
     for setting in ("optim.lr=1e-7", "batch_size=8", "loss=focal"):
         add_idea(store, setting, [setting], why="to see")
@@ -104,13 +106,13 @@ def test_three_ideas_leave_three_verdicts_that_agree_with_compare(photos: Path, 
     assert shown.comparison is not None
     assert shown.comparison["scope"] == "models"
     assert shown.to_dict()["words"] == shown.comparison["sentence"]
-    theirs = Store(tmp_path / "theirs" / "runs")
+    theirs = RunStore(tmp_path / "theirs" / "runs")
     assert set(merge(store, theirs).copied) == set(store.ids())
     assert len(merge(store, theirs).same) == len(store.ids())
 
 
 def test_runs_that_cannot_be_compared_say_why(photos: Path, tmp_path: Path) -> None:  # noqa: F811
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     runs = [ask(store, recipe(photos, split={"ratio": ratio})) for ratio in (0.25, 0.5)]
     queue.work(store, train_runner)
     shown = diff(*runs)
@@ -122,7 +124,7 @@ def test_runs_that_cannot_be_compared_say_why(photos: Path, tmp_path: Path) -> N
 def test_training_in_the_background(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     runs = tmp_path / "runs"
     started = start_in_background(runs, recipe(photos), why="while away", tags=("x",))
-    store = Store(runs)
+    store = RunStore(runs)
     assert store.find(started.run).state == "running"
     wait_until(lambda: store.find(started.run).state != "running")
     record = store.find(started.run)

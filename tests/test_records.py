@@ -21,7 +21,7 @@ from hoego.errors import RecordError, UsageError
 from hoego.runs.records import (
     RunMeta,
     RunsQuery,
-    Store,
+    RunStore,
     differences_of,
     merge,
     note,
@@ -35,7 +35,7 @@ from hoego.runs.records.meta import SCHEMA_VERSION, UPGRADES
 RECIPE = {"epochs": 3, "model": {"name": "resnet10t"}, "loss": {"focal": 0.6, "f1": 0.4}}
 
 
-def make(store: Store, **fields: object) -> object:
+def make(store: RunStore, **fields: object) -> object:
     return store.create(RECIPE, **fields)  # type: ignore[arg-type]
 
 
@@ -70,9 +70,9 @@ def test_toml_nan_none_and_foreign_types() -> None:
 
 
 def test_a_record_reads_back_what_it_was_given(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     record = store.create(RECIPE, name="quick", why="edge at 58", tags=["a", "b"], priority=3)
-    again = Store(tmp_path / "runs").find(record.id)
+    again = RunStore(tmp_path / "runs").find(record.id)
     assert again.recipe == RECIPE
     assert again.meta == record.meta
     assert (again.meta.name, again.meta.why, again.meta.tags) == ("quick", "edge at 58", ("a", "b"))
@@ -82,7 +82,7 @@ def test_a_record_reads_back_what_it_was_given(tmp_path: Path) -> None:
 
 
 def test_a_failed_creation_leaves_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     with pytest.raises(RecordError):
         store.create({"model": object()})
     with pytest.raises(RecordError, match="no field colour"):
@@ -91,7 +91,7 @@ def test_a_failed_creation_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_run_json_is_not_a_record(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     (tmp_path / ".new-20220301-143200-aaaaa").mkdir()
     (tmp_path / "figures").mkdir()
     assert store.ids() == []
@@ -99,12 +99,12 @@ def test_a_folder_without_run_json_is_not_a_record(tmp_path: Path) -> None:
 
 
 def test_find_by_id_prefix_ending_and_path(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     first, second = make(store), make(store)
     assert store.find(first.id).id == first.id
     assert store.find(first.id[-5:]).id == first.id
     assert store.find(second.folder).id == second.id
-    assert Store(tmp_path / "elsewhere").find(str(second.folder)).id == second.id
+    assert RunStore(tmp_path / "elsewhere").find(str(second.folder)).id == second.id
     with pytest.raises(RecordError, match="fits 2 runs"):
         store.find(first.id[:6])
     with pytest.raises(RecordError, match=f"near ones: .*{first.id}"):
@@ -112,7 +112,7 @@ def test_find_by_id_prefix_ending_and_path(tmp_path: Path) -> None:
 
 
 def test_last_is_the_newest_run_that_is_done(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     with pytest.raises(RecordError, match=r"no run .* is done yet"):
         store.find("last")
     first, second, third = make(store), make(store), make(store)
@@ -124,7 +124,7 @@ def test_last_is_the_newest_run_that_is_done(tmp_path: Path) -> None:
 
 
 def test_an_update_is_whole_under_many_writers(tmp_path: Path) -> None:
-    record = make(Store(tmp_path))
+    record = make(RunStore(tmp_path))
     code = (
         "import sys\nfrom hoego.runs.records import Record\nfrom pathlib import Path\n"
         "r = Record(Path(sys.argv[1]))\n"
@@ -137,7 +137,7 @@ def test_an_update_is_whole_under_many_writers(tmp_path: Path) -> None:
 
 
 def test_dict_fields_merge_and_none_removes(tmp_path: Path) -> None:
-    record = make(Store(tmp_path), extra={"a": 1, "b": 2})
+    record = make(RunStore(tmp_path), extra={"a": 1, "b": 2})
     record.update(extra={"b": None, "c": 3})
     assert record.refresh().extra == {"a": 1, "c": 3}
     with pytest.raises(RecordError, match="no field 'colour'"):
@@ -146,13 +146,13 @@ def test_dict_fields_merge_and_none_removes(tmp_path: Path) -> None:
 
 def test_a_run_whose_process_was_killed_reads_as_interrupted(tmp_path: Path) -> None:
     code = (
-        "import sys, time\nfrom hoego.runs.records import Store\n"
-        "r = Store(sys.argv[1]).create({'epochs': 1})\nprint(r.id, flush=True)\ntime.sleep(60)\n"
+        "import sys, time\nfrom hoego.runs.records import RunStore\n"
+        "r = RunStore(sys.argv[1]).create({'epochs': 1})\nprint(r.id, flush=True)\ntime.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     id_ = child.stdout.readline().strip()
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     assert store.find(id_).state == "running"
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
@@ -163,7 +163,7 @@ def test_a_run_whose_process_was_killed_reads_as_interrupted(tmp_path: Path) -> 
 
 
 def test_a_process_of_another_machine_lives_by_its_heartbeat(tmp_path: Path) -> None:
-    record = make(Store(tmp_path))
+    record = make(RunStore(tmp_path))
     foreign = {"host": "other", "pid": os.getpid(), "start": 1, "boot": "x", "namespace": "y"}
     record.update(process=foreign)
     assert record.state == "running"
@@ -176,7 +176,7 @@ def test_a_process_of_another_machine_lives_by_its_heartbeat(tmp_path: Path) -> 
 
 def test_a_clock_that_is_wrong_kills_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The heartbeat is compared with the file system's clock, not with this machine's, which may be hours off."""
-    record = make(Store(tmp_path))
+    record = make(RunStore(tmp_path))
     record.update(process={"host": "other", "pid": 1, "start": 1, "boot": "x", "namespace": "y"})
     now = process.time.time()
     monkeypatch.setattr(process.time, "time", lambda: now + 7200)
@@ -184,13 +184,13 @@ def test_a_clock_that_is_wrong_kills_nobody(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_reused_pid_is_not_the_old_process(tmp_path: Path) -> None:
-    record = make(Store(tmp_path))
+    record = make(RunStore(tmp_path))
     record.update(process={**process.this_process(), "start": 1})
     assert record.state == "interrupted"
 
 
 def test_states_note_their_times_and_reasons(tmp_path: Path) -> None:
-    record = make(Store(tmp_path), state="waiting")
+    record = make(RunStore(tmp_path), state="waiting")
     assert record.meta.started == ""
     record.set_state("running")
     assert record.meta.started
@@ -204,7 +204,7 @@ def test_states_note_their_times_and_reasons(tmp_path: Path) -> None:
 
 
 def test_epochs_survive_a_torn_line_and_a_replay(tmp_path: Path) -> None:
-    record = make(Store(tmp_path))
+    record = make(RunStore(tmp_path))
     for epoch in range(3):
         record.append_epoch(0, {"epoch": epoch, "loss": 1.0 / (epoch + 1)})
     path = record.folder / "fold-0" / "epochs.jsonl"
@@ -221,7 +221,7 @@ def test_epochs_survive_a_torn_line_and_a_replay(tmp_path: Path) -> None:
 
 
 def test_the_index_follows_changes_and_its_own_loss(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     records = [make(store, name=f"number {k}") for k in range(20)]
     assert [r.meta for r in store.list()] == [r.meta for r in sorted(records, key=lambda r: r.id)]
     assert (tmp_path / ".index.json").exists()
@@ -235,7 +235,7 @@ def test_the_index_follows_changes_and_its_own_loss(tmp_path: Path) -> None:
 
 
 def test_a_broken_record_is_named_and_does_not_hide_the_others(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     good, bad = make(store), make(store)
     (bad.folder / "run.json").write_text('{"id": "x",\n "state" oops')
     assert [r.id for r in store.list()] == [good.id]
@@ -246,7 +246,7 @@ def test_a_broken_record_is_named_and_does_not_hide_the_others(tmp_path: Path) -
 
 def test_old_records_are_upgraded_on_reading(tmp_path: Path) -> None:
     folder = Path(__file__).parent / "records_v1"
-    record = Store(folder).find("20220301-1432-k7f3")
+    record = RunStore(folder).find("20220301-1432-k7f3")
     assert record.meta.why == "57-59 look like 60"
     assert record.state == "interrupted"
     assert record.meta.created == "2022-03-01T14:32:00.000+00:00"
@@ -263,12 +263,12 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_field_of_run_json_survives_writing(tmp_path: Path) -> None:
-    meta = dataclasses.replace(make(Store(tmp_path)).meta, score={"x": 1.5}, after=("a",), deaths=2)
+    meta = dataclasses.replace(make(RunStore(tmp_path)).meta, score={"x": 1.5}, after=("a",), deaths=2)
     assert RunMeta.from_dict(json.loads(json.dumps(meta.to_dict()))) == meta
 
 
 def test_merge_copies_proves_and_names_conflicts(tmp_path: Path) -> None:
-    ours, theirs = Store(tmp_path / "ours"), Store(tmp_path / "theirs")
+    ours, theirs = RunStore(tmp_path / "ours"), RunStore(tmp_path / "theirs")
     shared, new, busy = make(theirs), make(theirs), make(theirs)
     for record in (shared, new):
         record.append_epoch(0, {"epoch": 0})
@@ -293,7 +293,7 @@ def test_merge_copies_proves_and_names_conflicts(tmp_path: Path) -> None:
 
 
 def test_a_merge_that_breaks_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = Store(tmp_path / "ours"), Store(tmp_path / "theirs")
+    ours, theirs = RunStore(tmp_path / "ours"), RunStore(tmp_path / "theirs")
     make(theirs).set_state("done")
 
     def full(*_: object, **__: object) -> None:
@@ -307,7 +307,7 @@ def test_a_merge_that_breaks_leaves_no_half_record(tmp_path: Path, monkeypatch: 
 
 
 def test_the_difference_of_two_records_names_only_what_differs(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     a = store.create(RECIPE, fingerprints={"split": "x", "dataset": "d"})
     b = store.create({**RECIPE, "loss": "ce", "seed": 1}, fingerprints={"split": "y", "dataset": "d"})
     a.update(score={"macro_f1": {"value": 0.5}, "honesty": "selected"})
@@ -332,7 +332,7 @@ def test_the_difference_of_two_records_names_only_what_differs(tmp_path: Path) -
 
 
 def test_notes_keep_their_order_and_run(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     record = make(store)
     note(store, "later", time="2022-03-02T00:00:00+00:00")
     note(store, "earlier", run=record.id[-5:], time="2022-03-01T00:00:00+00:00")
@@ -345,7 +345,7 @@ def test_notes_keep_their_order_and_run(tmp_path: Path) -> None:
 
 
 def test_the_table_filters_sorts_and_shows_any_setting(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     for value in (0.3, 0.9, None):
         record = make(store)
         record.update(score=None if value is None else {"macro_f1": {"value": value}, "honesty": "selected"})
@@ -365,7 +365,7 @@ def test_the_table_filters_sorts_and_shows_any_setting(tmp_path: Path) -> None:
     "score", ["macro_f1", "low", "high", "accuracy", "macro_f1.low", "score.macro_f1.value", "score"]
 )
 def test_no_score_is_listed_without_its_honesty(score: str, tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = RunStore(tmp_path)
     metric = {"value": 1.0, "low": 1.0, "high": 1.0}
     make(store).update(
         score={"macro_f1": metric, "accuracy": metric, "honesty": "naive", "honest": False, "target": "age"}

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from hoego.errors import UsageError
-from hoego.runs.records import Record, Store
-from hoego.runs.records.mirrors import MlflowMirror, WandbMirror, following, mirrors_of, sync, sync_all
+from hoego.runs.records import Record, RunStore
+from hoego.runs.records.mirrors import MlflowLogger, WandbLogger, following, mirrors_of, sync, sync_all
 
 
 class FakeMirror:
@@ -49,8 +49,8 @@ class FakeMirror:
         self._call("end", state, dict(summary), honesty)
 
 
-def make(tmp_path: Path) -> tuple[Store, Record]:
-    store = Store(tmp_path / "runs")
+def make(tmp_path: Path) -> tuple[RunStore, Record]:
+    store = RunStore(tmp_path / "runs")
     return store, store.create({"epochs": 2, "loss": {"focal": 0.6}}, name="first", why="focal helps")
 
 
@@ -61,9 +61,9 @@ def finish(record: Record, **score: Any) -> None:
     record.set_state("done")
 
 
-def naive(tmp_path: Path) -> tuple[Store, Record]:
+def naive(tmp_path: Path) -> tuple[RunStore, Record]:
     """A run whose split lets a person stand on both sides, done."""
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     record = store.create({"epochs": 1, "split": {"kind": "naive"}}, name="naive")
     figures = {"macro_f1": 1.0, "macro_f1_age": 1.0, "accuracy_ema": 1.0, "held_loss": 0.0}
     record.append_epoch(0, {"epoch": 0, "train_loss": 0.2, "inner_macro_f1": 0.5, **figures})
@@ -159,7 +159,7 @@ def test_mirrors_are_named_by_the_environment(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UsageError):
         mirrors_of("tensorboard=x")
     monkeypatch.delenv("HOEGO_MIRRORS", raising=False)
-    with following(Store(tmp_path)):
+    with following(RunStore(tmp_path)):
         pass
 
 
@@ -207,7 +207,7 @@ def test_a_real_mlflow_server_shows_the_run(server: str, tmp_path: Path) -> None
     from mlflow import MlflowClient
 
     store, record = make(tmp_path)
-    mirror = MlflowMirror(server)
+    mirror = MlflowLogger(server)
     record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
     assert sync(store, mirror).behind == {}
     client = MlflowClient(tracking_uri=server)
@@ -236,7 +236,7 @@ def test_mlflow_ranks_no_naive_score_beside_honest_ones(server: str, tmp_path: P
     from mlflow import MlflowClient
 
     store, _ = naive(tmp_path)
-    assert sync(store, MlflowMirror(server, "leaks")).behind == {}
+    assert sync(store, MlflowLogger(server, "leaks")).behind == {}
     client = MlflowClient(tracking_uri=server)
     experiment = client.get_experiment_by_name("leaks")
     assert experiment is not None
@@ -251,7 +251,7 @@ def test_wandb_offline_writes_the_run(tmp_path: Path, monkeypatch: pytest.Monkey
     pytest.importorskip("wandb", reason="the extra `track` is not installed")
     monkeypatch.setenv("WANDB_SILENT", "true")
     store, record = make(tmp_path)
-    mirror = WandbMirror("faces", mode="offline", folder=tmp_path)
+    mirror = WandbLogger("faces", mode="offline", folder=tmp_path)
     record.append_epoch(0, {"epoch": 0, "macro_f1": 0.4})
     assert sync(store, mirror).behind == {}
     finish(record)
@@ -272,7 +272,7 @@ def test_wandb_ranks_no_naive_score_beside_honest_ones(
     pytest.importorskip("wandb", reason="the extra `track` is not installed")
     monkeypatch.setenv("WANDB_SILENT", "true")
     store, record = naive(tmp_path)
-    assert sync(store, WandbMirror("leaks", mode="offline", folder=tmp_path)).behind == {}
+    assert sync(store, WandbLogger("leaks", mode="offline", folder=tmp_path)).behind == {}
     (folder,) = (tmp_path / "wandb").glob(f"offline-run-*-{record.id}")
     log = (folder / f"run-{record.id}.wandb").read_bytes()
     assert b"honesty" in log

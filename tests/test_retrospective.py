@@ -26,15 +26,15 @@ from hoego.apps.diary.facts import gather
 from hoego.apps.diary.power import POWER, need
 from hoego.apps.diary.words import PHRASES
 from hoego.errors import UsageError
-from hoego.runs.records import Store, note
+from hoego.runs.records import RunStore, note
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     return write_week(tmp_path_factory.mktemp("project"))
 
 
-def both(store: Store) -> list[Retrospective]:
+def both(store: RunStore) -> list[Retrospective]:
     return [retrospective(store, WEEK, lang) for lang in ("ko", "en")]
 
 
@@ -46,7 +46,7 @@ def numbers_in(value: Any) -> set[float]:
     return {round(abs(value), 4)} if isinstance(value, int | float) and not isinstance(value, bool) else set()
 
 
-def test_every_sentence_that_states_a_result_names_records_that_exist(store: Store) -> None:
+def test_every_sentence_that_states_a_result_names_records_that_exist(store: RunStore) -> None:
     for found in both(store):
         for section, s in found.entries:
             if s.kind in ("result", "event", "note", "gap"):
@@ -58,7 +58,7 @@ def test_every_sentence_that_states_a_result_names_records_that_exist(store: Sto
                     assert source.id in path.read_text(encoding="utf-8")
 
 
-def test_every_score_in_a_sentence_stands_in_its_records(store: Store) -> None:
+def test_every_score_in_a_sentence_stands_in_its_records(store: RunStore) -> None:
     checked = 0
     for found in both(store):
         for _, s in found.entries:
@@ -85,7 +85,7 @@ def test_every_score_in_a_sentence_stands_in_its_records(store: Store) -> None:
     assert checked > 80
 
 
-def test_the_week_is_told_whole(store: Store) -> None:
+def test_the_week_is_told_whole(store: RunStore) -> None:
     korean, english = both(store)
     assert korean.title == "2022년 3월 1주차 주간 회고"
     assert [s.id for s in korean.sections] == ["overall", "diary", "learned", "next", "wrapup", "gaps"]
@@ -102,7 +102,7 @@ def test_the_week_is_told_whole(store: Store) -> None:
         assert times == sorted(times)
 
 
-def test_both_languages_say_the_same(store: Store) -> None:
+def test_both_languages_say_the_same(store: RunStore) -> None:
     korean, english = both(store)
     shape = [
         [(section, s.kind, s.sources, s.time) for section, s in found.entries] for found in (korean, english)
@@ -119,12 +119,12 @@ def test_every_phrase_takes_the_same_values_in_both_languages() -> None:
         assert fields[0] == fields[1], key
 
 
-def test_the_leak_is_told_where_both_sides_of_it_ran(store: Store) -> None:
+def test_the_leak_is_told_where_both_sides_of_it_ran(store: RunStore) -> None:
     learned = next(s for s in both(store)[1].sections if s.id == "learned").statements
     assert "promised 0.9182, `split by person` is worth 0.6612; +0.2570 [+0.2231, +0.2909]" in learned[0].text
 
 
-def test_a_naive_score_is_named_and_never_the_highest(store: Store) -> None:
+def test_a_naive_score_is_named_and_never_the_highest(store: RunStore) -> None:
     found = both(store)[1]
     best = next(s for _, s in found.entries if "honest scores" in s.text)
     assert "0.7011" in best.text
@@ -132,7 +132,7 @@ def test_a_naive_score_is_named_and_never_the_highest(store: Store) -> None:
 
 
 def test_a_model_of_one_attribute_is_not_ranked_beside_those_of_the_target(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     for seed, value in enumerate((0.48, 0.47)):
         run(store, "baseline", at(0, 10 + seed), recipe(seed), score=score(value, target="composite"))
     single = recipe(model={"name": "resnet10t", "head": "single", "attribute": "mask"})
@@ -149,7 +149,7 @@ def test_a_model_of_one_attribute_is_not_ranked_beside_those_of_the_target(tmp_p
 
 def test_with_no_records_it_says_so_and_nothing_else(tmp_path: Path) -> None:
     for lang in ("ko", "en"):
-        found = retrospective(Store(tmp_path / "runs"), WEEK, lang)
+        found = retrospective(RunStore(tmp_path / "runs"), WEEK, lang)
         assert [s.kind for _, s in found.entries] == ["word"]
         assert found.cards == ()
         assert found.pictures == ()
@@ -157,26 +157,26 @@ def test_with_no_records_it_says_so_and_nothing_else(tmp_path: Path) -> None:
         assert PHRASES["empty"][lang == "en"] in to_html(found)
 
 
-def test_other_weeks_are_left_out(store: Store) -> None:
+def test_other_weeks_are_left_out(store: RunStore) -> None:
     later = retrospective(store, period_of(week="2022-W10", zone=SEOUL), "en")
     assert [s.text for _, s in later.entries] == [PHRASES["empty"][1]]
 
 
 def test_the_day_is_that_of_the_clock_and_not_of_utc(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     run(store, "late", at(1, 1, 30), score=score(0.6))  # 16:30 of the day before in UTC
     days = next(s for s in retrospective(store, WEEK, "en").sections if s.id == "diary").parts
     assert [d.title for d in days] == ["Tuesday 1 March"]
 
 
-def test_what_was_tried_is_not_proposed(store: Store) -> None:
+def test_what_was_tried_is_not_proposed(store: RunStore) -> None:
     ahead = next(s for s in both(store)[1].sections if s.id == "next").statements
     untried = [s.text for s in ahead if s.text.startswith("Untried")]
     assert untried
     assert not any("loss=focal" in t or "mixing.mixup.share=0.5`" in t for t in untried)
 
 
-def test_the_gaps_of_the_records_are_named(store: Store) -> None:
+def test_the_gaps_of_the_records_are_named(store: RunStore) -> None:
     gaps = [s.text for s in both(store)[1].sections[-1].statements]
     assert any("without a hypothesis" in g and "lr 3e-3" in g for g in gaps)
     assert any("one seed alone" in g and "oversampling" in g for g in gaps)
@@ -185,7 +185,7 @@ def test_the_gaps_of_the_records_are_named(store: Store) -> None:
 
 
 def test_the_runs_that_would_decide_are_the_fewest_that_do(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     base = seeds(store, "base", 0, 8, [0.640, 0.665, 0.690])
     other = seeds(store, "other", 1, 8, [0.675, 0.700, 0.650], sections={"loss": "focal"})
     said = verdict("not distinguishable", 0.020, 0.0405, "recipes", "other", baseline=base, runs=other)
@@ -205,7 +205,7 @@ def test_the_runs_that_would_decide_are_the_fewest_that_do(tmp_path: Path) -> No
 
 
 def test_more_runs_are_not_promised_where_only_more_people_help(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     base = seeds(store, "base", 0, 8, [0.660, 0.661, 0.662])
     other = seeds(store, "other", 1, 8, [0.670, 0.671, 0.672], sections={"loss": "focal"})
     said = verdict("not distinguishable", 0.010, 0.012, "recipes", "other", baseline=base, runs=other)
@@ -217,7 +217,7 @@ def test_more_runs_are_not_promised_where_only_more_people_help(tmp_path: Path) 
 
 
 def test_an_ablation_s_verdict_is_read_as_well(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     made = run(store, "mixup 1", at(0, 9), score=score(0.7))
     difference = {"value": 0.012, "low": 0.002, "high": 0.022}
     words = "mixing.mixup.share=1: better, macro_f1 +0.0120 [+0.0020, +0.0220]"
@@ -235,7 +235,7 @@ def test_an_ablation_s_verdict_is_read_as_well(tmp_path: Path) -> None:
 
 
 def test_the_live_diary_tells_each_thing_once_as_it_comes(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     run(store, "first", at(0, 9), score=score(0.6))
     looks = 0
 
@@ -254,7 +254,7 @@ def test_the_live_diary_tells_each_thing_once_as_it_comes(tmp_path: Path) -> Non
 
 
 def test_the_markdown_has_a_blog_s_front_matter_and_links_that_lead_somewhere(
-    store: Store, tmp_path: Path
+    store: RunStore, tmp_path: Path
 ) -> None:
     out = store.root.parent / "posts"
     paths = write(retrospective(store, WEEK, "ko"), out)
@@ -275,7 +275,7 @@ def test_the_markdown_has_a_blog_s_front_matter_and_links_that_lead_somewhere(
 
 
 def test_the_page_is_one_file_and_holds_no_markup_of_the_records(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
     run(
         store, "<img src=x onerror=alert(1)>", at(0, 9), score=score(0.6), why="<script>alert(2)</script> `x`"
     )
@@ -287,7 +287,7 @@ def test_the_page_is_one_file_and_holds_no_markup_of_the_records(tmp_path: Path)
     assert not re.search(r"(src|href)=[\"']?https?:", page)
 
 
-def test_a_file_s_ending_chooses_the_form(store: Store, tmp_path: Path) -> None:
+def test_a_file_s_ending_chooses_the_form(store: RunStore, tmp_path: Path) -> None:
     found = retrospective(store, WEEK, "en")
     assert [p.name for p in write(found, tmp_path / "a.html")] == ["a.html"]
     written = write(found, tmp_path / "b.md")
@@ -324,10 +324,10 @@ def test_periods_are_read_and_wrong_ones_refused() -> None:
         with pytest.raises(UsageError):
             period_of(**wrong)
     with pytest.raises(UsageError, match="ko"):
-        retrospective(Store("nowhere"), WEEK, "fr")
+        retrospective(RunStore("nowhere"), WEEK, "fr")
 
 
-def test_the_result_is_plain_data_with_the_record_behind_each_entry(store: Store) -> None:
+def test_the_result_is_plain_data_with_the_record_behind_each_entry(store: RunStore) -> None:
     data = json.loads(json.dumps(both(store)[0].to_dict()))
     assert data["entries"]
     assert all({"section", "kind", "text", "records"} <= set(e) for e in data["entries"])
@@ -348,7 +348,7 @@ def example(found: Retrospective) -> str:
     return "\n".join(lines[:-1])
 
 
-def test_the_worked_example_of_the_page_is_what_is_written(store: Store) -> None:
+def test_the_worked_example_of_the_page_is_what_is_written(store: RunStore) -> None:
     """To write it anew: HOEGO_WRITE_DOCS=1 pytest tests/test_retrospective.py"""
     path = Path(__file__).resolve().parents[1] / "docs" / "howto" / "retrospective.md"
     text = made = path.read_text(encoding="utf-8")

@@ -11,13 +11,13 @@ import pytest
 from scored_people import people, predict
 from sklearn import metrics as sk
 
-from hoego.errors import CannotSay, DataError, LeakError, MismatchError, UsageError
+from hoego.errors import DataError, LeakError, MismatchError, NotEstimableError, UsageError
 from hoego.evaluate.score import (
     METRICS,
     NOT_ESTIMATED,
-    Candidates,
     MetricContract,
     ScoreOptions,
+    SelectionCandidates,
     load_own,
     metric,
     score,
@@ -203,10 +203,10 @@ def test_two_subjects_give_a_number_and_no_interval() -> None:
 
 def test_nothing_to_score_is_an_error(scored) -> None:
     dataset, predictions, _ = scored
-    with pytest.raises(CannotSay, match="no image to score"):
+    with pytest.raises(NotEstimableError, match="no image to score"):
         score(predictions.take(np.zeros(560, dtype=bool)), dataset, QUICK)
     blank = replace(dataset, codes=np.full_like(dataset.codes, -1))
-    with pytest.raises(CannotSay, match="has a label"):
+    with pytest.raises(NotEstimableError, match="has a label"):
         score(predictions, blank, QUICK)
 
 
@@ -245,7 +245,7 @@ def test_a_selected_score_carries_its_optimism_or_says_that_it_has_none(scored) 
     assert NOT_ESTIMATED in bare.notes
     assert bare.optimism is None
     epochs = [predict(dataset, seed=s).target_probabilities().argmax(axis=1) for s in range(8)]
-    given = Candidates(selected.images, np.stack(epochs))
+    given = SelectionCandidates(selected.images, np.stack(epochs))
     found = score(selected, dataset, replace(QUICK, candidates=given))
     assert found.optimism is not None
     assert found.optimism.n_candidates == 8
@@ -287,7 +287,7 @@ def test_ones_own_metric_is_scored_with_an_interval(scored, tmp_path: Path) -> N
     assert estimate.value == pytest.approx(((np.eye(p.shape[1])[truth] - p) ** 2).sum(axis=1).mean())
     assert estimate.low < estimate.value < estimate.high
     assert metric(name).better == "lower"
-    with pytest.raises(CannotSay, match="gave nan"):
+    with pytest.raises(NotEstimableError, match="gave nan"):
         score(predictions, dataset, replace(QUICK, metrics=(f"{tmp_path / 'mine.py'}:broken",)))
     with pytest.raises(UsageError, match="cannot be loaded"):
         load_own("nowhere.at_all:metric")

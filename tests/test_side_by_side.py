@@ -19,8 +19,8 @@ from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 from hoego.train import side_by_side  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
 from hoego.train.fold import FoldResult, FoldTask, fold_steps, train_fold  # noqa: E402
-from hoego.train.loop import Stopped  # noqa: E402
-from hoego.train.side_by_side import SharedPixels, take_turns  # noqa: E402
+from hoego.train.loop import TrainingStopped  # noqa: E402
+from hoego.train.side_by_side import SharedPixels, interleave_steps  # noqa: E402
 
 CPU = torch.device("cpu")
 DATASET, CACHE = tiny_dataset()
@@ -44,7 +44,7 @@ def tasks(folder: Path) -> list[FoldTask]:
 def in_turns(made: Sequence[FoldTask], told: Sequence[Callbacks] = ()) -> list[FoldResult | Exception]:
     shared = SharedPixels()
     hooks = told or [QUIET] * len(made)
-    return take_turns(
+    return interleave_steps(
         [fold_steps(t, replace(h, open_pixels=shared)) for t, h in zip(made, hooks, strict=True)], CPU
     )
 
@@ -87,7 +87,7 @@ def test_one_that_is_stopped_lets_the_others_end_and_goes_on_later(tmp_path: Pat
     asked = iter(range(1000))
     stop = replace(QUIET, should_stop=lambda: "time is up" if next(asked) == 4 else "")
     stopped, ended = in_turns(tasks(tmp_path / "beside")[:2], [stop, QUIET])
-    assert isinstance(stopped, Stopped)
+    assert isinstance(stopped, TrainingStopped)
     assert_same(alone[1], ended)
     for one, other in zip(alone, in_turns(tasks(tmp_path / "beside")[:2]), strict=True):
         assert_same(one, other)
@@ -115,7 +115,7 @@ def test_turns_are_weighed_and_given_up_where_they_are_not_faster(
     monkeypatch.setattr(side_by_side.time, "perf_counter", clock)
     gains: list[float] = []
     runs = [counted(order, name, 100) for name in "abc"]
-    assert take_turns(runs, CPU, weighed=gains.append) == ["a", "b", "c"]
+    assert interleave_steps(runs, CPU, on_timed=gains.append) == ["a", "b", "c"]
     assert (gains[0] > 1) is faster
     tail = order[-60:]
     assert tail == (["a", "b", "c"] * 20 if faster else ["c"] * 60)
@@ -125,7 +125,7 @@ def test_turns_are_weighed_and_given_up_where_they_are_not_faster(
 def test_runs_shorter_than_the_weighing_end_as_well() -> None:
     runs = [counted([], name, n) for name, n in (("a", 2), ("b", 9), ("c", 0))]
     gains: list[float] = []
-    assert take_turns(runs, CPU, weighed=gains.append) == ["a", "b", "c"]
+    assert interleave_steps(runs, CPU, on_timed=gains.append) == ["a", "b", "c"]
     assert gains == [], "a time of runs that have ended says nothing"
 
 
@@ -134,7 +134,7 @@ def test_one_that_fails_lets_the_others_end() -> None:
         yield
         raise MemoryError
 
-    first, second = take_turns([failing(), counted([], "b", 9)], CPU)
+    first, second = interleave_steps([failing(), counted([], "b", 9)], CPU)
     assert isinstance(first, MemoryError)
     assert second == "b"
 
@@ -153,5 +153,5 @@ def test_an_interruption_reaches_every_run() -> None:
             raise
 
     with pytest.raises(KeyboardInterrupt):
-        take_turns([run(name) for name in "abc"], CPU)
+        interleave_steps([run(name) for name in "abc"], CPU)
     assert sorted(interrupted) == ["a", "b", "c"]

@@ -16,7 +16,16 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import MismatchError, SplitError
 from hoego.recipe import SplitSettings
-from hoego.split import assign_folds, assign_holdout, load, make, obtain, save, side_counts, worst_deviation
+from hoego.split import (
+    assign_folds,
+    assign_holdout,
+    load,
+    load_or_make,
+    make,
+    save,
+    side_counts,
+    worst_deviation,
+)
 
 Problem = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
@@ -166,8 +175,8 @@ def test_make_proves_what_it_promises() -> None:
     assert (g.subjects_on_two_sides, g.empty_sides, g.absences) == (0, 0, ())
     assert set(g.deviations) == {"composite", "gender"}
     assert g.worst_deviation == max(g.deviations.values())
-    assert sum(split.held(k).astype(int) for k in split.fold_numbers).tolist() == [1] * 160
-    assert (split.held(2) ^ split.trained(2)).all()
+    assert sum(split.val_mask(k).astype(int) for k in split.fold_numbers).tolist() == [1] * 160
+    assert (split.val_mask(2) ^ split.train_mask(2)).all()
     facts = json.loads(json.dumps(split.to_dict()))
     assert [s["side"] for s in facts["sides"]] == [f"fold {k}" for k in range(4)]
     assert sum(s["images"] for s in facts["sides"]) == 160
@@ -179,7 +188,7 @@ def test_a_holdout_has_one_fold_and_says_so() -> None:
     assert split.sides[0].name == "held out"
     assert abs(split.sides[0].images - 40) <= 4, "within one subject of what was asked for"
     with pytest.raises(SplitError, match="has no fold 1: it has fold 0 alone"):
-        split.held(1)
+        split.val_mask(1)
 
 
 def test_a_class_of_one_subject_is_named_with_the_reason() -> None:
@@ -306,14 +315,14 @@ def test_joined_subjects_make_an_old_split_unfit(tmp_path: Path) -> None:
 
 def test_obtain_reuses_remakes_and_never_overwrites_a_named_one(tmp_path: Path) -> None:
     data, more = people(), people(n_subjects=42)
-    first = obtain(data, SplitSettings(seed=1), tmp_path)
-    assert obtain(data, SplitSettings(seed=1), tmp_path).fingerprint == first.fingerprint
-    assert obtain(more, SplitSettings(seed=1), tmp_path).dataset_fingerprint == more.fingerprint
+    first = load_or_make(data, SplitSettings(seed=1), tmp_path)
+    assert load_or_make(data, SplitSettings(seed=1), tmp_path).fingerprint == first.fingerprint
+    assert load_or_make(more, SplitSettings(seed=1), tmp_path).dataset_fingerprint == more.fingerprint
     named = SplitSettings(name="paper")
-    obtain(data, named, tmp_path)
+    load_or_make(data, named, tmp_path)
     with pytest.raises(MismatchError, match="other images"):
-        obtain(more, named, tmp_path)
+        load_or_make(more, named, tmp_path)
     with pytest.raises(SplitError, match=r"ratio 0\.2 and not 0\.3"):
-        obtain(data, SplitSettings(name="paper", ratio=0.3), tmp_path)
+        load_or_make(data, SplitSettings(name="paper", ratio=0.3), tmp_path)
     with pytest.raises(SplitError, match="cannot name a split"):
-        obtain(data, SplitSettings(name="../up"), tmp_path)
+        load_or_make(data, SplitSettings(name="../up"), tmp_path)

@@ -14,7 +14,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import MismatchError, SplitError
 from hoego.recipe import SplitSettings
-from hoego.split import load, obtain, path_of
+from hoego.split import load, load_or_make, path_of
 from hoego.split.make import default_name
 
 FOLDS = SplitSettings(kind="folds", folds=3)
@@ -47,37 +47,37 @@ def joined(data: Dataset, fold: np.ndarray) -> Dataset:
 
 def test_a_split_without_a_name_is_made_again_when_subjects_are_joined(tmp_path: Path) -> None:
     data = people()
-    before = obtain(data, FOLDS, tmp_path)
+    before = load_or_make(data, FOLDS, tmp_path)
     changed = joined(data, before.fold)
-    after = obtain(changed, FOLDS, tmp_path)
+    after = load_or_make(changed, FOLDS, tmp_path)
     assert after.guarantees.subjects_on_two_sides == 0
     assert after.dataset_fingerprint == changed.fingerprint
     assert after.notes[0].startswith("made again, since")
     assert before.fingerprint in after.notes[0]
-    again = obtain(changed, FOLDS, tmp_path)
+    again = load_or_make(changed, FOLDS, tmp_path)
     assert again.fingerprint == after.fingerprint
     assert not again.notes, "said once"
 
 
 def test_one_with_a_name_is_kept_and_the_error_says_what_to_do(tmp_path: Path) -> None:
     data = people()
-    before = obtain(data, NAMED, tmp_path)
+    before = load_or_make(data, NAMED, tmp_path)
     with pytest.raises(SplitError, match="stand on two sides") as caught:
-        obtain(joined(data, before.fold), NAMED, tmp_path)
+        load_or_make(joined(data, before.fold), NAMED, tmp_path)
     assert "data set has changed" in caught.value.remedy
     assert "another split.name" in caught.value.remedy
     with pytest.raises(MismatchError, match="other images"):
-        obtain(people(31), NAMED, tmp_path)
+        load_or_make(people(31), NAMED, tmp_path)
     assert load(path_of("paper", tmp_path), data).fingerprint == before.fingerprint
 
 
 def test_a_file_that_somebody_changed_is_refused_with_or_without_a_name(tmp_path: Path) -> None:
     data = people()
     for settings in (FOLDS, NAMED):
-        obtain(data, settings, tmp_path)
+        load_or_make(data, settings, tmp_path)
         path = path_of(settings.name or default_name(settings), tmp_path)
         table, meta = pl.read_parquet(path), pl.read_parquet_metadata(path)["hoego"]
         moved = table.with_columns(fold=pl.when(pl.col("fold") == 0).then(1).otherwise(0).cast(pl.Int16))
         moved.write_parquet(path, metadata={"hoego": json.dumps(json.loads(meta))})
         with pytest.raises(SplitError):
-            obtain(data, settings, tmp_path)
+            load_or_make(data, settings, tmp_path)

@@ -16,9 +16,9 @@ from hoego.cli.main import app
 from hoego.errors import DataError, MismatchError, RecordError, UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
-from hoego.runs.submission import Form, Ledger, SubmitRequest, expected_score, read_form, submit
+from hoego.runs.submission import Ledger, SubmissionForm, SubmitRequest, expected_score, read_form, submit
 from hoego.runs.submission.entry import ledger_view
-from hoego.runs.submission.ledger import Entry, luck_of_the_best, picked_by_leaderboard
+from hoego.runs.submission.ledger import LedgerEntry, picked_by_leaderboard, winners_curse
 
 NOW = datetime.datetime(2022, 3, 4, 14, 30, tzinfo=datetime.UTC)
 SCORE = {
@@ -29,7 +29,7 @@ SCORE = {
 }
 
 
-def run_and_form(folder: Path) -> tuple[Predictions, Form]:
+def run_and_form(folder: Path) -> tuple[Predictions, SubmissionForm]:
     run = predict(people(40))
     names = [f"{i:03d}.jpg" for i in range(run.n_images)]
     run = Predictions(**{**run.__dict__, "images": np.asarray([f"images/{n}" for n in names])})
@@ -75,7 +75,7 @@ def test_missing_and_extra_photos_are_refused_and_nothing_is_written(tmp_path: P
     with pytest.raises(MismatchError, match="were not predicted"):
         submit(run.take(np.arange(run.n_images - 3)), form, request(tmp_path))
     with pytest.raises(MismatchError, match="not in the form"):
-        submit(run, Form(form.file, form.ids[1:], "ImageID", "ans"), request(tmp_path))
+        submit(run, SubmissionForm(form.file, form.ids[1:], "ImageID", "ans"), request(tmp_path))
     assert not (tmp_path / "sub.csv").exists()
     assert Ledger(tmp_path).entries() == ()
 
@@ -188,8 +188,10 @@ def test_the_ledger_s_table_shows_the_honesty_beside_the_score(
 
 
 def test_members_that_only_the_leaderboard_would_pick_are_noticed() -> None:
-    def entry(run: str, public: float, honest: float) -> Entry:
-        return Entry(run, NOW.isoformat(), run, run, (run,), "macro_f1", {"value": honest}, None, {}, public)
+    def entry(run: str, public: float, honest: float) -> LedgerEntry:
+        return LedgerEntry(
+            run, NOW.isoformat(), run, run, (run,), "macro_f1", {"value": honest}, None, {}, public
+        )
 
     entries = (entry("a", 0.78, 0.70), entry("b", 0.77, 0.71), entry("c", 0.72, 0.76), entry("d", 0.71, 0.75))
     assert "public score" in picked_by_leaderboard(("a", "b"), entries)
@@ -230,9 +232,9 @@ def test_the_luck_of_the_best_is_about_what_chance_gives() -> None:
     best = rng.normal(truth, sd, (20_000, m)).max(axis=1).mean() - truth
     expected = {"value": truth, "low": truth - 1.96 * sd, "high": truth + 1.96 * sd}
     entries = tuple(
-        Entry(f"{i}", NOW.isoformat(), f"{i}.csv", "", ("r",), "macro_f1", None, expected, {}, truth)
+        LedgerEntry(f"{i}", NOW.isoformat(), f"{i}.csv", "", ("r",), "macro_f1", None, expected, {}, truth)
         for i in range(m)
     )
-    said = luck_of_the_best(entries)
+    said = winners_curse(entries)
     assert float(said.split("up to ")[1].split()[0]) == pytest.approx(best, abs=0.001)
-    assert luck_of_the_best(entries[:2]) == ""
+    assert winners_curse(entries[:2]) == ""

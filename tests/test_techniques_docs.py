@@ -17,7 +17,7 @@ from hoego.recipe.techniques import (
     MixingSettings,
     OptimSettings,
     SamplingSettings,
-    ViewSettings,
+    TtaSettings,
 )
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "techniques.md"
@@ -34,7 +34,7 @@ WORDS = {word for code in re.findall(r"`([^`\n]+)`", PROSE) for word in re.finda
         tuple(MixingSettings.model_fields),
         tuple(AugmentSettings.model_fields),
         tuple(AverageSettings.model_fields),
-        tuple(ViewSettings.model_fields),
+        tuple(TtaSettings.model_fields),
         get_args(SamplingSettings.model_fields["kind"].annotation),
         get_args(OptimSettings.model_fields["schedule"].annotation),
         get_args(HeadsSettings.model_fields["weighting"].annotation),

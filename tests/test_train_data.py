@@ -20,7 +20,7 @@ from tiny_training import tiny_dataset  # noqa: E402
 
 from hoego.train.data import ahead, batch_rows, free_bytes, open_pixels, steps_per_epoch  # noqa: E402
 from hoego.train.precision import resolve_compile  # noqa: E402
-from hoego.train.throughput import Timed, measure  # noqa: E402
+from hoego.train.throughput import ThroughputTasks, measure  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -175,7 +175,7 @@ def test_throughput_counts_what_each_part_took(monkeypatch: pytest.MonkeyPatch) 
 
         return run
 
-    found = measure(Timed(part(0.1), part(0.02), part(0.125)), batch_size=10, device=CPU)
+    found = measure(ThroughputTasks(part(0.1), part(0.02), part(0.125)), batch_size=10, device=CPU)
     assert found.model_only == pytest.approx(100)
     assert found.input_only == pytest.approx(500)
     assert found.joined == pytest.approx(80)

@@ -17,21 +17,21 @@ pytestmark = pytest.mark.torch
 
 from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 
-from hoego.data.dataset import Correction  # noqa: E402
+from hoego.data.dataset import LabelCorrection  # noqa: E402
 from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import RecipeError, TrainError  # noqa: E402
 from hoego.predictions import Predictions, suggestion  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
 from hoego.train.checkpoints import load_weights  # noqa: E402
-from hoego.train.edits import Edits, Relabel  # noqa: E402
+from hoego.train.edits import LabelEdits, Relabel  # noqa: E402
 from hoego.train.epochs import EpochStore  # noqa: E402
 from hoego.train.fold import FoldResult, FoldTask, train_fold, training_rows  # noqa: E402
-from hoego.train.mirroring import Mirror  # noqa: E402
+from hoego.train.mirroring import FlipLabels  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.precision import choose_precision  # noqa: E402
 from hoego.train.predict import load_model, predict_photos  # noqa: E402
-from hoego.train.selection import Tracker, macro_f1  # noqa: E402
+from hoego.train.selection import BestTracker, macro_f1  # noqa: E402
 
 QUIET = Callbacks(measure_seconds=0, progress=False)
 DATASET, CACHE = tiny_dataset()
@@ -74,7 +74,7 @@ def test_every_criterion_keeps_its_own_best_epoch(tmp_path: Path) -> None:
     best = result.best["age"]
     assert best.value == pytest.approx(max(scores.values()), abs=1e-9)
     assert scores[best.epoch, best.weights] == pytest.approx(best.value)
-    about = load_weights(tmp_path / "age.safetensors").about
+    about = load_weights(tmp_path / "age.safetensors").metadata
     assert (about["epoch"], about["weights"]) == (best.epoch, best.weights)
     assert result.selected == result.best["macro_f1"]
 
@@ -96,7 +96,7 @@ def test_who_is_seen_and_who_chose(tmp_path: Path) -> None:
     held = np.isin(DATASET.subjects, DATASET.subjects[DATASET.subject_index[HELD]])
     inner = (DATASET.subject_index % 5 == 0) & ~HELD
     by = {
-        on: fold(tmp_path / on, changes={"select": {"on": on}}, inner=inner if on == "inner" else None)
+        on: fold(tmp_path / on, changes={"select": {"on": on}}, inner_mask=inner if on == "inner" else None)
         for on in ("held-out", "inner", "last")
     }
     for on, result in by.items():
@@ -108,12 +108,12 @@ def test_who_is_seen_and_who_chose(tmp_path: Path) -> None:
 
 def test_inner_slice_reaches_no_gradient(tmp_path: Path) -> None:
     inner = (DATASET.subject_index % 5 == 0) & ~HELD
-    rows = training_rows(task(tmp_path, changes={"select": {"on": "inner"}}, inner=inner))
+    rows = training_rows(task(tmp_path, changes={"select": {"on": "inner"}}, inner_mask=inner))
     assert not set(rows.images.tolist()) & set(np.flatnonzero(inner | HELD).tolist())
 
 
 def test_training_edits_leave_the_held_out_side_alone(tmp_path: Path) -> None:
-    edits = Edits({"age": AttributeEdit(drop=((40, 50),), shift={"60": 68})}, {}, {"phone": 0.5})
+    edits = LabelEdits({"age": AttributeEdit(drop=((40, 50),), shift={"60": 68})}, {}, {"phone": 0.5})
     rows = training_rows(task(tmp_path, edits=edits))
     ages = DATASET.numbers["age"][rows.images]
     assert not ((ages >= 40) & (ages <= 50)).any()
@@ -124,12 +124,12 @@ def test_training_edits_leave_the_held_out_side_alone(tmp_path: Path) -> None:
 
 def test_image_on_both_sides_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="both sides"):
-        fold(tmp_path, trained=np.ones_like(HELD))
+        fold(tmp_path, train_mask=np.ones_like(HELD))
 
 
 def test_fine_tuned_model_carries_what_its_checkpoint_saw(tmp_path: Path) -> None:
     other = np.zeros_like(HELD)
-    first = fold(tmp_path / "a", trained=HELD, held=other)
+    first = fold(tmp_path / "a", train_mask=HELD, val_mask=other)
     checkpoint = tmp_path / "a" / "last.safetensors"
     second = fold(tmp_path / "b", changes={"model": {"checkpoint": str(checkpoint)}})
     (source,) = second.provenance.sources
@@ -139,7 +139,7 @@ def test_fine_tuned_model_carries_what_its_checkpoint_saw(tmp_path: Path) -> Non
 
 
 def test_taught_model_has_seen_what_its_teacher_saw(tmp_path: Path) -> None:
-    teacher_task = fold(tmp_path / "t", trained=HELD, held=~HELD)
+    teacher_task = fold(tmp_path / "t", train_mask=HELD, val_mask=~HELD)
     assert teacher_task.outputs is not None
     n = int((~HELD).sum())
     teacher = Predictions(
@@ -153,7 +153,7 @@ def test_taught_model_has_seen_what_its_teacher_saw(tmp_path: Path) -> None:
         universe=teacher_task.provenance.universe,
         dataset_fingerprint=DATASET.fingerprint,
     )
-    taught = fold(tmp_path / "s", teacher=teacher)
+    taught = fold(tmp_path / "s", soft_targets=teacher)
     assert taught.provenance.sources[0].seen.all()
 
 
@@ -182,7 +182,7 @@ def test_unknown_criterion_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_early_stopping_ends_after_patience_epochs_without_a_better_one() -> None:
-    tracker = Tracker("accuracy", patience=2)
+    tracker = BestTracker("accuracy", patience=2)
     for epoch, value in enumerate([0.5, 0.7, 0.7, 0.6]):
         tracker.update(epoch, "raw", {"accuracy": value})
         assert tracker.exhausted(epoch) == (epoch == 3)
@@ -230,10 +230,8 @@ def test_precision_auto_takes_the_faster(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_auto_became_is_kept_for_the_next_part(tmp_path: Path) -> None:
     result = fold(tmp_path, changes={"precision": "auto", "epochs": 1})
-    assert set(result.resolved.step_ms or {}) == {"float32", "bfloat16"}
-    assert (
-        type(result.resolved).from_dict(json.loads(json.dumps(result.resolved.to_dict()))) == result.resolved
-    )
+    assert set(result.runtime.step_ms or {}) == {"float32", "bfloat16"}
+    assert type(result.runtime).from_dict(json.loads(json.dumps(result.runtime.to_dict()))) == result.runtime
 
 
 SIGNS = LabelSchema(
@@ -244,7 +242,7 @@ MIRRORED = AugmentSettings(flip=0.5, mirror={"left": "right", "right": "left", "
 
 
 def test_mirrored_photo_gets_the_class_that_it_shows() -> None:
-    mirror = Mirror.of(MIRRORED, SIGNS, [HeadSpec("composite", 4), HeadSpec("shape", 2)], seed=0)
+    mirror = FlipLabels.of(MIRRORED, SIGNS, [HeadSpec("composite", 4), HeadSpec("shape", 2)], seed=0)
     assert mirror is not None
     n = 400
     target = np.arange(n, dtype=np.int32) % 5 - 1
@@ -263,9 +261,11 @@ def test_mirrored_photo_gets_the_class_that_it_shows() -> None:
 def test_mirror_refuses_heads_that_the_class_does_not_determine() -> None:
     dense = replace(SIGNS, combinations=None)
     with pytest.raises(RecipeError, match="shape"):
-        Mirror.of(MIRRORED, dense, [HeadSpec("shape", 2)], seed=0)
+        FlipLabels.of(MIRRORED, dense, [HeadSpec("shape", 2)], seed=0)
     with pytest.raises(RecipeError, match="'left'"):
-        Mirror.of(AugmentSettings(flip=0.5, mirror={"lefd": "left"}), SIGNS, [HeadSpec("sign", 4)], seed=0)
+        FlipLabels.of(
+            AugmentSettings(flip=0.5, mirror={"lefd": "left"}), SIGNS, [HeadSpec("sign", 4)], seed=0
+        )
 
 
 def test_what_a_checkpoint_saw_elsewhere_and_what_a_run_suggested_are_stated(tmp_path: Path) -> None:
@@ -279,10 +279,10 @@ def test_what_a_checkpoint_saw_elsewhere_and_what_a_run_suggested_are_stated(tmp
     corrected = replace(
         DATASET,
         corrections=(
-            Correction(DATASET.image_ids[~HELD][0], "colour", "r", "suspected", suggestion("run-a")),
+            LabelCorrection(DATASET.image_ids[~HELD][0], "colour", "r", "suspected", suggestion("run-a")),
         ),
     )
-    edits = Edits(
+    edits = LabelEdits(
         relabels={"colour": Relabel(np.flatnonzero(~HELD)[1:3], ("r", "g"), (suggestion("run-a"),) * 2)}
     )
     start = {"model": {"checkpoint": str(tmp_path / "first" / "macro_f1.safetensors")}}

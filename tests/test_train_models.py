@@ -120,7 +120,7 @@ def test_weights_from_elsewhere_reach_the_body_and_not_the_heads(tmp_path: Path,
     built = network(checkpoint=str(tmp_path / "w.pth"))
     for name, value in donor.state_dict().items():
         if not name.startswith("head."):
-            assert torch.equal(built.network.body.state_dict()[name], value)
+            assert torch.equal(built.network.backbone.state_dict()[name], value)
     assert not torch.equal(built.network.head.weight, donor.head.weight)
     assert built.external == ("w.pth",)
     assert "heads start anew" in built.notes[0]

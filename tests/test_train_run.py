@@ -20,7 +20,7 @@ from hoego.errors import LeakError, RecordError, SplitError  # noqa: E402
 from hoego.predictions import Predictions, honesty  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
 from hoego.runs.predict import PredictOptions, predict  # noqa: E402
-from hoego.runs.records import Store  # noqa: E402
+from hoego.runs.records import RunStore  # noqa: E402
 from hoego.runs.train import TrainOptions, resume, train  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
 
@@ -75,7 +75,7 @@ def recipe(photos: Path, **changes: Any) -> Recipe:
 def test_record_holds_what_ran(photos: Path, tmp_path: Path) -> None:
     asked = recipe(photos, refit=True)
     result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
-    record = Store(tmp_path / "runs").find(result.run)
+    record = RunStore(tmp_path / "runs").find(result.run)
     assert record.state == "done"
     assert build(record.recipe) == asked
     kept = {p.relative_to(record.folder).as_posix() for p in record.folder.rglob("*") if p.is_file()}
@@ -128,7 +128,7 @@ def test_stopped_run_goes_on_to_the_same_numbers(photos: Path, tmp_path: Path) -
         should_stop=lambda: "time is up" if next(asks) == 7 else "", progress=False, measure_seconds=0
     )
     part = train(recipe(photos, refit=True), TrainOptions(tmp_path / "b", audit=False), stop)
-    record = Store(tmp_path / "b" / "runs").find(part.run)
+    record = RunStore(tmp_path / "b" / "runs").find(part.run)
     assert (part.state, record.state, record.reason) == ("interrupted", "interrupted", "time is up")
     resume(record, QUIET)
     for file in ("predictions.parquet",):

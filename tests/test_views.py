@@ -10,33 +10,33 @@ import torch
 
 from hoego.errors import TrainError
 from hoego.recipe import build
-from hoego.recipe.techniques import ViewSettings
-from hoego.train.views import Views, summarise
+from hoego.recipe.techniques import TtaSettings
+from hoego.train.views import TtaViews, summarise
 
 pytestmark = pytest.mark.torch
 IDS = [f"{i:06d}_female_Asian_45/mask{i % 5}.jpg" for i in range(9)]
 IMAGES = torch.randint(0, 256, (9, 24, 20, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def views(seed: int = 0, n: int = 4) -> Views:
-    return Views(ViewSettings(n=n), mean=[0.5] * 3, std=[0.25] * 3, seed=seed)
+def views(seed: int = 0, n: int = 4) -> TtaViews:
+    return TtaViews(TtaSettings(n=n), mean=[0.5] * 3, std=[0.25] * 3, seed=seed)
 
 
 def test_the_first_view_is_the_photo_as_it_is() -> None:
     expected = (IMAGES.permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
-    torch.testing.assert_close(views().view(IMAGES, Views.keys(IDS), 0), expected)
+    torch.testing.assert_close(views().view(IMAGES, TtaViews.keys(IDS), 0), expected)
 
 
 def test_a_view_does_not_depend_on_order_or_batch() -> None:
-    keys = Views.keys(IDS)
+    keys = TtaViews.keys(IDS)
     whole = views().view(IMAGES, keys, 2)
     order = np.array([4, 0, 8, 2])
     torch.testing.assert_close(views().view(IMAGES[order], keys[order], 2), whole[order])
-    torch.testing.assert_close(views().view(IMAGES[3:4], Views.keys(IDS[3:4]), 2), whole[3:4])
+    torch.testing.assert_close(views().view(IMAGES[3:4], TtaViews.keys(IDS[3:4]), 2), whole[3:4])
 
 
 def test_views_seeds_and_photos_differ() -> None:
-    keys = Views.keys(IDS)
+    keys = TtaViews.keys(IDS)
     assert not torch.equal(views().view(IMAGES, keys, 1), views().view(IMAGES, keys, 2))
     assert not torch.equal(views().view(IMAGES, keys, 1), views(seed=1).view(IMAGES, keys, 1))
     same = IMAGES[:1].expand(9, -1, -1, -1)
@@ -45,7 +45,7 @@ def test_views_seeds_and_photos_differ() -> None:
 
 
 def test_views_flip_only_where_training_does_and_the_class_stays() -> None:
-    keys = Views.keys(IDS)
+    keys = TtaViews.keys(IDS)
 
     def flipped(augment: dict[str, object]) -> bool:
         still = {
@@ -57,7 +57,7 @@ def test_views_flip_only_where_training_does_and_the_class_stays() -> None:
             "brightness": 0,
             "contrast": 0,
         }
-        view = Views.of(build({"views": still, "augment": augment}))
+        view = TtaViews.of(build({"views": still, "augment": augment}))
         plain, second = view.view(IMAGES, keys, 0), view.view(IMAGES, keys, 1)
         assert torch.equal(second, plain) or torch.equal(second, plain.flip(3))
         return torch.equal(second, plain.flip(3))
@@ -69,7 +69,7 @@ def test_views_flip_only_where_training_does_and_the_class_stays() -> None:
 
 def test_there_are_only_n_views() -> None:
     with pytest.raises(TrainError, match="View 4 of 4"):
-        views().view(IMAGES, Views.keys(IDS), 4)
+        views().view(IMAGES, TtaViews.keys(IDS), 4)
     assert views(n=0).n == 1
 
 

@@ -11,7 +11,7 @@ import torch
 
 from hoego.errors import TrainError
 from hoego.recipe.losses import HeadsSettings
-from hoego.train.weighting import GradNorm, Uncertainty, build_weighting
+from hoego.train.weighting import GradNormHeadWeights, UncertaintyHeadWeights, build_weighting
 
 pytestmark = pytest.mark.torch
 NAMES = ("mask", "age")
@@ -24,7 +24,7 @@ def test_fixed_weights() -> None:
 
 
 def test_uncertainty_by_hand_and_at_its_optimum() -> None:
-    weighting = Uncertainty(NAMES)
+    weighting = UncertaintyHeadWeights(NAMES)
     with torch.no_grad():
         weighting.log_variance.copy_(torch.tensor([0.2, -0.4]))
     expected = math.exp(-0.2) * 0.5 + 0.1 + math.exp(0.4) * 3 - 0.2
@@ -38,7 +38,7 @@ def test_uncertainty_by_hand_and_at_its_optimum() -> None:
 
 def test_gradnorm_by_hand() -> None:
     # Losses a * |x|^2 / 2 at x of norm 5: gradients of norm 5 a. First losses 12.5 a; x halves, then norms 2.5 a.
-    weighting = GradNorm(NAMES, alpha=1.0, every=1, lr=0.01)
+    weighting = GradNormHeadWeights(NAMES, alpha=1.0, every=1, lr=0.01)
     x = torch.tensor([3.0, 4.0], requires_grad=True)
     losses = {"mask": x.square().sum() / 2, "age": 4 * x.square().sum() / 2}
     weighting.adapt(losses, x, 0)
@@ -49,7 +49,7 @@ def test_gradnorm_by_hand() -> None:
 
 
 def test_gradnorm_helps_the_head_that_lags() -> None:
-    weighting = GradNorm(NAMES, alpha=1.0, every=1, lr=0.01)
+    weighting = GradNormHeadWeights(NAMES, alpha=1.0, every=1, lr=0.01)
     weighting.first.copy_(torch.tensor([1.0, 1.0]))
     # Equal gradients; mask has fallen to 0.2 of its first loss, age to 0.8.
     new = weighting.updated(torch.tensor([1.0, 1.0]), torch.tensor([0.2, 0.8]))
@@ -58,7 +58,7 @@ def test_gradnorm_helps_the_head_that_lags() -> None:
 
 
 def test_gradnorm_evens_out_the_gradients() -> None:
-    weighting = GradNorm(NAMES, alpha=0.0, every=1, lr=0.005)
+    weighting = GradNormHeadWeights(NAMES, alpha=0.0, every=1, lr=0.005)
     x = torch.tensor([0.6, 0.8], requires_grad=True)
     for step in range(200):
         weighting.adapt({"mask": x.sum(), "age": 3 * x.sum()}, x, step)
@@ -66,7 +66,7 @@ def test_gradnorm_evens_out_the_gradients() -> None:
 
 
 def test_gradnorm_keeps_the_graph_for_the_training_step() -> None:
-    weighting = GradNorm(NAMES, every=1)
+    weighting = GradNormHeadWeights(NAMES, every=1)
     x = torch.tensor([1.0], requires_grad=True)
     losses = {"mask": x.square().sum(), "age": x.exp().sum()}
     weighting.adapt(losses, x, 0)

@@ -14,7 +14,7 @@ from hoego.recipe import Recipe, build
 from hoego.runs.leak import measure_leak
 from hoego.runs.project import open_project
 from hoego.runs.records import Record
-from hoego.runs.required_runs import Workshop
+from hoego.runs.required_runs import StudyRunner
 from hoego.runs.train import TrainOptions, prepare
 
 TRAINED = "trained anew"
@@ -56,18 +56,18 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a workshop says; its training is a word."""
     words: list[str] = []
 
-    def train(shop: Workshop, asked: Recipe, *, why: str = "") -> Record:
+    def train(shop: StudyRunner, asked: Recipe, *, why: str = "") -> Record:
         words.append(TRAINED)
         return done(asked, shop.folder)
 
-    monkeypatch.setattr(Workshop, "train", train)
+    monkeypatch.setattr(StudyRunner, "train", train)
     return words
 
 
 def test_a_run_of_today_is_taken(photos: Path, tmp_path: Path, said: list[str]) -> None:
     known = done(recipe(photos), tmp_path)
-    shop = Workshop(tmp_path, say=said.append)
-    assert shop.obtain(recipe(photos, name="another name")).id == known.id
+    shop = StudyRunner(tmp_path, log=said.append)
+    assert shop.find_or_train(recipe(photos, name="another name")).id == known.id
     assert said == [f"another name: done already ({known.id})"]
 
 
@@ -87,19 +87,19 @@ def test_a_run_of_other_photos_labels_or_subjects_is_not_taken(
 ) -> None:
     known = done(recipe(photos), tmp_path)
     changed(photos, what)
-    shop = Workshop(tmp_path, say=said.append)
-    new = shop.obtain(recipe(photos))
+    shop = StudyRunner(tmp_path, log=said.append)
+    new = shop.find_or_train(recipe(photos))
     assert new.id != known.id
     assert said[-1] == TRAINED
     assert said[0].startswith(f"r: {known.id} was trained on another ")
     assert ("labels" if what == "labels" else "dataset") in said[0]
-    assert shop.obtain(recipe(photos)).id == new.id
+    assert shop.find_or_train(recipe(photos)).id == new.id
 
 
 def test_a_run_on_another_split_is_not_taken(photos: Path, tmp_path: Path, said: list[str]) -> None:
     known = done(recipe(photos), tmp_path)
     known.update(fingerprints={**known.meta.fingerprints, "split": "0" * 16})
-    Workshop(tmp_path, say=said.append).obtain(recipe(photos))
+    StudyRunner(tmp_path, log=said.append).find_or_train(recipe(photos))
     assert said == [f"r: {known.id} was trained on another split", TRAINED]
 
 
@@ -107,7 +107,7 @@ def test_an_ensemble_with_the_recipe_of_its_member_is_not_its_run(
     photos: Path, tmp_path: Path, said: list[str]
 ) -> None:
     done(recipe(photos), tmp_path, kind="ensemble")
-    Workshop(tmp_path, say=said.append).obtain(recipe(photos))
+    StudyRunner(tmp_path, log=said.append).find_or_train(recipe(photos))
     assert said == [TRAINED]
 
 
@@ -115,7 +115,7 @@ def test_the_leak_is_not_read_from_runs_of_other_labels(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     monkeypatch.setattr("hoego.runs.leak.compare_promises", lambda *runs: runs)
-    shop = Workshop(tmp_path, say=said.append)
+    shop = StudyRunner(tmp_path, log=said.append)
     first = {r.id for r in measure_leak(recipe(photos), shop)}
     assert {r.id for r in measure_leak(recipe(photos), shop)} == first
     assert said.count(TRAINED) == 2

@@ -13,7 +13,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.data.schema import Attribute, LabelSchema
-from hoego.predictions import Predictions, Source, Universe
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 from hoego.recipe import Recipe, build
 
 SIZE = 16
@@ -106,7 +106,7 @@ def with_unlabelled() -> tuple[Dataset, PixelCache]:
     return whole, replace(cache, array=photos, row=np.arange(len(photos)))
 
 
-def random_teacher(images: Any, source: Source) -> Predictions:
+def random_teacher(images: Any, source: RowProvenance) -> Predictions:
     """Predictions of some images that say random things; they come from `source`, of the tiny data set."""
     dataset, _ = tiny_dataset()
     random = np.random.default_rng(0)
@@ -119,7 +119,7 @@ def random_teacher(images: Any, source: Source) -> Predictions:
         fold=np.full(len(images), -1, dtype=np.int16),
         source=np.zeros(len(images), dtype=np.int32),
         sources=(source,),
-        universe=Universe.of(dataset),
+        universe=SubjectUniverse.of(dataset),
         dataset_fingerprint="elsewhere",
         name="teacher",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, Overrides, RecipeFile, project_folder, recipe_of
-from hoego.cli.output import emit, literal, print_json, say, styled, table
+from hoego.cli.output import echo, emit, literal, print_json, styled, table
 
 if TYPE_CHECKING:
     from hoego.data.audit import AuditReport
@@ -48,7 +48,7 @@ def init(
 
     def show(p: Proposal) -> None:
         _show_proposal(p)
-        say(f"\nwritten: {styled(written, 'bold')}   next: hoego audit")
+        echo(f"\nwritten: {styled(written, 'bold')}   next: hoego audit")
 
     emit(proposal, as_json, show)
 
@@ -61,7 +61,7 @@ def _show_proposal(proposal: Proposal) -> None:
         [(i["what"], i["value"], i["certainty"], i["reason"]) for i in facts["inferences"]],
     )
     for question in dict.fromkeys(i["question"] for i in facts["inferences"] if i["question"]):
-        say(f"[yellow]to decide[/] {literal(question)}")
+        echo(f"[yellow]to decide[/] {literal(question)}")
 
 
 def audit(
@@ -76,7 +76,7 @@ def audit(
     listed = write_unreadable(report, project_folder())
     emit(report, as_json, _show_audit)
     if listed is not None and not as_json:
-        say(f"the photos that cannot be decoded are listed in {styled(listed, 'bold')}")
+        echo(f"the photos that cannot be decoded are listed in {styled(listed, 'bold')}")
     raise typer.Exit(report.exit_code)
 
 
@@ -91,7 +91,7 @@ def _show_audit(report: AuditReport) -> None:
             rows += [("", "", "", styled(example, "dim")) for example in f["examples"][:3]]
             rows.append(("", "", "", styled(f"→ {f['remedy']}", "dim")))
     table("audit", ("severity", "check", "count", "finding"), rows, right=("count",))
-    say(
+    echo(
         "\n[green]nothing stands in the way of training[/]"
         if report.exit_code == 0
         else f"\n[bold red]errors stand[/]: {literal(report.advice)}"
@@ -111,7 +111,7 @@ def split(
 
 def _show_split(made: Split) -> None:
     facts = made.to_dict()
-    say(
+    echo(
         f"{styled(facts['name'], 'bold')} ({facts['kind']}, seed {facts['seed']})   fingerprint {facts['fingerprint']}"
     )
     table(
@@ -120,12 +120,12 @@ def _show_split(made: Split) -> None:
         [(s["side"], f"{s['images']:,}", f"{s['subjects']:,}") for s in facts["sides"]],
         right=("images", "subjects"),
     )
-    say(
+    echo(
         f"worst class deviation {facts['worst_class_deviation']:.4f}, "
         f"subjects on two sides {facts['subjects_on_two_sides']:,}"
     )
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {literal(note)}")
+        echo(f"[yellow]note[/] {literal(note)}")
 
 
 def settings(
@@ -142,7 +142,7 @@ def settings(
         print_json({"settings": [s.to_dict() for s in rows]})
         return
     if not rows:
-        say(f"no setting's name holds '{literal(match)}': hoego settings lists them all")
+        echo(f"no setting's name holds '{literal(match)}': hoego settings lists them all")
         return
     table(
         "",
@@ -160,4 +160,4 @@ def recipes(as_json: Json = False) -> None:
         print_json({"recipes": [r.to_dict() for r in found]})
         return
     table("", ("recipe", "what it is"), [(styled(r.name, "bold"), r.description) for r in found])
-    say("\nhoego train NAME --set dataset.root=FOLDER; the file of each (--json) is a start for one's own")
+    echo("\nhoego train NAME --set dataset.root=FOLDER; the file of each (--json) is a start for one's own")

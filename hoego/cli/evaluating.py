@@ -19,14 +19,14 @@ from hoego.cli.options import (
     recipe_of,
     runs_folder,
 )
-from hoego.cli.output import console, emit, interval, literal, say, styled, table
+from hoego.cli.output import console, echo, emit, interval, literal, styled, table
 from hoego.cli.records import LastRun, show_score
 
 if TYPE_CHECKING:
     from hoego.evaluate.compare import Comparison
     from hoego.evaluate.diagnose import Diagnosis
     from hoego.runs.ablate import Ablation
-    from hoego.runs.evaluate_runs import Combined
+    from hoego.runs.evaluate_runs import CombinedRun
 
 Runs = Annotated[
     list[str],
@@ -66,12 +66,12 @@ def compare(
 
 def _show_comparison(found: Comparison) -> None:
     facts = found.to_dict()
-    say(f"{styled(facts['verdict'], VERDICT_STYLE.get(facts['verdict'], ''))}   scope: {facts['scope']}")
-    say(literal(facts["sentence"]))
+    echo(f"{styled(facts['verdict'], VERDICT_STYLE.get(facts['verdict'], ''))}   scope: {facts['scope']}")
+    echo(literal(facts["sentence"]))
     d = facts["difference"]
     p = "–" if facts["p_value"] is None else f"{facts['p_value']:.4f}"
     detectable = "–" if facts["detectable"] is None else f"{facts['detectable']:.4f}"
-    say(f"difference {interval(d['value'], d['low'], d['high'], 4)}   p {p}   detectable {detectable}")
+    echo(f"difference {interval(d['value'], d['low'], d['high'], 4)}   p {p}   detectable {detectable}")
     rows = [
         (
             r["rank"],
@@ -84,7 +84,7 @@ def _show_comparison(found: Comparison) -> None:
     ]
     table("ranking", ("rank", "run", facts["metric"], "not distinguishable from the best", "p (Holm)"), rows)
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {literal(note)}")
+        echo(f"[yellow]note[/] {literal(note)}")
 
 
 def diagnose(
@@ -111,14 +111,14 @@ def diagnose(
     """Find the attribute that holds the score back; or, with --leak, measure the leak."""
     if leak is not None:
         from hoego.runs.leak import measure_leak
-        from hoego.runs.required_runs import Workshop
+        from hoego.runs.required_runs import StudyRunner
 
         err = console(stderr=True)
-        workshop = Workshop(project_folder(), say=lambda t: err.print(t, highlight=False), tags=("leak",))
+        workshop = StudyRunner(project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",))
         emit(
             measure_leak(recipe_of(leak, overrides), workshop),
             as_json,
-            lambda found: say(literal(found.words)),
+            lambda found: echo(literal(found.words)),
         )
         return
     from hoego.evaluate.diagnose import DiagnoseOptions
@@ -131,10 +131,10 @@ def diagnose(
 
 def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
     facts = found.to_dict()
-    say(f"macro F1 today {facts['score']:.3f}   honesty: {facts['honesty']}")
+    echo(f"macro F1 today {facts['score']:.3f}   honesty: {facts['honesty']}")
     if facts["bottleneck"]:
         sure = "" if facts["bottleneck_decided"] else " (its lead is not distinguishable)"
-        say(f"{styled(facts['bottleneck'], 'bold')} holds the score back{sure}")
+        echo(f"{styled(facts['bottleneck'], 'bold')} holds the score back{sure}")
     rows: list[Any] = []
     for name, o in facts["oracle"].items():
         hard = "–" if o["gain"] is None else interval(o["gain"], o["low"], o["high"])
@@ -147,28 +147,30 @@ def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
             rows,
         )
     if law := facts["product_law"]:
-        say(f"product law: expected {law['expected']:.3f}, observed {law['observed']:.3f}; {law['verdict']}")
+        echo(f"product law: expected {law['expected']:.3f}, observed {law['observed']:.3f}; {law['verdict']}")
     for b in facts["boundaries"]:
         g = b["gain"]
         worth = interval(g["value"], g["low"], g["high"])
-        say(f"{literal(b['attribute'])}: moving its thresholds is worth {worth}")
+        echo(f"{literal(b['attribute'])}: moving its thresholds is worth {worth}")
     c = facts["calibration"]
-    say(
+    echo(
         f"calibration error {c['ece']:.3f}; {c['ece_scaled']:.3f} after a temperature of {c['temperature']:.2f}"
     )
     for s in facts["slices"]:
         if s["verdict"] in ("lower", "higher"):
-            say(f"slice {literal(s['column'])} = {literal(s['value'])}: {s['verdict']} ({s['accuracy']:.3f})")
+            echo(
+                f"slice {literal(s['column'])} = {literal(s['value'])}: {s['verdict']} ({s['accuracy']:.3f})"
+            )
     for x in facts["consistency"]:
-        say(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {literal(x['attribute'])}")
+        echo(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {literal(x['attribute'])}")
     review = "(--overlay FILE writes them for review)" if overlay is None else f"written: {literal(overlay)}"
-    say(f"{len(facts['suspects'])} suspected labels {review}")
+    echo(f"{len(facts['suspects'])} suspected labels {review}")
     for r in facts["curves"]:
-        say(f"fold {r['fold']}: {r['words']}")
+        echo(f"fold {r['fold']}: {r['words']}")
     if o := facts["optimism"]:
-        say(f"optimism {o['optimism']:+.4f}: expected of this choice {o['corrected']:.4f}")
+        echo(f"optimism {o['optimism']:+.4f}: expected of this choice {o['corrected']:.4f}")
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {literal(note)}")
+        echo(f"[yellow]note[/] {literal(note)}")
 
 
 def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None:
@@ -216,17 +218,17 @@ def ablate(
     from hoego.runs.ablate import AblateRequest
     from hoego.runs.ablate import ablate as run_ablation
     from hoego.runs.project import open_project
-    from hoego.runs.required_runs import Workshop
+    from hoego.runs.required_runs import StudyRunner
 
     chosen = recipe_of(recipe, overrides, profile)
     err = console(stderr=True)
     folder = project_folder()
-    workshop = Workshop(
+    workshop = StudyRunner(
         folder,
         fold=fold_of(fold) or 0,
         tags=("ablate",),
-        say=lambda t: err.print(t, highlight=False),
-        beside=beside,
+        log=lambda t: err.print(t, highlight=False),
+        max_parallel=beside,
     )
     request = AblateRequest(tuple(vary), grid, seeds, metric, why, queue)
     emit(
@@ -250,7 +252,7 @@ def _show_ablation(found: Ablation) -> None:
         head = ("change", facts["metric"], "effect", "p (Holm)", "verdict", "time")
         table(f"scope: {facts['scope']}", head, rows)
     for note in facts["notes"]:
-        say(f"[yellow]note[/] {literal(note)}")
+        echo(f"[yellow]note[/] {literal(note)}")
 
 
 def compose(
@@ -312,9 +314,9 @@ def ensemble(
     emit(ensemble_runs(runs_folder(folder), runs, options, why=why), as_json, _show_combined)
 
 
-def _show_combined(made: Combined) -> None:
+def _show_combined(made: CombinedRun) -> None:
     facts = made.to_dict()
-    say(f"[bold]{facts['run']}[/] {literal(facts.get('name', ''))}")
+    echo(f"[bold]{facts['run']}[/] {literal(facts.get('name', ''))}")
     show_score(facts["score"])
     if facts.get("members"):
         rows = [
@@ -330,8 +332,8 @@ def _show_combined(made: Combined) -> None:
         ]
         table("members", ("run", "weight", "macro F1", "marginal gain"), rows)
         if facts["decision"] and len(rows) > 1:
-            say(literal(facts["decision"]["words"]))
-        say(literal(facts["verdict"]))
+            echo(literal(facts["decision"]["words"]))
+        echo(literal(facts["verdict"]))
     if facts.get("choices"):
         chosen = [
             (c["attribute"], c["chosen"], f"{c['scores'][c['chosen']]:.4f}", " ".join(c["by_part"]))

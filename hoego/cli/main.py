@@ -24,7 +24,7 @@ SECTIONS = {
 }
 
 
-class Sections(TyperGroup):
+class CommandGroups(TyperGroup):
     """Hoego's commands and those of entry points, listed in the order of the work.
 
     The list is plain text, since rich's help takes longer than the answer.
@@ -57,7 +57,7 @@ class Sections(TyperGroup):
 
 app = typer.Typer(
     name="hoego",
-    cls=Sections,
+    cls=CommandGroups,
     help="Experiments on image classification that you can believe.",
     no_args_is_help=True,
     add_completion=False,

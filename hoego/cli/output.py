@@ -16,13 +16,13 @@ from hoego.cli.options import plain
 
 
 class HasToDict(Protocol):
-    """A result that is no `hoego.results.base.Result` yet."""
+    """A result that is no `hoego.results.base.JsonResult` yet."""
 
     def to_dict(self) -> dict[str, Any]: ...
 
 
 class HasModelDump(Protocol):
-    """A `hoego.results.base.Result`, said without importing pydantic."""
+    """A `hoego.results.base.JsonResult`, said without importing pydantic."""
 
     def model_dump(self, *, mode: str = ...) -> dict[str, Any]: ...
 
@@ -33,7 +33,7 @@ _STYLED = rf"\[({'|'.join(STYLES)})\]"
 _MARKS = re.compile(rf"\\\[|{_STYLED}(.*?)(?<!\\)\[/\]", re.DOTALL)
 
 
-class Marked(str):
+class StyledText(str):
     """A text with styles; in a table's cell, any other text is printed as it is."""
 
 
@@ -46,13 +46,13 @@ def literal(value: object) -> str:
     return str(value).replace("[", "\\[")
 
 
-def styled(value: object, style: str) -> Marked:
+def styled(value: object, style: str) -> StyledText:
     """A value in one of STYLES, or in none where the style is empty.
 
     >>> styled("done", "green")
     '[green]done[/]'
     """
-    return Marked(f"[{style}]{literal(value)}[/]" if style else literal(value))
+    return StyledText(f"[{style}]{literal(value)}[/]" if style else literal(value))
 
 
 def emit(result: R, as_json: bool, show: Callable[[R], None]) -> None:
@@ -85,10 +85,10 @@ def table(
 
 def _cell(value: Any) -> Any:
     text = "" if value is None else str(value)
-    return _rich(text) if isinstance(value, Marked) else text
+    return _rich(text) if isinstance(value, StyledText) else text
 
 
-def say(text: str = "") -> None:
+def echo(text: str = "") -> None:
     """A line on stdout; `[bold]so[/]` is styled, all other brackets are printed as they are."""
     console().print(_rich(text), highlight=False, soft_wrap=True)
 

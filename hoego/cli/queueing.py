@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, Overrides, Profile, RecipeFile, RunsFolder, Why, recipe_of, runs_folder
-from hoego.cli.output import console, emit, literal, say, table
+from hoego.cli.output import console, echo, emit, literal, table
 from hoego.cli.records import RunArgument
 
 if TYPE_CHECKING:
-    from hoego.runs.queue import Status, WorkReport
+    from hoego.runs.queue import QueueStatus, WorkReport
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +58,7 @@ def add(
         priority=chosen.queue.priority if priority is None else priority,
         why=why,
     )
-    emit(record.meta, as_json, lambda m: say(f"waiting: [bold]{m.id}[/] {literal(m.name)}"))
+    emit(record.meta, as_json, lambda m: echo(f"waiting: [bold]{m.id}[/] {literal(m.name)}"))
 
 
 def work(
@@ -99,11 +99,11 @@ def _show_work(report: WorkReport) -> None:
     if rows:
         table("ran", ("run", "state", "seconds", "predicted", "reason"), rows)
     else:
-        say("nothing ran" if facts["left"] else "nothing ran: no run waits (hoego queue add)")
+        echo("nothing ran" if facts["left"] else "nothing ran: no run waits (hoego queue add)")
     for run, why in facts["left"].items():
-        say(f"still waiting: {run}: {literal(why)}")
+        echo(f"still waiting: {run}: {literal(why)}")
     if facts["ended_early"] is not None:
-        say(f"ended {facts['ended_early']:.0f} s before the deadline")
+        echo(f"ended {facts['ended_early']:.0f} s before the deadline")
 
 
 def status(
@@ -117,9 +117,9 @@ def status(
     import time
 
     from hoego.runs.queue import status as look
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    store = Store(runs_folder(folder))
+    store = RunStore(runs_folder(folder))
     while True:
         if watch and not as_json:
             console().clear()
@@ -129,7 +129,7 @@ def status(
         time.sleep(2)
 
 
-def _show_status(found: Status) -> None:
+def _show_status(found: QueueStatus) -> None:
     facts = found.to_dict()
     rows: list[tuple[Any, ...]] = []
     for part in ("running", "waiting", "ended"):
@@ -140,7 +140,7 @@ def _show_status(found: Status) -> None:
                 (r["run"], r["name"], r["state"], f"{100 * r['progress']:.0f} %", left, r["priority"], why)
             )
     if not rows:
-        say("the queue is empty")
+        echo("the queue is empty")
         return
     table("", ("run", "name", "state", "done", "left", "priority", "reason"), rows)
 
@@ -148,9 +148,9 @@ def _show_status(found: Status) -> None:
 def cancel(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
     """Take a waiting run out of the queue, or stop a running one at its next step."""
     from hoego.runs.queue import cancel as take_out
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    emit(take_out(Store(runs_folder(folder)), run).meta, as_json, lambda m: say(f"{m.id}: {m.state}"))
+    emit(take_out(RunStore(runs_folder(folder)), run).meta, as_json, lambda m: echo(f"{m.id}: {m.state}"))
 
 
 def retry(
@@ -163,12 +163,12 @@ def retry(
 ) -> None:
     """Queue a failed, interrupted or cancelled run again."""
     from hoego.runs.queue import retry as wait_again
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
     emit(
-        wait_again(Store(runs_folder(folder)), run, fresh=fresh).meta,
+        wait_again(RunStore(runs_folder(folder)), run, fresh=fresh).meta,
         as_json,
-        lambda m: say(f"{m.id}: {m.state}"),
+        lambda m: echo(f"{m.id}: {m.state}"),
     )
 
 
@@ -183,11 +183,11 @@ def tidy(
 ) -> None:
     """Delete old checkpoints, but never the selected one of a run."""
     from hoego.runs.queue import tidy as free
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    found = free(Store(runs_folder(folder)), recent=recent, best=best, look=look)
+    found = free(RunStore(runs_folder(folder)), recent=recent, best=best, look=look)
     verb = "would free" if look else "freed"
-    emit(found, as_json, lambda t: say(f"{verb} {t.bytes / 1e6:,.1f} MB in {len(t.files)} files"))
+    emit(found, as_json, lambda t: echo(f"{verb} {t.bytes / 1e6:,.1f} MB in {len(t.files)} files"))
 
 
 def idea_add(
@@ -199,21 +199,21 @@ def idea_add(
 ) -> None:
     """Add an idea: a change of the recipe with its hypothesis."""
     from hoego.runs.ideas import add as keep
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
     emit(
-        keep(Store(runs_folder(folder)), text, overrides, why=why),
+        keep(RunStore(runs_folder(folder)), text, overrides, why=why),
         as_json,
-        lambda i: say(f"kept: {i.id} {literal(i.text)}"),
+        lambda i: echo(f"kept: {i.id} {literal(i.text)}"),
     )
 
 
 def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
     """List ideas: untried, queued, and tried with their verdicts."""
     from hoego.runs.ideas import ideas
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    found = ideas(Store(runs_folder(folder)))
+    found = ideas(RunStore(runs_folder(folder)))
 
     def show_ideas(_: Any) -> None:
         rows = [
@@ -222,7 +222,7 @@ def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
         if rows:
             table("", ("idea", "state", "what", "change", "verdict"), rows)
         else:
-            say("no ideas yet: hoego idea add TEXT, or hoego idea adopt generalise")
+            echo("no ideas yet: hoego idea add TEXT, or hoego idea adopt generalise")
 
     emit(found, as_json, show_ideas)
 
@@ -234,8 +234,8 @@ def idea_adopt(
 ) -> None:
     """Take over a bundled list of ideas, each with its source."""
     from hoego.runs.ideas import adopt, ideas
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    store = Store(runs_folder(folder))
+    store = RunStore(runs_folder(folder))
     taken = adopt(store, name)
-    emit(ideas(store), as_json, lambda _: say(f"{len(taken)} ideas taken over; hoego idea list shows them"))
+    emit(ideas(store), as_json, lambda _: echo(f"{len(taken)} ideas taken over; hoego idea list shows them"))

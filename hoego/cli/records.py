@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, RunsFolder, runs_folder
-from hoego.cli.output import emit, literal, print_json, say, styled, table
+from hoego.cli.output import echo, emit, literal, print_json, styled, table
 
 if TYPE_CHECKING:
-    from hoego.runs.records import Merged, RunsTable
+    from hoego.runs.records import MergeResult, RunsTable
 
 STATE_STYLE = {
     "done": "green",
@@ -57,13 +57,13 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the runs."""
-    from hoego.runs.records import RunsQuery, Store
+    from hoego.runs.records import RunsQuery, RunStore
     from hoego.runs.records import runs as list_runs
     from hoego.runs.records.listing import COLUMNS
 
     chosen = tuple(c.strip() for c in columns.split(",") if c.strip()) or COLUMNS
     query = RunsQuery(tuple(state), tuple(tags), match, chosen, sort, limit)
-    found = list_runs(Store(runs_folder(folder)), query)
+    found = list_runs(RunStore(runs_folder(folder)), query)
     if csv:
         typer.echo(found.to_csv(), nl=False)
         return
@@ -73,13 +73,13 @@ def runs(
 def _show_runs(found: RunsTable) -> None:
     if not found.rows:
         none_here = "no runs here yet: hoego train, or hoego demo"
-        say(f"no run fits; there are {found.total:,} here" if found.total else none_here)
+        echo(f"no run fits; there are {found.total:,} here" if found.total else none_here)
         return
     table(
         "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
     )
     for name, why in found.broken.items():
-        say(f"[yellow]not readable[/] {literal(name)}: {literal(why)}")
+        echo(f"[yellow]not readable[/] {literal(name)}: {literal(why)}")
 
 
 def _cell(column: str, value: Any) -> str:
@@ -94,9 +94,9 @@ def _cell(column: str, value: Any) -> str:
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Show one run: its state, its recipe, its score with its honesty."""
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    record = Store(runs_folder(folder)).find(run)
+    record = RunStore(runs_folder(folder)).find(run)
     facts = {
         **record.meta.to_dict(),
         "state": record.state,
@@ -107,15 +107,15 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
         print_json({**facts, "recipe": record.recipe, "environment": record.environment})
         return
     name, reason = literal(facts["name"]), literal(facts["reason"])
-    say(f"[bold]{facts['id']}[/]  {name}   {_cell('state', facts['state'])} {reason}")
+    echo(f"[bold]{facts['id']}[/]  {name}   {_cell('state', facts['state'])} {reason}")
     if facts["why"]:
-        say(literal(f"why: {facts['why']}"))
+        echo(literal(f"why: {facts['why']}"))
     show_score(facts["score"])
     if verdict := facts.get("verdict"):
-        say(literal(f"verdict: {verdict.get('words', verdict)}"))
+        echo(literal(f"verdict: {verdict.get('words', verdict)}"))
     rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
     table("recipe", ("setting", "value"), rows)
-    say(literal(f"folder: {facts['folder']}"))
+    echo(literal(f"folder: {facts['folder']}"))
 
 
 def show_score(score: dict[str, Any] | None) -> None:
@@ -123,19 +123,21 @@ def show_score(score: dict[str, Any] | None) -> None:
     from hoego.cli.output import interval
 
     if not score:
-        say("no score yet")
+        echo("no score yet")
         return
     for name in ("macro_f1", "accuracy"):
         if e := score.get(name):
             label = name.replace("_", " ").replace("f1", "F1")
-            say(f"{label} [bold]{interval(e['value'], e['low'], e['high'])}[/]   honesty: {score['honesty']}")
+            echo(
+                f"{label} [bold]{interval(e['value'], e['low'], e['high'])}[/]   honesty: {score['honesty']}"
+            )
     optimism = score.get("optimism")
     if optimism:
-        say(f"optimism {optimism['optimism']:+.4f}: expected of this choice {optimism['corrected']:.4f}")
+        echo(f"optimism {optimism['optimism']:+.4f}: expected of this choice {optimism['corrected']:.4f}")
     elif "selected" in score.get("honesty", ""):
-        say("optimism: not estimated")
+        echo("optimism: not estimated")
     for note in score.get("notes", []):
-        say(f"[yellow]note[/] {literal(note)}")
+        echo(f"[yellow]note[/] {literal(note)}")
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -151,9 +153,9 @@ def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
     """Show what differs between two runs: recipe, code, environment, labels, split, then the results."""
     from hoego.runs.diff import diff as find_differences
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    store = Store(runs_folder(folder))
+    store = RunStore(runs_folder(folder))
     found = find_differences(store.find(a), store.find(b))
 
     def show_diff(_: Any) -> None:
@@ -163,20 +165,20 @@ def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Jso
             if rows:
                 table(part, ("what", a, b), rows)
             else:
-                say(f"{part}: the same")
-        say(literal(f"\n{facts['words']}"))
+                echo(f"{part}: the same")
+        echo(literal(f"\n{facts['words']}"))
 
     emit(found, as_json, show_diff)
 
 
 def reproduce(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:
     """Run a record's recipe again and say whether the numbers are the same. Exit status 1 if they differ."""
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
     from hoego.runs.reproduce import reproduce as run_again
 
-    store = Store(runs_folder(folder))
+    store = RunStore(runs_folder(folder))
     found = run_again(store, store.find(run))
-    emit(found, as_json, lambda r: say(literal(r.words)))
+    emit(found, as_json, lambda r: echo(literal(r.words)))
     raise typer.Exit(0 if found.same else 1)
 
 
@@ -186,22 +188,22 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Copy a teammate's records and name conflicts. Exit status 1 on a conflict."""
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
     from hoego.runs.records import merge as merge_stores
 
-    found = merge_stores(Store(source), Store(runs_folder(folder)))
+    found = merge_stores(RunStore(source), RunStore(runs_folder(folder)))
     emit(found, as_json, _show_merged)
     raise typer.Exit(1 if found.to_dict().get("conflicts") else 0)
 
 
-def _show_merged(merged: Merged) -> None:
+def _show_merged(merged: MergeResult) -> None:
     for key, value in merged.to_dict().items():
         shown = (
             f"{len(value)}: {', '.join(map(str, list(value)[:8]))}"
             if isinstance(value, list | dict)
             else value
         )
-        say(literal(f"{key}: {shown}"))
+        echo(literal(f"{key}: {shown}"))
 
 
 def tag(
@@ -212,12 +214,12 @@ def tag(
 ) -> None:
     """Add tags to a run, or remove them."""
     from hoego.errors import UsageError
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
     if not (add or remove):
         raise UsageError("No tag is named.", remedy="hoego tag RUN good, or hoego tag RUN --remove good")
-    meta = Store(runs_folder(folder)).find(run).tag(*add, remove=tuple(remove))
-    say(literal(" ".join(meta.tags)))
+    meta = RunStore(runs_folder(folder)).find(run).tag(*add, remove=tuple(remove))
+    echo(literal(" ".join(meta.tags)))
 
 
 def mirror(
@@ -226,9 +228,9 @@ def mirror(
     as_json: Json = False,
 ) -> None:
     """Bring MLflow or Weights & Biases up to date with the records. Exit status 1 if one is behind."""
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
     from hoego.runs.records.mirrors import mirrors_of, sync_all
 
-    found = sync_all(Store(runs_folder(folder)), mirrors_of(",".join(to)))
-    emit(found, as_json, lambda s: say(literal(s.words)))
+    found = sync_all(RunStore(runs_folder(folder)), mirrors_of(",".join(to)))
+    emit(found, as_json, lambda s: echo(literal(s.words)))
     raise typer.Exit(1 if found.behind else 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
-from hoego.cli.output import emit, literal, say, styled, table
+from hoego.cli.output import echo, emit, literal, styled, table
 
 if TYPE_CHECKING:
     from hoego.runs.submission import Submission
@@ -48,13 +48,13 @@ def submit(
     if score is not None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         entry = Ledger(project).record_score(score[0], score[1], now)
-        emit(entry, as_json, lambda e: say(f"{e.id}: leaderboard {e.public:.4f}"))
+        emit(entry, as_json, lambda e: echo(f"{e.id}: leaderboard {e.public:.4f}"))
         return
     if not run:
         settings = resolve({}, project=find_project(Path.cwd())).submission
         emit(ledger_view(project, settings), as_json, _show_ledger)
         return
-    from hoego.runs.submission.submit_run import in_codes, predict_test
+    from hoego.runs.submission.submit_run import counts_by_code, predict_test
 
     test = predict_test(runs_folder(folder), run, info)
     settings = test.recipe.submission
@@ -63,7 +63,7 @@ def submit(
         out=out if out is not None else project / "submissions" / f"{test.predictions.name}.csv",
         settings=settings,
         score=test.score,
-        training_classes=in_codes(test.training_classes, test.predictions),
+        training_classes=counts_by_code(test.training_classes, test.predictions),
     )
     form = read_form(test.info, settings.image, settings.answer)
     emit(hand_in(test.predictions, form, request), as_json, _show_submission)
@@ -71,9 +71,9 @@ def submit(
 
 def _show_submission(made: Submission) -> None:
     facts = made.to_dict()
-    say(f"written: {styled(facts['file'], 'bold')}  {facts['answers']:,} answers")
+    echo(f"written: {styled(facts['file'], 'bold')}  {facts['answers']:,} answers")
     if e := facts["expected"]:
-        say(
+        echo(
             f"the leaderboard will probably say {e['value']:.4f} [{e['low']:.4f}, {e['high']:.4f}]  ({e['method']})"
         )
     rows = [
@@ -82,10 +82,10 @@ def _show_submission(made: Submission) -> None:
     ]
     table("classes", ("class", "this file", "training"), rows)
     for entry, share in facts["agreement"].items():
-        say(f"agrees with {literal(entry)} in {100 * share:.1f} %")
-    say(f"submissions left today: {facts['left_today']}")
+        echo(f"agrees with {literal(entry)} in {100 * share:.1f} %")
+    echo(f"submissions left today: {facts['left_today']}")
     for w in facts["warnings"]:
-        say(f"[yellow]warning[/] {literal(w)}")
+        echo(f"[yellow]warning[/] {literal(w)}")
 
 
 def _score_cells(score: dict[str, Any] | None) -> tuple[str, str]:
@@ -111,10 +111,10 @@ def _show_ledger(view: LedgerView) -> None:
     if rows:
         table("ledger", ("when", "file", "run", "score", "honesty", "expected", "leaderboard"), rows)
     else:
-        say("nothing was submitted yet")
-    say(f"left today: {facts['left_today']} of {facts['per_day']}")
+        echo("nothing was submitted yet")
+    echo(f"left today: {facts['left_today']} of {facts['per_day']}")
     for w in facts["warnings"]:
-        say(f"[yellow]warning[/] {literal(w)}")
+        echo(f"[yellow]warning[/] {literal(w)}")
 
 
 def note(
@@ -124,7 +124,11 @@ def note(
     as_json: Json = False,
 ) -> None:
     """Add a dated entry to the diary."""
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
     from hoego.runs.records import note as keep
 
-    emit(keep(Store(runs_folder(folder)), text, run=run), as_json, lambda n: say(literal(f"noted: {n.text}")))
+    emit(
+        keep(RunStore(runs_folder(folder)), text, run=run),
+        as_json,
+        lambda n: echo(literal(f"noted: {n.text}")),
+    )

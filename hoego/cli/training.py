@@ -19,7 +19,7 @@ from hoego.cli.options import (
     recipe_of,
     runs_folder,
 )
-from hoego.cli.output import emit, interval, literal, print_json, say, styled
+from hoego.cli.output import echo, emit, interval, literal, print_json, styled
 from hoego.cli.records import LastRun, RunArgument, show_score
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def train(
         emit(
             started,
             as_json,
-            lambda b: say(f"running: [bold]{b.run}[/] (process {b.pid}); hoego show {b.run}"),
+            lambda b: echo(f"running: [bold]{b.run}[/] (process {b.pid}); hoego show {b.run}"),
         )
         return
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
     from hoego.runs.records.mirrors import following
 
-    store = Store(runs_folder(None))
+    store = RunStore(runs_folder(None))
     with following(store):
         if resume:
             result = go_on(store.find(resume))
@@ -105,17 +105,17 @@ def fold_of(text: str) -> Any:
 
 def _show_run(result: RunResult) -> None:
     facts = result.to_dict()
-    say(f"\n[bold]{facts['run']}[/] {facts['state']} {literal(facts['reason'])}")
+    echo(f"\n[bold]{facts['run']}[/] {facts['state']} {literal(facts['reason'])}")
     show_score(facts["score"])
     speed = facts["throughput"]
     if speed.get("train_images_per_second"):
-        say(
+        echo(
             f"{speed['train_images_per_second']:,.0f} images/s; the model alone "
             f"{speed.get('model_only_images_per_second') or 0:,.0f}"
         )
     for note in facts["notes"]:
-        say(styled(note, "dim"))
-    say(f"next: hoego report {facts['run']}   hoego diagnose {facts['run']}")
+        echo(styled(note, "dim"))
+    echo(f"next: hoego report {facts['run']}   hoego diagnose {facts['run']}")
 
 
 def learning_rate(
@@ -128,7 +128,7 @@ def learning_rate(
     from hoego.runs.learning_rate import find_learning_rate
 
     found = find_learning_rate(recipe_of(recipe, overrides, profile), project_folder())
-    emit(found, as_json, lambda f: say(literal(f.text())))
+    emit(found, as_json, lambda f: echo(literal(f.text())))
 
 
 def predict(
@@ -152,9 +152,9 @@ def predict(
     found = run_predict(runs_folder(folder), run, PredictOptions(on=on, out=out, root=root, views=views))
 
     def show(_: Any) -> None:
-        say(f"{found.n_images:,} predictions: {styled(found.out, 'bold')}")
+        echo(f"{found.n_images:,} predictions: {styled(found.out, 'bold')}")
         for note in found.notes:
-            say(styled(note, "dim"))
+            echo(styled(note, "dim"))
 
     emit(found, as_json, show)
 
@@ -187,7 +187,7 @@ def _show_scored(found: Score, names: list[str]) -> None:
             continue
         e = facts.get(name)
         value = interval(e["value"], e["low"], e["high"]) if e else "cannot say: the classes have no order"
-        say(f"{literal(name)} [bold]{value}[/]   honesty: {facts['honesty']}")
+        echo(f"{literal(name)} [bold]{value}[/]   honesty: {facts['honesty']}")
     show_score({k: v for k, v in facts.items() if not names or k not in METRICS or k in names})
 
 
@@ -195,11 +195,11 @@ def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = Fal
     """Write the page of a run as one self-contained HTML file."""
     from hoego.report import report as write_report
     from hoego.runs.loading import dataset_of
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    record = Store(runs_folder(folder)).find(run)
+    record = RunStore(runs_folder(folder)).find(run)
     path = write_report(record, dataset_of(record, required=False))
     if as_json:
         print_json({"run": record.id, "report": str(path)})
     else:
-        say(styled(path, "bold"))
+        echo(styled(path, "bold"))

@@ -23,7 +23,7 @@ NONE: Names = np.empty(0, dtype=np.str_)
 
 
 @dataclass(frozen=True)
-class Aliases:
+class SubjectAliases:
     """The further names of the subjects of one data set, or of several.
 
     Args:
@@ -39,7 +39,7 @@ class Aliases:
     @classmethod
     def of(
         cls, rows: pl.DataFrame, columns: Sequence[str], subjects: Sequence[str], namespace: str = ""
-    ) -> Aliases:
+    ) -> SubjectAliases:
         """The further names in a table.
 
         Args:
@@ -58,7 +58,7 @@ class Aliases:
         return cls.from_keys(columns[0] if columns else "", keys)
 
     @classmethod
-    def from_keys(cls, column: str, keys: dict[str, str]) -> Aliases:
+    def from_keys(cls, column: str, keys: dict[str, str]) -> SubjectAliases:
         """From key -> subject."""
         ordered = sorted(keys)
         return cls(
@@ -77,15 +77,15 @@ class Aliases:
             pack_names([self.column, *self.keys.tolist(), *self.subjects.tolist()]), digest_size=8
         ).hexdigest()
 
-    def union(self, other: Aliases, names: Names) -> Aliases:
+    def union(self, other: SubjectAliases, names: Names) -> SubjectAliases:
         """The further names of both, given the subjects `names` of the other."""
         keys = dict(zip(self.keys.tolist(), self.subjects.tolist(), strict=True))
         keys |= dict(zip(other.keys.tolist(), other.subjects.tolist(), strict=True))
         if other.column and other.column != self.column:
             keys |= {_key(other.column, n): n for n in names.tolist()}
-        return Aliases.from_keys(self.column or other.column, keys)
+        return SubjectAliases.from_keys(self.column or other.column, keys)
 
-    def shared(self, mine: Names, other: Aliases, theirs: Names) -> set[str]:
+    def shared(self, mine: Names, other: SubjectAliases, theirs: Names) -> set[str]:
         """Which of the subjects `theirs` of another data set go by a name of the subjects `mine`.
 
         Values are compared within a column; a column that the other side does not know may stand for any of its.
@@ -116,7 +116,7 @@ class Aliases:
         return {"column": self.column, "keys": self.keys.tolist(), "subjects": self.subjects.tolist()}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Aliases:
+    def from_dict(cls, data: dict[str, Any]) -> SubjectAliases:
         keys = zip(data.get("keys", ()), data.get("subjects", ()), strict=True)
         return cls.from_keys(data.get("column", ""), dict(keys))
 

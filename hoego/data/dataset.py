@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hoego.data.aliases import Aliases
+from hoego.data.aliases import SubjectAliases
 from hoego.data.origin import DatasetOrigin
 from hoego.data.schema import LabelSchema
 from hoego.data.spelling import pack_names
@@ -21,7 +21,7 @@ from hoego.errors import MismatchError
 
 
 @dataclass(frozen=True)
-class Correction:
+class LabelCorrection:
     """One row of the overlay: the label that an image really has, why, and who says so."""
 
     image: str
@@ -48,7 +48,7 @@ class Dataset:
         joins: sentences on subjects that were joined, and why.
         corrections: the overlay that was applied.
         aliases: what else the subjects are called.
-        kin: subjects that turned out to be one after runs were made on them as several.
+        merged_subjects: subjects that turned out to be one after runs were made on them as several.
         name: for people.
         origin: what it was read from; None for one that was put together or taken out of another.
     """
@@ -61,9 +61,9 @@ class Dataset:
     subject_shown: bool = True
     labelled: bool = True
     joins: tuple[str, ...] = ()
-    corrections: tuple[Correction, ...] = ()
-    aliases: Aliases = field(default_factory=Aliases)
-    kin: tuple[tuple[str, ...], ...] = ()
+    corrections: tuple[LabelCorrection, ...] = ()
+    aliases: SubjectAliases = field(default_factory=SubjectAliases)
+    merged_subjects: tuple[tuple[str, ...], ...] = ()
     name: str = ""
     origin: DatasetOrigin | None = None
 
@@ -134,12 +134,12 @@ class Dataset:
         return h.hexdigest()
 
     @cached_property
-    def _where(self) -> dict[str, int]:
+    def _positions(self) -> dict[str, int]:
         return {image: i for i, image in enumerate(self.image_ids.tolist())}
 
     def positions(self, ids: Sequence[str] | NDArray[Any]) -> NDArray[np.int64]:
         """Rows of the images `ids` [n]. Raises MismatchError naming ids that the data set does not have."""
-        where = self._where
+        where = self._positions
         names = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
         unknown = [i for i in names if i not in where]
         if unknown:

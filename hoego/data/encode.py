@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hoego.data.dataset import Correction
+from hoego.data.dataset import LabelCorrection
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.schema import COMPOSITE, MISSING, Attribute, LabelSchema
 from hoego.errors import DataError, nearest
@@ -168,7 +168,7 @@ def apply_corrections(
     schema: LabelSchema,
     images: Sequence[str],
     labels: tuple[Codes, Numbers],
-    corrections: Sequence[Correction],
+    corrections: Sequence[LabelCorrection],
 ) -> tuple[Codes, Numbers]:
     """Codes [N, A] and numbers with the corrections applied; the inputs are left as they are.
 

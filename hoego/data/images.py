@@ -49,7 +49,7 @@ Photo = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Probe:
+class ImageHeader:
     """What a photo's header says; its pixels have not been read.
 
     Args:
@@ -164,7 +164,7 @@ def upright_size(data: bytes, name: Path | str) -> tuple[int, int]:
     return found.height, found.width
 
 
-def probe(path: Path | str) -> Probe:
+def read_header(path: Path | str) -> ImageHeader:
     """What the header of a photo says. Cheap: a file that ends early is not noticed here, only by `decode`.
 
     Raises:
@@ -180,7 +180,7 @@ def probe(path: Path | str) -> Probe:
     return _probe(io.BytesIO(read_bytes(path)), 0, path)
 
 
-def _probe(file: IO[bytes], n_bytes: int, name: Path | str) -> Probe:
+def _probe(file: IO[bytes], n_bytes: int, name: Path | str) -> ImageHeader:
     with _open(file, name) as image:
         try:
             orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -190,7 +190,7 @@ def _probe(file: IO[bytes], n_bytes: int, name: Path | str) -> Probe:
         height, width = image.height, image.width
         if 5 <= orientation <= 8 and image.format != "TIFF":  # Pillow turns a TIFF's size by itself
             height, width = width, height
-        return Probe(height, width, image.mode, image.format or "", frames, orientation, n_bytes)
+        return ImageHeader(height, width, image.mode, image.format or "", frames, orientation, n_bytes)
 
 
 def _orientation(data: bytes) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hoego.data.aliases import Aliases
+from hoego.data.aliases import SubjectAliases
 from hoego.data.contents import content_hashes
-from hoego.data.dataset import Correction, Dataset
+from hoego.data.dataset import Dataset, LabelCorrection
 from hoego.data.encode import apply_corrections, encode_labels, with_combinations
 from hoego.data.origin import DatasetOrigin
 from hoego.data.overlay import read_overlay
@@ -44,7 +44,7 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
     _require_rows(raw)
     _require_plain_text(raw)
     schema, codes, numbers = encode_labels(raw)
-    corrections: tuple[Correction, ...] = ()
+    corrections: tuple[LabelCorrection, ...] = ()
     if origin.dataset.overlay is not None:
         corrections = read_overlay(raw.root / origin.dataset.overlay, schema, rows["image"].to_list())
         codes, numbers = apply_corrections(schema, rows["image"].to_list(), (codes, numbers), corrections)
@@ -64,7 +64,7 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         subject_shown=bool(raw.subject_columns),
         joins=(*raw.notes, *said),
         corrections=tuple(corrections),
-        aliases=Aliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
+        aliases=SubjectAliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
         name=raw.root.name,
         origin=origin,
     )

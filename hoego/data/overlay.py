@@ -14,8 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hoego.data.dataset import Correction
-from hoego.data.readers.tables import Table, read_table
+from hoego.data.dataset import LabelCorrection
+from hoego.data.readers.tables import DataTable, read_table
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.data.spelling import plain_name
 from hoego.errors import DataError, nearest
@@ -23,7 +23,7 @@ from hoego.errors import DataError, nearest
 COLUMNS = ("image", "attribute", "value", "reason", "source")
 
 
-def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[Correction, ...]:
+def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[LabelCorrection, ...]:
     """The corrections of a file, in its order; one that stands twice and says the same is taken once.
 
     Args:
@@ -42,9 +42,9 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
     said = table.frame.select(pl.col(COLUMNS).cast(pl.String).fill_null(""))
     rows = said.with_columns(plain_name(said["value"])).rows()
     known = set(images)
-    found: dict[tuple[str, str], tuple[Correction, int]] = {}
+    found: dict[tuple[str, str], tuple[LabelCorrection, int]] = {}
     for k, cells in enumerate(rows):
-        row = Correction(*(cell.strip() for cell in cells))
+        row = LabelCorrection(*(cell.strip() for cell in cells))
         _check(row, table, k, schema, known)
         before = found.setdefault((row.image, row.attribute), (row, k))
         if before[0].value != row.value:
@@ -67,7 +67,7 @@ def _only_header(path: Path) -> bool:
         return len(file.read(4096).strip().splitlines()) == 1
 
 
-def _check(row: Correction, table: Table, k: int, schema: LabelSchema, known: set[str]) -> None:
+def _check(row: LabelCorrection, table: DataTable, k: int, schema: LabelSchema, known: set[str]) -> None:
     def refuse(column: str, message: str, remedy: str) -> DataError:
         return DataError(message, file=table.path, row=table.line(k), column=column, remedy=remedy)
 
@@ -105,7 +105,7 @@ def is_value(attribute: Attribute, value: str) -> bool:
         return False
 
 
-def write_overlay(path: Path, corrections: Iterable[Correction]) -> None:
+def write_overlay(path: Path, corrections: Iterable[LabelCorrection]) -> None:
     """Writes an overlay file in place of what is there, or not at all.
 
     Raises:
@@ -135,8 +135,8 @@ def write_overlay(path: Path, corrections: Iterable[Correction]) -> None:
 
 
 def append_overlay(
-    path: Path, corrections: Iterable[Correction], schema: LabelSchema, images: Sequence[str]
-) -> tuple[Correction, ...]:
+    path: Path, corrections: Iterable[LabelCorrection], schema: LabelSchema, images: Sequence[str]
+) -> tuple[LabelCorrection, ...]:
     """Adds corrections to an overlay file (made where there is none) and returns all of them.
 
     Raises:

@@ -5,14 +5,24 @@ text is escaped.
 """
 
 from hoego.draw.card import card, class_bars
-from hoego.draw.charts import Interval, Line, bars, forest, heatmap, lines, reliability, scatter, waterfall
+from hoego.draw.charts import (
+    ForestRow,
+    LineSeries,
+    bars,
+    forest,
+    heatmap,
+    lines,
+    reliability,
+    scatter,
+    waterfall,
+)
 from hoego.draw.matrix import matrix
 from hoego.draw.page import STYLE, page
 
 __all__ = [
     "STYLE",
-    "Interval",
-    "Line",
+    "ForestRow",
+    "LineSeries",
     "bars",
     "card",
     "class_bars",

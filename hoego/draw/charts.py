@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hoego.draw.svg import (
     PALETTE,
-    Scale,
+    AxisScale,
     area,
     circle,
     line,
@@ -27,7 +27,7 @@ ROW = 26.0
 
 
 @dataclass(frozen=True)
-class Interval:
+class ForestRow:
     """A value with its interval, for a row of a forest plot.
 
     Args:
@@ -47,7 +47,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Line:
+class LineSeries:
     """A series of a line chart: x [n], y [n] (NaN leaves a gap), and a band where there is one."""
 
     label: str
@@ -58,7 +58,7 @@ class Line:
 
 
 def forest(
-    rows: Sequence[Interval], *, zero: float | None = None, digits: int = 3, label: str = "intervals"
+    rows: Sequence[ForestRow], *, zero: float | None = None, digits: int = 3, label: str = "intervals"
 ) -> str:
     """Values with intervals, one row each; `zero` draws the line of no difference."""
     ends = [v for r in rows for v in (r.value, r.low, r.high) if v is not None and math.isfinite(v)]
@@ -71,7 +71,7 @@ def forest(
     left = min(260.0, 16 + max(text_width(shorten(r.label, 40)) for r in rows))
     notes = [r.note or _numbers(r, digits) for r in rows]
     right = 720 - 16 - max(text_width(n) for n in notes)
-    x = Scale(low, high, left, max(right, left + 160))
+    x = AxisScale(low, high, left, max(right, left + 160))
     bottom = ROW * len(rows) + 8
     width = x.end + 16 + max(text_width(n) for n in notes) + 8
     parts = [line((x(t), 4), (x(t), bottom), css="grid") for t in x.ticks()]
@@ -90,7 +90,7 @@ def forest(
     return svg(width, bottom + 24, parts, label)
 
 
-def _numbers(r: Interval, digits: int) -> str:
+def _numbers(r: ForestRow, digits: int) -> str:
     if r.value is None:
         return "cannot say"
     inner = (
@@ -102,7 +102,7 @@ def _numbers(r: Interval, digits: int) -> str:
 
 
 def lines(
-    series: Sequence[Line],
+    series: Sequence[LineSeries],
     *,
     x_label: str = "",
     y_label: str = "",
@@ -115,8 +115,8 @@ def lines(
     if not xs or not ys:
         return svg(720, 40, [text(8, 24, "nothing to show", css="muted")], label)
     width, height = 720.0, 280.0
-    x = Scale(min(xs), max(xs), 56, width - 16)
-    y = Scale(*padded(min(ys), max(ys)), height - 40, 34)
+    x = AxisScale(min(xs), max(xs), 56, width - 16)
+    y = AxisScale(*padded(min(ys), max(ys)), height - 40, 34)
     parts = [line((x.start, y(t)), (x.end, y(t)), css="grid") for t in y.ticks()]
     parts += [text(x.start - 8, y(t) + 4, tick_label(t), anchor="end", css="muted") for t in y.ticks()]
     parts += [text(x(t), height - 22, tick_label(t), anchor="middle", css="muted") for t in x.ticks(8)]
@@ -138,7 +138,7 @@ def lines(
     return svg(max(width, cursor), height, parts, label)
 
 
-def _unbroken(s: Line, x: Scale, y: Scale) -> list[list[tuple[float, float]]]:
+def _unbroken(s: LineSeries, x: AxisScale, y: AxisScale) -> list[list[tuple[float, float]]]:
     runs: list[list[tuple[float, float]]] = [[]]
     for a, b in zip(s.x, s.y, strict=True):
         if math.isfinite(b):
@@ -190,13 +190,15 @@ def heatmap(
     return svg(left + cell * m + max(overhang - cell / 2, 8) + 8, top + cell * n + 8, parts, label)
 
 
-def waterfall(start: Interval, steps: Sequence[Interval], end: Interval, *, label: str = "waterfall") -> str:
+def waterfall(
+    start: ForestRow, steps: Sequence[ForestRow], end: ForestRow, *, label: str = "waterfall"
+) -> str:
     """From today's score, gain by gain, to the end: one bar each, with the interval of each gain."""
     names = [start.label, *(s.label for s in steps), end.label]
     slot = max(86.0, min(150.0, 700.0 / len(names)))
     width, height = 60 + slot * len(names), 300.0
     lowest = min(start.value or 0.0, end.value or 0.0)
-    y = Scale(max(0.0, math.floor((lowest - 0.08) * 10) / 10), 1.0, height - 44, 24)
+    y = AxisScale(max(0.0, math.floor((lowest - 0.08) * 10) / 10), 1.0, height - 44, 24)
     parts = [line((48, y(t)), (width - 8, y(t)), css="grid") for t in y.ticks()]
     parts += [text(42, y(t) + 4, tick_label(t), anchor="end", css="muted") for t in y.ticks()]
     level = y.low
@@ -234,7 +236,7 @@ def bars(
     """Horizontal bars; `other` draws a second bar under each (training beside predicted)."""
     top = max([*values, *(other or ()), 1e-12])
     left = 16 + max((text_width(shorten(s, 30)) for s in labels), default=0)
-    x = Scale(0, top, left, 640)
+    x = AxisScale(0, top, left, 640)
     row = 30.0 if other else 22.0
     parts = []
     for i, name in enumerate(labels):
@@ -254,7 +256,7 @@ def bars(
 def reliability(bins: Sequence[tuple[float, float, int]], *, label: str = "reliability") -> str:
     """Reliability diagram: mean confidence, accuracy and count of each bin; the diagonal is perfect calibration."""
     size = 280.0
-    x, y = Scale(0, 1, 44, size), Scale(0, 1, size - 36, 12)
+    x, y = AxisScale(0, 1, 44, size), AxisScale(0, 1, size - 36, 12)
     parts = [line((x(t), y.start), (x(t), y.end), css="grid") for t in x.ticks(4)]
     parts += [line((x.start, y(t)), (x.end, y(t)), css="grid") for t in y.ticks(4)]
     parts += [text(x(t), size - 18, tick_label(t), anchor="middle", css="muted") for t in x.ticks(4)]
@@ -294,7 +296,7 @@ def scatter(
         *((min(values), max(values)) if diagonal else (min(p[0] for p in points), max(p[0] for p in points)))
     )
     y_range = x_range if diagonal else padded(min(p[1] for p in points), max(p[1] for p in points))
-    x, y = Scale(*x_range, 60, 440), Scale(*y_range, 300, 16)
+    x, y = AxisScale(*x_range, 60, 440), AxisScale(*y_range, 300, 16)
     parts = [line((x.start, y(t)), (x.end, y(t)), css="grid") for t in y.ticks()]
     parts += [text(x.start - 8, y(t) + 4, tick_label(t), anchor="end", css="muted") for t in y.ticks()]
     parts += [text(x(t), 318, tick_label(t), anchor="middle", css="muted") for t in x.ticks()]

@@ -80,7 +80,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """From values to pixels."""
 
     low: float

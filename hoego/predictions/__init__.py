@@ -16,11 +16,11 @@ from hoego.predictions.honesty import (
 from hoego.predictions.predictions import Predictions, concat, join_rows, require_alike, softmax
 from hoego.predictions.provenance import (
     Provenance,
-    Source,
-    Universe,
+    RowProvenance,
+    SubjectUniverse,
     fitted_source,
     join_sources,
-    taught_source,
+    student_source,
 )
 
 __all__ = [
@@ -32,8 +32,8 @@ __all__ = [
     "Honesty",
     "Predictions",
     "Provenance",
-    "Source",
-    "Universe",
+    "RowProvenance",
+    "SubjectUniverse",
     "concat",
     "fitted_source",
     "honesty",
@@ -45,5 +45,5 @@ __all__ = [
     "softmax",
     "suggested_by",
     "suggestion",
-    "taught_source",
+    "student_source",
 ]

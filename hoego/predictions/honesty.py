@@ -74,14 +74,14 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
         mine = predictions.source == k
         if not mine.any():
             continue
-        seen = universe.members(source.seen, dataset)[rows] & mine
+        seen = universe.images_showing(source.seen, dataset)[rows] & mine
         if source.seen_images is not None:
             same_photo = np.isin(dataset.contents[rows], source.seen_images)
             flags["naive"] |= seen & ~same_photo
             seen &= same_photo
         flags["in_sample"] |= seen
-        flags["cross_fitted"] |= universe.members(source.seen_through, dataset)[rows] & mine & ~seen
-        flags["selected"] |= universe.members(source.selected, dataset)[rows] & mine & ~seen
+        flags["cross_fitted"] |= universe.images_showing(source.seen_through, dataset)[rows] & mine & ~seen
+        flags["selected"] |= universe.images_showing(source.selected, dataset)[rows] & mine & ~seen
     return Honesty(**flags, notes=_notes(predictions, dataset))
 
 
@@ -102,7 +102,9 @@ def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sampl
         ]
         shown = ", ".join(names[:5].tolist())
         since = (
-            "hoego.toml has joined subjects since this was trained: train it again. " if dataset.kin else ""
+            "hoego.toml has joined subjects since this was trained: train it again. "
+            if dataset.merged_subjects
+            else ""
         )
         raise LeakError(
             f"{len(rows):,} of {len(predictions.images):,} rows are in-sample: the model behind them has seen "

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import DataError, MismatchError, RecordError
-from hoego.predictions.provenance import Provenance, Source, Universe, join_sources
+from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse, join_sources
 
 Scale = Literal["logits", "probabilities"]
 FORMAT = 1
@@ -50,8 +50,8 @@ class Predictions:
     schema: LabelSchema
     fold: NDArray[np.int16]
     source: NDArray[np.int32]
-    sources: tuple[Source, ...]
-    universe: Universe
+    sources: tuple[RowProvenance, ...]
+    universe: SubjectUniverse
     dataset_fingerprint: str
     split_fingerprint: str = ""
     split_kind: str = ""
@@ -354,11 +354,13 @@ def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
             )
 
 
-def _shared_sources(parts: Sequence[Predictions]) -> tuple[Universe, tuple[Source, ...], list[int]]:
+def _shared_sources(
+    parts: Sequence[Predictions],
+) -> tuple[SubjectUniverse, tuple[RowProvenance, ...], list[int]]:
     universe = parts[0].universe
     for p in parts[1:]:
         universe = universe.union(p.universe)
-    sources: list[Source] = []
+    sources: list[RowProvenance] = []
     offsets = []
     for p in parts:
         offsets.append(len(sources))
@@ -368,7 +370,7 @@ def _shared_sources(parts: Sequence[Predictions]) -> tuple[Universe, tuple[Sourc
 
 def join_rows(
     members: Sequence[Predictions], name: str
-) -> tuple[Universe, NDArray[np.int32], tuple[Source, ...]]:
+) -> tuple[SubjectUniverse, NDArray[np.int32], tuple[RowProvenance, ...]]:
     """The sources of rows made from the same row of several aligned members: joined row by row.
 
     Args:

@@ -1,7 +1,7 @@
 """Where a row of predictions comes from: the subjects that its models, teachers and combiners have seen.
 
-A `Source` speaks of the subjects of a `Universe` in sets (one bit per subject). Sets are joined row by row, never
-run by run, so an average of two runs' out-of-fold predictions on one split stays out-of-fold.
+A `RowProvenance` holds sets of the subjects of a `SubjectUniverse` (one bit per subject). Sets are joined row by
+row, never run by run, so an average of two runs' out-of-fold predictions on one split stays out-of-fold.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.aliases import Aliases
+from hoego.data.aliases import SubjectAliases
 from hoego.data.dataset import Dataset
 from hoego.data.spelling import pack_names, unpack_names
 from hoego.errors import RecordError
@@ -27,7 +27,7 @@ Bits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Universe:
+class SubjectUniverse:
     """The subjects that provenance speaks of, with the content of their images.
 
     Contents let a subject be found again under another name: a renamed subject, or the same photo in another
@@ -43,10 +43,10 @@ class Universe:
     names: NDArray[Any]
     owner: NDArray[np.int32]
     contents: NDArray[np.uint64]
-    aliases: Aliases = field(default_factory=Aliases)
+    aliases: SubjectAliases = field(default_factory=SubjectAliases)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Universe:
+    def of(cls, dataset: Dataset) -> SubjectUniverse:
         """The universe of a data set's subjects."""
         return cls(dataset.subjects, dataset.subject_index, dataset.contents, dataset.aliases)
 
@@ -62,28 +62,28 @@ class Universe:
         h.update(self.aliases.digest.encode())
         return h.hexdigest()
 
-    def none(self) -> Bits:
+    def no_subjects(self) -> Bits:
         """The empty set of subjects [S]."""
         return np.zeros(self.n_subjects, dtype=bool)
 
-    def union(self, other: Universe) -> Universe:
+    def union(self, other: SubjectUniverse) -> SubjectUniverse:
         """The universe that holds the subjects of both."""
         if other.digest == self.digest:
             return self
         names = np.union1d(self.names, other.names)
         owners = [np.searchsorted(names, u.names)[u.owner] for u in (self, other)]
-        return Universe(
+        return SubjectUniverse(
             names,
             np.concatenate(owners).astype(np.int32),
             np.concatenate([self.contents, other.contents]),
             self.aliases.union(other.aliases, other.names),
         )
 
-    def lift(self, bits: Bits, to: Universe) -> Bits:
+    def lift(self, bits: Bits, to: SubjectUniverse) -> Bits:
         """The set `bits` [S] of this universe as a set of `to`, a universe that holds it."""
         if to.digest == self.digest:
             return bits
-        out = to.none()
+        out = to.no_subjects()
         out[np.searchsorted(to.names, self.names[bits])] = True
         return out
 
@@ -91,14 +91,14 @@ class Universe:
         """Sorted content hashes of the images of a set of subjects."""
         return np.unique(self.contents[bits[self.owner]])
 
-    def members(self, bits: Bits, dataset: Dataset) -> Bits:
+    def images_showing(self, bits: Bits, dataset: Dataset) -> Bits:
         """Which images [N] of a data set show a subject of the set, by any of its names or by a photo's content."""
         named = np.isin(dataset.subjects, self.names[bits])
         if other := self.aliases.shared(self.names[bits], dataset.aliases, dataset.subjects):
             named |= np.isin(dataset.subjects, sorted(other))
         alike = np.isin(dataset.contents, self.images_of(bits))
         named[dataset.subject_index[alike]] = True
-        for group in dataset.kin:
+        for group in dataset.merged_subjects:
             ones = np.isin(dataset.subjects, group)
             named[ones] = named[ones].any()
         members: Bits = named[dataset.subject_index]
@@ -113,7 +113,7 @@ class Universe:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Universe:
+    def from_dict(cls, data: Mapping[str, Any]) -> SubjectUniverse:
         names = unpack_names(_unpack(data["names"]))
         owner = np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32)
         if len(names) != (int(owner.max()) + 1 if len(owner) else 0):
@@ -126,18 +126,20 @@ class Universe:
             np.asarray(names, dtype=np.str_),
             owner,
             np.frombuffer(_unpack(data["contents"]), dtype="<u8").astype(np.uint64),
-            Aliases.from_dict(json.loads(_unpack(data["aliases"]))) if "aliases" in data else Aliases(),
+            SubjectAliases.from_dict(json.loads(_unpack(data["aliases"])))
+            if "aliases" in data
+            else SubjectAliases(),
         )
 
 
 @dataclass(frozen=True)
-class Source:
+class RowProvenance:
     """What is behind a row of predictions.
 
     Args:
         name: run and fold, or the combination's name.
-        seen: subjects [S] whose images or labels trained the models behind the row (their checkpoint's and their
-            teachers' included), or whose labels fitted the combiner that makes it.
+        seen: subjects [S] whose images or labels trained the models behind the row (their checkpoint's
+            and their teachers' included), or whose labels fitted the combiner that makes it.
         seen_through: subjects [S] seen only by the models behind the rows on which that combiner was fitted.
         selected: subjects [S] whose score chose the epoch or the run.
         seen_images: under a naive split, the sorted content hashes of the images that were trained on; None
@@ -155,36 +157,36 @@ class Source:
     path: tuple[str, ...] = ()
 
     @classmethod
-    def trained(
+    def from_training(
         cls,
         name: str,
         dataset: Dataset,
-        trained_on: Bits,
+        train_mask: Bits,
         *,
         naive: bool = False,
-        selected_on: Bits | None = None,
-    ) -> Source:
-        """The source of a model trained on the images `trained_on` [N] of a data set.
+        selection_mask: Bits | None = None,
+    ) -> RowProvenance:
+        """The source of a model trained on the images `train_mask` [N] of a data set.
 
         Args:
             name: run and fold.
             dataset: the whole data set; its universe is that of the source.
-            trained_on: mask [N] of the images whose pixels or labels reached the optimiser or the inner selection.
+            train_mask: mask [N] of the images whose pixels or labels reached the optimiser or the inner selection.
             naive: the split is by photo, so only the images themselves count as in-sample.
-            selected_on: mask [N] of the images whose score chose the epoch.
+            selection_mask: mask [N] of the images whose score chose the epoch.
         """
-        seen = _subjects_of(dataset, trained_on)
+        seen = _subjects_of(dataset, train_mask)
         none = np.zeros(dataset.n_subjects, dtype=bool)
         return cls(
             name,
             seen,
             none,
-            none if selected_on is None else _subjects_of(dataset, selected_on),
-            np.unique(dataset.contents[trained_on]) if naive else None,
+            none if selection_mask is None else _subjects_of(dataset, selection_mask),
+            np.unique(dataset.contents[train_mask]) if naive else None,
             path=(f"{name} trained on {int(seen.sum()):,} of {dataset.n_subjects:,} subjects",),
         )
 
-    def lifted(self, universe: Universe, to: Universe) -> Source:
+    def lifted(self, universe: SubjectUniverse, to: SubjectUniverse) -> RowProvenance:
         """The same source in the words of a larger universe."""
         if universe.digest == to.digest:
             return self
@@ -209,7 +211,7 @@ class Source:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], n_subjects: int) -> Source:
+    def from_dict(cls, data: Mapping[str, Any], n_subjects: int) -> RowProvenance:
         images = data["seen_images"]
         return cls(
             data["name"],
@@ -222,7 +224,7 @@ class Source:
         )
 
 
-def join_sources(name: str, sources: Sequence[Source], universe: Universe) -> Source:
+def join_sources(name: str, sources: Sequence[RowProvenance], universe: SubjectUniverse) -> RowProvenance:
     """The source of a row made of rows of several sources of one universe: every set is their union."""
     if len(sources) == 1:
         return sources[0]
@@ -230,7 +232,7 @@ def join_sources(name: str, sources: Sequence[Source], universe: Universe) -> So
     if any(s.seen_images is not None for s in sources):
         parts = [universe.images_of(s.seen) if s.seen_images is None else s.seen_images for s in sources]
         images = np.unique(np.concatenate(parts))
-    return Source(
+    return RowProvenance(
         name,
         np.logical_or.reduce([s.seen for s in sources]),
         np.logical_or.reduce([s.seen_through for s in sources]),
@@ -242,8 +244,13 @@ def join_sources(name: str, sources: Sequence[Source], universe: Universe) -> So
 
 
 def fitted_source(
-    own: Source, fitted_on: Sequence[Source], fitted_subjects: Bits, universe: Universe, *, by: str
-) -> Source:
+    own: RowProvenance,
+    fitted_on: Sequence[RowProvenance],
+    fitted_subjects: Bits,
+    universe: SubjectUniverse,
+    *,
+    by: str,
+) -> RowProvenance:
     """The source of a row made by a fitted combiner (stack weights, thresholds, a temperature, chosen members).
 
     Args:
@@ -260,7 +267,7 @@ def fitted_source(
     images = own.seen_images
     if images is not None:
         images = np.unique(np.concatenate([images, universe.images_of(fitted_subjects)]))
-    return Source(
+    return RowProvenance(
         own.name,
         seen,
         through & ~seen,
@@ -271,24 +278,29 @@ def fitted_source(
     )
 
 
-def taught_source(student: Source, teachers: Sequence[Source], universe: Universe, *, by: str) -> Source:
+def student_source(
+    student: RowProvenance, teachers: Sequence[RowProvenance], universe: SubjectUniverse, *, by: str
+) -> RowProvenance:
     """The source of a model that started from, or learnt from, what others made (checkpoint, pseudo-labels, teacher).
 
     What a teacher saw, or saw through its combiner, the student has seen; a subject that chose the teacher's epoch
     has chosen the student's too.
     """
-    taught = [_seen_whole(t, universe) for t in teachers]
-    joined = join_sources(student.name, [student, *taught], universe)
+    seen_by_teachers = [_seen_whole(t, universe) for t in teachers]
+    joined = join_sources(student.name, [student, *seen_by_teachers], universe)
     return replace(joined, path=_distinct([*student.path, *(f"{by}: {p}" for t in teachers for p in t.path)]))
 
 
-def _seen_whole(teacher: Source, universe: Universe) -> Source:
+def _seen_whole(teacher: RowProvenance, universe: SubjectUniverse) -> RowProvenance:
     """A teacher of whom everything that it saw through others counts as seen."""
     images = teacher.seen_images
     if images is not None:
         images = np.unique(np.concatenate([images, universe.images_of(teacher.seen_through)]))
     return replace(
-        teacher, seen=teacher.seen | teacher.seen_through, seen_through=universe.none(), seen_images=images
+        teacher,
+        seen=teacher.seen | teacher.seen_through,
+        seen_through=universe.no_subjects(),
+        seen_images=images,
     )
 
 
@@ -322,13 +334,13 @@ def _unpack_bits(text: str, n: int) -> Bits:
 class Provenance:
     """The universe and the sources of a set of predictions, as they are stored in files and checkpoints."""
 
-    universe: Universe
-    sources: tuple[Source, ...] = field(default_factory=tuple)
+    universe: SubjectUniverse
+    sources: tuple[RowProvenance, ...] = field(default_factory=tuple)
 
     def to_dict(self) -> dict[str, Any]:
         return {"universe": self.universe.to_dict(), "sources": [s.to_dict() for s in self.sources]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
-        universe = Universe.from_dict(data["universe"])
-        return cls(universe, tuple(Source.from_dict(s, universe.n_subjects) for s in data["sources"]))
+        universe = SubjectUniverse.from_dict(data["universe"])
+        return cls(universe, tuple(RowProvenance.from_dict(s, universe.n_subjects) for s in data["sources"]))

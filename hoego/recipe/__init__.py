@@ -1,6 +1,6 @@
 """TOML, profiles and overrides to one frozen, validated recipe."""
 
-from hoego.recipe.base import Section, Setting
+from hoego.recipe.base import Setting, SettingsSection
 from hoego.recipe.profiles import PROFILES
 from hoego.recipe.recipe import Recipe
 from hoego.recipe.resolve import (
@@ -39,7 +39,7 @@ __all__ = [
     "QueueSettings",
     "Recipe",
     "ScoreSettings",
-    "Section",
+    "SettingsSection",
     "SelectSettings",
     "Setting",
     "SplitSettings",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """A frozen part of a recipe. Every field carries a description: it is the help, the docs and the check."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)

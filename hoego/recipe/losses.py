@@ -9,24 +9,24 @@ from typing import Literal
 from pydantic import Field
 
 from hoego.errors import RecipeError, nearest
-from hoego.recipe.base import Section
+from hoego.recipe.base import SettingsSection
 
 
-class SmoothOptions(Section):
+class SmoothOptions(SettingsSection):
     eps: float = Field(0.1, ge=0, lt=1, description="Share of the label that is spread over all classes.")
 
 
-class FocalOptions(Section):
+class FocalOptions(SettingsSection):
     gamma: float = Field(2.0, ge=0, description="Exponent of 1 - p; 0 is cross-entropy.")
 
 
-class ClassBalancedOptions(Section):
+class ClassBalancedOptions(SettingsSection):
     beta: float = Field(
         0.999, ge=0, lt=1, description="Effective number of n photos is (1 - beta^n) / (1 - beta)."
     )
 
 
-class LdamOptions(Section):
+class LdamOptions(SettingsSection):
     margin: float = Field(0.5, gt=0, description="Margin of the rarest class.")
     scale: float = Field(
         1.0, gt=0, description="Scale s of the logits: 1 for a linear head, 30 for a cosine head."
@@ -39,17 +39,17 @@ class LdamOptions(Section):
     )
 
 
-class LogitAdjustedOptions(Section):
+class LogitAdjustedOptions(SettingsSection):
     tau: float = Field(1.0, ge=0, description="Multiple of the log prior added to the logits.")
 
 
-class SymmetricOptions(Section):
+class SymmetricOptions(SettingsSection):
     alpha: float = Field(0.1, ge=0, description="Weight of the cross-entropy.")
     beta: float = Field(1.0, ge=0, description="Weight of the reverse cross-entropy.")
     log_zero: float = Field(-4.0, lt=0, description="The number that stands for log 0.")
 
 
-class AsymmetricOptions(Section):
+class AsymmetricOptions(SettingsSection):
     gamma_pos: float = Field(0.0, ge=0, description="Focusing exponent of the true class.")
     gamma_neg: float = Field(4.0, ge=0, description="Focusing exponent of the other classes.")
     eps: float = Field(
@@ -57,7 +57,7 @@ class AsymmetricOptions(Section):
     )
 
 
-class LossOptions(Section):
+class LossOptions(SettingsSection):
     """Parameters of the losses, each under the loss's name."""
 
     smooth: SmoothOptions = SmoothOptions()
@@ -83,7 +83,7 @@ class LossInfo:
     name: str
     help: str
     source: str
-    options: type[Section] | None = None
+    options: type[SettingsSection] | None = None
 
 
 LOSSES: tuple[LossInfo, ...] = (
@@ -160,7 +160,7 @@ ORDINAL: dict[str, str] = {
 }
 
 
-class OrdinalSettings(Section):
+class OrdinalSettings(SettingsSection):
     """How one ordered attribute is learned. Predictions are class probabilities in every case."""
 
     kind: OrdinalName = Field("classes", description="What the head learns.")
@@ -174,7 +174,7 @@ class OrdinalSettings(Section):
     )
 
 
-class HeadsSettings(Section):
+class HeadsSettings(SettingsSection):
     """How the losses of several heads are added."""
 
     weighting: Literal["fixed", "uncertainty", "gradnorm"] = Field(
@@ -193,7 +193,7 @@ class HeadsSettings(Section):
     )
 
 
-class PseudoSettings(Section):
+class PseudoSettings(SettingsSection):
     """Labels that a teacher gives to the photos of `dataset.unlabelled`; they join the training side alone."""
 
     labels: Literal["soft", "hard", "none"] = Field(
@@ -227,7 +227,7 @@ class PseudoSettings(Section):
     )
 
 
-class DistillSettings(Section):
+class DistillSettings(SettingsSection):
     """Learning from a teacher's probabilities."""
 
     teacher: str | tuple[str, ...] | None = Field(

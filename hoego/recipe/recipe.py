@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from hoego.recipe.base import Section
+from hoego.recipe.base import SettingsSection
 from hoego.recipe.losses import DistillSettings, HeadsSettings, LossOptions, OrdinalSettings, loss_weights
 from hoego.recipe.sections import (
     AuditSettings,
@@ -28,11 +28,11 @@ from hoego.recipe.techniques import (
     MixingSettings,
     OptimSettings,
     SamplingSettings,
-    ViewSettings,
+    TtaSettings,
 )
 
 
-class Recipe(Section):
+class Recipe(SettingsSection):
     """One resolved experiment. Field order is the order of `hoego settings`."""
 
     name: str = Field("", description="A short name for the recipe; by default the file's.")
@@ -73,7 +73,7 @@ class Recipe(Section):
     augment: AugmentSettings = AugmentSettings()
     optim: OptimSettings = OptimSettings()
     average: AverageSettings = AverageSettings()
-    views: ViewSettings = ViewSettings()
+    views: TtaSettings = TtaSettings()
     train_edits: dict[str, AttributeEdit] = Field(
         default_factory=dict, description="Changes of training labels alone, per attribute."
     )

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from hoego.recipe.base import Section
+from hoego.recipe.base import SettingsSection
 
 
-class CropSettings(Section):
+class CropSettings(SettingsSection):
     """Part of the preprocessing: the same in training, validation and test."""
 
     box: tuple[float, float, float, float] | None = Field(
@@ -20,7 +20,7 @@ class CropSettings(Section):
     )
 
 
-class DatasetSettings(Section):
+class DatasetSettings(SettingsSection):
     """Where the photos lie and how their table is read."""
 
     root: str = Field(".", description="Folder that all paths start from; relative to the file that sets it.")
@@ -63,7 +63,7 @@ class DatasetSettings(Section):
     crop: CropSettings = CropSettings()
 
 
-class AttributeSettings(Section):
+class AttributeSettings(SettingsSection):
     """One attribute of the label."""
 
     column: str | None = Field(None, description="Column it is read from; by default its own name.")
@@ -85,7 +85,7 @@ class AttributeSettings(Section):
 Answer = Literal["mask", "yes", "no"]
 
 
-class MultiSettings(Section):
+class MultiSettings(SettingsSection):
     """Several labels for a photo, each an attribute of the classes no and yes."""
 
     columns: tuple[str, ...] = Field(
@@ -102,7 +102,7 @@ class MultiSettings(Section):
     )
 
 
-class LabelSettings(Section):
+class LabelSettings(SettingsSection):
     """What is said of a photo and what is to be predicted."""
 
     target: str | None = Field(
@@ -119,7 +119,7 @@ class LabelSettings(Section):
     multi: MultiSettings = MultiSettings()
 
 
-class SplitSettings(Section):
+class SplitSettings(SettingsSection):
     """Who is held out."""
 
     name: str = Field("", description="Name of the saved split; empty: made from kind and seed.")
@@ -136,7 +136,7 @@ class SplitSettings(Section):
     )
 
 
-class AuditSettings(Section):
+class AuditSettings(SettingsSection):
     """What the audit lets pass."""
 
     accept: tuple[str, ...] = Field((), description="Names of checks whose errors you accept.")
@@ -145,7 +145,7 @@ class AuditSettings(Section):
     )
 
 
-class ModelSettings(Section):
+class ModelSettings(SettingsSection):
     """The network and its heads."""
 
     name: str = Field("resnet18", description="Any timm model, or one of Hoego's own (hoego_small32).")
@@ -173,7 +173,7 @@ class ModelSettings(Section):
     )
 
 
-class SelectSettings(Section):
+class SelectSettings(SettingsSection):
     """How the epoch is chosen."""
 
     on: Literal["held-out", "inner", "last"] = Field(
@@ -192,7 +192,7 @@ class SelectSettings(Section):
     every: int = Field(1, ge=1, description="Epochs between two scorings of the held-out side.")
 
 
-class ScoreSettings(Section):
+class ScoreSettings(SettingsSection):
     """How predictions are scored."""
 
     metrics: tuple[str, ...] = Field(
@@ -202,7 +202,7 @@ class ScoreSettings(Section):
     level: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
 
 
-class QueueSettings(Section):
+class QueueSettings(SettingsSection):
     """Runs that wait for the machine."""
 
     priority: int = Field(0, description="Higher values run first.")
@@ -214,7 +214,7 @@ class QueueSettings(Section):
     )
 
 
-class SubmissionSettings(Section):
+class SubmissionSettings(SettingsSection):
     """The test set's form and the limits of the leaderboard."""
 
     info: str | None = Field(None, description="Table whose order and ids the submission follows (info.csv).")

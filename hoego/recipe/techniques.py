@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from hoego.recipe.base import Section
+from hoego.recipe.base import SettingsSection
 
 
-class SamplingSettings(Section):
+class SamplingSettings(SettingsSection):
     """Which photos an epoch draws. An epoch always has as many photos as the training side."""
 
     kind: Literal["none", "oversample", "square_root", "progressive"] = Field(
@@ -26,7 +26,7 @@ class SamplingSettings(Section):
     )
 
 
-class MixSettings(Section):
+class MixSettings(SettingsSection):
     """One way of mixing two photos of a batch."""
 
     share: float = Field(0.0, ge=0, le=1, description="Share of the batches that are mixed like this.")
@@ -53,7 +53,7 @@ class CutmixSettings(MixSettings):
     alpha: float = Field(1.0, gt=0, description="Both parameters of the Beta distribution of the kept area.")
 
 
-class MixingSettings(Section):
+class MixingSettings(SettingsSection):
     """Photos mixed with one another, batch by batch. A batch is mixed in at most one way."""
 
     mixup: MixupSettings = MixupSettings()
@@ -76,7 +76,7 @@ class MixingSettings(Section):
         return self
 
 
-class AugmentSettings(Section):
+class AugmentSettings(SettingsSection):
     """Random changes of each training photo, drawn separately for each photo, on the training device."""
 
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a left-right flip.")
@@ -153,7 +153,7 @@ class AugmentSettings(Section):
         return self
 
 
-class OptimSettings(Section):
+class OptimSettings(SettingsSection):
     """The optimiser and the schedule of its learning rate."""
 
     name: str = Field("adamw", description="adamw, sgd, lion, or any optimiser of timm by name.")
@@ -185,7 +185,7 @@ class OptimSettings(Section):
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one step.")
 
 
-class AverageSettings(Section):
+class AverageSettings(SettingsSection):
     """Averages of the weights, scored beside the raw ones."""
 
     ema: float = Field(0.0, ge=0, lt=1, description="Decay per step of the moving average; 0 is off.")
@@ -197,7 +197,7 @@ class AverageSettings(Section):
     )
 
 
-class ViewSettings(Section):
+class TtaSettings(SettingsSection):
     """Each held-out photo scored under several random transforms (also test-time augmentation)."""
 
     n: int = Field(
@@ -216,7 +216,7 @@ class ViewSettings(Section):
     contrast: float = Field(0.1, ge=0, le=1, description="Factor drawn from [1 - x, 1 + x].")
 
 
-class AttributeEdit(Section):
+class AttributeEdit(SettingsSection):
     """Training-only changes of one attribute's labels."""
 
     drop: tuple[tuple[float, float], ...] = Field(

@@ -7,10 +7,10 @@ from typing import Any
 from markupsafe import Markup
 
 from hoego import files
-from hoego.draw import Interval, forest, matrix
+from hoego.draw import ForestRow, forest, matrix
 from hoego.errors import HoegoError
 from hoego.runs.combined import COMBINED, is_combined
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 MOST_SHOWN = 24
 Facts = dict[str, Any]
@@ -22,18 +22,18 @@ def combined_parts(record: Record) -> Facts | None:
         return None
     content = files.read_json(record.folder / COMBINED)
     if content["kind"] == "ensemble":
-        return _ensemble(content, Store(record.folder.parent))
-    return _composition(content, Store(record.folder.parent))
+        return _ensemble(content, RunStore(record.folder.parent))
+    return _composition(content, RunStore(record.folder.parent))
 
 
-def _ensemble(content: Facts, store: Store) -> Facts:
+def _ensemble(content: Facts, store: RunStore) -> Facts:
     found = content["ensemble"]
     titles = _titles(store, content["members"])
     members = [{**m, "title": t} for m, t in zip(found["members"], titles, strict=True)]
     order = sorted(range(len(members)), key=lambda i: -abs(members[i]["weight"]))
     shown = order[:MOST_SHOWN]
     gains = [
-        Interval(members[i]["title"], m["value"], m["low"], m["high"])
+        ForestRow(members[i]["title"], m["value"], m["low"], m["high"])
         for i in shown
         if (m := members[i]["marginal"]) is not None
     ]
@@ -71,7 +71,7 @@ def _square(
     return Markup(matrix(picked, names, top=max(off), says=says, label="members side by side"))
 
 
-def _composition(content: Facts, store: Store) -> Facts:
+def _composition(content: Facts, store: RunStore) -> Facts:
     found = content.get("composition", {})
     ids = list(dict.fromkeys([*content["parts"].values(), *_named(found.get("choices", []))]))
     title = dict(zip(ids, _titles(store, ids), strict=True))
@@ -92,7 +92,7 @@ def _named(choices: list[Facts]) -> list[str]:
     return [run for c in choices for run in c["scores"]]
 
 
-def _titles(store: Store, ids: list[str]) -> list[str]:
+def _titles(store: RunStore, ids: list[str]) -> list[str]:
     """Names of runs where they have distinct ones, else their ids."""
     names = []
     for run in ids:

@@ -19,7 +19,7 @@ SIDE = 160
 
 
 @dataclass(frozen=True)
-class Mistake:
+class Misclassified:
     """One photo that the model was sure about and wrong.
 
     Args:
@@ -31,7 +31,7 @@ class Mistake:
     image: str
     subject: str
     truth: str
-    said: str
+    predicted: str
     confidence: float
     picture: str
     heat: str = ""
@@ -39,7 +39,7 @@ class Mistake:
 
 def most_confident_mistakes(
     predictions: Predictions, dataset: Dataset, *, limit: int = 18, heat: Path | None = None
-) -> tuple[Mistake, ...]:
+) -> tuple[Misclassified, ...]:
     """The mistakes that the model was surest of, at most two of one subject: of the target, or of its own attribute.
 
     Args:
@@ -52,10 +52,10 @@ def most_confident_mistakes(
     target = predictions.schema.target
     own = target if predictions.has(target) else predictions.attributes[0]
     truth, p = dataset.classes_of(own)[rows], predictions.probabilities(own)
-    said = p.argmax(axis=1)
-    wrong = np.flatnonzero((said != truth) & (truth >= 0))
-    order = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")]
-    classes, taken, found = predictions.schema.classes(own), dict[str, int](), list[Mistake]()
+    predicted = p.argmax(axis=1)
+    wrong = np.flatnonzero((predicted != truth) & (truth >= 0))
+    order = wrong[np.argsort(-p[wrong, predicted[wrong]], kind="stable")]
+    classes, taken, found = predictions.schema.classes(own), dict[str, int](), list[Misclassified]()
     for i in order.tolist():
         subject = str(dataset.subjects[dataset.subject_index[rows[i]]])
         if taken.get(subject, 0) >= 2:
@@ -63,12 +63,12 @@ def most_confident_mistakes(
         taken[subject] = taken.get(subject, 0) + 1
         content = f"{int(dataset.contents[rows[i]]):016x}"
         found.append(
-            Mistake(
+            Misclassified(
                 image=str(predictions.images[i]),
                 subject=subject,
                 truth=classes[truth[i]],
-                said=classes[said[i]],
-                confidence=float(p[i, said[i]]),
+                predicted=classes[predicted[i]],
+                confidence=float(p[i, predicted[i]]),
                 picture=thumbnail(dataset.paths[rows[i]]),
                 heat=_data_uri(heat / f"{content}.png") if heat is not None else "",
             )

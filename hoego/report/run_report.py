@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from hoego.data.dataset import Dataset
-from hoego.draw import Interval, Line, bars, forest, heatmap, lines, page, reliability, waterfall
+from hoego.draw import ForestRow, LineSeries, bars, forest, heatmap, lines, page, reliability, waterfall
 from hoego.predictions import Predictions
 from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
@@ -79,7 +79,7 @@ def _score_parts(score: Facts) -> Facts:
     rows = []
     for name, part in score["attributes"].items():
         e = part["macro_f1"]
-        rows.append(Interval(name, e["value"], e["low"], e["high"]))
+        rows.append(ForestRow(name, e["value"], e["low"], e["high"]))
     spaces = {score["target"]: score} | score["attributes"]
     confusions = []
     for name, part in spaces.items():
@@ -97,16 +97,16 @@ def _score_parts(score: Facts) -> Facts:
 
 def _diagnosis_parts(found: Facts) -> Facts:
     hard = {a: o for a, o in found["oracle"].items() if o["gain"] is not None}
-    rows = [Interval(f"{a} true", o["gain"], o["low"], o["high"]) for a, o in hard.items()]
+    rows = [ForestRow(f"{a} true", o["gain"], o["low"], o["high"]) for a, o in hard.items()]
     rows += [
-        Interval(f"{a} true, softer", o["soft"]["gain"], o["soft"]["low"], o["soft"]["high"], mark=1)
+        ForestRow(f"{a} true, softer", o["soft"]["gain"], o["soft"]["low"], o["soft"]["high"], mark=1)
         for a, o in found["oracle"].items()
     ]
-    steps = sorted((Interval(a, o["shapley"]) for a, o in hard.items()), key=lambda i: -(i.value or 0.0))
+    steps = sorted((ForestRow(a, o["shapley"]) for a, o in hard.items()), key=lambda i: -(i.value or 0.0))
     worst = found["bottleneck"]
     return {
         "bottleneck": _bottleneck(found["oracle"][worst]) if worst else None,
-        "waterfall": Markup(waterfall(Interval("today", found["score"]), steps, Interval("all right", 1.0)))
+        "waterfall": Markup(waterfall(ForestRow("today", found["score"]), steps, ForestRow("all right", 1.0)))
         if len(steps) > 1
         else "",
         "oracle": Markup(forest(rows, zero=0.0)) if rows else "",
@@ -158,7 +158,7 @@ def _curves(record: Record) -> list[Facts]:
 
 def _chart(title: str, series: list[tuple[str, list[Facts], str]]) -> Facts:
     drawn = [
-        Line(label, [float(r["epoch"]) + 1 for r in rows], [_float(r.get(key)) for r in rows])
+        LineSeries(label, [float(r["epoch"]) + 1 for r in rows], [_float(r.get(key)) for r in rows])
         for label, rows, key in series
         if any(r.get(key) is not None for r in rows)
     ]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, UsageError
+from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.compare import CompareOptions, compare
 from hoego.recipe import Recipe, parse_override
 from hoego.runs.ablate_runs import (
     ON_THE_WAY,
     Enqueue,
-    Pending,
+    PendingRun,
     key_of,
     known_runs,
     locked,
@@ -27,7 +27,7 @@ from hoego.runs.ablate_runs import (
 )
 from hoego.runs.queue.train_record import enqueue as add_run
 from hoego.runs.records import Record
-from hoego.runs.required_runs import Workshop, predictions_of, varied
+from hoego.runs.required_runs import StudyRunner, predictions_of, varied
 
 SIGNIFICANT = 0.05
 NOT_COMPARABLE = {
@@ -62,7 +62,7 @@ class AblateRequest:
 
 
 @dataclass(frozen=True)
-class Effect:
+class AblationEffect:
     """One row of the table.
 
     Args:
@@ -108,10 +108,10 @@ class Ablation:
     recipe: str
     metric: str
     scope: str
-    rows: tuple[Effect, ...]
+    rows: tuple[AblationEffect, ...]
     words: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
-    pending: tuple[Pending, ...] = field(default=())
+    pending: tuple[PendingRun, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -129,7 +129,7 @@ def ablate(
     recipe: Recipe,
     dataset: Dataset,
     request: AblateRequest,
-    workshop: Workshop,
+    workshop: StudyRunner,
     enqueue: Enqueue = add_run,
 ) -> Ablation:
     """Train the recipe and every change of it under the same seeds, and compare each change with the recipe.
@@ -172,7 +172,7 @@ def ablate(
 
 
 def _here(
-    plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], workshop: Workshop, why: str
+    plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], workshop: StudyRunner, why: str
 ) -> list[list[Record]]:
     """The run of every recipe: one that is done, else trained now."""
     found: dict[str, Record] = {}
@@ -180,8 +180,8 @@ def _here(
     for recipe in (r for plan in plans for r in plan):
         key = key_of(recipe)
         record = known.get(key)
-        if record is not None and record.state == "done" and not workshop.again:
-            workshop.say(f"{recipe.name}: done already ({record.id})")
+        if record is not None and record.state == "done" and not workshop.retrain:
+            workshop.log(f"{recipe.name}: done already ({record.id})")
             found[key] = record
         else:
             missing.setdefault(key, recipe)
@@ -208,7 +208,7 @@ def _read(
     whole = [all(r.state == "done" for r in side) for side in records]
     retry = "; ".join(f"{p.run} {p.state}: {p.reason}" for p in lost)
     if not whole[0] or not any(whole[1:]):
-        raise CannotSay(
+        raise NotEstimableError(
             f"Runs that the comparison needs did not end well: {retry}.",
             remedy="hoego queue retry RUN trains one again.",
         )
@@ -235,7 +235,7 @@ def judge(
     options = CompareOptions(metric=request.metric)
     found = [compare([side, sides[0]], dataset, options) for side in sides[1:]]
     adjusted = holm([f.p_value for f in found])
-    base = Effect(
+    base = AblationEffect(
         (),
         tuple(r.id for r in records[0]),
         float(found[0].sides[1].value),
@@ -252,7 +252,7 @@ def judge(
         undecided = f.verdict in ("better", "worse") and (p is None or p >= SIGNIFICANT)
         verdict = "not distinguishable" if undecided else f.verdict
         rows.append(
-            Effect(
+            AblationEffect(
                 changes[i + 1],
                 tuple(r.id for r in records[i + 1]),
                 float(f.sides[0].value),
@@ -361,7 +361,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return out
 
 
-def _words(row: Effect, scope: str, metric: str) -> str:
+def _words(row: AblationEffect, scope: str, metric: str) -> str:
     d = row.difference or {}
     numbers = f"{metric} {d['value']:+.4f}"
     if d.get("low") is not None:
@@ -376,7 +376,7 @@ def _words(row: Effect, scope: str, metric: str) -> str:
 
 
 def _write_verdicts(
-    rows: Sequence[Effect], words: Sequence[str], records: Sequence[Sequence[Record]], scope: str
+    rows: Sequence[AblationEffect], words: Sequence[str], records: Sequence[Sequence[Record]], scope: str
 ) -> None:
     by_id = {r.id: r for side in records for r in side}
     baseline = [r.id for r in records[0]]

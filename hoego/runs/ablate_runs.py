@@ -12,19 +12,19 @@ from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.errors import HoegoError, UsageError
 from hoego.recipe import Recipe, build
-from hoego.runs.queue import Ask, retry
+from hoego.runs.queue import QueueOptions, retry
 from hoego.runs.queue.train_record import enqueue as add_run
-from hoego.runs.records import Record, Store
-from hoego.runs.required_runs import Workshop, trained_by
+from hoego.runs.records import Record, RunStore
+from hoego.runs.required_runs import StudyRunner, training_settings
 
 TAG = "ablate"
 ON_THE_WAY = ("waiting", "running")
 RANK = ("done", "running", "waiting", "interrupted", "failed", "cancelled")
-Enqueue = Callable[[Store, Mapping[str, Any], Ask], Record]
+Enqueue = Callable[[RunStore, Mapping[str, Any], QueueOptions], Record]
 
 
 @dataclass(frozen=True)
-class Pending:
+class PendingRun:
     """A run that has no result yet, or never will: its state and, where there is one, the reason."""
 
     run: str
@@ -40,7 +40,7 @@ Plans = Sequence[Sequence[Recipe]]
 """The recipes of an ablation, a list for each side, one a seed."""
 
 
-def known_runs(store: Store, fold: int | str, dataset: Dataset) -> dict[str, Record]:
+def known_runs(store: RunStore, fold: int | str, dataset: Dataset) -> dict[str, Record]:
     """What was trained, or will be, on this data set and fold: the settings that decide a training -> its run.
 
     Of several runs with one recipe that which is done comes first, else that which is nearest to it. Failed,
@@ -66,10 +66,10 @@ def known_runs(store: Store, fold: int | str, dataset: Dataset) -> dict[str, Rec
 
 def key_of(recipe: Recipe) -> str:
     """The settings that decide what a training gives, as text."""
-    return json.dumps(trained_by(recipe), sort_keys=True, default=str)
+    return json.dumps(training_settings(recipe), sort_keys=True, default=str)
 
 
-def worker_alive(store: Store) -> bool:
+def worker_alive(store: RunStore) -> bool:
     """Whether a worker of the queue is at work now."""
     return any((r.folder / "claims").is_dir() and r.is_alive() for r in store.list(states=("running",)))
 
@@ -77,7 +77,7 @@ def worker_alive(store: Store) -> bool:
 def through_queue(
     plans: Plans,
     known: Mapping[str, Record],
-    workshop: Workshop,
+    workshop: StudyRunner,
     *,
     why: str = "",
     enqueue: Enqueue = add_run,
@@ -91,25 +91,27 @@ def through_queue(
         key = key_of(recipe)
         if key not in made:
             tags = tuple(dict.fromkeys((TAG, *workshop.tags)))
-            ask = Ask(name=recipe.name, why=why, tags=tags, extra={"fold": workshop.fold})
+            ask = QueueOptions(name=recipe.name, why=why, tags=tags, extra={"fold": workshop.fold})
             made[key] = enqueue(store, recipe.to_dict(), ask)
-            workshop.say(f"{recipe.name}: waits as {made[key].id}")
+            workshop.log(f"{recipe.name}: waits as {made[key].id}")
         elif made[key].state == "interrupted":
             made[key] = retry(store, made[key].id)
-            workshop.say(f"{recipe.name}: waits again ({made[key].id})")
+            workshop.log(f"{recipe.name}: waits again ({made[key].id})")
     return [[made[key_of(r)] for r in plan] for plan in plans]
 
 
-def locked(store: Store) -> contextlib.AbstractContextManager[None]:
+def locked(store: RunStore) -> contextlib.AbstractContextManager[None]:
     """Two ablations do not queue the same run."""
     store.root.mkdir(parents=True, exist_ok=True)
     return files.locked(store.root / ".ablate.lock")
 
 
-def pending_of(records: Sequence[Sequence[Record]], states: Sequence[str]) -> tuple[Pending, ...]:
+def pending_of(records: Sequence[Sequence[Record]], states: Sequence[str]) -> tuple[PendingRun, ...]:
     """The runs in one of the states."""
     every = {r.id: r for side in records for r in side}
-    return tuple(Pending(r.id, r.meta.name, r.state, r.reason) for r in every.values() if r.state in states)
+    return tuple(
+        PendingRun(r.id, r.meta.name, r.state, r.reason) for r in every.values() if r.state in states
+    )
 
 
 def refuse_twice(plans: Plans, known: Mapping[str, Record]) -> None:

@@ -12,14 +12,14 @@ from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners
 from hoego.evaluate.ensemble.compose import Composition, compose
 from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 COMBINED = "combined.json"
 PREDICTIONS = "predictions.parquet"
 PredictOne = Callable[[Record], Predictions]
 
 
-def save_ensemble(store: Store, made: Ensemble, members: Mapping[str, Record], *, why: str = "") -> Record:
+def save_ensemble(store: RunStore, made: Ensemble, members: Mapping[str, Record], *, why: str = "") -> Record:
     """A record of an ensemble, with what `hoego predict` needs to repeat it.
 
     Args:
@@ -47,7 +47,7 @@ def _offsets_of(made: Ensemble) -> dict[str, Any]:
 
 
 def save_composition(
-    store: Store, made: Composition, score: Score, members: Mapping[str, Record], *, why: str = ""
+    store: RunStore, made: Composition, score: Score, members: Mapping[str, Record], *, why: str = ""
 ) -> Record:
     """A record of a composition: which attribute comes from which record, and how that was chosen.
 
@@ -67,7 +67,9 @@ def save_composition(
     return _save(store, made.predictions, score, content, why)
 
 
-def _save(store: Store, predictions: Predictions, score: Score, content: dict[str, Any], why: str) -> Record:
+def _save(
+    store: RunStore, predictions: Predictions, score: Score, content: dict[str, Any], why: str
+) -> Record:
     kind = str(content["kind"])
     parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
     base = store.find(parents[0])
@@ -100,7 +102,7 @@ def member_names(record: Record) -> tuple[str, ...]:
     return tuple(content.get("members") or content["parts"].values())
 
 
-def predict_combined(record: Record, store: Store, predict_one: PredictOne) -> Predictions:
+def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -> Predictions:
     """New images by an ensemble or a composition: each member predicts, then they are combined as they were.
 
     What was fitted on labels (weights, a decision rule, the choice of a source) is applied as it was fitted on all

@@ -7,13 +7,13 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import HoegoError
-from hoego.runs.records import Change, Record, RecordDifference, differences_of
+from hoego.runs.records import Record, RecordDifference, ValueChange, differences_of
 
 _LABELS = ("labels", "labels_version")
 
 
 @dataclass(frozen=True)
-class Diff:
+class RunDiff:
     """Two runs beside each other. `comparison` is what `hoego compare` says of them (as its `to_dict`), None where
     they cannot be compared; `words` is the verdict, or why there is none."""
 
@@ -22,12 +22,12 @@ class Diff:
     words: str
 
     @property
-    def labels(self) -> tuple[Change, ...]:
+    def labels(self) -> tuple[ValueChange, ...]:
         """What differs in the labels' version."""
         return tuple(c for c in self.difference.data if c.key in _LABELS)
 
     @property
-    def split(self) -> tuple[Change, ...]:
+    def split(self) -> tuple[ValueChange, ...]:
         """What differs in the data set's and the split's fingerprints."""
         return tuple(c for c in self.difference.data if c.key not in (*_LABELS, "recipe"))
 
@@ -40,7 +40,7 @@ class Diff:
         return dict(files.plain({**parts, "comparison": self.comparison, "words": self.words}))
 
 
-def diff(a: Record, b: Record) -> Diff:
+def diff(a: Record, b: Record) -> RunDiff:
     """Recipe, code, environment, labels and split, then the results with the paired verdict.
 
     Raises RecordError where a record is broken.
@@ -49,8 +49,8 @@ def diff(a: Record, b: Record) -> Diff:
     try:
         comparison = _compared(a, b)
     except HoegoError as problem:
-        return Diff(found, None, f"The results cannot be compared: {problem.message}")
-    return Diff(found, comparison, str(comparison["sentence"]))
+        return RunDiff(found, None, f"The results cannot be compared: {problem.message}")
+    return RunDiff(found, comparison, str(comparison["sentence"]))
 
 
 def _compared(a: Record, b: Record) -> dict[str, Any]:

@@ -9,15 +9,15 @@ from typing import Any
 
 from hoego import files
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, UsageError
+from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.compare import CompareOptions, Comparison, compare
 from hoego.evaluate.diagnose import DiagnoseOptions, Diagnosis, as_corrections, designs, diagnose
 from hoego.evaluate.ensemble import Ensemble, EnsembleOptions, compose_best, ensemble
 from hoego.evaluate.score import Optimism, OptimismOptions, Score, ScoreOptions, optimism, score
 from hoego.predictions import Predictions
 from hoego.runs.combined import save_composition, save_ensemble
-from hoego.runs.loading import Loaded, load_runs
-from hoego.runs.records import Record, Store
+from hoego.runs.loading import LoadedRuns, load_runs
+from hoego.runs.records import Record, RunStore
 
 
 def compare_runs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
@@ -74,7 +74,7 @@ def diagnose_run(
     if overlay is not None:
         from hoego.data.overlay import write_overlay
 
-        write_overlay(overlay, as_corrections(made.suspects, record.id))
+        write_overlay(overlay, as_corrections(made.label_issues, record.id))
     return made
 
 
@@ -115,12 +115,12 @@ def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Opt
             OptimismOptions(),
             aligned.fold,
         )
-    except CannotSay:
+    except NotEstimableError:
         return None
 
 
 @dataclass(frozen=True)
-class Combined:
+class CombinedRun:
     """A combination that was made and kept: its record beside the result."""
 
     record: Record
@@ -133,13 +133,13 @@ class Combined:
 
 def ensemble_runs(
     folder: Path, names: Sequence[str], options: EnsembleOptions | None = None, *, why: str = ""
-) -> Combined:
+) -> CombinedRun:
     """Combine runs, and keep the ensemble as a record that `hoego predict` can use."""
     found = load_runs(folder, names)
     _require_records(found)
     made: Ensemble = ensemble(found.predictions, found.dataset, options)
-    record = save_ensemble(Store(folder), made, _by_name(found), why=why)
-    return Combined(record, made.score, made.to_dict())
+    record = save_ensemble(RunStore(folder), made, _by_name(found), why=why)
+    return CombinedRun(record, made.score, made.to_dict())
 
 
 def compose_runs(
@@ -149,7 +149,7 @@ def compose_runs(
     *,
     name: str = "",
     why: str = "",
-) -> Combined:
+) -> CombinedRun:
     """Compose a prediction from the attributes of several runs, and keep it as a record.
 
     Args:
@@ -183,11 +183,11 @@ def compose_runs(
         )
     made = compose_best(candidates, found.dataset, name=name)
     result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
-    record = save_composition(Store(folder), made, result, _by_name(found), why=why)
-    return Combined(record, result, {**made.to_dict(), "score": result.model_dump(mode="json")})
+    record = save_composition(RunStore(folder), made, result, _by_name(found), why=why)
+    return CombinedRun(record, result, {**made.to_dict(), "score": result.model_dump(mode="json")})
 
 
-def _require_records(found: Loaded) -> None:
+def _require_records(found: LoadedRuns) -> None:
     """A combination that is kept names its members by their records."""
     if len(found.records) != len(found.predictions):
         raise UsageError(
@@ -196,7 +196,7 @@ def _require_records(found: Loaded) -> None:
         )
 
 
-def _by_name(found: Loaded) -> dict[str, Record]:
+def _by_name(found: LoadedRuns) -> dict[str, Record]:
     return {p.name: r for p, r in zip(found.predictions, found.records, strict=True)}
 
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.errors import HoegoError, SplitError
 from hoego.evaluate.diagnose import diagnose
-from hoego.evaluate.score import Candidates, Score, ScoreOptions, ScoreSummary, score
+from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, SelectionCandidates, score
 from hoego.predictions import Predictions, concat
-from hoego.runs.heat_maps import heat_of_mistakes
+from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
-from hoego.runs.project import Project
+from hoego.runs.project import ProjectData
 from hoego.runs.records import Record
-from hoego.runs.soft_targets import Lesson
-from hoego.runs.teachers import teaching_of
+from hoego.runs.soft_targets import FoldSoftTargets
+from hoego.runs.teachers import load_distillation
 from hoego.split import Split
 from hoego.train.callbacks import Callbacks
 from hoego.train.steps import Steps
@@ -77,7 +77,7 @@ class RunResult:
 def folds_of(split: Split, fold: Fold) -> list[int]:
     """The folds that a run trains. Raises SplitError where the split has no such fold."""
     if fold != "all":
-        split.held(fold)
+        split.val_mask(fold)
         return [fold]
     if split.kind != "folds":
         raise SplitError(
@@ -87,15 +87,15 @@ def folds_of(split: Split, fold: Fold) -> list[int]:
     return list(split.fold_numbers)
 
 
-def say(text: str) -> None:
+def print_status(text: str) -> None:
     """A line for people."""
     print(text, file=sys.stderr, flush=True)
 
 
-class Execution:
+class RunExecution:
     """One run, from where its record stands to its end."""
 
-    def __init__(self, record: Record, project: Project, callbacks: Callbacks, started: float) -> None:
+    def __init__(self, record: Record, project: ProjectData, callbacks: Callbacks, started: float) -> None:
         self.record, self.callbacks, self.started = record, callbacks, started
         self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
         self.fold: Fold = record.meta.extra.get("fold", 0)
@@ -110,12 +110,12 @@ class Execution:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
             self.timing["decoded_images"] = self.cache.decoded
         self.edits = training_edits(self.recipe, self.dataset)
-        self.teaching = teaching_of(self.recipe, self.dataset, self.record)
+        self.teaching = load_distillation(self.recipe, self.dataset, self.record)
         self.trained_on = self.teaching.dataset
         self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
         folds = folds_of(self.split, self.fold)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
-        self.lessons = {k: self._lesson(k) for k in folds}
+        self.lessons = {k: self._soft_targets(k) for k in folds}
         parts = []
         for k in folds:
             parts.append((yield from self._fold(k)))
@@ -123,7 +123,7 @@ class Execution:
         predictions.write(self.record.folder / PREDICTIONS)
         select = self.recipe.select
         criterion = "last" if select.on == "last" else select.by
-        heat_of_mistakes(self.record.folder, criterion, self.dataset, self.cache, predictions)
+        cam_of_mistakes(self.record.folder, criterion, self.dataset, self.cache, predictions)
         result = self._score(predictions, folds)
         if self.recipe.refit:
             yield from self._train(REFIT, None)
@@ -157,7 +157,7 @@ class Execution:
 
         task = self._task(name, fold)
         self.record.log(
-            f"{name}: {int(task.trained.sum()):,} training images, {int(task.held.sum()):,} held out"
+            f"{name}: {int(task.train_mask.sum()):,} training images, {int(task.val_mask.sum()):,} held out"
         )
         callbacks = replace(
             self.callbacks,
@@ -182,7 +182,7 @@ class Execution:
 
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
         known = self.record.meta.extra.get("resolved")
-        lesson, held, inner = self._lesson(None) if fold is None else self.lessons[fold]
+        lesson, held, inner = self._soft_targets(None) if fold is None else self.lessons[fold]
         if lesson.report:
             told = self.record.meta.extra.get("pseudo", {})
             self.record.update(extra={"pseudo": {**told, name: lesson.report}})
@@ -191,27 +191,27 @@ class Execution:
             recipe,
             self.trained_on,
             self.pixels,
-            lesson.trained,
+            lesson.train_mask,
             held,
             self.record.folder / name,
             f"{self.record.id}/{name}",
-            inner=inner,
+            inner_mask=inner,
             naive=self.split.naive,
             edits=self.edits,
-            teacher=lesson.teacher,
-            pseudo=lesson.pseudo,
-            resolved=None if known is None else Resolved.from_dict(known),
-            beside=self.callbacks.open_pixels is not None,
+            soft_targets=lesson.soft_targets,
+            pseudo_mask=lesson.pseudo_mask,
+            runtime=None if known is None else Resolved.from_dict(known),
+            interleaved=self.callbacks.open_pixels is not None,
         )
 
-    def _lesson(self, fold: int | None) -> tuple[Lesson, Bits, Bits | None]:
+    def _soft_targets(self, fold: int | None) -> tuple[FoldSoftTargets, Bits, Bits | None]:
         """What a fold (None: the refit) is taught, its held-out photos and its inner slice, bool [N] each."""
         held = np.zeros(self.trained_on.n_images, dtype=bool)
         if fold is None:
-            return self.teaching.lesson(self.recipe, held), held, None
-        held[: self.dataset.n_images] = self.split.held(fold)
+            return self.teaching.for_fold(self.recipe, held), held, None
+        held[: self.dataset.n_images] = self.split.val_mask(fold)
         inner = inner_slice(self.recipe, self.trained_on, ~held)
-        return self.teaching.lesson(self.recipe, held, inner), held, inner
+        return self.teaching.for_fold(self.recipe, held, inner), held, inner
 
     def _predictions(self, result: FoldResult, fold: int) -> Predictions:
         assert result.outputs is not None
@@ -323,7 +323,9 @@ class Execution:
         self.record.set_state("done")
 
 
-def candidates_of(record: Record, folds: Sequence[int], predictions: Predictions) -> Candidates | None:
+def candidates_of(
+    record: Record, folds: Sequence[int], predictions: Predictions
+) -> SelectionCandidates | None:
     """What the scored epochs were chosen from: the target classes that every candidate predicted, over all folds.
 
     A fold that stopped early repeats its last candidate. None where the model does not predict the target.
@@ -348,7 +350,7 @@ def candidates_of(record: Record, folds: Sequence[int], predictions: Predictions
         tables.append(rows)
     most = max(len(rows) for rows in tables)
     padded = [np.stack([rows[min(m, len(rows) - 1)] for m in range(most)]) for rows in tables]
-    return Candidates(np.asarray(images), np.concatenate(padded, axis=1))
+    return SelectionCandidates(np.asarray(images), np.concatenate(padded, axis=1))
 
 
 def _whole(values: NDArray[np.float16], scale: str) -> NDArray[np.float32]:

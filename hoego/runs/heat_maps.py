@@ -16,7 +16,7 @@ MOST = 40
 """Mistakes per run: more than a report shows, since it takes at most two of one subject."""
 
 
-def heat_of_mistakes(
+def cam_of_mistakes(
     folder: Path, criterion: str, dataset: Dataset, cache: PixelCache, predictions: Predictions
 ) -> int:
     """Write `heat/<content hash>.png` for the mistakes that the run was surest of; the number written.
@@ -30,7 +30,7 @@ def heat_of_mistakes(
         cache: decoded pixels.
         predictions: held-out predictions of the run.
     """
-    from hoego.train.heat_maps import heat_maps, overlay
+    from hoego.train.heat_maps import cam_maps, overlay
     from hoego.train.loop import checkpoint_of
     from hoego.train.predict import load_model
 
@@ -39,9 +39,9 @@ def heat_of_mistakes(
         truth, p = dataset.target[rows], predictions.target_probabilities()
     except HoegoError:  # the model does not say what the target is: there are no mistakes to show
         return 0
-    said = p.argmax(axis=1)
-    wrong = np.flatnonzero((said != truth) & (truth >= 0))
-    order = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")][:MOST]
+    predicted = p.argmax(axis=1)
+    wrong = np.flatnonzero((predicted != truth) & (truth >= 0))
+    order = wrong[np.argsort(-p[wrong, predicted[wrong]], kind="stable")][:MOST]
     written = 0
     for fold in np.unique(predictions.fold[order]).tolist():
         path = checkpoint_of(folder / f"fold-{fold}", criterion)
@@ -50,7 +50,7 @@ def heat_of_mistakes(
         mine = rows[order[predictions.fold[order] == fold]]
         photos = cache.rows(mine)
         try:
-            heat = heat_maps(load_model(path), photos)
+            heat = cam_maps(load_model(path), photos)
         except TrainError:
             continue
         (folder / FOLDER).mkdir(exist_ok=True)

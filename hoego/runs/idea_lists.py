@@ -11,7 +11,7 @@ _TEAMS = "reports of the mask competition's teams (Boostcamp AI Tech level 1, 20
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundledIdea:
     """A bundled idea: its settings, the hypothesis, and where it comes from."""
 
     text: str
@@ -21,16 +21,16 @@ class Entry:
     promise: float
 
 
-def _team(text: str, overlay: tuple[str, ...], why: str, *, helped: int, not_: int) -> Entry:
+def _team(text: str, overlay: tuple[str, ...], why: str, *, helped: int, not_: int) -> BundledIdea:
     source = f"{_TEAMS}: helped {helped}, did not {not_}"
-    return Entry(text, overlay, why, source, (helped + 1) / (helped + not_ + 2))
+    return BundledIdea(text, overlay, why, source, (helped + 1) / (helped + not_ + 2))
 
 
-def _paper(text: str, overlay: tuple[str, ...], why: str, source: str) -> Entry:
-    return Entry(text, overlay, why, source, 0.5)
+def _paper(text: str, overlay: tuple[str, ...], why: str, source: str) -> BundledIdea:
+    return BundledIdea(text, overlay, why, source, 0.5)
 
 
-LISTS: dict[str, tuple[Entry, ...]] = {
+LISTS: dict[str, tuple[BundledIdea, ...]] = {
     "mask-competition": (
         _team(
             "train the 60 edge at 58",

@@ -18,11 +18,11 @@ from hoego.errors import RecipeError, RecordError, UsageError
 from hoego.recipe import Recipe, build
 from hoego.recipe.resolve import apply_overrides
 from hoego.runs.idea_lists import LISTS
-from hoego.runs.queue import Ask, History
+from hoego.runs.queue import QueueOptions, RunTimeHistory
 from hoego.runs.queue import add as add_run
 from hoego.runs.queue.keep import score_of, target_of
-from hoego.runs.queue.worker import silent
-from hoego.runs.records import Record, Store, now
+from hoego.runs.queue.worker import no_log
+from hoego.runs.records import Record, RunStore, now
 
 IDEAS = "ideas.jsonl"
 SEEDS = 3
@@ -105,12 +105,12 @@ class IdeaList:
         return {"ideas": [i.to_dict() for i in self.ideas], "counts": counts, "leader": self.leader}
 
 
-Judge = Callable[[Store, Sequence[Record], Sequence[Record]], Verdict]
+Judge = Callable[[RunStore, Sequence[Record], Sequence[Record]], Verdict]
 """Compares the idea's runs (second) with the leader's (first)."""
 
 
 def add(
-    store: Store,
+    store: RunStore,
     text: str,
     overrides: Sequence[str],
     *,
@@ -138,7 +138,7 @@ def _kept(idea: Idea) -> dict[str, Any]:
     return {name: getattr(idea, name) for name in names}
 
 
-def adopt(store: Store, name: str) -> tuple[Idea, ...]:
+def adopt(store: RunStore, name: str) -> tuple[Idea, ...]:
     """Take over a bundled list of ideas; those whose settings are kept already are left out.
 
     Raises UsageError for an unknown list.
@@ -150,7 +150,7 @@ def adopt(store: Store, name: str) -> tuple[Idea, ...]:
     return tuple(add(store, e.text, e.overlay, why=e.why, source=e.source, promise=e.promise) for e in fresh)
 
 
-def ideas(store: Store) -> IdeaList:
+def ideas(store: RunStore) -> IdeaList:
     """Every idea with its state: untried, queued, tried (with the verdict), or failed (a run of it failed)."""
     found: dict[str, Idea] = {}
     leader: dict[str, Any] | None = None
@@ -195,13 +195,13 @@ class IdeaWorker:
     fold: int | str | None = None
     seeds: int = SEEDS
     judge: Judge | None = None
-    say: Callable[[str], None] = silent
-    enqueue: Callable[[Store, Mapping[str, Any], Ask], Record] = add_run
+    log: Callable[[str], None] = no_log
+    enqueue: Callable[[RunStore, Mapping[str, Any], QueueOptions], Record] = add_run
     fallback: Mapping[str, Any] | None = None
 
-    def idle(self, store: Store, left: float) -> bool:
+    def idle(self, store: RunStore, left: float) -> bool:
         """Judge what is complete, then queue the next idea that fits in `left` seconds; whether one was queued."""
-        self.settle(store)
+        self.record_verdicts(store)
         with files.locked(store.root / ".ideas.lock"):
             leader = self._first_leader(store)
             for idea in self._ranked(store, leader):
@@ -209,17 +209,17 @@ class IdeaWorker:
                     return True
         return False
 
-    def after_run(self, store: Store, _: Record) -> None:
+    def after_run(self, store: RunStore, _: Record) -> None:
         """Judge the ideas whose last run has just ended."""
-        self.settle(store)
+        self.record_verdicts(store)
 
-    def settle(self, store: Store) -> tuple[Idea, ...]:
+    def record_verdicts(self, store: RunStore) -> tuple[Idea, ...]:
         """Write the verdict of every queued idea whose runs have all ended; the leader changes only on *better*."""
         with files.locked(store.root / ".ideas.lock"):
             queued = [idea for idea in ideas(store).ideas if idea.state == "queued"]
-            return tuple(idea for idea in queued if self._settle(store, idea))
+            return tuple(idea for idea in queued if self._record_verdict(store, idea))
 
-    def _settle(self, store: Store, idea: Idea) -> bool:
+    def _record_verdict(self, store: RunStore, idea: Idea) -> bool:
         sides = [[_found(store, id_) for id_ in side] for side in (idea.baseline, idea.runs)]
         records = [record for side in sides for record in side]
         states = {"missing" if record is None else record.state for record in records}
@@ -235,7 +235,7 @@ class IdeaWorker:
         self._write(store, idea, verdict, sides[1])
         return True
 
-    def _write(self, store: Store, idea: Idea, verdict: Verdict, runs: Sequence[Record | None]) -> None:
+    def _write(self, store: RunStore, idea: Idea, verdict: Verdict, runs: Sequence[Record | None]) -> None:
         event: dict[str, Any] = {
             "kind": "verdict",
             "idea": idea.id,
@@ -250,9 +250,9 @@ class IdeaWorker:
             recipe = {**runs[0].recipe, "seed": self._leader(store).get("seed", 0), "name": idea.text}
             event = {"kind": "leader", "idea": idea.id, "time": now(), "recipe": recipe, "selected": True}
             files.append_line(store.root / IDEAS, event)
-        self.say(f"idea {idea.id} ({idea.text}): {verdict.words}")
+        self.log(f"idea {idea.id} ({idea.text}): {verdict.words}")
 
-    def _against_leader(self, store: Store, idea: Idea) -> bool:
+    def _against_leader(self, store: RunStore, idea: Idea) -> bool:
         """Whether the idea was compared with the recipe that leads now."""
         baseline = _found(store, idea.baseline[0]) if idea.baseline else None
         return (
@@ -260,7 +260,7 @@ class IdeaWorker:
             and build(baseline.recipe).fingerprint == build(self._leader(store)).fingerprint
         )
 
-    def _first_leader(self, store: Store) -> dict[str, Any]:
+    def _first_leader(self, store: RunStore) -> dict[str, Any]:
         """The leader, written down the first time that an idea waits for it."""
         leader, found = self._leader(store), ideas(store)
         if found.leader is None and any(idea.state == "untried" for idea in found.ideas):
@@ -268,7 +268,7 @@ class IdeaWorker:
             files.append_line(store.root / IDEAS, event)
         return leader
 
-    def _leader(self, store: Store) -> dict[str, Any]:
+    def _leader(self, store: RunStore) -> dict[str, Any]:
         kept = ideas(store).leader
         if kept is not None:
             return kept
@@ -282,10 +282,10 @@ class IdeaWorker:
         ((target, _),) = Counter(map(target_of, honest)).most_common(1)
         return max((r for r in honest if target_of(r) == target), key=lambda r: score_of(r) or 0.0).recipe
 
-    def _ranked(self, store: Store, leader: Mapping[str, Any]) -> list[Idea]:
+    def _ranked(self, store: RunStore, leader: Mapping[str, Any]) -> list[Idea]:
         """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
         untried = [idea for idea in ideas(store).ideas if idea.state == "untried"]
-        history = History.of(store)
+        history = RunTimeHistory.of(store)
         usual = history.predict(leader, self._extra()).seconds or 1.0
 
         def worth(idea: Idea) -> float:
@@ -297,7 +297,7 @@ class IdeaWorker:
 
         return sorted(untried, key=worth, reverse=True)
 
-    def _queue(self, store: Store, idea: Idea, leader: Mapping[str, Any], left: float) -> bool:
+    def _queue(self, store: RunStore, idea: Idea, leader: Mapping[str, Any], left: float) -> bool:
         try:
             recipe = overlaid(leader, idea)
         except RecipeError as problem:
@@ -312,7 +312,7 @@ class IdeaWorker:
             return False
         have = [[self._reusable(store, side, seed) for seed in self._seeds(leader)] for side in sides]
         missing = [(side, seed) for side in (0, 1) for seed, run in enumerate(have[side]) if run is None]
-        history = History.of(store)
+        history = RunTimeHistory.of(store)
         needed = [history.predict(sides[side].to_dict(), self._extra()).seconds for side, _ in missing]
         if sum(s for s in needed if s is not None) > left:
             return False
@@ -321,11 +321,11 @@ class IdeaWorker:
             seeded = {**sides[side].to_dict(), "seed": self._seeds(leader)[k]}
             about = {"idea": idea.id, "side": ("baseline", "idea")[side], **self._extra()}
             name = f"idea: {idea.text}" if side else f"{leader.get('name') or 'the recipe'} that leads"
-            ask = Ask(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
+            ask = QueueOptions(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
             ids[side][k] = self.enqueue(store, seeded, ask).id
         event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
         files.append_line(store.root / IDEAS, event)
-        self.say(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
+        self.log(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
         return True
 
     def _extra(self) -> dict[str, Any]:
@@ -335,7 +335,7 @@ class IdeaWorker:
         first = int(leader.get("seed", 0))
         return [first + k for k in range(self.seeds)]
 
-    def _reusable(self, store: Store, recipe: Recipe, seed: int) -> Record | None:
+    def _reusable(self, store: RunStore, recipe: Recipe, seed: int) -> Record | None:
         """A run (done, or on its way) of this very recipe with this seed and these folds."""
         for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
             own = recipe.fold if self.fold is None else self.fold
@@ -358,7 +358,7 @@ def overlaid(leader: Mapping[str, Any], idea: Idea) -> Recipe:
     return build(apply_overrides(leader, idea.overlay))
 
 
-def _found(store: Store, id_: str) -> Record | None:
+def _found(store: RunStore, id_: str) -> Record | None:
     path = store.root / id_
     return Record(path) if (path / "run.json").is_file() else None
 
@@ -367,7 +367,7 @@ def _naive(record: Record) -> bool:
     return "naive" in str((record.meta.score or {}).get("honesty", ""))
 
 
-def compared(store: Store, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
+def compared(store: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
     """The verdict of `hoego compare` on the two sides, at scope `recipes`."""
     from hoego.runs.verdicts import compare_sides
 

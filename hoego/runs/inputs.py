@@ -31,7 +31,7 @@ def decode(recipe: Recipe, dataset: Dataset, preprocess: Preprocess | None = Non
 
 def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped-def]
     """The recipe's training-only edits, their overlays read (paths are relative to the data set's root)."""
-    from hoego.train.edits import Edits, Relabel
+    from hoego.train.edits import LabelEdits, Relabel
 
     relabels = {}
     for name, edit in recipe.train_edits.items():
@@ -41,7 +41,7 @@ def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped
         own = [c for c in found if c.attribute == name]
         rows = dataset.positions([c.image for c in own])
         relabels[name] = Relabel(rows, tuple(c.value for c in own), tuple(c.source for c in own))
-    return Edits(dict(recipe.train_edits), relabels, dict(recipe.source_weights))
+    return LabelEdits(dict(recipe.train_edits), relabels, dict(recipe.source_weights))
 
 
 def inner_slice(recipe: Recipe, dataset: Dataset, trained: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -51,7 +51,7 @@ def inner_slice(recipe: Recipe, dataset: Dataset, trained: NDArray[np.bool_]) ->
     settings = SplitSettings(kind="holdout", ratio=recipe.select.inner_ratio, seed=recipe.seed)
     part = make(dataset.take(trained & (dataset.target >= 0)), settings)
     inner = np.zeros(dataset.n_images, dtype=bool)
-    inner[dataset.positions(part.images[part.held(0)])] = True
+    inner[dataset.positions(part.images[part.val_mask(0)])] = True
     return inner
 
 

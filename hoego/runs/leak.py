@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, MismatchError
-from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.errors import MismatchError, NotEstimableError
+from hoego.evaluate.compare.resamples import CountMetric, ResamplingOptions
 from hoego.evaluate.diagnose.rare import less
 from hoego.evaluate.score.metrics import METRICS, PRIMARY
 from hoego.evaluate.score.scoring import scored_target
-from hoego.evaluate.score.space import Space, scored_rows, space_of
+from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.runs.loading import dataset_of
 from hoego.runs.records import Record
-from hoego.runs.required_runs import Workshop, predictions_of, varied
+from hoego.runs.required_runs import StudyRunner, predictions_of, varied
 
 
 @dataclass(frozen=True)
-class Leak:
+class LeakStudy:
     """What a photo-level split would have promised.
 
     Args:
@@ -56,7 +56,7 @@ class Leak:
         }
 
 
-def measure_leak(recipe: Recipe, workshop: Workshop) -> Leak:
+def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
     """Train a recipe on a photo-level split and on a subject-level one of the same size, and compare the promises.
 
     Args:
@@ -69,11 +69,11 @@ def measure_leak(recipe: Recipe, workshop: Workshop) -> Leak:
         split = recipe.split.model_copy(update={"kind": kind, "ratio": ratio, "name": ""})
         chosen = varied(recipe, (), name=f"{recipe.name or 'recipe'} ({kind})", refit=False)
         chosen = chosen.model_copy(update={"split": split})
-        runs[kind] = workshop.obtain(chosen, why="what a photo-level split would have promised")
+        runs[kind] = workshop.find_or_train(chosen, why="what a photo-level split would have promised")
     return compare_promises(runs["naive"], runs["holdout"])
 
 
-def compare_promises(naive: Record, honest: Record) -> Leak:
+def compare_promises(naive: Record, honest: Record) -> LeakStudy:
     """The leak between two runs that are done.
 
     Raises:
@@ -88,7 +88,7 @@ def compare_promises(naive: Record, honest: Record) -> Leak:
     scores = [(r.meta.score or {}).get(PRIMARY) for r in (naive, honest)]
     for record, score in zip((naive, honest), scores, strict=True):
         if not score or score.get("value") is None:
-            raise CannotSay(f"The run {record.id} has no score.", remedy="hoego show says why.")
+            raise NotEstimableError(f"The run {record.id} has no score.", remedy="hoego show says why.")
     a, b = (dict(s) for s in scores if s)
     dataset = dataset_of(honest, required=False)
     shared = 0.0
@@ -101,7 +101,7 @@ def compare_promises(naive: Record, honest: Record) -> Leak:
         f"the photo-level split promises {a['value']:.3f}; on new subjects it is {b['value']:.3f}: "
         f"a leak of {leak['value']:+.3f}{limits}"
     )
-    return Leak(naive, honest, a, b, leak, words, shared)
+    return LeakStudy(naive, honest, a, b, leak, words, shared)
 
 
 def promised_less_kept(
@@ -116,13 +116,13 @@ def promised_less_kept(
     return {"value": value, "low": low, "high": high}
 
 
-def target_space(predictions: Predictions, dataset: Dataset) -> Space:
+def target_space(predictions: Predictions, dataset: Dataset) -> LabelSpace:
     """The scored rows of a run's target."""
     rows = scored_rows(predictions, dataset)
     return space_of(scored_target(predictions, []), rows.predictions, dataset, rows.positions)
 
 
-def together(first: Space, second: Space) -> float:
+def together(first: LabelSpace, second: LabelSpace) -> float:
     """The correlation of the macro F1 of two models scored on different photos, by their jackknife values [S].
 
     People who have photos on one side only add to the variance of that side and nothing to the covariance.
@@ -131,7 +131,7 @@ def together(first: Space, second: Space) -> float:
     assert formula is not None
     moves = []
     for space in (first, second):
-        evidence = Counted([space], formula, Draws(1, 1))
+        evidence = CountMetric([space], formula, ResamplingOptions(1, 1))
         moves.append(evidence.jackknife().left_out[evidence.table.group, 0])
     _, one, two = np.intersect1d(np.unique(first.subject), np.unique(second.subject), return_indices=True)
     scale = float(np.sqrt((moves[0] ** 2).sum() * (moves[1] ** 2).sum()))

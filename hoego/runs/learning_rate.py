@@ -18,7 +18,7 @@ from hoego.runs.project import open_project
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hoego.train.objective import Step
+    from hoego.train.objective import LossBatch
     from hoego.train.optim import LrFinding
 
 
@@ -51,14 +51,14 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     require("train", "The learning-rate finder")
     from hoego.train.data import open_pixels
     from hoego.train.fold import FoldTask, training_rows
-    from hoego.train.learner import Parts
+    from hoego.train.learner import TrainStepper
     from hoego.train.optim import find_lr
     from hoego.train.precision import Resolved, resolve_device, resolve_threads
 
     constant = recipe.optim.model_copy(update={"schedule": "constant", "warmup": 0.0, "accumulate": 1})
     trial = recipe.model_copy(update={"optim": constant})
     project = open_project(trial, folder)
-    held = project.split.held(0)
+    held = project.split.val_mask(0)
     with TemporaryDirectory() as scratch:
         task = FoldTask(
             trial,
@@ -73,7 +73,9 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
         rows = training_rows(task)
         device = resolve_device(trial.device)
         resolved = Resolved(str(device), resolve_threads(trial.threads), "float32")
-        parts = Parts(trial, task.dataset, rows, open_pixels(task.cache, rows.images, device), resolved)
+        parts = TrainStepper(
+            trial, task.dataset, rows, open_pixels(task.cache, rows.images, device), resolved
+        )
         parts.start_epoch(0)
         batches = _endless(parts)
 
@@ -85,7 +87,7 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
         return LrResult(find_lr(step, steps=steps), recipe.optim.lr)
 
 
-def _endless(parts: Any) -> Iterator[tuple[int, int, Tensor, Step]]:
+def _endless(parts: Any) -> Iterator[tuple[int, int, Tensor, LossBatch]]:
     epoch = 0
     while True:
         for number, images, batch in parts.batches(epoch):

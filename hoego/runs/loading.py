@@ -16,11 +16,11 @@ from hoego.evaluate.score import Score, ScoreOptions
 from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build, find_project, read_toml
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedRuns:
     """Runs of one data set, with it."""
 
     records: tuple[Record, ...]
@@ -48,7 +48,11 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         for section, key in (("dataset", "subject"), ("split", "join")):
             if (value := today.get(section, {}).get(key)) is not None:
                 now = _with(now, section, **{key: value})
-        return dataset if now == recipe else replace(dataset, kin=kin(dataset, load(now)))
+        return (
+            dataset
+            if now == recipe
+            else replace(dataset, merged_subjects=merged_subjects(dataset, load(now)))
+        )
     except HoegoError:
         if required:
             raise
@@ -73,7 +77,7 @@ def _with(recipe: Recipe, section: str, **values: Any) -> Recipe:
     return build({**data, section: {**data[section], **values}})
 
 
-def kin(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
+def merged_subjects(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
     """Subjects of a data set that are one by what is known of its photos now."""
     pairs = dataset.images.select("image", "subject").join(
         now.images.select("image", one="subject"), on="image", how="inner"
@@ -82,13 +86,13 @@ def kin(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(tuple(g) for g in groups["subject"].to_list() if len(g) > 1))
 
 
-def load_runs(folder: Path, names: Sequence[str]) -> Loaded:
+def load_runs(folder: Path, names: Sequence[str]) -> LoadedRuns:
     """Predictions and the one data set of several runs (ids, prefixes, folders, or files of predictions).
 
     Raises:
         RecordError: a run has no predictions yet, or none of them says where the photos are.
     """
-    store = Store(folder)
+    store = RunStore(folder)
     records, predictions = [], []
     for name in names:
         path = Path(name)
@@ -111,7 +115,7 @@ def load_runs(folder: Path, names: Sequence[str]) -> Loaded:
         )
     dataset = dataset_of(records[0])
     assert dataset is not None
-    return Loaded(tuple(records), tuple(predictions), dataset)
+    return LoadedRuns(tuple(records), tuple(predictions), dataset)
 
 
 def rescore(folder: Path, name: str, options: ScoreOptions) -> Score:

@@ -15,11 +15,11 @@ from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
 from hoego.errors import MismatchError, RecordError, UsageError
 from hoego.extras import require
-from hoego.predictions import Predictions, Source, join_sources
+from hoego.predictions import Predictions, RowProvenance, join_sources
 from hoego.recipe import build
 from hoego.runs.combined import is_combined, member_names, predict_combined
 from hoego.runs.inputs import REFIT, decode, preprocess_of
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 FORMATS = (".parquet", ".csv")
 
@@ -94,7 +94,7 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
             file=options.out,
         )
     require("train", "Predicting")
-    record = Store(runs).find(run)
+    record = RunStore(runs).find(run)
     if is_combined(record):
         models = member_names(record)
     else:
@@ -152,7 +152,7 @@ def predict_run(
 ) -> Predictions:
     """The predictions, with the provenance of every model behind them; a combination asks its members."""
     if is_combined(record):
-        store = Store(record.folder.parent)
+        store = RunStore(record.folder.parent)
         return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
     return predict_with(record, models_of(record), on, root=root, views=views)
 
@@ -179,7 +179,7 @@ def predict_with(
     universe = models[0].provenance.universe
     for model in models[1:]:
         universe = universe.union(model.provenance.universe)
-    sources: Sequence[Source] = [
+    sources: Sequence[RowProvenance] = [
         s.lifted(m.provenance.universe, universe) for m in models for s in m.provenance.sources
     ]
     n = dataset.n_images

@@ -13,11 +13,11 @@ from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.errors import DataError
 from hoego.recipe import Recipe
-from hoego.split import FOLDER, Split, obtain
+from hoego.split import FOLDER, Split, load_or_make
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectData:
     """What every run of a recipe shares: the data set and who is held out."""
 
     recipe: Recipe
@@ -25,7 +25,7 @@ class Project:
     split: Split
 
 
-def open_project(recipe: Recipe, folder: Path) -> Project:
+def open_project(recipe: Recipe, folder: Path) -> ProjectData:
     """The data set of a recipe and its split: the saved one if there is one, else a new one, saved.
 
     Args:
@@ -33,7 +33,7 @@ def open_project(recipe: Recipe, folder: Path) -> Project:
         folder: where `splits/` lies.
     """
     dataset = load(recipe)
-    return Project(recipe, dataset, obtain(dataset, recipe.split, folder / FOLDER))
+    return ProjectData(recipe, dataset, load_or_make(dataset, recipe.split, folder / FOLDER))
 
 
 def split_project(recipe: Recipe, folder: Path) -> Split:
@@ -75,5 +75,5 @@ def write_unreadable(report: AuditReport, folder: Path) -> Path | None:
 def require_clean(report: AuditReport) -> None:
     """Raises DataError when errors stand that hoego.toml does not accept by name."""
     if report.exit_code:
-        said = "; ".join(f"{f.check} ({f.count:,}): {f.message}" for f in report.standing)
+        said = "; ".join(f"{f.check} ({f.count:,}): {f.message}" for f in report.open_errors)
         raise DataError(f"The audit found errors: {said}", remedy=report.advice)

@@ -9,7 +9,7 @@ from typing import Any
 from hoego import files
 from hoego.errors import RecordError
 from hoego.extras import require
-from hoego.runs.records import Change, Record, Store, differences_of
+from hoego.runs.records import Record, RunStore, ValueChange, differences_of
 
 TOLERANCE = 1e-5
 """Largest difference of a probability between two runs that count as the same."""
@@ -26,8 +26,8 @@ class Reproduction:
     same: bool
     identical: bool
     largest_difference: float
-    metrics: tuple[Change, ...]
-    circumstances: tuple[Change, ...]
+    metrics: tuple[ValueChange, ...]
+    circumstances: tuple[ValueChange, ...]
     words: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class Reproduction:
         return dict(files.plain(asdict(self)))
 
 
-def reproduce(store: Store, record: Record, *, folder: Path | None = None) -> Reproduction:
+def reproduce(store: RunStore, record: Record, *, folder: Path | None = None) -> Reproduction:
     """Train the recipe of `record` again: same split, same fold, the `auto` values as they were resolved then.
 
     The repetition is a run of its own (in `folder`/runs, by default beside `store`), with `record` as its parent.
@@ -58,7 +58,7 @@ def reproduce(store: Store, record: Record, *, folder: Path | None = None) -> Re
 def _prepared(record: Record, folder: Path) -> Record:
     from hoego.data.load import load
     from hoego.recipe import build
-    from hoego.runs.project import Project
+    from hoego.runs.project import ProjectData
     from hoego.runs.train import SPLIT_FILE, TrainOptions, prepare
     from hoego.split import load as load_split
 
@@ -75,7 +75,7 @@ def _prepared(record: Record, folder: Path) -> Record:
         extra=kept,
         audit=False,
     )
-    return prepare(Project(recipe, dataset, split), options, state="interrupted")
+    return prepare(ProjectData(recipe, dataset, split), options, state="interrupted")
 
 
 def compare_repetition(record: Record, again: Record) -> Reproduction:
@@ -119,7 +119,9 @@ def _largest_difference(record: Record, again: Record) -> float:
     return max(gaps, default=0.0)
 
 
-def _words(again: str, largest: float, metrics: tuple[Change, ...], around: tuple[Change, ...]) -> str:
+def _words(
+    again: str, largest: float, metrics: tuple[ValueChange, ...], around: tuple[ValueChange, ...]
+) -> str:
     if largest == 0 and not metrics:
         return f"Reproduced bit for bit as {again}."
     changed = ", ".join(change.key for change in around[:6])

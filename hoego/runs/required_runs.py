@@ -13,8 +13,8 @@ from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.runs.project import open_project
-from hoego.runs.records import Record, Store
-from hoego.runs.side_by_side import train_many
+from hoego.runs.records import Record, RunStore
+from hoego.runs.side_by_side import train_side_by_side
 from hoego.runs.train import Fold, RunResult, TrainOptions, fingerprints
 from hoego.train.callbacks import Callbacks
 
@@ -23,34 +23,34 @@ MADE_OF = ("dataset", "labels", "split")
 
 
 @dataclass(frozen=True)
-class Workshop:
+class StudyRunner:
     """Where a study trains.
 
     Args:
         folder: the project's folder.
         fold: the fold of every run, or "all".
         tags: of every run.
-        say: told what is about to be trained.
+        log: told what is about to be trained.
         progress: whether training shows its progress.
-        again: train even what is done already.
+        retrain: train even what is done already.
         measure_seconds: time that every run gives to measuring its throughput.
-        beside: runs that may train at a time in this process; None takes eight on a GPU and one elsewhere.
+        max_parallel: runs that may train at a time in this process; None takes eight on a GPU and one elsewhere.
     """
 
     folder: Path
     fold: Fold = 0
     tags: Sequence[str] = ()
-    say: Callable[[str], None] = field(default=lambda _: None)
+    log: Callable[[str], None] = field(default=lambda _: None)
     progress: bool = True
-    again: bool = False
+    retrain: bool = False
     measure_seconds: float = 4.0
-    beside: int | None = None
+    max_parallel: int | None = None
 
     @property
-    def store(self) -> Store:
-        return Store(self.folder / "runs")
+    def store(self) -> RunStore:
+        return RunStore(self.folder / "runs")
 
-    def obtain(self, recipe: Recipe, *, why: str = "") -> Record:
+    def find_or_train(self, recipe: Recipe, *, why: str = "") -> Record:
         """The record of a recipe: one that is done with the same settings, seed and fold, or a new one.
 
         One that is done counts only where it was made of today's photos, subjects, labels and split.
@@ -59,8 +59,8 @@ class Workshop:
             DataError, SplitError: what is there today cannot be read.
             TrainError: the run was interrupted.
         """
-        if not self.again and (known := self._done(recipe)) is not None:
-            self.say(f"{recipe.name}: done already ({known.id})")
+        if not self.retrain and (known := self._done(recipe)) is not None:
+            self.log(f"{recipe.name}: done already ({known.id})")
             return known
         return self.train(recipe, why=why)
 
@@ -80,7 +80,7 @@ class Workshop:
         """
         options = TrainOptions(self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
         callbacks = Callbacks(progress=self.progress, measure_seconds=self.measure_seconds)
-        results = train_many(recipes, options, callbacks, most=self.beside, tell=self.say)
+        results = train_side_by_side(recipes, options, callbacks, most=self.max_parallel, log=self.log)
         return [self._ended(result) for result in results]
 
     def _ended(self, result: RunResult) -> Record:
@@ -89,7 +89,7 @@ class Workshop:
         return self.store.find(result.run)
 
     def _done(self, recipe: Recipe) -> Record | None:
-        alike = self._alike(recipe)
+        alike = self._same_settings(recipe)
         if not alike:
             return None
         project = open_project(recipe, self.folder)
@@ -99,22 +99,22 @@ class Workshop:
             other = [what for what in MADE_OF if then.get(what) != today[what]]
             if not other:
                 return record
-            self.say(f"{recipe.name}: {record.id} was trained on another {' and '.join(other)}")
+            self.log(f"{recipe.name}: {record.id} was trained on another {' and '.join(other)}")
         return None
 
-    def _alike(self, recipe: Recipe) -> list[Record]:
+    def _same_settings(self, recipe: Recipe) -> list[Record]:
         """The trained runs with a recipe's settings and the fold, the newest first."""
-        wanted, found = trained_by(recipe), []
+        wanted, found = training_settings(recipe), []
         for record in reversed(self.store.list(states=("done",))):
             if record.meta.extra.get("fold", 0) != self.fold or record.meta.extra.get("kind"):
                 continue
             with contextlib.suppress(HoegoError):  # a record of another version that cannot be read any more
-                if trained_by(build(record.recipe)) == wanted:
+                if training_settings(build(record.recipe)) == wanted:
                     found.append(record)
         return found
 
 
-def trained_by(recipe: Recipe) -> dict[str, Any]:
+def training_settings(recipe: Recipe) -> dict[str, Any]:
     """The settings that decide what a training gives: all but its name and what only the queue or the score reads."""
     dropped = ("name", "queue", "submission", "score", "audit", "threads")
     return {k: v for k, v in recipe.to_dict().items() if k not in dropped}

@@ -10,7 +10,7 @@ from itertools import groupby
 from hoego.errors import is_out_of_memory
 from hoego.extras import require
 from hoego.recipe import Recipe
-from hoego.runs.execute import RunResult, say
+from hoego.runs.execute import RunResult, print_status
 from hoego.runs.train import TrainOptions, begin, resume, train
 from hoego.train.callbacks import Callbacks, Epoch
 
@@ -19,13 +19,13 @@ MOST = 8
 LINE_SECONDS = 15.0
 
 
-def train_many(
+def train_side_by_side(
     recipes: Sequence[Recipe],
     options: TrainOptions,
     callbacks: Callbacks | None = None,
     *,
     most: int | None = None,
-    tell: Callable[[str], object] = say,
+    log: Callable[[str], object] = print_status,
 ) -> list[RunResult]:
     """Train several recipes, each to a record of its own, as `train` does.
 
@@ -38,7 +38,7 @@ def train_many(
         options: of all of them.
         callbacks: of all of them.
         most: runs at a time; None takes `MOST` on a GPU and one elsewhere.
-        tell: told which run begins.
+        log: told which run begins.
 
     Raises:
         HoegoError: as `train`; of runs side by side, once the others have ended.
@@ -51,11 +51,11 @@ def train_many(
         for start in range(0, len(waiting), n):
             some = waiting[start : start + n]
             for recipe in some:
-                tell(f"{recipe.name}: training")
+                log(f"{recipe.name}: training")
             if len(some) == 1:
                 results.append(train(some[0], options, callbacks))
             else:
-                results += _side_by_side(some, options, callbacks, device)
+                results += _train_interleaved(some, options, callbacks, device)
     return results
 
 
@@ -68,17 +68,19 @@ def _place(recipe: Recipe, most: int | None) -> tuple[str, int]:
     return str(device), 1 if recipe.compile == "on" else room
 
 
-def _side_by_side(
+def _train_interleaved(
     recipes: Sequence[Recipe], options: TrainOptions, callbacks: Callbacks, device: str
 ) -> list[RunResult]:
     from hoego.train.precision import resolve_device
-    from hoego.train.side_by_side import SharedPixels, free_memory, take_turns
+    from hoego.train.side_by_side import SharedPixels, free_memory, interleave_steps
 
     progress = _Progress(callbacks, sum(r.epochs for r in recipes), len(recipes))
     shared = SharedPixels()
     own = replace(callbacks, open_pixels=shared, progress=False, on_epoch=progress.on_epoch)
     begun = [begin(recipe, options, own) for recipe in recipes]
-    ended = take_turns([steps for _, steps in begun], resolve_device(device), weighed=progress.weighed)
+    ended = interleave_steps(
+        [steps for _, steps in begun], resolve_device(device), on_timed=progress.on_timed
+    )
     shared.close()
     free_memory()
     results, errors = [], []
@@ -88,7 +90,9 @@ def _side_by_side(
         if isinstance(end, RunResult):
             results.append(end)
         elif is_out_of_memory(end):
-            say(f"{record.meta.name or record.id}: too little memory beside the others; goes on alone")
+            print_status(
+                f"{record.meta.name or record.id}: too little memory beside the others; goes on alone"
+            )
             results.append(resume(record, callbacks))
         else:
             errors.append(end)
@@ -107,23 +111,23 @@ class _Progress:
     done: int = 0
     gain: float | None = None
     first: float = 0.0
-    said: float = field(default_factory=time.monotonic)
+    last_print: float = field(default_factory=time.monotonic)
 
-    def weighed(self, gain: float) -> None:
+    def on_timed(self, gain: float) -> None:
         self.gain = round(gain, 3)
         how = "side by side" if gain >= 1 else "one after another"
-        self.say(f"{self.runs} runs {how}: steps in turns are {gain:.2f} times as fast as one after another")
+        self.log(f"{self.runs} runs {how}: steps in turns are {gain:.2f} times as fast as one after another")
 
     def on_epoch(self, row: Epoch) -> None:
         self.callbacks.on_epoch(row)
         now = time.monotonic()
         self.first = self.first or now
         self.done += 1
-        if self.done > self.runs and now - self.said >= LINE_SECONDS:
-            self.said = now
+        if self.done > self.runs and now - self.last_print >= LINE_SECONDS:
+            self.last_print = now
             left = (now - self.first) / (self.done - 1) * max(0, self.epochs - self.done)
-            self.say(f"{self.runs} runs: {self.done} of {self.epochs} epochs, {left:.0f} s left")
+            self.log(f"{self.runs} runs: {self.done} of {self.epochs} epochs, {left:.0f} s left")
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         if self.callbacks.progress:
-            say(text)
+            print_status(text)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, MismatchError
-from hoego.predictions import Predictions, Source, Universe, join_sources
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, join_sources
 from hoego.recipe import Recipe
 
 Bits = NDArray[np.bool_]
@@ -29,19 +29,19 @@ SURPLUS = "beyond distill.pseudo.per_class"
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FoldSoftTargets:
     """What one fold is taught.
 
     Args:
-        teacher: probabilities of the training side's photos, with the sources of these rows alone.
-        trained: bool [N], the photos that may reach the optimiser.
-        pseudo: bool [N], those of them whose labels are the teacher's; None where there are none.
+        soft_targets: probabilities of the training side's photos, with the sources of these rows alone.
+        train_mask: bool [N], the photos that may reach the optimiser.
+        pseudo_mask: bool [N], those of them whose labels are the teacher's; None where there are none.
         report: what joined, by class, and what was left out and why; {} without unlabelled photos.
     """
 
-    teacher: Predictions | None
-    trained: Bits
-    pseudo: Bits | None = None
+    soft_targets: Predictions | None
+    train_mask: Bits
+    pseudo_mask: Bits | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -56,92 +56,94 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Teaching:
+class DistillationData:
     """A data set with its pool of unlabelled photos behind it, and what the teachers say of both.
 
     Args:
         dataset: N images: the L labelled ones, then the pool, without labels.
-        labelled: L.
-        members: predictions of images of `dataset`.
-        persons: by image [N], who is one over both sets: equal names are one subject. None without a pool.
-        named: whether the unlabelled set's table names subjects.
+        n_labelled: L.
+        teachers: predictions of images of `dataset`.
+        subject_names: by image [N], who is one over both sets: equal names are one subject. None without a pool.
+        subjects_named: whether the unlabelled set's table names subjects.
         left_out: unlabelled photos that no fold hears of, by reason; {} where none were asked for.
         names: of the teachers, for messages.
     """
 
     dataset: Dataset
-    labelled: int
-    members: tuple[Predictions, ...] = ()
-    persons: NDArray[Any] | None = None
-    named: bool = False
+    n_labelled: int
+    teachers: tuple[Predictions, ...] = ()
+    subject_names: NDArray[Any] | None = None
+    subjects_named: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
     names: str = ""
 
     @cached_property
     def pool(self) -> Bits:
         """bool [N]: the unlabelled photos."""
-        return np.arange(self.dataset.n_images) >= self.labelled
+        return np.arange(self.dataset.n_images) >= self.n_labelled
 
-    def lesson(self, recipe: Recipe, held: Bits, inner: Bits | None = None) -> Lesson:
-        """What a fold is taught whose held-out and inner photos are `held` and `inner` (bool [N]; none in a refit).
+    def for_fold(self, recipe: Recipe, val_mask: Bits, inner: Bits | None = None) -> FoldSoftTargets:
+        """What a fold is taught whose held-out and inner photos are `val_mask` and `inner` (bool [N]; none in a refit).
 
         Raises:
             LeakError: every model behind the teacher has seen held-out subjects; names the path.
             MismatchError: the teacher says nothing of the training side.
         """
-        labelled = ~held & ~self.pool
-        if not self.members:
-            return Lesson(None, labelled, None, self._chosen(recipe, (), held)[1])
-        heard = [m.take(self._unseen(m, held)) for m in self.members]
-        apart = held if inner is None else held | inner
-        mine = self.dataset.image_ids[(labelled & ~apart) | self.pool]
-        said = [m.take(np.isin(m.images, mine)) for m in self.members]
-        if any(m.n_images for m in said) and not any(np.isin(m.images, mine).any() for m in heard):
-            raise _seen_all(said, self.names)
-        chosen, report = self._chosen(recipe, heard, apart)
-        teacher = merged(heard, self.dataset.image_ids[(labelled & ~apart) | chosen])
+        labelled = ~val_mask & ~self.pool
+        if not self.teachers:
+            return FoldSoftTargets(None, labelled, None, self._chosen(recipe, (), val_mask)[1])
+        usable = [m.take(self._unseen(m, val_mask)) for m in self.teachers]
+        excluded = val_mask if inner is None else val_mask | inner
+        mine = self.dataset.image_ids[(labelled & ~excluded) | self.pool]
+        on_training_side = [m.take(np.isin(m.images, mine)) for m in self.teachers]
+        if any(m.n_images for m in on_training_side) and not any(
+            np.isin(m.images, mine).any() for m in usable
+        ):
+            raise _seen_all(on_training_side, self.names)
+        chosen, report = self._chosen(recipe, usable, excluded)
+        teacher = mean_predictions(usable, self.dataset.image_ids[(labelled & ~excluded) | chosen])
         if teacher is None and not report:
             raise MismatchError(
                 f"The teacher {self.names} says nothing of the training side's photos.",
                 remedy="Predict them with `hoego predict RUN --on TABLE --out FILE.parquet` and name that file.",
             )
         if not chosen.any() or teacher is None:
-            return Lesson(teacher, labelled, None, report)
-        if not self.named:
+            return FoldSoftTargets(teacher, labelled, None, report)
+        if not self.subjects_named:
             stated = tuple(replace(s, external=(*s.external, UNNAMED)) for s in teacher.sources)
             teacher = replace(teacher, sources=stated)
-        return Lesson(teacher, labelled | chosen, chosen, report)
+        return FoldSoftTargets(teacher, labelled | chosen, chosen, report)
 
-    def _unseen(self, member: Predictions, held: Bits) -> Bits:
+    def _unseen(self, member: Predictions, val_mask: Bits) -> Bits:
         """Rows of a teacher whose models have not seen the held-out photos' subjects."""
-        known = [not has_seen(s, member.universe, self.dataset, held) for s in member.sources]
+        known = [not has_seen(s, member.universe, self.dataset, val_mask) for s in member.sources]
         return np.asarray(known, dtype=bool)[member.source]
 
     def _chosen(
-        self, recipe: Recipe, heard: Sequence[Predictions], apart: Bits
+        self, recipe: Recipe, usable: Sequence[Predictions], excluded: Bits
     ) -> tuple[Bits, dict[str, Any]]:
         """The unlabelled photos that join, bool [N], and the report."""
         chosen = np.zeros_like(self.pool)
-        if self.persons is None:
+        if self.subject_names is None:
             return chosen, {}
         left = dict(self.left_out)
-        barred = self.pool & np.isin(self.persons, np.unique(self.persons[apart]))
-        left[HELD_OUT] = int(barred.sum())
-        says = merged(heard, self.dataset.image_ids[self.pool & ~barred])
-        spoken = np.isin(self.dataset.image_ids, [] if says is None else says.images)
-        left[SEEN] = int((self.pool & ~barred & ~spoken).sum())
+        of_held_out = self.pool & np.isin(self.subject_names, np.unique(self.subject_names[excluded]))
+        left[HELD_OUT] = int(of_held_out.sum())
+        teacher = mean_predictions(usable, self.dataset.image_ids[self.pool & ~of_held_out])
+        has_prediction = np.isin(self.dataset.image_ids, [] if teacher is None else teacher.images)
+        left[SEEN] = int((self.pool & ~of_held_out & ~has_prediction).sum())
         settings = recipe.distill.pseudo
         report: dict[str, Any] = {"joined": 0, "classes": {}, "labels": settings.labels, "left_out": left}
-        if says is None:
+        if teacher is None:
             return chosen, report
-        where = np.flatnonzero(spoken)
-        classes, sure, names = verdicts(says.align(self.dataset.image_ids[where]))
-        keep = sure >= settings.threshold
+        where = np.flatnonzero(has_prediction)
+        classes, confidence, names = predicted_classes(teacher.align(self.dataset.image_ids[where]))
+        keep = confidence >= settings.threshold
         left[UNSURE] = int((~keep).sum())
         if settings.per_class:
-            few = keep.copy()
-            few[keep] = surest(classes[keep], sure[keep], settings.per_class)
-            left[SURPLUS], keep = int((keep & ~few).sum()), few
+            limited = keep.copy()
+            limited[keep] = most_confident(classes[keep], confidence[keep], settings.per_class)
+            left[SURPLUS], keep = int((keep & ~limited).sum()), limited
         chosen[where[keep]] = True
         counts = np.bincount(classes[keep], minlength=len(names)).tolist()
         report["joined"] = int(keep.sum())
@@ -149,32 +151,32 @@ class Teaching:
         return chosen, report
 
 
-def verdicts(says: Predictions) -> tuple[NDArray[np.int64], NDArray[np.float64], tuple[str, ...]]:
+def predicted_classes(teacher: Predictions) -> tuple[NDArray[np.int64], NDArray[np.float64], tuple[str, ...]]:
     """The teacher's most likely class [n] of each photo, its probability [n], and the names of the classes.
 
     Of the target; where the teacher says nothing of it, the class is of the first attribute that it speaks of, and
     the probability the product over all of them.
     """
-    schema = says.schema
-    if says.has(schema.target):
-        p = says.probabilities(schema.target)
+    schema = teacher.schema
+    if teacher.has(schema.target):
+        p = teacher.probabilities(schema.target)
         return p.argmax(axis=1), p.max(axis=1), tuple(schema.target_classes)
-    each = [says.probabilities(name) for name in says.attributes]
-    sure = np.prod([p.max(axis=1) for p in each], axis=0)
-    return each[0].argmax(axis=1), sure, tuple(schema.classes(says.attributes[0]))
+    each = [teacher.probabilities(name) for name in teacher.attributes]
+    confidence = np.prod([p.max(axis=1) for p in each], axis=0)
+    return each[0].argmax(axis=1), confidence, tuple(schema.classes(teacher.attributes[0]))
 
 
-def surest(classes: NDArray[np.int64], sure: NDArray[np.float64], most: int) -> Bits:
+def most_confident(classes: NDArray[np.int64], confidence: NDArray[np.float64], most: int) -> Bits:
     """bool [n]: at most so many photos of each class, the surest first (the earlier of equals)."""
     keep = np.zeros(len(classes), dtype=bool)
-    order = np.lexsort((-sure, classes))
+    order = np.lexsort((-confidence, classes))
     ranked = classes[order]
     first = np.searchsorted(ranked, ranked, side="left")
     keep[order[np.arange(len(ranked)) - first < most]] = True
     return keep
 
 
-def merged(members: Sequence[Predictions], images: NDArray[Any]) -> Predictions | None:
+def mean_predictions(members: Sequence[Predictions], images: NDArray[Any]) -> Predictions | None:
     """The mean of what the members say of the images, each row by those that speak of it; None where none does.
 
     A row's source joins the sources of the rows that it is the mean of, and no others.
@@ -198,7 +200,7 @@ def merged(members: Sequence[Predictions], images: NDArray[Any]) -> Predictions 
     ids = np.unique(np.concatenate([p.images for p in parts]))
     sums = {n: np.zeros((len(ids), schema.n_classes(n))) for n in names}
     pattern = np.full((len(ids), len(parts)), -1, dtype=np.int64)
-    known: list[Source] = []
+    known: list[RowProvenance] = []
     for k, part in enumerate(parts):
         at = np.searchsorted(ids, part.images)
         for name in names:
@@ -224,11 +226,11 @@ def merged(members: Sequence[Predictions], images: NDArray[Any]) -> Predictions 
     )
 
 
-def has_seen(source: Source, universe: Universe, dataset: Dataset, held: Bits) -> bool:
+def has_seen(source: RowProvenance, universe: SubjectUniverse, dataset: Dataset, val_mask: Bits) -> bool:
     """Whether learning from a source would put held-out photos (bool [N]) in-sample."""
-    if not held.any():
+    if not val_mask.any():
         return False
-    seen = universe.members(source.seen | source.seen_through, dataset) & held
+    seen = universe.images_showing(source.seen | source.seen_through, dataset) & val_mask
     if source.seen_images is not None:
         seen &= np.isin(dataset.contents, source.seen_images)
     return bool(seen.any())

@@ -23,8 +23,8 @@ from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.runs.combined import is_combined
 from hoego.runs.predict import fold_checkpoints, models_of, predict_run, predict_with
-from hoego.runs.records import Record, Store
-from hoego.runs.soft_targets import Bits, Teaching
+from hoego.runs.records import Record, RunStore
+from hoego.runs.soft_targets import Bits, DistillationData
 
 PREFIX = "unlabelled:"
 """Of the subjects of unlabelled photos whose subject no table names."""
@@ -37,7 +37,7 @@ IDENTICAL = "identical to a labelled photo"
 SAME_ID = "of the same id as a labelled photo"
 
 
-def teaching_of(recipe: Recipe, dataset: Dataset, record: Record) -> Teaching:
+def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> DistillationData:
     """The teachers of a recipe, and the unlabelled photos that they speak of.
 
     A run that teaches is looked for beside the record. Each of its folds' models labels the unlabelled photos, so
@@ -56,16 +56,16 @@ def teaching_of(recipe: Recipe, dataset: Dataset, record: Record) -> Teaching:
     asked = recipe.distill.teacher
     names = () if asked is None else (asked,) if isinstance(asked, str) else asked
     if not names:
-        return Teaching(dataset, dataset.n_images)
+        return DistillationData(dataset, dataset.n_images)
     shown = ", ".join(repr(n) for n in names)
-    place = unlabelled_place(recipe)
+    place = unlabelled_path(recipe)
     others = None if place is None else load_unlabelled(place, dataset.schema)
     members = [m for name in names for m in _members(name, others, record)]
     for member in members:
         _require_known(member, dataset, others, recipe)
     if place is None or others is None:
         cut = [m.take(np.isin(m.images, dataset.image_ids)) for m in members]
-        return Teaching(dataset, dataset.n_images, _speaking(cut, shown), names=shown)
+        return DistillationData(dataset, dataset.n_images, _speaking(cut, shown), names=shown)
     _speaking([m.take(np.isin(m.images, np.r_[dataset.image_ids, others.image_ids])) for m in members], shown)
     clear = _clear_ids(dataset, others)
     spoken = np.unique(np.concatenate([m.images for m in members]))
@@ -73,7 +73,7 @@ def teaching_of(recipe: Recipe, dataset: Dataset, record: Record) -> Teaching:
     persons, named = _persons(recipe, dataset, place, others)
     persons = persons[np.r_[np.ones(dataset.n_images, dtype=bool), pool]]
     cut = [_cut(m, (dataset, clear), (others, others.image_ids[pool])) for m in members]
-    return Teaching(
+    return DistillationData(
         _joined(dataset, others.take(pool), persons) if pool.any() else dataset,
         dataset.n_images,
         tuple(m for m in cut if m.n_images),
@@ -84,7 +84,7 @@ def teaching_of(recipe: Recipe, dataset: Dataset, record: Record) -> Teaching:
     )
 
 
-def unlabelled_place(recipe: Recipe) -> Path | None:
+def unlabelled_path(recipe: Recipe) -> Path | None:
     """Where the photos lie that may be pseudo-labelled; None where none may."""
     if recipe.dataset.unlabelled is None or recipe.distill.pseudo.labels == "none":
         return None
@@ -97,7 +97,7 @@ def _members(name: str, others: Dataset | None, record: Record) -> list[Predicti
     if path.is_file():
         _require_unchanged(name, path, record)
         return [_read(path)]
-    run = Store(record.folder.parent).find(name)
+    run = RunStore(record.folder.parent).find(name)
     if others is None:
         return [_read(run.folder / "predictions.parquet")]
     parts: list[tuple[str, list[Path]]] = [("all", [])]

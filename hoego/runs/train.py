@@ -16,9 +16,9 @@ from hoego.errors import HoegoError, RecordError
 from hoego.extras import require
 from hoego.recipe import Recipe, build
 from hoego.runs.combined import is_combined, member_names
-from hoego.runs.execute import Execution, Fold, RunResult, folds_of, say
-from hoego.runs.project import Project, open_project
-from hoego.runs.records import Record, Store
+from hoego.runs.execute import Fold, RunExecution, RunResult, folds_of, print_status
+from hoego.runs.project import ProjectData, open_project
+from hoego.runs.records import Record, RunStore
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import save as save_split
@@ -86,7 +86,7 @@ def begin(recipe: Recipe, options: TrainOptions, callbacks: Callbacks) -> tuple[
     return record, _guarded(record, project, callbacks, started)
 
 
-def prepare(project: Project, options: TrainOptions, *, state: str = "running") -> Record:
+def prepare(project: ProjectData, options: TrainOptions, *, state: str = "running") -> Record:
     """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
 
     Raises:
@@ -105,7 +105,7 @@ def prepare(project: Project, options: TrainOptions, *, state: str = "running") 
 
         audited = audit(dataset, recipe)
         require_clean(audited)
-    record = Store(options.folder / "runs").create(
+    record = RunStore(options.folder / "runs").create(
         recipe.to_dict(),
         name=recipe.name,
         why=options.why,
@@ -156,7 +156,7 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
     if any(record.epochs(k) for k in record.folds()):
         record.update(extra={"resumed": True})
     record.set_state("running")
-    return finished(_guarded(record, Project(recipe, dataset, split), callbacks or Callbacks(), started))
+    return finished(_guarded(record, ProjectData(recipe, dataset, split), callbacks or Callbacks(), started))
 
 
 def require_trained(record: Record) -> None:
@@ -170,17 +170,17 @@ def require_trained(record: Record) -> None:
         )
 
 
-def _guarded(record: Record, project: Project, callbacks: Callbacks, started: float) -> Steps[RunResult]:
-    from hoego.train.loop import Stopped
+def _guarded(record: Record, project: ProjectData, callbacks: Callbacks, started: float) -> Steps[RunResult]:
+    from hoego.train.loop import TrainingStopped
 
     try:
-        return (yield from Execution(record, project, callbacks, started).steps())
-    except Stopped as stop:
+        return (yield from RunExecution(record, project, callbacks, started).steps())
+    except TrainingStopped as stop:
         record.set_state("interrupted", str(stop))
         return RunResult(record.id, record.folder, "interrupted", str(stop))
     except KeyboardInterrupt:
         record.set_state("interrupted", "stopped by hand (Ctrl-C)")
-        say(f"Interrupted. Go on with: hoego train --resume {record.id}")
+        print_status(f"Interrupted. Go on with: hoego train --resume {record.id}")
         raise
     except BaseException as e:
         reason = e.message if isinstance(e, HoegoError) else f"{type(e).__name__}: {e}"

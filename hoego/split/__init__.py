@@ -3,21 +3,21 @@
 from hoego.split.assign import assign_folds, assign_holdout
 from hoego.split.balance import side_counts, spread_deviation, worst_deviation
 from hoego.split.make import default_name, make
-from hoego.split.plan import Absence, Guarantees, Side, Split
-from hoego.split.store import FOLDER, load, obtain, path_of, save
+from hoego.split.plan import AbsentClass, Guarantees, Split, SplitSide
+from hoego.split.store import FOLDER, load, load_or_make, path_of, save
 
 __all__ = [
     "FOLDER",
-    "Absence",
+    "AbsentClass",
     "Guarantees",
-    "Side",
+    "SplitSide",
     "Split",
     "assign_folds",
     "assign_holdout",
     "default_name",
     "load",
     "make",
-    "obtain",
+    "load_or_make",
     "path_of",
     "save",
     "side_counts",

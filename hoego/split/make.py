@@ -9,7 +9,7 @@ from hoego.errors import SplitError, nearest
 from hoego.recipe import SplitSettings
 from hoego.split.assign import assign_folds, assign_holdout
 from hoego.split.plan import Split
-from hoego.split.prove import notes_on, prove, strata_of
+from hoego.split.prove import notes_on, strata_of, verify_split
 
 
 def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
@@ -41,7 +41,7 @@ def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
         if settings.kind == "naive":
             groups = np.unique(dataset.contents, return_inverse=True)[1].astype(np.int32)
         fold = assign_holdout(groups, strata, ratio, settings.seed)
-    guarantees, sides = prove(dataset, settings.kind, fold, n_folds, (ratio, settings.stratify))
+    guarantees, sides = verify_split(dataset, settings.kind, fold, n_folds, (ratio, settings.stratify))
     return Split(
         name=settings.name or default_name(settings),
         kind=settings.kind,

@@ -24,7 +24,7 @@ NAIVE_NOTE = (
 
 
 @dataclass(frozen=True)
-class Side:
+class SplitSide:
     """What stands on one side.
 
     Attributes:
@@ -51,7 +51,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Absence:
+class AbsentClass:
     """A class that does not stand on every side, and why.
 
     Attributes:
@@ -97,7 +97,7 @@ class Guarantees:
     worst_deviation: float
     deviations: dict[str, float]
     size_deviation: float
-    absences: tuple[Absence, ...]
+    absences: tuple[AbsentClass, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -139,7 +139,7 @@ class Split:
     fold: NDArray[np.int16]
     dataset_fingerprint: str
     guarantees: Guarantees
-    sides: tuple[Side, ...]
+    sides: tuple[SplitSide, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -157,7 +157,7 @@ class Split:
         Rows are positions in `images`, which for a labelled data set are those of its `image_ids`. Raises SplitError
         when there is no such fold.
         """
-        held = self.held(fold)
+        held = self.val_mask(fold)
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def folds(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -189,7 +189,7 @@ class Split:
         """16 hex digits over which image is on which side (and over being naive)."""
         return fingerprint_of(self.kind, self.images, self.fold)
 
-    def held(self, fold: int) -> Mask:
+    def val_mask(self, fold: int) -> Mask:
         """bool[N], the images held out in fold k. Raises SplitError when there is no such fold."""
         if fold not in self.fold_numbers:
             alone = self.n_folds == 1
@@ -203,9 +203,9 @@ class Split:
         held: Mask = self.fold == fold
         return held
 
-    def trained(self, fold: int) -> Mask:
+    def train_mask(self, fold: int) -> Mask:
         """bool[N], the images that fold k trains on: all that it does not hold out."""
-        return ~self.held(fold)
+        return ~self.val_mask(fold)
 
     def to_dict(self) -> dict[str, Any]:
         """The split in plain types, without the images (`hoego split --json`)."""

@@ -17,7 +17,7 @@ DENSE_CELLS = 20_000_000
 
 
 @dataclass(frozen=True)
-class Problem:
+class BalanceProblem:
     """T types of subjects, to be placed on K sides so that C classes are spread evenly.
 
     Subjects with equal rows are exchangeable, so they share a type and the search never sees a single subject. The C
@@ -68,7 +68,7 @@ class Problem:
         return np.asarray(placed @ self.vectors[: self.n_types], dtype=np.float64)
 
 
-def problem_of(groups: Ints, strata: Sequence[Ints], ideal: Floats) -> tuple[Problem, Ints]:
+def problem_of(groups: Ints, strata: Sequence[Ints], ideal: Floats) -> tuple[BalanceProblem, Ints]:
     """The problem that images pose, and the type of each subject.
 
     Args:
@@ -105,7 +105,7 @@ def problem_of(groups: Ints, strata: Sequence[Ints], ideal: Floats) -> tuple[Pro
         _, first, kind, number = _unique_rows(keyed)
         full = np.vstack([table[first].astype(np.float64), np.zeros((1, len(used)))])
     totals = np.asarray(table.sum(axis=0), dtype=np.float64).ravel()
-    return Problem(full, np.append(sizes[first], 0.0), number, ideal, wanted, totals), kind
+    return BalanceProblem(full, np.append(sizes[first], 0.0), number, ideal, wanted, totals), kind
 
 
 def _table(

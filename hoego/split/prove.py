@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.errors import SplitError
 from hoego.split.balance import holders, side_counts, worst_deviation
-from hoego.split.plan import NAIVE_NOTE, Absence, Guarantees, Kind, Side
+from hoego.split.plan import NAIVE_NOTE, AbsentClass, Guarantees, Kind, SplitSide
 
 Ints = NDArray[np.int64]
 
@@ -28,9 +28,9 @@ def sides_of(fold: NDArray[np.int16], n_folds: int) -> tuple[Ints, tuple[str, ..
     return fold.astype(np.int64), tuple(f"fold {k}" for k in range(n_folds))
 
 
-def prove(
+def verify_split(
     dataset: Dataset, kind: Kind, fold: NDArray[np.int16], n_folds: int, asked: tuple[float, tuple[str, ...]]
-) -> tuple[Guarantees, tuple[Side, ...]]:
+) -> tuple[Guarantees, tuple[SplitSide, ...]]:
     """The guarantees and the sides of an assignment.
 
     Args:
@@ -83,7 +83,7 @@ def prove(
 
 def _absences(
     label: str, classes: tuple[str, ...], counts: Ints, held_by: Ints, names: tuple[str, ...]
-) -> list[Absence]:
+) -> list[AbsentClass]:
     n_sides = len(names)
     found = []
     for c in np.flatnonzero((held_by > 0) & (counts == 0).any(axis=0)).tolist():
@@ -97,17 +97,17 @@ def _absences(
             reason = f"{one}, there are {n_sides} sides"
         else:
             reason = "no arrangement found: its subjects hold other rare classes as well"
-        found.append(Absence(label, classes[c], m, tuple(sides), reason))
+        found.append(AbsentClass(label, classes[c], m, tuple(sides), reason))
     return found
 
 
-def _sides(dataset: Dataset, side: Ints, names: tuple[str, ...], subjects: Ints) -> tuple[Side, ...]:
+def _sides(dataset: Dataset, side: Ints, names: tuple[str, ...], subjects: Ints) -> tuple[SplitSide, ...]:
     classes = dataset.schema.target_classes
     counts = side_counts(side, dataset.target, len(names), len(classes))
     images = np.bincount(side, minlength=len(names))
     present = np.flatnonzero(counts.sum(axis=0))
     return tuple(
-        Side(
+        SplitSide(
             name,
             int(images[k]),
             int(subjects[k]),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
-from hoego.split.problem import Floats, Ints, Problem
+from hoego.split.problem import BalanceProblem, Floats, Ints
 
 Generator = np.random.Generator
 
@@ -22,7 +22,7 @@ SMALL = 3_000
 """Types of subjects up to which the search starts several times; beyond, one greedy start is near perfect."""
 
 
-def greedy(problem: Problem, rng: Generator, noise: float) -> Ints:
+def greedy(problem: BalanceProblem, rng: Generator, noise: float) -> Ints:
     """Place every subject, the large and the rare first, where the chi-square distance to the ideal grows least.
 
     Of each type of n subjects, floor(n * ideal) go to every side at once; only the rest is placed one by one.
@@ -54,7 +54,7 @@ def greedy(problem: Problem, rng: Generator, noise: float) -> Ints:
     return placed
 
 
-def _pulls(problem: Problem, weight: Floats) -> Floats:
+def _pulls(problem: BalanceProblem, weight: Floats) -> Floats:
     """float64[T], how much one subject of each type changes: the root of the weighted sum of its squared counts."""
     vectors = problem.vectors[: problem.n_types]
     if isinstance(vectors, csr_array):
@@ -65,7 +65,7 @@ def _pulls(problem: Problem, weight: Floats) -> Floats:
     return root
 
 
-def _subjects(problem: Problem, types: Ints) -> Iterator[tuple[int, slice | Ints, Floats]]:
+def _subjects(problem: BalanceProblem, types: Ints) -> Iterator[tuple[int, slice | Ints, Floats]]:
     """For each subject: its type, the columns that it touches and its counts there."""
     vectors = problem.vectors
     if isinstance(vectors, csr_array):
@@ -79,10 +79,10 @@ def _subjects(problem: Problem, types: Ints) -> Iterator[tuple[int, slice | Ints
             yield t, every, vectors[t]
 
 
-class Division:
+class SplitAssignment:
     """A division under improvement: subjects per side and type, and what every side holds."""
 
-    def __init__(self, problem: Problem, placed: Ints) -> None:
+    def __init__(self, problem: BalanceProblem, placed: Ints) -> None:
         self.problem = problem
         self.placed = placed.copy()
         self.contents = problem.contents(placed)
@@ -203,16 +203,16 @@ def _price(worst: Floats, squares: Floats) -> Floats:
     return price
 
 
-def solve(problem: Problem, rng: Generator) -> Division:
+def solve(problem: BalanceProblem, rng: Generator) -> SplitAssignment:
     """The best division found: greedy starts, each descended; then the best one disturbed and descended again.
 
     While a class still lacks a side, ten times as many disturbances are tried (by that, every one of 400 random
     problems reached the fewest absences that an integer program proves possible; see tests/test_split_oracle.py).
     """
     starts, kicks = (2, 6) if problem.n_types <= SMALL else (1, 0)
-    best: Division | None = None
+    best: SplitAssignment | None = None
     for start in range(starts):
-        division = Division(problem, greedy(problem, rng, 0.1 + 0.4 * (start > 0)))
+        division = SplitAssignment(problem, greedy(problem, rng, 0.1 + 0.4 * (start > 0)))
         division.descend(rng)
         if best is None or division.cost < best.cost:
             best = division
@@ -220,7 +220,7 @@ def solve(problem: Problem, rng: Generator) -> Division:
     for kick in range(10 * max(kicks, 1)):
         if kick >= kicks and not best.lacking:
             break
-        division = Division(problem, best.disturb(rng, 3))
+        division = SplitAssignment(problem, best.disturb(rng, 3))
         division.descend(rng)
         if division.cost < best.cost:
             best = division

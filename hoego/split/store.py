@@ -18,7 +18,7 @@ from hoego.files import write_bytes
 from hoego.recipe import SplitSettings
 from hoego.split.make import default_name, make
 from hoego.split.plan import Split, fingerprint_of
-from hoego.split.prove import notes_on, prove
+from hoego.split.prove import notes_on, verify_split
 
 FORMAT = 1
 FOLDER = "splits"
@@ -76,7 +76,7 @@ def load(path: Path, dataset: Dataset) -> Split:
     ratio, stratify = float(meta["ratio"]), tuple(meta["stratify"])
     fold = table["fold"].to_numpy().astype(np.int16)
     try:
-        guarantees, sides = prove(dataset, kind, fold, n_folds, (ratio, stratify))
+        guarantees, sides = verify_split(dataset, kind, fold, n_folds, (ratio, stratify))
     except SplitError as e:
         raise SplitError(e.message, file=path, column="fold", remedy=_why(meta, dataset)) from None
     if meta["dataset_fingerprint"] != dataset.fingerprint:
@@ -110,7 +110,7 @@ def load(path: Path, dataset: Dataset) -> Split:
     )
 
 
-def obtain(dataset: Dataset, settings: SplitSettings, folder: Path) -> Split:
+def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Split:
     """The saved split that the settings name, proved; made and saved where there is none.
 
     A split without a name of its own that was made for another state of the data set is made again, and its first

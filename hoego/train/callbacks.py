@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hoego.data.pixels import PixelCache
-    from hoego.train.data import Pixels
+    from hoego.train.data import PixelLoader
 
 Epoch = dict[str, Any]
 """One epoch's figures: epoch (from 0), train_loss, lr, images_per_second, train_seconds, macro_f1, accuracy,
 held_loss, macro_f1_<attribute>; those of averaged weights end in _ema or _swa, those of the slice start with inner_."""
 
-Opener = Callable[["PixelCache", "NDArray[np.int64]", "torch.device"], "Pixels"]
+Opener = Callable[["PixelCache", "NDArray[np.int64]", "torch.device"], "PixelLoader"]
 """Gives the pixels of some images of a cache on a device."""
 
 

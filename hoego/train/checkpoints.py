@@ -25,17 +25,17 @@ PREFIXES = ("module.", "network.", "_orig_mod.", "_forward_module.", "model.", "
 
 
 @dataclass(frozen=True)
-class Weights:
+class CheckpointWeights:
     """Tensors by name, with what the file says of itself.
 
     Args:
         tensors: name -> tensor, on the CPU.
-        about: what Hoego wrote beside them; {} for files from elsewhere.
+        metadata: what Hoego wrote beside them; {} for files from elsewhere.
         provenance: the subjects that the weights have seen; None where the file does not say.
     """
 
     tensors: dict[str, Tensor]
-    about: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance | None = None
 
 
@@ -68,7 +68,7 @@ def save_weights(
     write_atomically(path, lambda p: safetensors.torch.save_file(plain, p, metadata=metadata))
 
 
-def load_weights(path: Path) -> Weights:
+def load_weights(path: Path) -> CheckpointWeights:
     """Weights of a .safetensors file, or of a .pth/.pt/.bin file that holds weights alone.
 
     Raises:
@@ -89,10 +89,10 @@ def load_weights(path: Path) -> Weights:
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as e:
         raise TrainError(f"The checkpoint cannot be read: {_reason(e)}", file=path) from None
-    return Weights(_state_dict(content, path))
+    return CheckpointWeights(_state_dict(content, path))
 
 
-def _load_safetensors(path: Path) -> Weights:
+def _load_safetensors(path: Path) -> CheckpointWeights:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -101,7 +101,7 @@ def _load_safetensors(path: Path) -> Weights:
     except (safetensors.SafetensorError, ValueError) as e:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
     provenance = about.pop("provenance", None)
-    return Weights(tensors, about, None if provenance is None else Provenance.from_dict(provenance))
+    return CheckpointWeights(tensors, about, None if provenance is None else Provenance.from_dict(provenance))
 
 
 def _reason(error: BaseException) -> str:

@@ -31,7 +31,7 @@ AHEAD = 3
 """Batches that a background thread prepares ahead."""
 
 
-class Pixels(Protocol):
+class PixelLoader(Protocol):
     """Photos by row, as uint8 [B, H, W, 3] on the training device."""
 
     @property
@@ -49,7 +49,7 @@ class Pixels(Protocol):
 
 
 @dataclass(frozen=True)
-class ResidentPixels:
+class ResidentPixelLoader:
     """All photos in the memory of the training device."""
 
     array: Tensor
@@ -80,7 +80,7 @@ class ResidentPixels:
 
 
 @dataclass(frozen=True)
-class StreamedPixels:
+class StreamedPixelLoader:
     """Photos that stay in the cache's memory map; a background thread reads ahead."""
 
     cache: PixelCache
@@ -154,7 +154,7 @@ def ahead(source: Iterator[Tensor], depth: int = AHEAD) -> Iterator[Tensor]:
 
 def open_pixels(
     cache: PixelCache, images: NDArray[np.int64], device: torch.device, *, budget: int | None = None
-) -> Pixels:
+) -> PixelLoader:
     """Pixels of some images of a cache.
 
     Args:
@@ -166,12 +166,12 @@ def open_pixels(
     height, width = cache.preprocess.size
     n_bytes = len(images) * height * width * 3
     if n_bytes > (free_bytes(device) * SHARE if budget is None else budget):
-        return StreamedPixels(cache, images, device)
+        return StreamedPixelLoader(cache, images, device)
     photos = torch.empty((len(images), height, width, 3), dtype=torch.uint8, device=device)
     for start in range(0, len(images), CHUNK):
         chunk = cache.array[cache.row[images[start : start + CHUNK]]]
         photos[start : start + CHUNK] = torch.from_numpy(chunk).to(device)
-    return ResidentPixels(photos)
+    return ResidentPixelLoader(photos)
 
 
 def free_bytes(device: torch.device) -> int:

@@ -19,7 +19,7 @@ from hoego.recipe.techniques import AttributeEdit
 
 
 @dataclass(frozen=True)
-class Labels:
+class TrainingLabels:
     """Labels of N rows as training uses them.
 
     Args:
@@ -51,7 +51,7 @@ class Relabel:
 
 
 @dataclass(frozen=True)
-class Edits:
+class LabelEdits:
     """All training-only edits of a recipe.
 
     Args:
@@ -69,10 +69,10 @@ def apply_edits(
     schema: LabelSchema,
     codes: NDArray[np.int16],
     numbers: Mapping[str, NDArray[np.float64]],
-    edits: Edits,
+    edits: LabelEdits,
     *,
     sources: NDArray[np.str_] | None = None,
-) -> Labels:
+) -> TrainingLabels:
     """The labels of training rows after the edits, in this order: relabel, drop, shift, weigh.
 
     The ranges of `drop` are of the (relabelled) number, both ends included. A shifted edge changes codes alone: the
@@ -111,47 +111,47 @@ def apply_edits(
             known = ~np.isnan(values[name])
             column = schema.position(name)
             out[known, column] = shifted.bin(values[name][known])
-    return Labels(out, values, keep, _weights(len(codes), edits.source_weights, sources))
+    return TrainingLabels(out, values, keep, _weights(len(codes), edits.source_weights, sources))
 
 
 def training_labels(
     schema: LabelSchema,
     labels: tuple[NDArray[np.int16], Mapping[str, NDArray[np.float64]]],
-    trained: NDArray[np.bool_],
-    edits: Edits,
+    train_mask: NDArray[np.bool_],
+    edits: LabelEdits,
     *,
     sources: NDArray[np.str_] | None = None,
-) -> Labels:
-    """The labels of all N rows with the edits applied where `trained` (bool[N]) alone; other rows are untouched.
+) -> TrainingLabels:
+    """The labels of all N rows with the edits applied where `train_mask` (bool[N]) alone; other rows are untouched.
 
     Rows of `edits.relabels` are positions among all N; those outside the training side are ignored. Rows outside it
     have keep False and weight 0: they are no training rows.
     """
     codes, numbers = labels
-    position = np.cumsum(trained) - 1
+    position = np.cumsum(train_mask) - 1
     relabels = {}
     for name, relabel in edits.relabels.items():
-        inside = trained[relabel.rows]
+        inside = train_mask[relabel.rows]
         relabels[name] = Relabel(
             position[relabel.rows[inside]],
             tuple(v for v, used in zip(relabel.values, inside, strict=True) if used),
         )
     part = apply_edits(
         schema,
-        codes[trained],
-        {name: column[trained] for name, column in numbers.items()},
-        Edits(edits.attributes, relabels, edits.source_weights),
-        sources=None if sources is None else sources[trained],
+        codes[train_mask],
+        {name: column[train_mask] for name, column in numbers.items()},
+        LabelEdits(edits.attributes, relabels, edits.source_weights),
+        sources=None if sources is None else sources[train_mask],
     )
-    out = Labels(
+    out = TrainingLabels(
         codes.copy(),
         {name: column.copy() for name, column in numbers.items()},
         np.zeros(len(codes), dtype=bool),
         np.zeros(len(codes), dtype=np.float32),
     )
-    out.codes[trained], out.keep[trained], out.weight[trained] = part.codes, part.keep, part.weight
+    out.codes[train_mask], out.keep[train_mask], out.weight[train_mask] = part.codes, part.keep, part.weight
     for name, column in part.numbers.items():
-        out.numbers[name][trained] = column
+        out.numbers[name][train_mask] = column
     return out
 
 

@@ -20,18 +20,18 @@ from hoego.predictions import Predictions, Provenance
 from hoego.recipe import Recipe
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import write_atomically
-from hoego.train.data import Pixels, open_pixels
-from hoego.train.edits import Edits, Labels, training_labels
-from hoego.train.forward import Outputs
-from hoego.train.learner import Parts, TrainingRows
-from hoego.train.loop import Held, Loop, LoopSettings
-from hoego.train.memory import give_memory_back
+from hoego.train.data import PixelLoader, open_pixels
+from hoego.train.edits import LabelEdits, TrainingLabels, training_labels
+from hoego.train.forward import PredictedValues
+from hoego.train.learner import TrainingRows, TrainStepper
+from hoego.train.loop import TrainingLoop, TrainingLoopOptions, ValidationSet
+from hoego.train.memory import trim_memory
 from hoego.train.precision import Precision, Resolved, resolve, resolve_device, threads_restored
 from hoego.train.provenance import provenance_of
-from hoego.train.pseudo import Lessons, n_steps, pseudo_rows
-from hoego.train.selection import Best
+from hoego.train.pseudo import TeacherTargets, n_steps, pseudo_rows
+from hoego.train.selection import BestCandidate
 from hoego.train.steps import Steps, finished
-from hoego.train.throughput import Throughput, Timed, measure
+from hoego.train.throughput import Throughput, ThroughputTasks, measure
 
 Bits = NDArray[np.bool_]
 
@@ -44,34 +44,34 @@ class FoldTask:
         recipe: the resolved recipe.
         dataset: N images.
         cache: decoded pixels of the same N images in the same order.
-        trained: bool [N], the images that may reach the optimiser.
-        held: bool [N], the images that are scored and never trained on; none for a refit.
+        train_mask: bool [N], the images that may reach the optimiser.
+        val_mask: bool [N], the images that are scored and never trained on; none for a refit.
         folder: where checkpoints, predictions of every epoch and the state go.
         name: of the source of the predictions, such as "run/fold-0".
-        inner: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
+        inner_mask: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
         naive: the split is by photo.
         edits: training-only edits of the labels.
-        teacher: predictions that teach, of any of the images.
-        pseudo: bool [N], images of the training side whose labels are the teacher's; None where there are none.
-        resolved: what `auto` became in an earlier part of this run; None resolves it here.
-        beside: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of compiled
-            trainings share memory that two streams must not use at once.
+        soft_targets: predictions that teach, of any of the images.
+        pseudo_mask: bool [N], images of the training side whose labels are the teacher's; None where there are none.
+        runtime: what `auto` became in an earlier part of this run; None resolves it here.
+        interleaved: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of
+            compiled trainings share memory that two streams must not use at once.
     """
 
     recipe: Recipe
     dataset: Dataset
     cache: PixelCache
-    trained: Bits
-    held: Bits
+    train_mask: Bits
+    val_mask: Bits
     folder: Path
     name: str
-    inner: Bits | None = None
+    inner_mask: Bits | None = None
     naive: bool = False
-    edits: Edits = field(default_factory=Edits)
-    teacher: Predictions | None = None
-    pseudo: Bits | None = None
-    resolved: Resolved | None = None
-    beside: bool = False
+    edits: LabelEdits = field(default_factory=LabelEdits)
+    soft_targets: Predictions | None = None
+    pseudo_mask: Bits | None = None
+    runtime: Resolved | None = None
+    interleaved: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,19 @@ class FoldResult:
         provenance: where the predictions come from: one source.
         best: the best candidate of every criterion.
         selected: the candidate that `outputs` are of.
-        resolved: what `auto` became.
+        runtime: what `auto` became.
         throughput: measured before the first epoch; None where it was not.
         seconds: of the training, all parts of an interrupted one together.
         notes: what should be said beside the result.
         spread: mean over the held-out images of the spread of the views; None without views.
     """
 
-    outputs: Outputs | None
+    outputs: PredictedValues | None
     images: NDArray[np.int64]
     provenance: Provenance
-    best: Mapping[str, Best]
-    selected: Best
-    resolved: Resolved
+    best: Mapping[str, BestCandidate]
+    selected: BestCandidate
+    runtime: Resolved
     throughput: Throughput | None
     seconds: float
     notes: tuple[str, ...] = ()
@@ -125,11 +125,11 @@ def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
         outputs, spread = (None, None) if loop.held is None else loop.final(selected)
     return FoldResult(
         outputs=outputs,
-        images=np.flatnonzero(task.held),
+        images=np.flatnonzero(task.val_mask),
         provenance=loop.settings.provenance,
         best=dict(loop.tracker.best),
         selected=selected,
-        resolved=loop.parts.resolved,
+        runtime=loop.parts.resolved,
         throughput=speed,
         seconds=loop.seconds,
         notes=loop.parts.built.notes,
@@ -137,7 +137,7 @@ def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
     )
 
 
-def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[Loop, Throughput | None]:
+def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughput | None]:
     """A fold before its first step, or before the next one where an earlier process was stopped; and its speed."""
     task.folder.mkdir(parents=True, exist_ok=True)
     for torn in task.folder.glob(".*.part"):
@@ -147,17 +147,17 @@ def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[Loop, Throughput | Non
     provenance = _kept_provenance(task.folder) if resuming else provenance_of(task, parts.built)
     if not resuming:
         _keep_provenance(task.folder, provenance)
-    settings = LoopSettings(task.folder, task.name, callbacks, provenance)
-    held, inner = (_held(task, mask, parts.device, callbacks) for mask in (task.held, task.inner))
-    return Loop(parts, settings, held, inner), speed
+    settings = TrainingLoopOptions(task.folder, task.name, callbacks, provenance)
+    held, inner = (_held(task, mask, parts.device, callbacks) for mask in (task.val_mask, task.inner_mask))
+    return TrainingLoop(parts, settings, held, inner), speed
 
 
-def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[Parts, Throughput | None]:
+def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[TrainStepper, Throughput | None]:
     """The training, ready for its first step (or for its state), and how fast it is."""
-    known = task.resolved
+    known = task.runtime
     rows = training_rows(task)
     device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
-    give_memory_back()
+    trim_memory()
     pixels = (callbacks.open_pixels or open_pixels)(task.cache, rows.images, device)
     resolved = known or _resolve(task, rows, pixels)
     torch.set_num_threads(resolved.threads)
@@ -165,10 +165,10 @@ def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[Part
     speed = None
     if callbacks.measure_seconds and not resuming:
         speed = measure_parts(
-            Parts(task.recipe, task.dataset, rows, pixels, resolved), callbacks.measure_seconds
+            TrainStepper(task.recipe, task.dataset, rows, pixels, resolved), callbacks.measure_seconds
         )
         callbacks.on_throughput(speed)
-    parts = Parts(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
+    parts = TrainStepper(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
     for note in parts.built.notes:
         callbacks.on_note(note)
     return parts, speed
@@ -177,9 +177,9 @@ def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[Part
 def training_rows(task: FoldTask) -> TrainingRows:
     """The training side after the training-only edits; photos without any label that the model learns are left out."""
     dataset, recipe = task.dataset, task.recipe
-    if (task.trained & task.held).any():
+    if (task.train_mask & task.val_mask).any():
         raise TrainError("An image stands on both sides of the split.", remedy="Make the split again.")
-    mask = task.trained if task.inner is None else task.trained & ~task.inner
+    mask = task.train_mask if task.inner_mask is None else task.train_mask & ~task.inner_mask
     sources = (
         dataset.images["source"].to_numpy().astype(np.str_) if "source" in dataset.images.columns else None
     )
@@ -212,15 +212,15 @@ def training_rows(task: FoldTask) -> TrainingRows:
     )
 
 
-def _rows_of(task: FoldTask, labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _rows_of(task: FoldTask, labels: TrainingLabels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of the photos that have a label, or a teacher beside it; and of the pseudo-labelled ones."""
     known = np.asarray((labels.codes >= 0).any(axis=1), dtype=np.bool_)
-    pseudo = np.zeros(len(labels.codes), dtype=bool) if task.pseudo is None else task.pseudo
-    if task.teacher is not None:
-        known[task.dataset.positions(task.teacher.images)] = True
+    pseudo = np.zeros(len(labels.codes), dtype=bool) if task.pseudo_mask is None else task.pseudo_mask
+    if task.soft_targets is not None:
+        known[task.dataset.positions(task.soft_targets.images)] = True
     given = np.flatnonzero(labels.keep & pseudo)
-    shown = np.isin(task.dataset.contents[given], task.dataset.contents[task.held])
-    shown |= np.isin(task.dataset.subject_index[given], task.dataset.subject_index[task.held])
+    shown = np.isin(task.dataset.contents[given], task.dataset.contents[task.val_mask])
+    shown |= np.isin(task.dataset.subject_index[given], task.dataset.subject_index[task.val_mask])
     if shown.any():
         raise LeakError(
             f"{int(shown.sum())} pseudo-labelled photos show a held-out subject, such as "
@@ -230,23 +230,23 @@ def _rows_of(task: FoldTask, labels: Labels) -> tuple[NDArray[np.int64], NDArray
     return np.flatnonzero(labels.keep & known & ~pseudo), given
 
 
-def _lessons(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -> Lessons:
+def _lessons(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -> TeacherTargets:
     """What the teacher says of the training photos: beside the labels of `own`, in place of those of `given`."""
-    teacher, ids = task.teacher, task.dataset.image_ids
+    teacher, ids = task.soft_targets, task.dataset.image_ids
     if teacher is None:
-        return Lessons()
+        return TeacherTargets()
     hard = task.recipe.distill.pseudo.labels == "hard"
     pseudo = pseudo_rows(teacher, ids[given], hard=hard) if len(given) else None
     taught = np.isin(ids[own], teacher.images)
     if not taught.any():
-        return Lessons(pseudo=pseudo)
+        return TeacherTargets(pseudo_labels=pseudo)
     says, schema, n = teacher.align(ids[own[taught]]), task.dataset.schema, len(own) + len(given)
     at, tables = np.flatnonzero(taught), {}
     for name in (*schema.names, *((COMPOSITE,) if schema.composite else ())):
         if says.has(name):
             tables[name] = np.zeros((n, schema.n_classes(name)), dtype=np.float32)
             tables[name][at] = says.probabilities(name)
-    return Lessons(tables, np.concatenate([taught, np.zeros(len(given), dtype=bool)]), pseudo)
+    return TeacherTargets(tables, np.concatenate([taught, np.zeros(len(given), dtype=bool)]), pseudo)
 
 
 def _keep_provenance(folder: Path, provenance: Provenance) -> None:
@@ -263,21 +263,23 @@ def _kept_provenance(folder: Path) -> Provenance:
     return Provenance.from_dict(json.loads((folder / "provenance.json").read_text()))
 
 
-def _held(task: FoldTask, mask: Bits | None, device: torch.device, callbacks: Callbacks) -> Held | None:
+def _held(
+    task: FoldTask, mask: Bits | None, device: torch.device, callbacks: Callbacks
+) -> ValidationSet | None:
     if mask is None or not mask.any():
         return None
     images = np.flatnonzero(mask)
     pixels = (callbacks.open_pixels or open_pixels)(task.cache, images, device)
-    return Held(task.dataset.take(mask), pixels)
+    return ValidationSet(task.dataset.take(mask), pixels)
 
 
-def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
-    steps = n_steps(len(rows.images), rows.lessons.pseudo, task.recipe) * task.recipe.epochs
+def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> Resolved:
+    steps = n_steps(len(rows.images), rows.teacher_targets.pseudo_labels, task.recipe) * task.recipe.epochs
 
     def stepper(device: torch.device) -> Callable[[Precision], Callable[[], None]]:
         def make(precision: Precision) -> Callable[[], None]:
             trial = Resolved(str(device), torch.get_num_threads(), precision)
-            parts = Parts(task.recipe, task.dataset, rows, pixels, trial)
+            parts = TrainStepper(task.recipe, task.dataset, rows, pixels, trial)
             parts.start_epoch(0)
             images, batch = parts.synthetic()
 
@@ -288,11 +290,11 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: Pixels) -> Resolved:
 
         return make
 
-    chosen = task.recipe.model_copy(update={"compile": "off"}) if task.beside else task.recipe
+    chosen = task.recipe.model_copy(update={"compile": "off"}) if task.interleaved else task.recipe
     return resolve(chosen, steps, stepper)
 
 
-def measure_parts(parts: Parts, seconds: float) -> Throughput:
+def measure_parts(parts: TrainStepper, seconds: float) -> Throughput:
     """The model alone, the input alone and the two joined, by a training that is thrown away."""
     parts.start_epoch(0)
     images, batch = parts.synthetic()
@@ -313,7 +315,7 @@ def measure_parts(parts: Parts, seconds: float) -> Throughput:
                 at[0] += 1
 
     return measure(
-        Timed(model, lambda n: run(n, step=False), lambda n: run(n, step=True)),
+        ThroughputTasks(model, lambda n: run(n, step=False), lambda n: run(n, step=True)),
         batch_size=len(batch.rows),
         device=parts.device,
         steps=parts.steps * parts.recipe.epochs,

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hoego.predictions.predictions import Scale
-from hoego.train.data import Pixels, eval_batch
+from hoego.train.data import PixelLoader, eval_batch
 
 Prepare = Callable[[Tensor], Tensor]
 """uint8 [B, H, W, 3] to normalised floats [B, 3, H, W]."""
 
 
 @dataclass(frozen=True)
-class Outputs:
+class PredictedValues:
     """What a network says of N photos.
 
     Args:
@@ -46,7 +46,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 def outputs_of(
     network: nn.Module,
-    pixels: Pixels,
+    pixels: PixelLoader,
     prepare: Prepare,
     *,
     autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
@@ -68,7 +68,7 @@ Readers = Mapping[str, Callable[[Tensor], Tensor] | None]
 """By head: from outputs [B, O] to class probabilities [B, C]; None where the outputs are logits of the classes."""
 
 
-def read_outputs(raw: Mapping[str, Tensor], readers: Readers) -> Outputs:
+def read_outputs(raw: Mapping[str, Tensor], readers: Readers) -> PredictedValues:
     """Class logits or probabilities of raw outputs."""
     values: dict[str, NDArray[np.float32]] = {}
     scale: dict[str, Scale] = {}
@@ -77,10 +77,10 @@ def read_outputs(raw: Mapping[str, Tensor], readers: Readers) -> Outputs:
         with torch.inference_mode():
             values[name] = (outputs if reader is None else reader(outputs)).float().cpu().numpy()
         scale[name] = "logits" if reader is None else "probabilities"
-    return Outputs(values, scale)
+    return PredictedValues(values, scale)
 
 
-def probabilities(outputs: Outputs) -> dict[str, NDArray[np.float32]]:
+def probabilities(outputs: PredictedValues) -> dict[str, NDArray[np.float32]]:
     """Class probabilities float32 [N, C] by head."""
     out = {}
     for name, values in outputs.values.items():
@@ -90,8 +90,8 @@ def probabilities(outputs: Outputs) -> dict[str, NDArray[np.float32]]:
     return out
 
 
-def mean_of(several: list[Outputs]) -> Outputs:
+def mean_of(several: list[PredictedValues]) -> PredictedValues:
     """The mean probabilities of several outputs of the same photos (views, or members of an ensemble)."""
     each = [probabilities(o) for o in several]
     values = {name: np.asarray(sum(p[name] for p in each) / len(each), np.float32) for name in each[0]}
-    return Outputs(values, dict.fromkeys(values, "probabilities"))
+    return PredictedValues(values, dict.fromkeys(values, "probabilities"))

@@ -13,14 +13,14 @@ from torch import Tensor
 from hoego.errors import TrainError
 from hoego.train.augment import Augment
 from hoego.train.cam import attention_map, grad_cam
-from hoego.train.predict import Model
+from hoego.train.predict import TrainedModel
 
 Bytes = NDArray[np.uint8]
 BATCH = 16
 _RAMP = np.array([[20, 20, 120], [0, 160, 220], [250, 220, 60], [220, 30, 30]], dtype=np.float64)
 
 
-def heat_maps(model: Model, photos: Bytes) -> NDArray[np.float32]:
+def cam_maps(model: TrainedModel, photos: Bytes) -> NDArray[np.float32]:
     """Where the model looked, for what it said: heat float32 [N, H, W] in [0, 1] of photos uint8 [N, H, W, 3].
 
     Networks with maps: Grad-CAM of the sum, over the heads, of the score of the class that each says (the logit, or the
@@ -39,7 +39,7 @@ def heat_maps(model: Model, photos: Bytes) -> NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.zeros(shape, dtype=np.float32)
 
 
-def _heat(model: Model, images: Tensor) -> Tensor:
+def _heat(model: TrainedModel, images: Tensor) -> Tensor:
     network = model.network.eval()
     if any(hasattr(m, "attn_drop") for m in network.modules()):
         return attention_map(network, images)
@@ -47,11 +47,11 @@ def _heat(model: Model, images: Tensor) -> Tensor:
     return grad_cam(network, images, one, logits_of=lambda outputs: _said(model, outputs))
 
 
-def _said(model: Model, outputs: Mapping[str, Tensor]) -> Tensor:
+def _said(model: TrainedModel, outputs: Mapping[str, Tensor]) -> Tensor:
     """The score [B, 1] of what the heads say together."""
     total: Tensor | None = None
     for name, raw in outputs.items():
-        reader = model.readers.get(name)
+        reader = model.decoders.get(name)
         scores = raw.float() if reader is None else reader(raw).clamp_min(1e-12).log()
         best = scores.amax(1, keepdim=True)
         total = best if total is None else total + best

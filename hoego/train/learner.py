@@ -18,31 +18,31 @@ from hoego.recipe import Recipe
 from hoego.train.augment import Augment
 from hoego.train.averaging import Ema, Swa, WeightAverage
 from hoego.train.counter import generator
-from hoego.train.data import Pixels
-from hoego.train.edits import Labels
+from hoego.train.data import PixelLoader
+from hoego.train.edits import TrainingLabels
 from hoego.train.forward import Readers
-from hoego.train.mirroring import Mirror
+from hoego.train.mirroring import FlipLabels
 from hoego.train.mixing import mix, plan_batch, schedule
-from hoego.train.models import Built, HeadSpec, Network, build_network, head_specs
-from hoego.train.objective import Objective, Step, Targets, make_targets
+from hoego.train.models import BuiltNetwork, HeadSpec, Network, build_network, head_specs
+from hoego.train.objective import LossBatch, Objective, TrainingTargets, make_targets
 from hoego.train.optim import (
-    Freezer,
+    BackboneFreezer,
     Sam,
     build_optimizer,
     clip_gradients,
+    frozen_batch_norm,
     lr_factor,
     set_lr,
-    still_statistics,
 )
 from hoego.train.ordinal import OrdinalHead
 from hoego.train.precision import MixedPrecision, Resolved
-from hoego.train.pseudo import Lessons, epoch_batches, n_steps
+from hoego.train.pseudo import TeacherTargets, epoch_batches, n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
 
 BODY = "network.body."
 
 
-class Learner(nn.Module):
+class TrainableModules(nn.Module):
     """Everything that learns: the network, the parameters of its losses, the weights between its heads."""
 
     def __init__(self, network: Network, objective: Objective, weighting: HeadWeights) -> None:
@@ -56,22 +56,22 @@ class Learner(nn.Module):
         others = [*self.objective.parameters(), *self.weighting.parameters()]
         return [*self.network.head_parameters(), *others]
 
-    def readers(self) -> Readers:
+    def decoders(self) -> Readers:
         """How outputs become class probabilities, by head; None where they are logits."""
         parts = {name: self.objective.part(name) for name in self.objective.names}
         return {n: p.class_probabilities if isinstance(p, OrdinalHead) else None for n, p in parts.items()}
 
     def no_weight_decay(self) -> set[str]:
         """The body's own list, for the optimiser's groups."""
-        own = getattr(self.network.body, "no_weight_decay", None)
+        own = getattr(self.network.backbone, "no_weight_decay", None)
         return {BODY + name for name in own()} if callable(own) else set()
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """The body's layers, bottom to top, for layer-wise learning rates (timm's form)."""
-        own = getattr(self.network.body, "group_matcher", None)
+        own = getattr(self.network.backbone, "group_matcher", None)
         if not callable(own):
             raise TrainError(
-                f"{type(self.network.body).__name__} does not say what its layers are.",
+                f"{type(self.network.backbone).__name__} does not say what its layers are.",
                 remedy="Set optim.layer_decay = 1.",
             )
         return {name: _prefixed(spec) for name, spec in own(coarse=coarse).items()}
@@ -95,18 +95,18 @@ class TrainingRows:
         target: int32 [n] target classes.
         by: int32 [n], the classes that sampling balances.
         subjects: int32 [n].
-        lessons: what a teacher says of these photos.
+        teacher_targets: what a teacher says of these photos.
     """
 
     images: NDArray[np.int64]
-    labels: Labels
+    labels: TrainingLabels
     target: NDArray[np.int32]
     by: NDArray[np.int32]
     subjects: NDArray[np.int32]
-    lessons: Lessons = field(default_factory=Lessons)
+    teacher_targets: TeacherTargets = field(default_factory=TeacherTargets)
 
 
-class Parts:
+class TrainStepper:
     """A training that can take steps. Built anew, it is the same whenever recipe, rows and `resolved` are.
 
     Args:
@@ -123,7 +123,7 @@ class Parts:
         recipe: Recipe,
         dataset: Dataset,
         rows: TrainingRows,
-        pixels: Pixels,
+        pixels: PixelLoader,
         resolved: Resolved,
         *,
         initialise: bool = True,
@@ -133,19 +133,21 @@ class Parts:
         self.precision = MixedPrecision(self.device, resolved.precision)
         self.schema = dataset.schema
         self.heads: tuple[HeadSpec, ...] = head_specs(recipe.model, dataset.schema)
-        self.steps = n_steps(len(rows.images), rows.lessons.pseudo, recipe)
+        self.steps = n_steps(len(rows.images), rows.teacher_targets.pseudo_labels, recipe)
         self.built = self._learner(dataset, initialise)
-        self.targets: Targets = make_targets(self.heads, self.schema, rows.labels, self.device, rows.lessons)
+        self.targets: TrainingTargets = make_targets(
+            self.heads, self.schema, rows.labels, self.device, rows.teacher_targets
+        )
         self._optimiser()
         self._input()
 
-    def _learner(self, dataset: Dataset, initialise: bool) -> Built:
+    def _learner(self, dataset: Dataset, initialise: bool) -> BuiltNetwork:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
         objective = Objective(recipe, dataset.schema, self.heads, self.rows.labels)
         built = build_network(recipe.model, objective.outputs(), recipe.dataset.size, initialise=initialise)
         weighting = build_weighting(recipe.heads, objective.names)
-        learner = Learner(built.network, objective, weighting)
+        learner = TrainableModules(built.network, objective, weighting)
         self.learner = learner.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.objective, self.weighting = built.network, objective, weighting
         self.features = built.network.features
@@ -167,7 +169,7 @@ class Parts:
             )
         heads = self.learner.heads()
         self.optimizer = build_optimizer(self.learner, optim, heads=heads)
-        self.freezer = Freezer(self.learner, heads, optim)
+        self.freezer = BackboneFreezer(self.learner, heads, optim)
         self.sam = (
             Sam(self.learner.parameters(), optim.sam, adaptive=optim.sam_adaptive) if optim.sam else None
         )
@@ -177,7 +179,7 @@ class Parts:
 
     def _input(self) -> None:
         model, seed = self.recipe.model, self.recipe.seed
-        mirror = Mirror.of(self.recipe.augment, self.schema, self.heads, seed)
+        mirror = FlipLabels.of(self.recipe.augment, self.schema, self.heads, seed)
         augment = (
             self.recipe.augment if mirror is None else self.recipe.augment.model_copy(update={"flip": 0.0})
         )
@@ -198,21 +200,23 @@ class Parts:
 
     def batches(
         self, epoch: int, first: int = 0, count: int | None = None
-    ) -> Iterator[tuple[int, Tensor, Step]]:
+    ) -> Iterator[tuple[int, Tensor, LossBatch]]:
         """Step number, photos float [B, 3, H, W] and what the loss needs, from step `first` of an epoch on."""
         recipe, seed = self.recipe, self.recipe.seed
-        batches = epoch_batches(self.rows.by, self.rows.subjects, self.rows.lessons.pseudo, recipe, epoch)
+        batches = epoch_batches(
+            self.rows.by, self.rows.subjects, self.rows.teacher_targets.pseudo_labels, recipe, epoch
+        )
         last = len(batches) if count is None else min(len(batches), first + count)
         kinds = schedule(recipe.mixing, seed=seed, epoch=epoch, steps=len(batches))
         chosen = batches[first:last]
         for number, photos in zip(range(first, last), self.pixels.batches(chosen), strict=True):
             rows = batches[number]
             position = number * len(rows)
-            step = Step(torch.from_numpy(rows).to(self.device, non_blocking=True))
+            step = LossBatch(torch.from_numpy(rows).to(self.device, non_blocking=True))
             target = self.rows.target[rows]
             if self.mirror is not None:
                 photos, target, codes = self.mirror.apply(photos, target, epoch, position)
-                step = Step(step.rows, codes)
+                step = LossBatch(step.rows, codes)
             images = self.augment(photos, epoch=epoch, first=position)
             plan = plan_batch(
                 kinds[number],
@@ -225,7 +229,7 @@ class Parts:
             images, _ = mix(images, {}, plan)
             yield number, images, step.mixed(plan)
 
-    def step(self, epoch: int, number: int, images: Tensor, batch: Step) -> Tensor:
+    def step(self, epoch: int, number: int, images: Tensor, batch: LossBatch) -> Tensor:
         """One training step; the loss, left on the device."""
         optim = self.recipe.optim
         total = self.steps * self.recipe.epochs
@@ -235,11 +239,11 @@ class Parts:
         if (number + 1) % optim.accumulate and number + 1 < self.steps:
             return loss
         if self.sam is not None:
-            self.sam.climb()
+            self.sam.ascent_step()
             self.optimizer.zero_grad()
-            with still_statistics(self.learner):
+            with frozen_batch_norm(self.learner):
                 self._backward(images, batch, number, 1.0)
-            self.sam.descend()
+            self.sam.descent_step()
         if optim.clip:
             self.precision.unscale(self.optimizer)
             clip_gradients(self.learner.parameters(), optim.clip)
@@ -249,7 +253,7 @@ class Parts:
             self.ema.update(self.learner)
         return loss
 
-    def _backward(self, images: Tensor, batch: Step, number: int, share: float) -> Tensor:
+    def _backward(self, images: Tensor, batch: LossBatch, number: int, share: float) -> Tensor:
         with self.precision.autocast():
             features = self.features(images)
             outputs = self.network.classify(features)
@@ -264,13 +268,13 @@ class Parts:
         """The training's precision, for predicting."""
         return self.precision.autocast()
 
-    def synthetic(self) -> tuple[Tensor, Step]:
+    def synthetic(self) -> tuple[Tensor, LossBatch]:
         """A batch of noise, already on the device, for timing the model alone."""
         size = min(self.recipe.batch_size, len(self.rows.images))
         random = torch.Generator().manual_seed(0)
         photos = torch.randn(size, 3, *self.pixels.size, generator=random)
         rows = torch.arange(size, device=self.device)
-        return photos.to(self.device, memory_format=torch.channels_last), Step(rows)
+        return photos.to(self.device, memory_format=torch.channels_last), LossBatch(rows)
 
     def state(self) -> dict[str, Any]:
         """Everything that going on needs, as tensors and plain values."""

@@ -19,14 +19,14 @@ from hoego.predictions import Predictions, Provenance
 from hoego.train.averaging import reestimate_batch_norm
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import load_state, load_weights, save_state, save_weights
-from hoego.train.data import Pixels
+from hoego.train.data import PixelLoader
 from hoego.train.epochs import EpochStore
-from hoego.train.forward import Outputs, outputs_of, read_outputs
-from hoego.train.learner import Learner, Parts
+from hoego.train.forward import PredictedValues, outputs_of, read_outputs
+from hoego.train.learner import TrainableModules, TrainStepper
 from hoego.train.optim import lr_factor
 from hoego.train.ordinal import OrdinalHead
-from hoego.train.progress import Progress
-from hoego.train.selection import Best, Tracker, criteria, criterion_of, share_file
+from hoego.train.progress import TrainingProgress
+from hoego.train.selection import BestCandidate, BestTracker, criteria, criterion_of, share_file
 from hoego.train.validation_views import view_outputs
 
 LAST = "last"
@@ -35,15 +35,15 @@ NORM_BATCHES = 64
 
 
 @dataclass(frozen=True)
-class Held:
+class ValidationSet:
     """A scored set: its images with their labels, and their pixels in the same order."""
 
     dataset: Dataset
-    pixels: Pixels
+    pixels: PixelLoader
 
 
 @dataclass(frozen=True)
-class LoopSettings:
+class TrainingLoopOptions:
     """Where a training writes, and how often.
 
     Args:
@@ -59,20 +59,26 @@ class LoopSettings:
     provenance: Provenance
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):
     """Raised where a training was asked to stop, after its state was written. The text is the reason."""
 
 
-class Loop:
+class TrainingLoop:
     """One training, from its first step or from its state to its last."""
 
-    def __init__(self, parts: Parts, settings: LoopSettings, held: Held | None, inner: Held | None) -> None:
+    def __init__(
+        self,
+        parts: TrainStepper,
+        settings: TrainingLoopOptions,
+        held: ValidationSet | None,
+        inner: ValidationSet | None,
+    ) -> None:
         self.parts, self.settings, self.held, self.inner = parts, settings, held, inner
         recipe = parts.recipe
         self.select = recipe.select
         self.judge = inner if self.select.on == "inner" else held
         self.by_last = self.select.on == "last" or self.judge is None
-        self.tracker = Tracker(self.select.by, 0 if self.by_last else self.select.patience)
+        self.tracker = BestTracker(self.select.by, 0 if self.by_last else self.select.patience)
         self.store = EpochStore(settings.folder)
         self.epoch, self.number, self.stopped = 0, 0, False
         self.seconds, self._clock = 0.0, time.perf_counter()
@@ -92,15 +98,15 @@ class Loop:
         self._restore()
         callbacks = self.settings.callbacks
         epochs = self.parts.recipe.epochs
-        with Progress(self.settings.name, epochs, self.parts.steps, callbacks.progress) as progress:
+        with TrainingProgress(self.settings.name, epochs, self.parts.steps, callbacks.progress) as progress:
             while self.epoch < epochs and not self.stopped:
                 figures = yield from self._epoch(progress)
                 callbacks.on_epoch(figures)
                 progress.epoch(figures)
                 if self.epoch < epochs and not self.stopped and (reason := callbacks.should_stop()):
-                    raise Stopped(reason)
+                    raise TrainingStopped(reason)
 
-    def _epoch(self, progress: Progress) -> Generator[None, None, dict[str, Any]]:
+    def _epoch(self, progress: TrainingProgress) -> Generator[None, None, dict[str, Any]]:
         parts, epoch, first = self.parts, self.epoch, self.number
         parts.start_epoch(epoch)
         began = written = time.perf_counter()
@@ -111,7 +117,7 @@ class Loop:
             progress.step(epoch, number)
             if self.number < parts.steps and (reason := self.settings.callbacks.should_stop()):
                 self._save()
-                raise Stopped(reason)
+                raise TrainingStopped(reason)
             if self._due(written) and self.number < parts.steps:
                 self._save()
                 written = time.perf_counter()
@@ -167,7 +173,7 @@ class Loop:
         return figures
 
     def _renorm(self, module: nn.Module, epoch: int) -> None:
-        assert isinstance(module, Learner)
+        assert isinstance(module, TrainableModules)
         batches = self.parts.batches(epoch, 0, NORM_BATCHES)
         with self.parts.autocast():
             reestimate_batch_norm(module.network, (images for _, images, _ in batches))
@@ -178,13 +184,13 @@ class Loop:
         averages = self.parts.averages
         return next((name for name in ("swa", "ema") if name in averages), "raw")
 
-    def learner_of(self, weights: str) -> Learner:
+    def learner_of(self, weights: str) -> TrainableModules:
         """The learner with one kind of weights."""
         module = self.parts.learner if weights == "raw" else self.parts.averages[weights].module
-        assert isinstance(module, Learner)
+        assert isinstance(module, TrainableModules)
         return module
 
-    def _score(self, epoch: int, held: Held, *, store: bool, judged: bool) -> dict[str, Any]:
+    def _score(self, epoch: int, held: ValidationSet, *, store: bool, judged: bool) -> dict[str, Any]:
         found, kept = {}, {}
         for weights in ("raw", *self.parts.averages):
             outputs = self._outputs(self.learner_of(weights), held)
@@ -198,7 +204,7 @@ class Loop:
             self._store(epoch, kept, held)
         return found
 
-    def _outputs(self, learner: Learner, held: Held) -> Outputs:
+    def _outputs(self, learner: TrainableModules, held: ValidationSet) -> PredictedValues:
         raw = outputs_of(
             learner.network,
             held.pixels,
@@ -206,9 +212,9 @@ class Loop:
             autocast=self.parts.autocast,
             batch_size=self.parts.recipe.batch_size,
         )
-        return read_outputs(raw, learner.readers())
+        return read_outputs(raw, learner.decoders())
 
-    def _predictions(self, outputs: Outputs, held: Held) -> Predictions:
+    def _predictions(self, outputs: PredictedValues, held: ValidationSet) -> Predictions:
         n, provenance = held.dataset.n_images, self.settings.provenance
         return Predictions(
             images=held.dataset.image_ids,
@@ -223,7 +229,7 @@ class Loop:
             name=self.settings.name,
         )
 
-    def _store(self, epoch: int, kept: Mapping[str, Outputs], held: Held) -> None:
+    def _store(self, epoch: int, kept: Mapping[str, PredictedValues], held: ValidationSet) -> None:
         first = next(iter(kept.values()))
         if not self.store.started:
             classes = {name: values.shape[1] for name, values in first.values.items()}
@@ -242,10 +248,10 @@ class Loop:
             share_file(made, checkpoint_of(self.settings.folder, name))
         made.unlink()
 
-    def selected(self) -> Best:
+    def selected(self) -> BestCandidate:
         """The candidate that select.on and select.by choose."""
         if self.by_last:
-            return Best(math.nan, self.epoch - 1, self.last_weights)
+            return BestCandidate(math.nan, self.epoch - 1, self.last_weights)
         try:
             return self.tracker.best[self.select.by]
         except KeyError:
@@ -254,7 +260,7 @@ class Loop:
                 remedy="The scored side has no label of it; choose another select.by.",
             ) from None
 
-    def final(self, selected: Best) -> tuple[Outputs, float | None]:
+    def final(self, selected: BestCandidate) -> tuple[PredictedValues, float | None]:
         """What the selected weights say of the held-out images, under the recipe's views; and the views' spread."""
         assert self.held is not None
         path = checkpoint_of(self.settings.folder, LAST if self.by_last else self.select.by)
@@ -312,7 +318,7 @@ def checkpoint_of(folder: Path, criterion: str) -> Path:
     return folder / f"{safe}.safetensors"
 
 
-def describe(parts: Parts, learner: Learner) -> dict[str, Any]:
+def describe(parts: TrainStepper, learner: TrainableModules) -> dict[str, Any]:
     """What loading the weights again needs: recipe, schema, outputs of the heads, scales of ordered attributes."""
     objective = learner.objective
     ordinals = {n: objective.part(n) for n in objective.names}

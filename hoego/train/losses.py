@@ -94,7 +94,7 @@ def soft_targets(
     return F.one_hot(target.long().clamp_min(0), logits.shape[1]).float(), counted
 
 
-class CrossEntropy(Loss):
+class CrossEntropyLoss(Loss):
     """-sum_c t_c log p_c; with `eps`, t is (1 - eps) t + eps / C (Szegedy et al. 2016, section 7)."""
 
     name = "ce"
@@ -107,7 +107,7 @@ class CrossEntropy(Loss):
         return F.cross_entropy(logits, target, label_smoothing=self.eps, reduction="none")
 
 
-class Focal(Loss):
+class FocalLoss(Loss):
     """-sum_c t_c (1 - p_c)^gamma log p_c (Lin et al. 2017, eq. 4, in its softmax form; linear in the target)."""
 
     name = "focal"
@@ -123,7 +123,7 @@ class Focal(Loss):
         return -(target * rest**self.gamma * log_p).sum(1)
 
 
-class ClassBalanced(Loss):
+class ClassBalancedLoss(Loss):
     """-sum_c alpha_c t_c log p_c, alpha_c proportional to (1 - beta) / (1 - beta^n_c), sum of alpha = C.
 
     Cui et al. 2019, eq. 12 and the normalisation after it. Classes without a training photo weigh as one with one.
@@ -147,7 +147,7 @@ def effective_number_weights(class_counts: Tensor, beta: float) -> Tensor:
     return (weights * len(counts) / weights.sum()).float()
 
 
-class Ldam(Loss):
+class LdamLoss(Loss):
     """Cross-entropy after the true class's logit is lowered by scale * margin_c, margin_c ~ n_c^(-1/4).
 
     Cao et al. 2019, eq. 13; the rarest class has the margin `margin`. After the share `defer` of the epochs each
@@ -199,7 +199,7 @@ def sum_of_others(logits: Tensor) -> Tensor:
     return torch.scatter(without_top + exps.gather(1, top) - exps, 1, top, without_top)
 
 
-class LogitAdjusted(Loss):
+class LogitAdjustedLoss(Loss):
     """Cross-entropy of z + tau log pi, pi the share of each class in training (Menon et al. 2021, eq. 10)."""
 
     name = "logit_adjusted"
@@ -214,7 +214,7 @@ class LogitAdjusted(Loss):
         return F.cross_entropy(logits + self.shift, target, reduction="none")
 
 
-class SoftMacroF1(Loss):
+class SoftMacroF1Loss(Loss):
     """1 - the mean of 2 TP / (2 TP + FP + FN) over the classes present in the batch, with probabilities for counts.
 
     TP_c = sum_b t_bc p_bc, FP_c + TP_c = sum_b p_bc, FN_c + TP_c = sum_b t_bc: of one-hot probabilities it is exactly
@@ -238,7 +238,7 @@ class SoftMacroF1(Loss):
         return lost / present.sum().clamp_min(1)
 
 
-class SymmetricCrossEntropy(Loss):
+class SymmetricCrossEntropyLoss(Loss):
     """alpha * CE + beta * RCE, RCE = -sum_c p_c log t_c with log 0 = `log_zero` (Wang et al. 2019, eq. 7)."""
 
     name = "sce"
@@ -253,7 +253,7 @@ class SymmetricCrossEntropy(Loss):
         return self.alpha * F.cross_entropy(logits, target, reduction="none") + self.beta * reverse
 
 
-class AsymmetricSingleLabel(Loss):
+class AsymmetricLoss(Loss):
     """-sum_c s_c w_c log p_c, s the smoothed target, w = (1 - p)^gamma_pos for the true class, p^gamma_neg for others.
 
     Ridnik et al. 2021, eq. 7, in the single-label form that its authors publish. A soft target mixes the two weights.
@@ -273,7 +273,7 @@ class AsymmetricSingleLabel(Loss):
         return -(smoothed * focus * log_p).sum(1)
 
 
-class Blend(Loss):
+class WeightedSumLoss(Loss):
     """The sum of losses, each times its weight."""
 
     name = "blend"
@@ -320,18 +320,18 @@ def build_loss(
     parts = [_build_one(name, n_classes, class_counts, chosen) for name in weights]
     if len(parts) == 1 and next(iter(weights.values())) == 1.0:
         return parts[0]
-    return Blend(parts, list(weights.values()))
+    return WeightedSumLoss(parts, list(weights.values()))
 
 
 def _build_one(name: str, n_classes: int, class_counts: Tensor | None, options: LossOptions) -> Loss:
     parameters = getattr(options, name).model_dump() if name in type(options).model_fields else {}
     plain: dict[str, type[Loss]] = {
-        "ce": CrossEntropy,
-        "smooth": CrossEntropy,
-        "focal": Focal,
-        "f1": SoftMacroF1,
-        "sce": SymmetricCrossEntropy,
-        "asl": AsymmetricSingleLabel,
+        "ce": CrossEntropyLoss,
+        "smooth": CrossEntropyLoss,
+        "focal": FocalLoss,
+        "f1": SoftMacroF1Loss,
+        "sce": SymmetricCrossEntropyLoss,
+        "asl": AsymmetricLoss,
     }
     if name in plain:
         return plain[name](**parameters)
@@ -340,7 +340,7 @@ def _build_one(name: str, n_classes: int, class_counts: Tensor | None, options: 
         raise TrainError(
             f"The loss {name!r} needs the number of training photos of each of {n_classes} classes: {found}."
         )
-    counted = {"class_balanced": ClassBalanced, "ldam": Ldam, "logit_adjusted": LogitAdjusted}
+    counted = {"class_balanced": ClassBalancedLoss, "ldam": LdamLoss, "logit_adjusted": LogitAdjustedLoss}
     built: Loss = counted[name](class_counts, **parameters)
     return built
 

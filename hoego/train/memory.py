@@ -40,7 +40,7 @@ def _of_glibc(name: str) -> Callable[..., int] | None:
         return None
 
 
-def give_memory_back() -> None:
+def trim_memory() -> None:
     """Let the system have what earlier trainings of this process have freed, so that it counts as free."""
     if (trim := _of_glibc("malloc_trim")) is not None:
         trim(0)

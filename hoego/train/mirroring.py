@@ -21,7 +21,7 @@ _STREAM = 71
 
 
 @dataclass(frozen=True)
-class Mirror:
+class FlipLabels:
     """The flips of a recipe whose `augment.mirror` says what a flipped photo of each target class shows.
 
     Args:
@@ -39,7 +39,7 @@ class Mirror:
     @classmethod
     def of(
         cls, settings: AugmentSettings, schema: LabelSchema, heads: Sequence[HeadSpec], seed: int
-    ) -> Mirror | None:
+    ) -> FlipLabels | None:
         """The mirror of a recipe, or None where flips change no class.
 
         Raises:

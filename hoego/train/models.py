@@ -161,7 +161,7 @@ class Network(nn.Module):
     """Body and heads. Takes normalised photos float [B, 3, H, W] and returns outputs [B, O] by head.
 
     Args:
-        body: gives features [B, F].
+        backbone: gives features [B, F].
         features: F.
         outputs: number of outputs O of each head.
         drop: dropout before the heads.
@@ -177,7 +177,7 @@ class Network(nn.Module):
         cosine: float = 0.0,
     ) -> None:
         super().__init__()
-        self.body = body
+        self.backbone = body
         self.names = tuple(outputs)
         self.sizes = tuple(outputs.values())
         n = sum(self.sizes)
@@ -191,7 +191,7 @@ class Network(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Pooled features [B, F]."""
-        out: Tensor = self.body(images)
+        out: Tensor = self.backbone(images)
         return out.flatten(1)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -207,7 +207,7 @@ class Network(nn.Module):
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltNetwork:
     """A network, what is to be said of it, and what its starting weights had seen.
 
     Args:
@@ -232,7 +232,7 @@ class _Start:
 
 def build_network(
     settings: ModelSettings, outputs: Mapping[str, int], size: tuple[int, int], *, initialise: bool = True
-) -> Built:
+) -> BuiltNetwork:
     """The network of a recipe for photos of `size` (height, width).
 
     Args:
@@ -258,7 +258,7 @@ def build_network(
     network = Network(body, features, outputs, settings.drop, settings.cosine)
     if settings.checkpoint is not None and initialise:
         _load(network, Path(settings.checkpoint), start)
-    return Built(speed_up_small_maps(network), tuple(start.notes), tuple(start.external), start.seen)
+    return BuiltNetwork(speed_up_small_maps(network), tuple(start.notes), tuple(start.external), start.seen)
 
 
 def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -> nn.Module:
@@ -333,7 +333,7 @@ def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> t
 def _load(network: Network, path: Path, start: _Start) -> None:
     weights = load_weights(path)
     heads = ("head.weight", "head.bias")
-    same_heads = weights.about.get("outputs") == network.outputs
+    same_heads = weights.metadata.get("outputs") == network.outputs
     kept = {k: v for k, v in weights.tensors.items() if same_heads or stripped(k) not in heads}
     left = fit_weights(network, kept, path)
     if any(name.startswith("head.") for name in left):

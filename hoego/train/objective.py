@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
-from hoego.train.edits import Labels
+from hoego.train.edits import TrainingLabels
 from hoego.train.losses import Loss, build_loss, distillation
 from hoego.train.mixing import MixPlan, mix_mask, mix_target
 from hoego.train.models import HeadSpec
 from hoego.train.ordinal import OrdinalHead, build_ordinal, scale_of
-from hoego.train.pseudo import Lessons
+from hoego.train.pseudo import TeacherTargets
 
 
 @dataclass(frozen=True)
-class Targets:
+class TrainingTargets:
     """Labels of the n training photos, on the training device.
 
     Args:
@@ -31,58 +31,66 @@ class Targets:
         masked: by head, whether any label is missing.
         numbers: float32 [n] by head that learns a number.
         weight: float32 [n], None where all are 1.
-        teacher: probabilities float32 [n, C] by head that has a teacher.
-        taught: bool [n], the photos of which the teacher says something; None for all.
-        pseudo: label distributions float32 [P, C] of the last P photos, by head that has them.
-        labelled: n - P.
+        soft_targets: probabilities float32 [n, C] by head that has a teacher.
+        has_soft_target: bool [n], the photos of which the teacher says something; None for all.
+        pseudo_labels: label distributions float32 [P, C] of the last P photos, by head that has them.
+        n_labelled: n - P.
     """
 
     codes: dict[str, Tensor]
     masked: dict[str, bool]
     numbers: dict[str, Tensor] = field(default_factory=dict)
     weight: Tensor | None = None
-    teacher: dict[str, Tensor] = field(default_factory=dict)
-    taught: Tensor | None = None
-    pseudo: dict[str, Tensor] = field(default_factory=dict)
-    labelled: int = 0
+    soft_targets: dict[str, Tensor] = field(default_factory=dict)
+    has_soft_target: Tensor | None = None
+    pseudo_labels: dict[str, Tensor] = field(default_factory=dict)
+    n_labelled: int = 0
 
-    def given(self, name: str, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def pseudo_labels_of(self, name: str, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Pseudo-labels [B, C] of the rows [B] for a head that has them, and which rows [B] these are."""
-        return self.pseudo[name][(rows - self.labelled).clamp_min(0)], rows >= self.labelled
+        return self.pseudo_labels[name][(rows - self.n_labelled).clamp_min(0)], rows >= self.n_labelled
 
 
 def make_targets(
     heads: Sequence[HeadSpec],
     schema: LabelSchema,
-    labels: Labels,
+    labels: TrainingLabels,
     device: torch.device,
-    lessons: Lessons | None = None,
-) -> Targets:
+    teacher_targets: TeacherTargets | None = None,
+) -> TrainingTargets:
     """Labels of the n training rows (after their edits) for the heads of a model.
 
     Raises:
         TrainError: the teacher says nothing of any head.
     """
-    lessons = lessons or Lessons()
+    teacher_targets = teacher_targets or TeacherTargets()
     codes = {h.name: schema.class_codes(h.name, labels.codes).astype(np.int64) for h in heads}
     weight = None if bool((labels.weight == 1).all()) else torch.from_numpy(labels.weight).to(device)
     numbers = {h.name: labels.numbers[h.name].astype(np.float32) for h in heads if h.name in labels.numbers}
-    beside = _of_heads(heads, lessons.teacher, device)
-    instead = {} if lessons.pseudo is None else _of_heads(heads, lessons.pseudo.targets, device)
-    if (lessons.teacher and not beside) or (lessons.pseudo is not None and not instead):
+    soft_targets = _of_heads(heads, teacher_targets.soft_targets, device)
+    pseudo_labels = (
+        {}
+        if teacher_targets.pseudo_labels is None
+        else _of_heads(heads, teacher_targets.pseudo_labels.targets, device)
+    )
+    if (teacher_targets.soft_targets and not soft_targets) or (
+        teacher_targets.pseudo_labels is not None and not pseudo_labels
+    ):
         raise TrainError(
             "The teacher says nothing of what this model's heads predict.", remedy="Use another."
         )
-    taught = lessons.taught
-    return Targets(
+    has_soft_target = teacher_targets.has_soft_target
+    return TrainingTargets(
         {name: torch.from_numpy(c).to(device) for name, c in codes.items()},
         {name: bool((c < 0).any()) for name, c in codes.items()},
         {name: torch.from_numpy(v).to(device) for name, v in numbers.items()},
         weight,
-        beside,
-        None if taught is None or bool(taught.all()) else torch.from_numpy(taught).to(device),
-        instead,
-        len(labels.codes) - (0 if lessons.pseudo is None else lessons.pseudo.n),
+        soft_targets,
+        None
+        if has_soft_target is None or bool(has_soft_target.all())
+        else torch.from_numpy(has_soft_target).to(device),
+        pseudo_labels,
+        len(labels.codes) - (0 if teacher_targets.pseudo_labels is None else teacher_targets.pseudo_labels.n),
     )
 
 
@@ -97,7 +105,7 @@ def _of_heads(
 
 
 @dataclass(frozen=True)
-class Step:
+class LossBatch:
     """What the loss needs to know of one batch of B photos.
 
     Args:
@@ -111,14 +119,14 @@ class Step:
     partner: Tensor | None = None
     keep: Tensor | None = None
 
-    def mixed(self, plan: MixPlan | None) -> Step:
+    def mixed(self, plan: MixPlan | None) -> LossBatch:
         """The same batch, mixed as planned."""
         if plan is None:
             return self
         device = self.rows.device
         partner = torch.from_numpy(plan.partner).to(device, non_blocking=True)
         keep = torch.from_numpy(plan.keep).to(device, non_blocking=True)
-        return Step(self.rows, self.codes, partner, keep)
+        return LossBatch(self.rows, self.codes, partner, keep)
 
     def blended(self, values: Tensor) -> Tensor:
         """Values [B] of the photos as those of the mixed photos: keep * own + (1 - keep) * partner's."""
@@ -138,7 +146,7 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, recipe: Recipe, schema: LabelSchema, heads: Sequence[HeadSpec], labels: Labels
+        self, recipe: Recipe, schema: LabelSchema, heads: Sequence[HeadSpec], labels: TrainingLabels
     ) -> None:
         super().__init__()
         self.names = tuple(h.name for h in heads)
@@ -164,11 +172,13 @@ class Objective(nn.Module):
             if isinstance(part, Loss):
                 part.set_epoch(epoch, epochs)
 
-    def forward(self, outputs: Mapping[str, Tensor], targets: Targets, step: Step) -> dict[str, Tensor]:
+    def forward(
+        self, outputs: Mapping[str, Tensor], targets: TrainingTargets, step: LossBatch
+    ) -> dict[str, Tensor]:
         """The loss of each head, scalars by name."""
         return {name: self._head(name, outputs[name], targets, step) for name in self.names}
 
-    def _head(self, name: str, outputs: Tensor, targets: Targets, step: Step) -> Tensor:
+    def _head(self, name: str, outputs: Tensor, targets: TrainingTargets, step: LossBatch) -> Tensor:
         """The mean over photos of (1 - w) times the label's loss + w times the teacher's, by the photos' weights.
 
         w is `distill.weight` for photos that the teacher speaks of, 0 for others.
@@ -176,16 +186,16 @@ class Objective(nn.Module):
         part, rows = self.part(name), step.rows
         codes = step.codes[name] if name in step.codes else targets.codes[name][rows]
         own = None if targets.weight is None else targets.weight[rows]
-        if name not in targets.teacher:
+        if name not in targets.soft_targets:
             return self._labels(part, outputs, (name, codes, own), targets, step)[0]
         every = torch.ones_like(outputs[:, 0], dtype=torch.float32) if own is None else own
-        heard = every if targets.taught is None else every * targets.taught[rows]
+        heard = every if targets.has_soft_target is None else every * targets.has_soft_target[rows]
         taught = self.distill.weight * heard
         loss, known = self._labels(part, outputs, (name, codes, every - taught), targets, step)
         labelled = step.blended(every - taught)
         if known is not None:
             labelled = labelled * known
-        learned, mass = self._taught(part, outputs, (name, step.blended(taught)), targets, step)
+        learned, mass = self._distillation(part, outputs, (name, step.blended(taught)), targets, step)
         return (loss * labelled.sum() + learned * mass) / (labelled.sum() + mass).clamp_min(1e-12)
 
     def _labels(
@@ -193,8 +203,8 @@ class Objective(nn.Module):
         part: Loss | OrdinalHead,
         outputs: Tensor,
         labels: tuple[str, Tensor, Tensor | None],
-        targets: Targets,
-        step: Step,
+        targets: TrainingTargets,
+        step: LossBatch,
     ) -> tuple[Tensor, Tensor | None]:
         """The loss of labels and pseudo-labels, and which photos have one (None: all).
 
@@ -205,10 +215,10 @@ class Objective(nn.Module):
         name, codes, weight = labels
         mask = codes >= 0 if targets.masked[name] else None
         target: Tensor = codes
-        if name in targets.pseudo or step.partner is not None:
+        if name in targets.pseudo_labels or step.partner is not None:
             target = F.one_hot(codes.clamp_min(0), outputs.shape[1]).float()
-        if name in targets.pseudo:
-            soft, own = targets.given(name, step.rows)
+        if name in targets.pseudo_labels:
+            soft, own = targets.pseudo_labels_of(name, step.rows)
             target = torch.where(own[:, None], soft, target)
             mask = own | (codes >= 0)
         if step.partner is not None and step.keep is not None:
@@ -222,8 +232,8 @@ class Objective(nn.Module):
         part: OrdinalHead,
         outputs: Tensor,
         labels: tuple[str, Tensor, Tensor | None],
-        targets: Targets,
-        step: Step,
+        targets: TrainingTargets,
+        step: LossBatch,
     ) -> tuple[Tensor, Tensor]:
         """The head's own loss where there are labels; cross-entropy of its class probabilities with pseudo-labels."""
         name, codes, weight = labels
@@ -233,9 +243,9 @@ class Objective(nn.Module):
             loss = part.loss(outputs, codes, numbers, weight=weight)
         else:
             loss = part.mixed_loss(outputs, codes, numbers, step.partner, step.keep, weight=weight)
-        if name not in targets.pseudo:
+        if name not in targets.pseudo_labels:
             return loss, step.blended(known.float())
-        soft, own = targets.given(name, step.rows)
+        soft, own = targets.pseudo_labels_of(name, step.rows)
         every, log_p = step.blended((known | own).float()), log_probabilities(part, outputs)
         share = torch.ones_like(log_p[:, 0]) if weight is None else weight
         if step.partner is not None and step.keep is not None:
@@ -246,18 +256,18 @@ class Objective(nn.Module):
         labelled, taught = (known * share).sum(), (own * share).sum()
         return (loss * labelled + entropy) / (labelled + taught).clamp_min(1e-12), every
 
-    def _taught(
+    def _distillation(
         self,
         part: Loss | OrdinalHead,
         outputs: Tensor,
         labels: tuple[str, Tensor],
-        targets: Targets,
-        step: Step,
+        targets: TrainingTargets,
+        step: LossBatch,
     ) -> tuple[Tensor, Tensor]:
         """The divergence from the teacher, and the summed weight of the photos that it is the mean of."""
         name, weight = labels
-        teacher = targets.teacher[name][step.rows]
-        mask = None if targets.taught is None else targets.taught[step.rows]
+        teacher = targets.soft_targets[name][step.rows]
+        mask = None if targets.has_soft_target is None else targets.has_soft_target[step.rows]
         if step.partner is not None and step.keep is not None:
             teacher = mix_target(teacher, step.partner, step.keep)
             mask = None if mask is None else mix_mask(mask, step.partner, step.keep)
@@ -273,7 +283,7 @@ def log_probabilities(part: OrdinalHead, outputs: Tensor) -> Tensor:
     return part.class_probabilities(outputs).clamp_min(1e-7).log()
 
 
-def _part(recipe: Recipe, schema: LabelSchema, head: HeadSpec, labels: Labels) -> nn.Module:
+def _part(recipe: Recipe, schema: LabelSchema, head: HeadSpec, labels: TrainingLabels) -> nn.Module:
     if head.name != COMPOSITE and head.name in recipe.ordinal:
         attribute = schema.attribute(head.name)
         if not attribute.ordered:

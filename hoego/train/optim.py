@@ -12,7 +12,7 @@ import timm.optim as timm_optim
 import torch
 from torch import Tensor, nn
 
-from hoego.errors import CannotSay, TrainError, nearest
+from hoego.errors import NotEstimableError, TrainError, nearest
 from hoego.recipe.techniques import OptimSettings
 
 
@@ -133,7 +133,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> Tensor
     return nn.utils.clip_grad_norm_(list(parameters), largest)
 
 
-class Freezer:
+class BackboneFreezer:
     """Keeps everything but the heads still in the first `freeze_epochs` epochs, its norm statistics included."""
 
     def __init__(self, model: nn.Module, heads: Iterable[nn.Parameter], settings: OptimSettings) -> None:
@@ -163,8 +163,8 @@ class Sam:
     """Sharpness-aware minimisation: the gradient at w + e, e = rho g / |g|, applied at w (Foret et al. 2021, alg. 1).
 
     Adaptive (Kwon et al. 2021, alg. 1): e = rho T^2 g / |T g| with T = |w| + 0.01 for matrices and kernels, 1 for
-    vectors. Use: backward; `climb`; zero the gradients; backward again on the same batch; `descend`; optimizer.step().
-    Between `descend` and the next `climb` it holds no state.
+    vectors. Use: backward; `ascent_step`; zero the gradients; backward again on the same batch; `descent_step`;
+    optimizer.step(). Between `descent_step` and the next `ascent_step` it holds no state.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], rho: float, *, adaptive: bool = False) -> None:
@@ -173,7 +173,7 @@ class Sam:
         self._moved: list[tuple[nn.Parameter, Tensor]] = []
 
     @torch.no_grad()
-    def climb(self) -> None:
+    def ascent_step(self) -> None:
         """Move the weights to the worst point nearby, by the gradients at hand."""
         live = [p for p in self.parameters if p.grad is not None]
         if not live:
@@ -190,7 +190,7 @@ class Sam:
         torch._foreach_add_([p.data for p in live], moves)
 
     @torch.no_grad()
-    def descend(self) -> None:
+    def descent_step(self) -> None:
         """Put the weights back exactly where they were."""
         for p, before in self._moved:
             p.copy_(before)
@@ -198,7 +198,7 @@ class Sam:
 
 
 @contextmanager
-def still_statistics(model: nn.Module) -> Iterator[None]:
+def frozen_batch_norm(model: nn.Module) -> Iterator[None]:
     """Within it, batch norms normalise by the batch but do not move their running statistics (SAM's second pass)."""
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     kept = [
@@ -284,7 +284,7 @@ def find_lr(
             diverged = True
             break
     if len(rates) < 10:
-        raise CannotSay(
+        raise NotEstimableError(
             f"The loss was finite for {len(rates)} steps only, which determines no learning rate.",
             remedy="Start lower, or look for a loss or input that is not a number.",
         )

@@ -19,7 +19,7 @@ from hoego.recipe.losses import ORDINAL, OrdinalSettings
 
 
 @dataclass(frozen=True)
-class Scale:
+class OrdinalScale:
     """What an ordered attribute is, for a head.
 
     Args:
@@ -49,7 +49,7 @@ class Scale:
         return self.edges or tuple(k + 0.5 for k in range(self.n_classes - 1))
 
 
-def scale_of(n_classes: int, edges: Sequence[float], numbers: Sequence[float] | Tensor) -> Scale:
+def scale_of(n_classes: int, edges: Sequence[float], numbers: Sequence[float] | Tensor) -> OrdinalScale:
     """The Scale of the numbers [N] of the training rows (NaN: missing); of their codes where `edges` is empty.
 
     Raises:
@@ -60,7 +60,7 @@ def scale_of(n_classes: int, edges: Sequence[float], numbers: Sequence[float] | 
     if not len(known):
         raise TrainError("No training photo has a number of this attribute.")
     std = float(known.std(correction=0))
-    return Scale(
+    return OrdinalScale(
         n_classes,
         tuple(edges),
         float(known.min()),
@@ -75,7 +75,7 @@ class OrdinalHead(nn.Module):
 
     n_outputs: int
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: OrdinalScale) -> None:
         super().__init__()
         self.scale = scale
         self.cuts: Tensor
@@ -145,14 +145,14 @@ class OrdinalHead(nn.Module):
         return self.loss(torch.cat([outputs, outputs]), both, values, weight=shares)
 
 
-class Coral(OrdinalHead):
+class CoralHead(OrdinalHead):
     """One score g and ordered thresholds: P(y > k) = sigmoid(g + b_k); the sum of C - 1 binary cross-entropies.
 
     Cao, Mirjalili and Raschka 2020, eq. 4 and 5, all importances 1. The thresholds are parameters of this head; where
     they are out of order (the paper proves that they are not at the optimum), the probabilities are cut at 0.
     """
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: OrdinalScale) -> None:
         super().__init__(scale)
         self.n_outputs = 1
         levels = torch.arange(1, scale.n_classes, dtype=torch.float32)
@@ -168,14 +168,14 @@ class Coral(OrdinalHead):
         return _differences(torch.sigmoid(outputs.float()[:, :1] + self.bias))
 
 
-class Corn(OrdinalHead):
+class CornHead(OrdinalHead):
     """C - 1 conditional probabilities P(y > k | y > k - 1), each learned on the photos that reach it.
 
     Shi, Cao and Raschka 2021, eq. 4 to 6: the sum of the binary cross-entropies over all thresholds, divided by the
     number of (photo, threshold) pairs. P(y > k) is the product of the first k + 1, so the order holds by itself.
     """
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: OrdinalScale) -> None:
         super().__init__(scale)
         self.n_outputs = scale.n_classes - 1
 
@@ -200,7 +200,7 @@ def _differences(above: Tensor) -> Tensor:
 class _Grid(OrdinalHead):
     """Base of the heads whose outputs are the logits of a grid over the number; a class is the sum of its points."""
 
-    def __init__(self, scale: Scale, step: float) -> None:
+    def __init__(self, scale: OrdinalScale, step: float) -> None:
         super().__init__(scale)
         if scale.has_number:
             first, last = math.floor(scale.low / step), math.ceil(scale.high / step)
@@ -224,10 +224,10 @@ class _Grid(OrdinalHead):
         return outputs.float().softmax(1) @ self.members
 
 
-class Distribution(_Grid):
+class LabelDistributionHead(_Grid):
     """KL divergence from a Gaussian around the number, on a grid (Gao et al. 2017, DLDL, eq. 3 and 8)."""
 
-    def __init__(self, scale: Scale, step: float = 1.0, sigma: float = 2.0) -> None:
+    def __init__(self, scale: OrdinalScale, step: float = 1.0, sigma: float = 2.0) -> None:
         super().__init__(scale, step)
         self.sigma = sigma
 
@@ -240,11 +240,11 @@ class Distribution(_Grid):
         return sums, torch.ones_like(sums)
 
 
-class MeanVariance(_Grid):
+class MeanVarianceHead(_Grid):
     """Cross-entropy on the grid + mean_weight * (m - y)^2 / 2 + variance_weight * v (Pan et al. 2018, eq. 2 to 6)."""
 
     def __init__(
-        self, scale: Scale, step: float = 1.0, mean_weight: float = 0.2, variance_weight: float = 0.05
+        self, scale: OrdinalScale, step: float = 1.0, mean_weight: float = 0.2, variance_weight: float = 0.05
     ) -> None:
         super().__init__(scale, step)
         self.mean_weight, self.variance_weight = mean_weight, variance_weight
@@ -259,7 +259,7 @@ class MeanVariance(_Grid):
         return sums, torch.ones_like(sums)
 
 
-class Regression(OrdinalHead):
+class RegressionHead(OrdinalHead):
     """The number by least squares; class probabilities are a Gaussian's mass between the edges.
 
     The output is the number in units of the training rows' standard deviation. The Gaussian's spread is one parameter,
@@ -267,7 +267,7 @@ class Regression(OrdinalHead):
     most probable class is the one in which the number lies.
     """
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: OrdinalScale) -> None:
         super().__init__(scale)
         self.n_outputs = 1
         self.log_spread = nn.Parameter(torch.zeros(()))
@@ -289,7 +289,7 @@ class Regression(OrdinalHead):
         return _differences(above)
 
 
-def build_ordinal(settings: OrdinalSettings, scale: Scale) -> OrdinalHead | None:
+def build_ordinal(settings: OrdinalSettings, scale: OrdinalScale) -> OrdinalHead | None:
     """The head of an ordered attribute; None where it is learned as classes.
 
     Raises:
@@ -302,12 +302,12 @@ def build_ordinal(settings: OrdinalSettings, scale: Scale) -> OrdinalHead | None
             f"An ordinal head ({settings.kind!r}) needs at least two classes, got {scale.n_classes}."
         )
     if settings.kind == "coral":
-        return Coral(scale)
+        return CoralHead(scale)
     if settings.kind == "corn":
-        return Corn(scale)
+        return CornHead(scale)
     if settings.kind == "distribution":
-        return Distribution(scale, settings.step, settings.sigma)
+        return LabelDistributionHead(scale, settings.step, settings.sigma)
     if settings.kind == "mean_variance":
-        return MeanVariance(scale, settings.step, settings.mean_weight, settings.variance_weight)
+        return MeanVarianceHead(scale, settings.step, settings.mean_weight, settings.variance_weight)
     assert set(ORDINAL) >= {settings.kind}
-    return Regression(scale)
+    return RegressionHead(scale)

@@ -19,23 +19,23 @@ from hoego.recipe import Recipe, build
 from hoego.train.augment import Augment
 from hoego.train.checkpoints import load_weights
 from hoego.train.data import open_pixels
-from hoego.train.forward import Outputs, Readers, mean_of, outputs_of, probabilities, read_outputs
+from hoego.train.forward import PredictedValues, Readers, mean_of, outputs_of, probabilities, read_outputs
 from hoego.train.models import Network, build_network
-from hoego.train.ordinal import OrdinalHead, Scale, build_ordinal
+from hoego.train.ordinal import OrdinalHead, OrdinalScale, build_ordinal
 from hoego.train.precision import MixedPrecision, Precision, resolve_device, resolve_threads, threads_restored
-from hoego.train.validation_views import View, mean_views
-from hoego.train.views import Views
+from hoego.train.validation_views import TtaView, mean_views
+from hoego.train.views import TtaViews
 
 OBJECTIVE = "objective.parts."
 
 
 @dataclass(frozen=True)
-class Model:
+class TrainedModel:
     """A trained network that can predict.
 
     Args:
         network: in evaluation mode, on its device.
-        readers: how its outputs become class probabilities.
+        decoders: how its outputs become class probabilities.
         recipe: that it was trained by.
         schema: of its labels.
         precision: that it was trained in.
@@ -43,14 +43,14 @@ class Model:
     """
 
     network: Network
-    readers: Readers
+    decoders: Readers
     recipe: Recipe
     schema: LabelSchema
     precision: Precision
     provenance: Provenance
 
 
-def load_model(path: Path, device: str = "auto", *, views: int = 0) -> Model:
+def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedModel:
     """The model of a checkpoint that a training wrote.
 
     Args:
@@ -62,7 +62,7 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> Model:
         TrainError: no such file, or not one of Hoego's own checkpoints.
     """
     weights = load_weights(path)
-    about = weights.about
+    about = weights.metadata
     if weights.provenance is None or "recipe" not in about:
         raise TrainError(
             "The checkpoint does not say what it was trained on.",
@@ -78,7 +78,7 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> Model:
     where = resolve_device(device)
     network = built.network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     readers = _readers(about, weights.tensors, recipe, where)
-    return Model(network.eval(), readers, recipe, schema, about["precision"], weights.provenance)
+    return TrainedModel(network.eval(), readers, recipe, schema, about["precision"], weights.provenance)
 
 
 def _readers(
@@ -89,7 +89,9 @@ def _readers(
         readers[name] = None
         if name in about["scales"]:
             fields = dict(about["scales"][name])
-            head = build_ordinal(recipe.ordinal[name], Scale(**{**fields, "edges": tuple(fields["edges"])}))
+            head = build_ordinal(
+                recipe.ordinal[name], OrdinalScale(**{**fields, "edges": tuple(fields["edges"])})
+            )
             assert isinstance(head, OrdinalHead)
             start = f"{OBJECTIVE}{position}."
             head.load_state_dict(
@@ -100,8 +102,8 @@ def _readers(
 
 
 def predict_photos(
-    models: Sequence[Model], cache: PixelCache, images: Sequence[str] | NDArray[Any]
-) -> Outputs:
+    models: Sequence[TrainedModel], cache: PixelCache, images: Sequence[str] | NDArray[Any]
+) -> PredictedValues:
     """What models say of the photos of a cache, each under its recipe's views; the mean where there are several.
 
     Args:
@@ -115,19 +117,21 @@ def predict_photos(
     return each[0] if len(each) == 1 else mean_of(each)
 
 
-def _predict_one(model: Model, cache: PixelCache, images: Sequence[str] | NDArray[Any]) -> Outputs:
+def _predict_one(
+    model: TrainedModel, cache: PixelCache, images: Sequence[str] | NDArray[Any]
+) -> PredictedValues:
     recipe = model.recipe
     device = next(model.network.parameters()).device
     pixels = open_pixels(cache, np.arange(cache.n_images), device)
     autocast = MixedPrecision(device, model.precision).autocast
     settings = recipe.model
 
-    def read(prepare: Any) -> Outputs:
+    def read(prepare: Any) -> PredictedValues:
         raw = outputs_of(model.network, pixels, prepare, autocast=autocast, batch_size=recipe.batch_size)
-        return read_outputs(raw, model.readers)
+        return read_outputs(raw, model.decoders)
 
     if not recipe.views.n:
         return read(Augment(recipe.augment, mean=settings.mean, std=settings.std, seed=recipe.seed).plain)
-    views = Views.of(recipe)
-    keys = Views.keys(list(images))
-    return mean_views([probabilities(read(View(views, keys, number))) for number in range(views.n)])[0]
+    views = TtaViews.of(recipe)
+    keys = TtaViews.keys(list(images))
+    return mean_views([probabilities(read(TtaView(views, keys, number))) for number in range(views.n)])[0]

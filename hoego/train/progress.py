@@ -10,7 +10,7 @@ from typing import Any
 SPARSE_SECONDS = 15.0
 
 
-class Progress:
+class TrainingProgress:
     """Epochs with loss, macro F1, images per second and the time left.
 
     Args:
@@ -22,12 +22,12 @@ class Progress:
 
     def __init__(self, name: str, epochs: int, steps: int, shown: bool = True) -> None:
         self.name, self.epochs, self.steps, self.shown = name, epochs, steps, shown
-        self.start = self.said = time.monotonic()
+        self.start = self.last_print = time.monotonic()
         self.first: int | None = None
         self.line = ""
         self._bar: Any = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> TrainingProgress:
         if self.shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -70,8 +70,8 @@ class Progress:
             self._bar.update(self._task, line=self.line)
             return
         now = time.monotonic()
-        if now - self.said >= SPARSE_SECONDS or epoch == self.epochs:
-            self.said = now
+        if now - self.last_print >= SPARSE_SECONDS or epoch == self.epochs:
+            self.last_print = now
             done = epoch * self.steps - (self.first or 0)
             left = (now - self.start) / max(done, 1) * (self.epochs - epoch) * self.steps
             print(f"{self.name}: {self.line}, {left:.0f} s left", file=sys.stderr, flush=True)

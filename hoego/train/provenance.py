@@ -8,43 +8,43 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hoego.predictions import Provenance, Source, Universe, suggested_by, taught_source
-from hoego.train.models import Built
+from hoego.predictions import Provenance, RowProvenance, SubjectUniverse, student_source, suggested_by
+from hoego.train.models import BuiltNetwork
 
 if TYPE_CHECKING:
     from hoego.train.fold import FoldTask
 
 
-def provenance_of(task: FoldTask, built: Built) -> Provenance:
+def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
     """The training side with its inner slice, the starting checkpoint's subjects, the teacher's.
 
     What cannot be followed is stated: weights from outside, people of other data sets, labels that a run suggested.
     """
     on = task.recipe.select.on
-    chooses = on == "held-out" and bool(task.held.any())
-    source = Source.trained(
+    chooses = on == "held-out" and bool(task.val_mask.any())
+    source = RowProvenance.from_training(
         task.name,
         task.dataset,
-        task.trained,
+        task.train_mask,
         naive=task.naive,
-        selected_on=task.held if chooses else None,
+        selection_mask=task.val_mask if chooses else None,
     )
     source = replace(source, external=(*source.external, *built.external, *_suggested(task)))
-    universe = Universe.of(task.dataset)
+    universe = SubjectUniverse.of(task.dataset)
     for given, by in _teachers(task, built):
         together = universe.union(given.universe)
         lifted = [s.lifted(given.universe, together) for s in given.sources]
-        source = taught_source(source.lifted(universe, together), lifted, together, by=by)
+        source = student_source(source.lifted(universe, together), lifted, together, by=by)
         source = replace(source, external=(*source.external, *_elsewhere(given, task, by)))
         universe = together
     return Provenance(universe, (source,))
 
 
-def _teachers(task: FoldTask, built: Built) -> Iterator[tuple[Provenance, str]]:
+def _teachers(task: FoldTask, built: BuiltNetwork) -> Iterator[tuple[Provenance, str]]:
     if built.started_from is not None:
         yield built.started_from, "its starting checkpoint"
-    if task.teacher is not None:
-        yield Provenance(task.teacher.universe, task.teacher.sources), "its teacher"
+    if task.soft_targets is not None:
+        yield Provenance(task.soft_targets.universe, task.soft_targets.sources), "its teacher"
 
 
 def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:
     One of these people may be here under another name, in photos of other bytes: nothing can tell.
     """
     universe = given.universe
-    seen = np.logical_or.reduce([universe.none(), *(s.seen | s.seen_through for s in given.sources)])
+    seen = np.logical_or.reduce([universe.no_subjects(), *(s.seen | s.seen_through for s in given.sources)])
     here = np.zeros_like(seen)
     here[universe.owner[np.isin(universe.contents, task.dataset.contents)]] = True
     here |= np.isin(universe.names, task.dataset.subjects)
@@ -64,10 +64,10 @@ def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:
 def _suggested(task: FoldTask) -> Iterator[str]:
     """A sentence for every run that suggested labels of the training side."""
     ids = task.dataset.image_ids
-    trained = set(ids[task.trained].tolist())
+    trained = set(ids[task.train_mask].tolist())
     sources = [c.source for c in task.dataset.corrections if c.image in trained]
     for relabel in task.edits.relabels.values():
         mine = relabel.sources or [""] * len(relabel.rows)
-        sources += [s for row, s in zip(relabel.rows.tolist(), mine, strict=True) if task.trained[row]]
+        sources += [s for row, s in zip(relabel.rows.tolist(), mine, strict=True) if task.train_mask[row]]
     for run in dict.fromkeys(r for s in sources if (r := suggested_by(s))):
         yield f"labels of the training side that the run {run} suggested"

@@ -40,18 +40,18 @@ class PseudoRows:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TeacherTargets:
     """What a teacher says of the n training photos.
 
     Args:
-        teacher: probabilities float32 [n, C] by head, beside the labels; {} without a teacher of labelled photos.
-        taught: bool [n], the photos that `teacher` speaks of; None for all.
-        pseudo: what stands in place of labels for the last P photos; None where there are none.
+        soft_targets: probabilities float32 [n, C] by head, beside the labels; {} without a teacher of labelled photos.
+        has_soft_target: bool [n], the photos that `soft_targets` speaks of; None for all.
+        pseudo_labels: what stands in place of labels for the last P photos; None where there are none.
     """
 
-    teacher: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    taught: NDArray[np.bool_] | None = None
-    pseudo: PseudoRows | None = None
+    soft_targets: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    has_soft_target: NDArray[np.bool_] | None = None
+    pseudo_labels: PseudoRows | None = None
 
 
 def pseudo_rows(teacher: Predictions, images: NDArray[np.str_], *, hard: bool) -> PseudoRows:
@@ -97,8 +97,8 @@ def split_of_batch(recipe: Recipe) -> tuple[int, int]:
         raise RecipeError(
             "distill.pseudo.share needs a batch of at least two photos.", remedy="Raise batch_size."
         )
-    taught = min(max(1, round(size * share)), size - 1)
-    return size - taught, taught
+    n_pseudo = min(max(1, round(size * share)), size - 1)
+    return size - n_pseudo, n_pseudo
 
 
 def n_steps(n_images: int, pseudo: PseudoRows | None, recipe: Recipe) -> int:
@@ -139,12 +139,14 @@ def epoch_batches(
         both = np.concatenate([order, n + _pass(pseudo, subjects[n:], recipe, epoch)])
         shuffle = generator("pseudo-shuffle", recipe.seed, epoch).permutation(len(both))
         return batch_rows(both[shuffle], recipe.batch_size)
-    own, taught = split_of_batch(recipe)
-    labelled = batch_rows(order, own)
-    drawn = n + _drawn(pseudo, subjects[n:], recipe, (epoch * len(labelled) * taught, len(labelled) * taught))
+    n_labelled, n_pseudo = split_of_batch(recipe)
+    labelled = batch_rows(order, n_labelled)
+    drawn = n + _drawn(
+        pseudo, subjects[n:], recipe, (epoch * len(labelled) * n_pseudo, len(labelled) * n_pseudo)
+    )
     return [
         np.concatenate([rows, more])
-        for rows, more in zip(labelled, drawn.reshape(len(labelled), taught), strict=True)
+        for rows, more in zip(labelled, drawn.reshape(len(labelled), n_pseudo), strict=True)
     ]
 
 

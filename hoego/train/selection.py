@@ -66,7 +66,7 @@ def criterion_of(settings: SelectSettings, known: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Best:
+class BestCandidate:
     """The best value of a criterion so far, and the candidate (epoch and kind of weights) that reached it."""
 
     value: float
@@ -75,12 +75,12 @@ class Best:
 
 
 @dataclass
-class Tracker:
+class BestTracker:
     """The best candidate of every criterion; epochs count from 0."""
 
     by: str
     patience: int = 0
-    best: dict[str, Best] = field(default_factory=dict)
+    best: dict[str, BestCandidate] = field(default_factory=dict)
 
     def update(self, epoch: int, weights: str, values: Mapping[str, float]) -> list[str]:
         """Take in one candidate; the criteria in which it is the best so far (a tie keeps the earlier)."""
@@ -91,7 +91,7 @@ class Tracker:
             held = self.best.get(name)
             better = held is None or (value < held.value if name in SMALLER_IS_BETTER else value > held.value)
             if better:
-                self.best[name] = Best(value, epoch, weights)
+                self.best[name] = BestCandidate(value, epoch, weights)
                 improved.append(name)
         return improved
 
@@ -104,7 +104,9 @@ class Tracker:
         return {name: [b.value, b.epoch, b.weights] for name, b in self.best.items()}
 
     def restore(self, data: Mapping[str, Sequence[Any]]) -> None:
-        self.best = {name: Best(value, epoch, weights) for name, (value, epoch, weights) in data.items()}
+        self.best = {
+            name: BestCandidate(value, epoch, weights) for name, (value, epoch, weights) in data.items()
+        }
 
 
 def share_file(made: Path, name: Path) -> None:

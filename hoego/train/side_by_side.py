@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from hoego.data.pixels import PixelCache
-from hoego.train.data import Pixels, open_pixels
-from hoego.train.memory import give_memory_back
+from hoego.train.data import PixelLoader, open_pixels
+from hoego.train.memory import trim_memory
 from hoego.train.precision import synchronize
 from hoego.train.steps import Steps, T
 
@@ -34,9 +34,9 @@ class SharedPixels:
     """Opens the pixels of the same photos once for all that ask."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, bytes, str], Pixels] = {}
+        self._open: dict[tuple[str, bytes, str], PixelLoader] = {}
 
-    def __call__(self, cache: PixelCache, images: NDArray[np.int64], device: torch.device) -> Pixels:
+    def __call__(self, cache: PixelCache, images: NDArray[np.int64], device: torch.device) -> PixelLoader:
         key = (str(cache.folder), cache.row[images].tobytes(), str(device))
         if key not in self._open:
             self._open[key] = open_pixels(cache, images, device)
@@ -48,18 +48,18 @@ class SharedPixels:
         self._open.clear()
 
 
-def take_turns(
+def interleave_steps(
     runs: Sequence[Steps[T]],
     device: torch.device,
     *,
-    weighed: Callable[[float], object] | None = None,
+    on_timed: Callable[[float], object] | None = None,
 ) -> list[T | Exception]:
     """Bring several trainings to their ends, a step of each in turn, each on its own stream of the device.
 
     Args:
         runs: each yields after every step and returns its result.
         device: of all of them.
-        weighed: where it is given, the first steps are timed one after another and in turns, it is told how many
+        on_timed: where it is given, the first steps are timed one after another and in turns, it is told how many
             times as fast turns are, and where they are not faster the rest is done one after another. Runs too short
             to be timed take turns, and it is told nothing.
 
@@ -71,9 +71,9 @@ def take_turns(
     """
     turns = _Turns(runs, device)
     try:
-        gain = None if weighed is None else turns.gain()
-        if weighed is not None and gain is not None:
-            weighed(gain)
+        gain = None if on_timed is None else turns.gain()
+        if on_timed is not None and gain is not None:
+            on_timed(gain)
         while turns.live:
             for k in turns.live[:1] if gain is not None and gain < 1 else list(turns.live):
                 turns.step(k)
@@ -142,7 +142,7 @@ class _Turns(Generic[T]):
 def free_memory() -> None:
     """Give back what trainings that have ended left behind."""
     gc.collect()
-    give_memory_back()
+    trim_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

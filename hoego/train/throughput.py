@@ -51,7 +51,7 @@ class Throughput:
 
 
 @dataclass(frozen=True)
-class Timed:
+class ThroughputTasks:
     """What is timed; each runs a number of batches.
 
     Args:
@@ -66,7 +66,7 @@ class Timed:
 
 
 def measure(
-    timed: Timed,
+    timed: ThroughputTasks,
     *,
     batch_size: int,
     device: torch.device,

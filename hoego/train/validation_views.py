@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hoego.train.data import Pixels
-from hoego.train.forward import Outputs, outputs_of, probabilities, read_outputs
-from hoego.train.learner import Learner, Parts
-from hoego.train.views import Views, summarise
+from hoego.train.data import PixelLoader
+from hoego.train.forward import PredictedValues, outputs_of, probabilities, read_outputs
+from hoego.train.learner import TrainableModules, TrainStepper
+from hoego.train.views import TtaViews, summarise
 
 
 @dataclass
-class View:
+class TtaView:
     """View `number` of photos that come in order."""
 
-    views: Views
+    views: TtaViews
     keys: NDArray[np.uint64]
     number: int
     at: int = 0
@@ -31,22 +31,25 @@ class View:
 
 
 def view_outputs(
-    parts: Parts, learner: Learner, pixels: Pixels, images: Sequence[str] | NDArray[np.str_]
-) -> tuple[Outputs, float]:
+    parts: TrainStepper,
+    learner: TrainableModules,
+    pixels: PixelLoader,
+    images: Sequence[str] | NDArray[np.str_],
+) -> tuple[PredictedValues, float]:
     """The mean probabilities over the recipe's views of the photos `images` [N], and the mean spread over views."""
-    views = Views.of(parts.recipe)
-    keys = Views.keys(list(images))
+    views = TtaViews.of(parts.recipe)
+    keys = TtaViews.keys(list(images))
     each = [
         probabilities(
             read_outputs(
                 outputs_of(
                     learner.network,
                     pixels,
-                    View(views, keys, number),
+                    TtaView(views, keys, number),
                     autocast=parts.autocast,
                     batch_size=parts.recipe.batch_size,
                 ),
-                learner.readers(),
+                learner.decoders(),
             )
         )
         for number in range(views.n)
@@ -54,11 +57,11 @@ def view_outputs(
     return mean_views(each)
 
 
-def mean_views(each: Sequence[dict[str, NDArray[np.float32]]]) -> tuple[Outputs, float]:
+def mean_views(each: Sequence[dict[str, NDArray[np.float32]]]) -> tuple[PredictedValues, float]:
     """Outputs of V views, by head [N, C] each: their mean, and the mean over photos of the first head's spread."""
     values, spreads = {}, []
     for name in each[0]:
         summary = summarise(np.stack([view[name] for view in each]))
         values[name] = summary.probabilities.astype(np.float32)
         spreads.append(float(summary.spread.mean()))
-    return Outputs(values, dict.fromkeys(values, "probabilities")), spreads[0]
+    return PredictedValues(values, dict.fromkeys(values, "probabilities")), spreads[0]

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
-from hoego.recipe.techniques import AugmentSettings, ViewSettings
+from hoego.recipe.techniques import AugmentSettings, TtaSettings
 from hoego.train.augment import Augment
 from hoego.train.counter import mix, text_keys
 
 
-class Views:
+class TtaViews:
     """The views of a recipe. View 0 is the photo as it is.
 
     Args:
@@ -33,7 +33,7 @@ class Views:
 
     def __init__(
         self,
-        settings: ViewSettings,
+        settings: TtaSettings,
         *,
         mean: Sequence[float],
         std: Sequence[float],
@@ -54,7 +54,7 @@ class Views:
         )
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Views:
+    def of(cls, recipe: Recipe) -> TtaViews:
         """The views of a recipe. They flip only where its training flips and a flip keeps every class."""
         augment, settings = recipe.augment, recipe.views
         if not augment.flip or augment.mirror:
@@ -80,14 +80,14 @@ class Views:
 
 
 @dataclass(frozen=True)
-class ViewSummary:
+class TtaSummary:
     """What V views say: probabilities float64[N, C], their mean over views; spread float64[N], see `summarise`."""
 
     probabilities: NDArray[np.float64]
     spread: NDArray[np.float64]
 
 
-def summarise(views: NDArray[np.floating]) -> ViewSummary:
+def summarise(views: NDArray[np.floating]) -> TtaSummary:
     """The mean of the views' probabilities [V, N, C], and the spread of each photo.
 
     The spread is the standard deviation over views (divisor V) of the probability of the class that the mean prefers.
@@ -96,4 +96,4 @@ def summarise(views: NDArray[np.floating]) -> ViewSummary:
     values = np.asarray(views, dtype=np.float64)
     mean = values.mean(axis=0)
     top = mean.argmax(axis=1)
-    return ViewSummary(mean, values[:, np.arange(len(top)), top].std(axis=0))
+    return TtaSummary(mean, values[:, np.arange(len(top)), top].std(axis=0))

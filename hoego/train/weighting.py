@@ -30,7 +30,7 @@ class HeadWeights(nn.Module):
         """Before `backward`: a chance to look at the gradients that each loss has at the shared tensor."""
 
 
-class Fixed(HeadWeights):
+class FixedHeadWeights(HeadWeights):
     """sum_h w_h L_h."""
 
     def __init__(self, names: Sequence[str], weights: Mapping[str, float]) -> None:
@@ -42,7 +42,7 @@ class Fixed(HeadWeights):
         return (self.weights * self.stack(losses)).sum()
 
 
-class Uncertainty(HeadWeights):
+class UncertaintyHeadWeights(HeadWeights):
     """sum_h exp(-s_h) L_h + s_h / 2, s_h = log sigma_h^2 learned (Kendall et al. 2018, eq. 10: classification)."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Uncertainty(HeadWeights):
         return (torch.exp(-self.log_variance) * self.stack(losses) + self.log_variance / 2).sum()
 
 
-class GradNorm(HeadWeights):
+class GradNormHeadWeights(HeadWeights):
     """sum_h w_h L_h, the w_h moved so that heads that learn slowly get larger gradients (Chen et al. 2018, alg. 1).
 
     G_h = |gradient of w_h L_h at the shared tensor|, its goal mean(G) * r_h^alpha, r_h the loss's ratio to its first
@@ -102,7 +102,7 @@ def build_weighting(settings: HeadsSettings, names: Sequence[str]) -> HeadWeight
         if weight < 0:
             raise TrainError(f"heads.weights.{name} is {weight:g}; a weight must not be negative.")
     if settings.weighting == "uncertainty":
-        return Uncertainty(names)
+        return UncertaintyHeadWeights(names)
     if settings.weighting == "gradnorm":
-        return GradNorm(names, alpha=settings.alpha, every=settings.every)
-    return Fixed(names, settings.weights)
+        return GradNormHeadWeights(names, alpha=settings.alpha, every=settings.every)
+    return FixedHeadWeights(names, settings.weights)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoego.cli.options import Json
-from hoego.cli.output import console, emit, literal, say, styled
+from hoego.cli.output import console, echo, emit, literal, styled
 
 if TYPE_CHECKING:
-    from hoego.apps.demo import Demo
+    from hoego.apps.demo import DemoResult
 
 
 def demo(
@@ -27,11 +27,11 @@ def demo(
     from hoego.apps.demo.week_page import week_report
     from hoego.apps.diary import LANGUAGES, period_of, retrospective, write
     from hoego.report import report as write_report
-    from hoego.runs.submission.entry import hand_in_demo
+    from hoego.runs.submission.entry import submit_demo
 
     err = console(stderr=True)
-    result = run_demo(out, quick=quick, seed=seed, say=lambda text: err.print(text, highlight=False))
-    submission, expected = hand_in_demo(result.folder, result.test, dict(result.honest))
+    result = run_demo(out, quick=quick, seed=seed, log=lambda text: err.print(text, highlight=False))
+    submission, expected = submit_demo(result.folder, result.test, dict(result.honest))
     for run in dict.fromkeys(r for c in result.chapters for r in c.runs):
         write_report(result.store.find(run), result.dataset)
     page = week_report(result, expected, result.folder / "report.html")
@@ -40,9 +40,9 @@ def demo(
     emit(replace(result, report=page, submission=submission, retrospective=diary), as_json, _show_demo)
 
 
-def _show_demo(result: Demo) -> None:
+def _show_demo(result: DemoResult) -> None:
     for sentence in result.sentences:
-        say(literal(sentence))
-    say(f"\nreport         {styled(result.report, 'bold')}")
-    say(f"submission     {styled(result.submission, 'bold')}")
-    say(f"retrospective  {styled(result.retrospective, 'bold')}")
+        echo(literal(sentence))
+    echo(f"\nreport         {styled(result.report, 'bold')}")
+    echo(f"submission     {styled(result.submission, 'bold')}")
+    echo(f"retrospective  {styled(result.retrospective, 'bold')}")

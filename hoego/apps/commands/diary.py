@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hoego.cli.options import Json, RunsFolder, project_folder, runs_folder
-from hoego.cli.output import literal, print_json, say, styled
+from hoego.cli.output import echo, literal, print_json, styled
 
 
 def retro(
@@ -27,13 +27,13 @@ def retro(
     """Write the retrospective from the records; every statement links to its run."""
     from hoego.apps.diary import follow as grow
     from hoego.apps.diary import period_of, retrospective, write
-    from hoego.runs.records import Store
+    from hoego.runs.records import RunStore
 
-    store = Store(runs_folder(folder))
+    store = RunStore(runs_folder(folder))
     period = period_of(week=week, since=since, to=to, today=today)
     if follow:
         for entry in grow(store, period, lang=lang):
-            say(literal(entry))
+            echo(literal(entry))
         return
     found = retrospective(store, period, lang=lang)
     paths = write(found, out if out is not None else project_folder())
@@ -41,4 +41,4 @@ def retro(
         print_json({**found.to_dict(), "files": [str(p) for p in paths]})
         return
     for p in paths:
-        say(styled(p, "bold"))
+        echo(styled(p, "bold"))

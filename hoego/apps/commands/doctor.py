@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json
-from hoego.cli.output import console, emit, literal, say, table
+from hoego.cli.output import console, echo, emit, literal, table
 
 if TYPE_CHECKING:
     from hoego.apps.doctor import Differences, DoctorReport
@@ -48,11 +48,13 @@ def _show_differences(found: Differences) -> None:
     rows = [(d.key, _short(d.folder), _short(d.recipe), f"{d.name} at {d.place}") for d in found.differs]
     if rows:
         table("chosen differently", ("setting", "the folder", "the recipe", "where"), rows)
-    say(literal(f"alike: {', '.join(found.same) or 'nothing'}"))
+    echo(literal(f"alike: {', '.join(found.same) or 'nothing'}"))
     for key, value in found.unstated:
-        say(f"only in the recipe: {literal(key)} = {literal(_short(value))}")
+        echo(f"only in the recipe: {literal(key)} = {literal(_short(value))}")
     for one in found.left:
-        say(f"only in the folder: {literal(one.name)} = {literal(_short(one.value))} ({literal(one.reason)})")
+        echo(
+            f"only in the folder: {literal(one.name)} = {literal(_short(one.value))} ({literal(one.reason)})"
+        )
 
 
 def _short(value: object) -> str:
@@ -63,12 +65,12 @@ def _short(value: object) -> str:
 def _show_doctor(report: DoctorReport) -> None:
     facts = report.to_dict()
     for f in facts["findings"]:
-        say(f"[bold]{f['defect']}[/]  {literal(f.get('file', ''))}:{f.get('line', '')}")
+        echo(f"[bold]{f['defect']}[/]  {literal(f.get('file', ''))}:{f.get('line', '')}")
         for key in ("title", "why", "evidence", "remedy"):
             if f.get(key):
                 text = literal(f[key])
-                say(f"    {key}: {text}" if key != "title" else f"    {text}")
+                echo(f"    {key}: {text}" if key != "title" else f"    {text}")
     rows: list[Any] = facts.get("questions", [])
     for q in rows:
-        say(f"[yellow]to ask[/] {q['defect']}: {literal(q['evidence'])} {literal(q['detail'])}")
-    say(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")
+        echo(f"[yellow]to ask[/] {q['defect']}: {literal(q['evidence'])} {literal(q['detail'])}")
+    echo(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoego.cli.options import Json
-from hoego.cli.output import emit, literal, say
+from hoego.cli.output import echo, emit, literal
 
 if TYPE_CHECKING:
     from hoego.apps.people import PeopleSummary
@@ -43,4 +43,4 @@ def people(
 def _show_people(summary: PeopleSummary) -> None:
     facts = summary.to_dict()
     for key, value in facts.items():
-        say(f"[bold]{key.replace('_', ' ')}[/]: {literal(value)}")
+        echo(f"[bold]{key.replace('_', ' ')}[/]: {literal(value)}")

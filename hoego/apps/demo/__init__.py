@@ -8,36 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from hoego import files
-from hoego.apps.demo.result import Chapter, Demo
-from hoego.apps.demo.week import FULL, QUICK, Week
+from hoego.apps.demo.result import DemoChapter, DemoResult
+from hoego.apps.demo.week import FULL, QUICK, DemoWeek
 from hoego.extras import require
-from hoego.runs.records import Record, Store, note
+from hoego.runs.records import Record, RunStore, note
 
-__all__ = ["Chapter", "Demo", "run_demo"]
+__all__ = ["DemoChapter", "DemoResult", "run_demo"]
 
 
-def run_demo(folder: Path, *, quick: bool = False, seed: int = 0, say: Callable[[str], None] = print) -> Demo:
+def run_demo(
+    folder: Path, *, quick: bool = False, seed: int = 0, log: Callable[[str], None] = print
+) -> DemoResult:
     """Draw the people, train the week's runs, and gather the evidence. Runs that are done already are kept.
 
     Args:
         folder: to write into.
         quick: fewer people and runs; effects are then of "these two models".
         seed: of the people and the runs.
-        say: told what happens, for stderr.
+        log: told what happens, for stderr.
     """
     require("train", "The demo")
     folder.mkdir(parents=True, exist_ok=True)
-    week = Week(folder.resolve(), QUICK if quick else FULL, seed, say)
+    week = DemoWeek(folder.resolve(), QUICK if quick else FULL, seed, log)
     week.prepare()
     week.measure_leak()
-    week.tell("Tuesday: how much mixup?")
+    week.log_step("Tuesday: how much mixup?")
     week.ablation(
         "Tuesday. Alternate mixup with plain batches?",
         (),
         "mixing.mixup.share=0.5",
         "half of the batches mixed",
     )
-    week.tell("Wednesday: focal or cross-entropy, with oversampling")
+    week.log_step("Wednesday: focal or cross-entropy, with oversampling")
     week.ablation(
         "Wednesday. Focal loss or cross-entropy, when the rare classes are oversampled?",
         ("sampling.strength=0.5",),
@@ -47,14 +49,14 @@ def run_demo(folder: Path, *, quick: bool = False, seed: int = 0, say: Callable[
     week.combine()
     week.which_attribute()
     week.which_design()
-    final, test, true_score = week.hand_in()
+    final, test, true_score = week.submit()
     note(
-        Store(folder / "runs"),
+        RunStore(folder / "runs"),
         "Should have measured mask, gender and age on the first day.",
         run=week.base.id,
     )
     honest = _score_of(week.base)
-    demo = Demo(
+    demo = DemoResult(
         folder=week.folder,
         chapters=tuple(week.chapters),
         dataset=week.dataset,
@@ -71,7 +73,7 @@ def run_demo(folder: Path, *, quick: bool = False, seed: int = 0, say: Callable[
     return _with_sentences(demo)
 
 
-def _with_sentences(demo: Demo) -> Demo:
+def _with_sentences(demo: DemoResult) -> DemoResult:
     e = demo.true_score.primary
     attributes = ", ".join(
         f"{name} {part['macro_f1']['value']:.3f}" for name, part in demo.honest["attributes"].items()
@@ -87,7 +89,7 @@ def _with_sentences(demo: Demo) -> Demo:
         f"submission's true score {e.value:.3f} on {demo.true_score.n_subjects} people nobody had seen",
         f"{demo.seconds:.0f} s in all",
     )
-    return Demo(**{**demo.__dict__, "sentences": tuple(s for s in sentences if s)})
+    return DemoResult(**{**demo.__dict__, "sentences": tuple(s for s in sentences if s)})
 
 
 def _score_of(record: Record) -> Mapping[str, Any]:

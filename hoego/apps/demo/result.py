@@ -12,13 +12,13 @@ from hoego.data.dataset import Dataset
 from hoego.evaluate.diagnose import Diagnosis
 from hoego.evaluate.score import Score
 from hoego.predictions import Predictions
-from hoego.runs.leak import Leak
-from hoego.runs.records import Record, Store
+from hoego.runs.leak import LeakStudy
+from hoego.runs.records import Record, RunStore
 from hoego.split import Split
 
 
 @dataclass(frozen=True)
-class Chapter:
+class DemoChapter:
     """One question of the week.
 
     Args:
@@ -45,7 +45,7 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Demo:
+class DemoResult:
     """The result of `hoego demo`.
 
     Args:
@@ -62,11 +62,11 @@ class Demo:
     """
 
     folder: Path
-    chapters: tuple[Chapter, ...]
+    chapters: tuple[DemoChapter, ...]
     dataset: Dataset
     split: Split
     audit: AuditReport
-    leak: Leak
+    leak: LeakStudy
     honest: Mapping[str, Any]
     diagnosis: Diagnosis
     final: Record
@@ -79,9 +79,9 @@ class Demo:
     retrospective: Path | None = None
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """The demo's records."""
-        return Store(self.folder / "runs")
+        return RunStore(self.folder / "runs")
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hoego.apps.demo.result import Chapter
+from hoego.apps.demo.result import DemoChapter
 from hoego.apps.people import PeopleSettings, write_people
 from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
@@ -28,7 +28,7 @@ from hoego.runs.leak import measure_leak
 from hoego.runs.predict import predict_run
 from hoego.runs.project import audit_project, open_project
 from hoego.runs.records import Record
-from hoego.runs.required_runs import Workshop, predictions_of, varied
+from hoego.runs.required_runs import StudyRunner, predictions_of, varied
 
 BASE: dict[str, Any] = {
     "name": "baseline",
@@ -44,7 +44,7 @@ BASE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Scale:
+class DemoSize:
     """How large the demo is."""
 
     train: int
@@ -54,8 +54,8 @@ class Scale:
     width: int = 96
 
 
-FULL = Scale(train=260, evaluate=120, epochs=16, seeds=3)
-QUICK = Scale(train=160, evaluate=60, epochs=20, seeds=1)
+FULL = DemoSize(train=260, evaluate=120, epochs=16, seeds=3)
+QUICK = DemoSize(train=160, evaluate=60, epochs=20, seeds=1)
 
 
 PROJECT = """# The demo's project.
@@ -74,25 +74,25 @@ timezone = "Asia/Seoul"
 """
 
 
-class Week:
+class DemoWeek:
     """The demo while it runs: its project, its shop, its chapters."""
 
-    def __init__(self, folder: Path, scale: Scale, seed: int, say: Callable[[str], None]) -> None:
-        self.folder, self.scale, self.seed, self.say = folder, scale, seed, say
+    def __init__(self, folder: Path, scale: DemoSize, seed: int, log: Callable[[str], None]) -> None:
+        self.folder, self.scale, self.seed, self.log = folder, scale, seed, log
         self.started = time.perf_counter()
-        self.chapters: list[Chapter] = []
-        self.shop = Workshop(
-            folder, say=lambda text: self.tell(f"  {text}"), progress=False, measure_seconds=0.0
+        self.chapters: list[DemoChapter] = []
+        self.shop = StudyRunner(
+            folder, log=lambda text: self.log_step(f"  {text}"), progress=False, measure_seconds=0.0
         )
 
-    def tell(self, text: str) -> None:
-        self.say(f"[{time.perf_counter() - self.started:4.0f} s] {text}")
+    def log_step(self, text: str) -> None:
+        self.log(f"[{time.perf_counter() - self.started:4.0f} s] {text}")
 
     def prepare(self) -> None:
         """Draw the people, write hoego.toml, audit, split."""
         people = self.folder / "people"
         if not (people / "train" / "train.csv").is_file():
-            self.tell(f"drawing {self.scale.train + self.scale.evaluate} people, seven photos each")
+            self.log_step(f"drawing {self.scale.train + self.scale.evaluate} people, seven photos each")
             size = (self.scale.width, self.scale.width * 4 // 3)
             write_people(
                 people, PeopleSettings(self.scale.train, self.scale.evaluate, size=size, seed=self.seed)
@@ -101,13 +101,13 @@ class Week:
         data = {**BASE, "epochs": self.scale.epochs, "seed": self.seed}
         data["dataset"] = {**BASE["dataset"], "root": str((people / "train").resolve())}
         self.recipe = resolve(data)
-        self.tell("audit and split")
+        self.log_step("audit and split")
         self.audit = audit_project(self.recipe)
         project = open_project(self.recipe, self.folder)
         self.dataset, self.split = project.dataset, project.split
 
     def measure_leak(self) -> None:
-        self.tell("Monday: the leak, measured")
+        self.log_step("Monday: the leak, measured")
         self.leak = measure_leak(self.recipe, self.shop)
         self.base = self.leak.honest
         rows = [
@@ -115,7 +115,7 @@ class Week:
             ("on new people (split by person)", self.leak.honest_score),
         ]
         self.chapters.append(
-            Chapter(
+            DemoChapter(
                 "Monday. Our validation score is excellent. Can we believe it?",
                 (
                     f"{_sentence(self.leak.words)}",
@@ -134,7 +134,7 @@ class Week:
         changes = ((), *changes_of(recipe, request))
         records = [
             [
-                self.shop.obtain(
+                self.shop.find_or_train(
                     varied(recipe, change, name=_name(recipe, change), seed=self.seed + s, refit=False),
                     why=why,
                 )
@@ -144,7 +144,7 @@ class Week:
         ]
         found = judge(recipe.name, changes, records, self.dataset, request)
         self.chapters.append(
-            Chapter(
+            DemoChapter(
                 question,
                 tuple(_sentence(w) for w in found.words) + _scope(found),
                 tuple(
@@ -159,7 +159,7 @@ class Week:
         return found
 
     def combine(self) -> None:
-        self.tell("Thursday: an ensemble")
+        self.log_step("Thursday: an ensemble")
         store = self.shop.store
         records = {r.id: r for r in store.list(states=("done",)) if not r.meta.extra.get("kind")}
         able = [
@@ -176,7 +176,7 @@ class Week:
             () if gain is None else (("ensemble less its best member", gain.value, gain.low, gain.high, ""),)
         )
         self.chapters.append(
-            Chapter(
+            DemoChapter(
                 "Thursday. Will an ensemble save us?",
                 (
                     f"{_sentence(made.verdict)}",
@@ -190,7 +190,7 @@ class Week:
         )
 
     def which_attribute(self) -> None:
-        self.tell("Friday: mask, gender and age")
+        self.log_step("Friday: mask, gender and age")
         self.diagnosis = diagnose_record(self.base, predictions_of(self.base), self.dataset)
         found = self.diagnosis
         rows = []
@@ -205,7 +205,7 @@ class Week:
         if law is not None:
             answer.append(_sentence(law.verdict))
         self.chapters.append(
-            Chapter(
+            DemoChapter(
                 "Friday. Of mask, gender and age, what holds us back?",
                 tuple(answer),
                 tuple(rows),
@@ -216,13 +216,15 @@ class Week:
 
     def which_design(self) -> None:
         """The experiment that the diary regrets not having run."""
-        self.tell("Friday: one model or three?")
+        self.log_step("Friday: one model or three?")
         heads = [("composite", None), ("single", "mask"), ("single", "gender"), ("single", "age")]
         runs = [self.base]
         for head, attribute in heads:
             change = [f"model.head={head}"] + ([f"model.attribute={attribute}"] if attribute else [])
             recipe = varied(self.recipe, change, name=attribute or "one composite head")
-            runs.append(self.shop.obtain(recipe, why="the product of three probabilities must be lower"))
+            runs.append(
+                self.shop.find_or_train(recipe, why="the product of three probabilities must be lower")
+            )
         names = {self.base.id: "one multi-head model"} | {r.id: r.meta.name for r in runs[1:]}
         specialists = runs[2:]
         ways = [d for d in designs([predictions_of(r) for r in runs]) if _wanted(d.parts, specialists)]
@@ -232,7 +234,7 @@ class Week:
         )
         best = ", ".join(found.best_set)
         self.chapters.append(
-            Chapter(
+            DemoChapter(
                 "Friday. Separate models for mask, gender and age, or one?",
                 (
                     f"Not distinguishable from the best: {best}.",
@@ -246,11 +248,11 @@ class Week:
             )
         )
 
-    def hand_in(self) -> tuple[Record, Predictions, Score]:
+    def submit(self) -> tuple[Record, Predictions, Score]:
         """Refit on everybody, predict the test people, and look up the truth that only the demo has."""
-        self.tell("Sunday: refit on everybody, predict, hand in")
+        self.log_step("Sunday: refit on everybody, predict, hand in")
         chosen = varied(self.recipe, ["refit=true"], name="final")
-        final = self.shop.obtain(chosen, why="the held-out people teach as well")
+        final = self.shop.find_or_train(chosen, why="the held-out people teach as well")
         eval_folder = self.folder / "people" / "eval"
         truth = truth_of(eval_folder, self.folder / "people" / "eval_truth.csv", self.dataset)
         test = predict_run(final, truth)

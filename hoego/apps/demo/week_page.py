@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hoego.apps.demo import Chapter, Demo
+from hoego.apps.demo import DemoChapter, DemoResult
 from hoego.data.dataset import Dataset
-from hoego.draw import Interval, forest, page, waterfall
+from hoego.draw import ForestRow, forest, page, waterfall
 from hoego.report.pictures import thumbnail
 from hoego.report.run_report import environment
 from hoego.runs.submission import Expected
@@ -19,7 +19,7 @@ from hoego.runs.submission import Expected
 FACES = 14
 
 
-def week_report(demo: Demo, expected: Expected | None, path: Path) -> Path:
+def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path:
     """Write the page of a demo.
 
     Args:
@@ -47,29 +47,29 @@ def week_report(demo: Demo, expected: Expected | None, path: Path) -> Path:
     return path
 
 
-def _final_rows(demo: Demo, expected: dict[str, Any] | None) -> list[Interval]:
+def _final_rows(demo: DemoResult, expected: dict[str, Any] | None) -> list[ForestRow]:
     naive = demo.leak.naive_score
-    rows = [Interval("promised by the naive split", naive["value"], naive["low"], naive["high"], mark=1)]
+    rows = [ForestRow("promised by the naive split", naive["value"], naive["low"], naive["high"], mark=1)]
     if expected is not None:
         rows.append(
-            Interval("expected of the submission", expected["value"], expected["low"], expected["high"])
+            ForestRow("expected of the submission", expected["value"], expected["low"], expected["high"])
         )
     true = demo.true_score.primary
-    rows.append(Interval("true score", true.value, true.low, true.high, mark=2))
+    rows.append(ForestRow("true score", true.value, true.low, true.high, mark=2))
     return rows
 
 
-def _chapter(demo: Demo, chapter: Chapter, folder: Path) -> dict[str, Any]:
+def _chapter(demo: DemoResult, chapter: DemoChapter, folder: Path) -> dict[str, Any]:
     rows = [
-        Interval(label, value, low, high, note=_note(value, low, high, note))
+        ForestRow(label, value, low, high, note=_note(value, low, high, note))
         for label, value, low, high, note in chapter.rows
     ]
     extra = ""
     if demo.diagnosis.run in chapter.runs and len(chapter.runs) == 1 and chapter.zero:
         found = demo.diagnosis
-        steps = [Interval(a, o.shapley) for a, o in found.oracle.attributes.items() if o.shapley is not None]
+        steps = [ForestRow(a, o.shapley) for a, o in found.oracle.attributes.items() if o.shapley is not None]
         steps.sort(key=lambda i: -(i.value or 0.0))
-        extra = Markup(waterfall(Interval("today", found.score), steps, Interval("all right", 1.0)))
+        extra = Markup(waterfall(ForestRow("today", found.score), steps, ForestRow("all right", 1.0)))
     return {
         **chapter.__dict__,
         "runs": [{"id": r, "href": f"runs/{r}/report.html"} for r in chapter.runs],

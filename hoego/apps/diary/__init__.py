@@ -5,17 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from hoego.apps.diary.facts import Facts, gather
-from hoego.apps.diary.model import Picture, Retrospective, Section, Source, Statement, Table
+from hoego.apps.diary.facts import PeriodRecords, gather
+from hoego.apps.diary.model import (
+    Chart,
+    RecordReference,
+    ReportSection,
+    ReportTable,
+    Retrospective,
+    Statement,
+)
 from hoego.apps.diary.outlook import gaps_section, next_section, wrapup
 from hoego.apps.diary.period import Period, period_of, week_of_month
 from hoego.apps.diary.story import day_entries, diary, learned, overall
-from hoego.apps.diary.words import LANGUAGES, Speaker
+from hoego.apps.diary.words import LANGUAGES, Phrases
 from hoego.apps.diary.write import standalone, to_html, to_markdown, write
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 
 
-def retrospective(store: Store, period: Period, lang: str = "en") -> Retrospective:
+def retrospective(store: RunStore, period: Period, lang: str = "en") -> Retrospective:
     """Write the retrospective of a period from the records alone.
 
     Args:
@@ -27,7 +34,7 @@ def retrospective(store: Store, period: Period, lang: str = "en") -> Retrospecti
         UsageError: another language.
         RecordError: notes, ideas or the ledger cannot be read.
     """
-    say = Speaker(lang)
+    say = Phrases(lang)
     facts = gather(store, period)
     gaps, ahead = gaps_section(facts, say), next_section(facts, say)
     sections = [overall(facts, say), diary(facts, say), learned(facts, say), ahead]
@@ -45,7 +52,7 @@ def retrospective(store: Store, period: Period, lang: str = "en") -> Retrospecti
     )
 
 
-def _summary(facts: Facts, say: Speaker) -> str:
+def _summary(facts: PeriodRecords, say: Phrases) -> str:
     if facts.empty:
         return say("empty")
     return say(
@@ -57,7 +64,7 @@ def _summary(facts: Facts, say: Speaker) -> str:
     )
 
 
-def _cards(facts: Facts, say: Speaker) -> Iterator[tuple[str, str]]:
+def _cards(facts: PeriodRecords, say: Phrases) -> Iterator[tuple[str, str]]:
     if not facts.done:
         return
     yield str(len(facts.done)), say("card_runs")
@@ -69,14 +76,14 @@ def _cards(facts: Facts, say: Speaker) -> Iterator[tuple[str, str]]:
     yield say.hours(sum(r.hours or 0.0 for r in facts.done)), say("card_hours")
 
 
-def _tags(facts: Facts) -> tuple[str, ...]:
+def _tags(facts: PeriodRecords) -> tuple[str, ...]:
     models = [r.recipe.get("model", {}).get("name") for r in facts.done if r.recipe]
     kind = {"week": "weekly", "day": "daily"}.get(facts.period.kind, "period")
     return tuple(dict.fromkeys(["hoego", kind, *(str(m) for m in models if m)]))[:8]
 
 
 def follow(
-    store: Store,
+    store: RunStore,
     period: Period,
     lang: str = "en",
     *,
@@ -92,7 +99,7 @@ def follow(
         every: seconds between two looks.
         stop: asked after each look; None goes on for ever.
     """
-    say = Speaker(lang)
+    say = Phrases(lang)
     told: set[tuple[str, tuple[str, ...]]] = set()
     while True:
         facts = gather(store, period)
@@ -110,12 +117,12 @@ def follow(
 __all__ = [
     "LANGUAGES",
     "Period",
-    "Picture",
+    "Chart",
     "Retrospective",
-    "Section",
-    "Source",
+    "ReportSection",
+    "RecordReference",
     "Statement",
-    "Table",
+    "ReportTable",
     "follow",
     "period_of",
     "retrospective",

@@ -15,7 +15,7 @@ from typing import Any
 from hoego import files
 from hoego.apps.diary.period import Period
 from hoego.errors import HoegoError
-from hoego.runs.records import Note, Record, Store, notes
+from hoego.runs.records import DiaryNote, Record, RunStore, notes
 from hoego.runs.records.difference import changes
 
 MOST_EARLIER = 300
@@ -26,7 +26,7 @@ ASIDE = ("name", "seed", "queue", "threads", "device", "precision", "workers")
 
 
 @dataclass(frozen=True)
-class Value:
+class RecordedValue:
     """A number with its interval, as a record holds it."""
 
     value: float
@@ -50,7 +50,7 @@ class Verdict:
     word: str
     subject: str
     metric: str
-    difference: Value | None
+    difference: RecordedValue | None
     p_value: float | None
     scope: str
     runs: tuple[str, ...]
@@ -59,7 +59,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class RunFact:
+class RunSummary:
     """One run, as its record tells it.
 
     Args:
@@ -81,8 +81,8 @@ class RunFact:
     trial: str
     kind: str
     target: str
-    score: Value | None
-    metrics: Mapping[str, Value]
+    score: RecordedValue | None
+    metrics: Mapping[str, RecordedValue]
     honesty: str
     honest: bool
     optimism: float | None
@@ -105,7 +105,7 @@ class RunFact:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SubmissionSummary:
     """A submission, as the ledger tells it."""
 
     id: str
@@ -113,12 +113,12 @@ class Sent:
     file: str
     lineage: tuple[str, ...]
     honest: float | None
-    expected: Value | None
+    expected: RecordedValue | None
     public: float | None
 
 
 @dataclass(frozen=True)
-class Thought:
+class IdeaSummary:
     """An idea: its text, settings, hypothesis, state, source, and how often it was reported to help."""
 
     id: str
@@ -131,7 +131,7 @@ class Thought:
 
 
 @dataclass(frozen=True)
-class Facts:
+class PeriodRecords:
     """Everything that a retrospective may speak of.
 
     Args:
@@ -143,27 +143,27 @@ class Facts:
     """
 
     period: Period
-    runs: tuple[RunFact, ...]
-    earlier: tuple[RunFact, ...]
-    waiting: tuple[RunFact, ...]
+    runs: tuple[RunSummary, ...]
+    earlier: tuple[RunSummary, ...]
+    waiting: tuple[RunSummary, ...]
     verdicts: tuple[Verdict, ...]
-    notes: tuple[tuple[datetime.datetime, Note], ...]
-    sent: tuple[Sent, ...]
-    ideas: tuple[Thought, ...]
+    notes: tuple[tuple[datetime.datetime, DiaryNote], ...]
+    sent: tuple[SubmissionSummary, ...]
+    ideas: tuple[IdeaSummary, ...]
     broken: Mapping[str, str]
     folders: Mapping[str, Path] = field(default_factory=dict)
 
     @property
-    def done(self) -> tuple[RunFact, ...]:
+    def done(self) -> tuple[RunSummary, ...]:
         return tuple(r for r in self.runs if r.state == "done")
 
     @property
     def empty(self) -> bool:
         return not (self.runs or self.notes or self.sent)
 
-    def trials(self, runs: Sequence[RunFact]) -> list[list[RunFact]]:
+    def trials(self, runs: Sequence[RunSummary]) -> list[list[RunSummary]]:
         """Runs grouped by recipe, in order of the first of each."""
-        groups: dict[str, list[RunFact]] = {}
+        groups: dict[str, list[RunSummary]] = {}
         for run in runs:
             groups.setdefault(run.trial, []).append(run)
         return list(groups.values())
@@ -174,18 +174,18 @@ class Facts:
         counted = Counter(r.target for r in (*self.earlier, *self.done) if r.score is not None)
         return counted.most_common(1)[0][0] if counted else ""
 
-    def comparable(self, runs: Sequence[RunFact]) -> list[RunFact]:
+    def comparable(self, runs: Sequence[RunSummary]) -> list[RunSummary]:
         """The done runs with an honest score of the target."""
         target = self.target
         scored = [r for r in runs if r.honest and r.score is not None and r.state == "done"]
         return [r for r in scored if r.target == target]
 
-    def leader(self, runs: Sequence[RunFact]) -> RunFact | None:
+    def leader(self, runs: Sequence[RunSummary]) -> RunSummary | None:
         """The run of the highest honest score of the target."""
         scored = self.comparable(runs)
         return max(scored, key=lambda r: r.score.value if r.score else -1.0, default=None)
 
-    def before(self, run: RunFact) -> RunFact | None:
+    def before(self, run: RunSummary) -> RunSummary | None:
         """The done run before this one whose recipe differs least from it (the latest of those)."""
         pool = [r for r in (*self.earlier, *self.runs) if r.state == "done" and r.moment < run.moment]
         pool = [r for r in pool if r.kind == "run" and r.trial != run.trial and r.recipe]
@@ -193,18 +193,18 @@ class Facts:
         return min(pool, key=lambda r: (len(apart(r, run)), -r.moment.timestamp()), default=None)
 
 
-def apart(a: RunFact, b: RunFact) -> list[tuple[str, Any, Any]]:
+def apart(a: RunSummary, b: RunSummary) -> list[tuple[str, Any, Any]]:
     """(setting, in a, in b) where two recipes differ."""
     return [(c.key, c.a, c.b) for c in changes(a.recipe, b.recipe) if c.key.split(".")[0] not in ASIDE]
 
 
-def gather(store: Store, period: Period) -> Facts:
+def gather(store: RunStore, period: Period) -> PeriodRecords:
     """Read the store, its notes and ideas, and the ledger beside it."""
     records, broken = store.scan()
     every = sorted((_run(r, period) for r in _needed(records, period)), key=lambda r: (r.moment, r.id))
     inside = tuple(r for r in every if period.first <= r.day <= period.last)
     diary = ((period.local(n.time), n) for n in notes(store))
-    return Facts(
+    return PeriodRecords(
         period=period,
         runs=inside,
         earlier=tuple(r for r in every if r.day < period.first and r.state == "done"),
@@ -249,7 +249,7 @@ def _needed(records: Sequence[Record], period: Period) -> list[Record]:
     return [*inside, *before[-MOST_EARLIER:], *best]
 
 
-def _run(record: Record, period: Period) -> RunFact:
+def _run(record: Record, period: Period) -> RunSummary:
     meta = record.meta
     score = meta.score or {}
     moment = _moment(record, period)
@@ -261,7 +261,7 @@ def _run(record: Record, period: Period) -> RunFact:
     honesty = str(score.get("honesty") or "")
     optimism = score.get("optimism")
     state = record.state
-    return RunFact(
+    return RunSummary(
         id=meta.id,
         name=meta.name or str(recipe.get("name") or ""),
         why=meta.why,
@@ -295,11 +295,13 @@ def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _value(metric: Any) -> Value | None:
+def _value(metric: Any) -> RecordedValue | None:
     if isinstance(metric, Mapping):
         value = _finite(metric.get("value"))
         return (
-            None if value is None else Value(value, _finite(metric.get("low")), _finite(metric.get("high")))
+            None
+            if value is None
+            else RecordedValue(value, _finite(metric.get("low")), _finite(metric.get("high")))
         )
     return None
 
@@ -320,7 +322,7 @@ def _trial(recipe: Mapping[str, Any], extra: Mapping[str, Any], id_: str) -> str
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _verdicts(runs: Sequence[RunFact]) -> list[Verdict]:
+def _verdicts(runs: Sequence[RunSummary]) -> list[Verdict]:
     """One verdict for each comparison: runs of several seeds carry the same one."""
     found: dict[tuple[Any, ...], Verdict] = {}
     sides: dict[tuple[Any, ...], list[str]] = {}
@@ -335,7 +337,7 @@ def _verdicts(runs: Sequence[RunFact]) -> list[Verdict]:
     return [v if v.runs else Verdict(**{**v.__dict__, "runs": tuple(sides[key])}) for key, v in found.items()]
 
 
-def _verdict(run: RunFact, content: Mapping[str, Any]) -> Verdict:
+def _verdict(run: RunSummary, content: Mapping[str, Any]) -> Verdict:
     """Both ways in which records keep a verdict: an idea's, and a row of an ablation."""
     given = content.get("difference")
     if isinstance(given, Mapping):
@@ -347,7 +349,9 @@ def _verdict(run: RunFact, content: Mapping[str, Any]) -> Verdict:
     else:
         value = _finite(given)
         difference = (
-            None if value is None else Value(value, _finite(content.get("low")), _finite(content.get("high")))
+            None
+            if value is None
+            else RecordedValue(value, _finite(content.get("low")), _finite(content.get("high")))
         )
         word, metric = str(content.get("words", "")), str(content.get("metric") or "macro_f1")
         subject, reason = str(content.get("text") or run.name or run.id), str(content.get("reason") or "")
@@ -364,7 +368,7 @@ def _verdict(run: RunFact, content: Mapping[str, Any]) -> Verdict:
     )
 
 
-def _sent(project: Path, period: Period) -> list[Sent]:
+def _sent(project: Path, period: Period) -> list[SubmissionSummary]:
     """The ledger's submissions within the period, with the scores that came back since."""
     lines = files.read_lines(project / "submissions" / "ledger.jsonl")
     public = {str(line["id"]): _finite(line.get("value")) for line in lines if line.get("kind") == "score"}
@@ -375,7 +379,7 @@ def _sent(project: Path, period: Period) -> list[Sent]:
             continue
         honest = line.get("honest")
         found.append(
-            Sent(
+            SubmissionSummary(
                 id=str(line["id"]),
                 moment=moment,
                 file=Path(str(line.get("file", ""))).name,
@@ -388,9 +392,9 @@ def _sent(project: Path, period: Period) -> list[Sent]:
     return found
 
 
-def _ideas(store: Store) -> tuple[Thought, ...]:
+def _ideas(store: RunStore) -> tuple[IdeaSummary, ...]:
     from hoego.runs.ideas import ideas
 
     return tuple(
-        Thought(i.id, i.text, i.overlay, i.why, i.state, i.promise, i.source) for i in ideas(store).ideas
+        IdeaSummary(i.id, i.text, i.overlay, i.why, i.state, i.promise, i.source) for i in ideas(store).ideas
     )

@@ -10,7 +10,7 @@ from hoego.apps.diary.period import Period
 
 
 @dataclass(frozen=True)
-class Source:
+class RecordReference:
     """A record behind a statement.
 
     Args:
@@ -43,7 +43,7 @@ class Statement:
 
     text: str
     kind: str
-    sources: tuple[Source, ...] = ()
+    sources: tuple[RecordReference, ...] = ()
     time: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     """A chart (SVG) with its caption; `name` is part of a file name."""
 
     name: str
@@ -71,12 +71,12 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Cells of plain text; the sources of row k are `sources[k]`."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    sources: tuple[tuple[Source, ...], ...]
+    sources: tuple[tuple[RecordReference, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -87,15 +87,15 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A part of the retrospective; days are the parts of the diary."""
 
     id: str
     title: str
     statements: tuple[Statement, ...] = ()
-    parts: tuple[Section, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    table: Table | None = None
+    parts: tuple[ReportSection, ...] = ()
+    pictures: tuple[Chart, ...] = ()
+    table: ReportTable | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -107,7 +107,7 @@ class Section:
             "table": None if self.table is None else self.table.to_dict(),
         }
 
-    def walk(self) -> Iterator[Section]:
+    def walk(self) -> Iterator[ReportSection]:
         """This section and all below it."""
         yield self
         for part in self.parts:
@@ -132,7 +132,7 @@ class Retrospective:
     title: str
     summary: str
     cards: tuple[tuple[str, str], ...]
-    sections: tuple[Section, ...]
+    sections: tuple[ReportSection, ...]
     tags: tuple[str, ...]
     root: str
     reports: frozenset[str] = field(default_factory=frozenset)
@@ -143,7 +143,7 @@ class Retrospective:
         return [(part.id, s) for section in self.sections for part in section.walk() for s in part.statements]
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[Chart, ...]:
         return tuple(p for section in self.sections for part in section.walk() for p in part.pictures)
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from statistics import mean
 from typing import Any
 
 from hoego import files
-from hoego.apps.diary.facts import Facts, RunFact, Verdict
-from hoego.apps.diary.model import Section, Source, Statement, Table
+from hoego.apps.diary.facts import PeriodRecords, RunSummary, Verdict
+from hoego.apps.diary.model import RecordReference, ReportSection, ReportTable, Statement
 from hoego.apps.diary.pictures import scores_picture
-from hoego.apps.diary.power import Need, undecided
+from hoego.apps.diary.power import RequiredEvidence, undecided
 from hoego.apps.diary.story import ended, of_run, of_sent, of_verdict, outside, sentence, verdict_statement
-from hoego.apps.diary.words import Speaker, named, shown
+from hoego.apps.diary.words import Phrases, named, shown
 from hoego.errors import HoegoError
 from hoego.recipe import parse_override
 
@@ -20,7 +20,7 @@ MOST_IDEAS = 6
 MOST_TRIALS = 15
 
 
-def next_section(facts: Facts, say: Speaker) -> Section:
+def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """What to try next: what is undecided and what would decide it, then what was never tried."""
     every = {r.id: r for r in (*facts.runs, *facts.earlier)}
     told = [_open(v, n, say) for v, n in undecided(facts.verdicts, every)]
@@ -36,10 +36,10 @@ def next_section(facts: Facts, say: Speaker) -> Section:
         told.append(Statement(say("now", **counts), "event", of_run(*facts.waiting)))
     if not told:
         told = [Statement(say("nothing_next"), "word")]
-    return Section("next", say("next"), tuple(told))
+    return ReportSection("next", say("next"), tuple(told))
 
 
-def _open(verdict: Verdict, need: Need, say: Speaker) -> Statement:
+def _open(verdict: Verdict, need: RequiredEvidence, say: Phrases) -> Statement:
     d = verdict.difference
     value = "?" if d is None else f"{d.value:+.4f}"
     times = "?" if need.subjects is None else f"{need.subjects:,.{int(need.subjects < 10)}f}"
@@ -53,14 +53,14 @@ def _open(verdict: Verdict, need: Need, say: Speaker) -> Statement:
     return Statement(text, "plan", of_verdict(verdict))
 
 
-def _ideas(facts: Facts, say: Speaker) -> list[Statement]:
+def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
     """Kept ideas that were not tried, then bundled ones of the field, the most often helpful first."""
     from hoego.runs.idea_lists import LISTS
 
     told = []
     kept = [i for i in facts.ideas if i.state in ("untried", "queued")]
     for idea in sorted(kept, key=lambda i: (i.state != "queued", -i.promise)):
-        source = (Source("idea", idea.id, "ideas.jsonl"),)
+        source = (RecordReference("idea", idea.id, "ideas.jsonl"),)
         if idea.state == "queued":
             told.append(Statement(say("queued_idea", text=idea.text), "plan", source))
             continue
@@ -81,7 +81,7 @@ def _ideas(facts: Facts, say: Speaker) -> list[Statement]:
     return told[:MOST_IDEAS]
 
 
-def _known_attributes(facts: Facts) -> set[str]:
+def _known_attributes(facts: PeriodRecords) -> set[str]:
     """Attributes of the data: those that the latest scored run was scored on, or that its recipe names."""
     for run in reversed(facts.done):
         labels = run.recipe.get("labels", {})
@@ -97,7 +97,7 @@ def _fits(overlay: Sequence[str], attributes: set[str]) -> bool:
     return all(path[1] in attributes for path in keys if path[0] in ("train_edits", "ordinal"))
 
 
-def _tried(overlay: Sequence[str], runs: Sequence[RunFact]) -> bool:
+def _tried(overlay: Sequence[str], runs: Sequence[RunSummary]) -> bool:
     """Whether some run that ended well had all of these settings."""
     settings = [parse_override(text) for text in overlay]
     return any(
@@ -107,28 +107,30 @@ def _tried(overlay: Sequence[str], runs: Sequence[RunFact]) -> bool:
     )
 
 
-def _idea(text: str, overlay: Sequence[str], why: str, source: str, say: Speaker) -> str:
+def _idea(text: str, overlay: Sequence[str], why: str, source: str, say: Phrases) -> str:
     parts = [say("untried", text=text.replace("`", "'"), settings=", ".join(f"`{o}`" for o in overlay))]
     parts += [say("why", why=sentence(why))] if why else []
     parts += [say("source", source=source)] if source else []
     return " ".join(parts)
 
 
-def wrapup(facts: Facts, say: Speaker, gaps: Section, ahead: Section) -> Section:
+def wrapup(facts: PeriodRecords, say: Phrases, gaps: ReportSection, ahead: ReportSection) -> ReportSection:
     """The field's wrap-up form: overview, data, model, results, good, bad, next."""
     parts = (
-        Section("overview", say("overview"), tuple(_overview(facts, say))),
-        Section("data", say("data"), tuple(_data(facts, say))),
-        Section("model", say("model"), tuple(_model(facts, say))),
+        ReportSection("overview", say("overview"), tuple(_overview(facts, say))),
+        ReportSection("data", say("data"), tuple(_data(facts, say))),
+        ReportSection("model", say("model"), tuple(_model(facts, say))),
         _results(facts, say),
-        Section("good", say("good"), tuple(_good(facts, say))),
-        Section("bad", say("bad"), tuple(_bad(facts, say, gaps))),
-        Section("wrap-next", say("wrap_next"), tuple(s for s in ahead.statements if s.kind != "event")[:3]),
+        ReportSection("good", say("good"), tuple(_good(facts, say))),
+        ReportSection("bad", say("bad"), tuple(_bad(facts, say, gaps))),
+        ReportSection(
+            "wrap-next", say("wrap_next"), tuple(s for s in ahead.statements if s.kind != "event")[:3]
+        ),
     )
-    return Section("wrapup", say("wrapup"), parts=tuple(p for p in parts if p.statements or p.table))
+    return ReportSection("wrapup", say("wrapup"), parts=tuple(p for p in parts if p.statements or p.table))
 
 
-def _overview(facts: Facts, say: Speaker) -> Iterator[Statement]:
+def _overview(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     yield Statement(say("span", first=facts.period.first, last=facts.period.last), "word")
     if facts.done:
         hours = say.hours(sum(r.hours or 0.0 for r in facts.done))
@@ -139,8 +141,8 @@ def _overview(facts: Facts, say: Speaker) -> Iterator[Statement]:
         yield Statement(say("no_runs"), "word")
 
 
-def _data(facts: Facts, say: Speaker) -> Iterator[Statement]:
-    groups: dict[tuple[str, str], list[RunFact]] = {}
+def _data(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
+    groups: dict[tuple[str, str], list[RunSummary]] = {}
     for run in facts.done:
         if run.n_images is not None:
             key = (run.fingerprints.get("dataset", "?"), run.fingerprints.get("split", "?"))
@@ -161,7 +163,7 @@ def _data(facts: Facts, say: Speaker) -> Iterator[Statement]:
 _TOLD = ("model.name", "dataset.size", "epochs", "batch_size", "loss", "optim.name", "optim.lr", "split.kind")
 
 
-def _model(facts: Facts, say: Speaker) -> Iterator[Statement]:
+def _model(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     first = facts.leader(facts.done)
     if first is not None and first.kind != "run":
         names = [named(r) for r in (*facts.earlier, *facts.done) if r.id in first.parents]
@@ -177,7 +179,7 @@ def _model(facts: Facts, say: Speaker) -> Iterator[Statement]:
     scores = _attributes(facts, best)
     if scores:
         text = say("attributes", scores=", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
-        yield Statement(text, "result", (Source("run", best.id, f"{best.id}/score.json"),))
+        yield Statement(text, "result", (RecordReference("run", best.id, f"{best.id}/score.json"),))
 
 
 def _setting(recipe: Mapping[str, Any], key: str) -> Any:
@@ -187,7 +189,7 @@ def _setting(recipe: Mapping[str, Any], key: str) -> Any:
     return node
 
 
-def _attributes(facts: Facts, run: RunFact) -> dict[str, float]:
+def _attributes(facts: PeriodRecords, run: RunSummary) -> dict[str, float]:
     path = facts.folders[run.id] / "score.json"
     if not path.is_file():
         return {}
@@ -199,7 +201,7 @@ def _attributes(facts: Facts, run: RunFact) -> dict[str, float]:
     return {name: float(v) for name, v in values.items() if isinstance(v, int | float)}
 
 
-def _results(facts: Facts, say: Speaker) -> Section:
+def _results(facts: PeriodRecords, say: Phrases) -> ReportSection:
     trials = facts.trials([r for r in facts.done if r.score is not None])
     scored = [(mean(r.score.value for r in t if r.score is not None), t) for t in trials]
     scored.sort(key=lambda pair: (not pair[1][0].honest, pair[1][0].target != facts.target, -pair[0]))
@@ -211,12 +213,12 @@ def _results(facts: Facts, say: Speaker) -> Section:
         rows.append((named(first), str(len(trial)), text, honesty))
         sources.append(of_run(*trial))
     columns = tuple(say(c) for c in ("col_recipe", "col_runs", "col_score", "col_honesty"))
-    table = Table(columns, tuple(rows), tuple(sources)) if rows else None
+    table = ReportTable(columns, tuple(rows), tuple(sources)) if rows else None
     told = () if rows else (Statement(say("no_score"), "word"),)
-    return Section("results", say("results"), told, (), scores_picture(facts, facts.done, say), table)
+    return ReportSection("results", say("results"), told, (), scores_picture(facts, facts.done, say), table)
 
 
-def _good(facts: Facts, say: Speaker) -> Iterator[Statement]:
+def _good(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     better = [v for v in facts.verdicts if v.word == "better"]
     yield from (verdict_statement(v, say) for v in better)
     back = [s for s in facts.sent if s.public is not None and s.expected is not None]
@@ -228,7 +230,7 @@ def _good(facts: Facts, say: Speaker) -> Iterator[Statement]:
         yield Statement(say("nothing_good"), "word")
 
 
-def _bad(facts: Facts, say: Speaker, gaps: Section) -> Iterator[Statement]:
+def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[Statement]:
     worse = [verdict_statement(v, say) for v in facts.verdicts if v.word == "worse"]
     failed = [ended(r, say) for r in facts.runs if r.state == "failed"]
     holes = [s for s in gaps.statements if s.kind == "gap"]
@@ -240,12 +242,12 @@ def _bad(facts: Facts, say: Speaker, gaps: Section) -> Iterator[Statement]:
         yield Statement(say("nothing_bad"), "word")
 
 
-def gaps_section(facts: Facts, say: Speaker) -> Section:
+def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """What the records themselves lack."""
     done = facts.done
     told: list[Statement] = []
 
-    def gap(key: str, runs: Sequence[RunFact], noun: str = "run") -> None:
+    def gap(key: str, runs: Sequence[RunSummary], noun: str = "run") -> None:
         if runs:
             names = say.names(list(dict.fromkeys(map(named, runs))))
             told.append(Statement(say(key, n=say.n(len(runs), noun), names=names), "gap", of_run(*runs)))
@@ -261,7 +263,7 @@ def gaps_section(facts: Facts, say: Speaker) -> Section:
     gap("gap_reason", [r for r in facts.runs if r.state == "failed" and not r.reason])
     if facts.broken:
         names = say.names(sorted(facts.broken))
-        sources = tuple(Source("run", name, f"{name}/run.json") for name in sorted(facts.broken))
+        sources = tuple(RecordReference("run", name, f"{name}/run.json") for name in sorted(facts.broken))
         told.append(
             Statement(say("gap_broken", n=say.n(len(facts.broken), "record"), names=names), "gap", sources)
         )
@@ -272,10 +274,10 @@ def gaps_section(facts: Facts, say: Speaker) -> Section:
         told.append(Statement(text, "gap", of_sent(*open_)))
     if not told:
         told = [Statement(say("empty") if facts.empty else say("no_gaps"), "word")]
-    return Section("gaps", say("gaps"), tuple(told))
+    return ReportSection("gaps", say("gaps"), tuple(told))
 
 
-def _looked(facts: Facts) -> Callable[[RunFact], bool]:
+def _looked(facts: PeriodRecords) -> Callable[[RunSummary], bool]:
     """Whether somebody has used a run: noted, compared, tagged, combined or submitted it."""
     used = {n.run for _, n in facts.notes}
     used |= {i for v in facts.verdicts for i in (*v.runs, *v.baseline)}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-from hoego.apps.diary.facts import Facts, RunFact, Verdict
-from hoego.apps.diary.model import Picture
-from hoego.apps.diary.words import Speaker, named
-from hoego.draw import Interval, bars, forest
+from hoego.apps.diary.facts import PeriodRecords, RunSummary, Verdict
+from hoego.apps.diary.model import Chart
+from hoego.apps.diary.words import Phrases, named
+from hoego.draw import ForestRow, bars, forest
 
 MOST_ROWS = 24
 
 
-def days_picture(facts: Facts, say: Speaker) -> tuple[Picture, ...]:
+def days_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
     """Runs per day, where there are at least two days with runs."""
     days = facts.period.days()
     done = [sum(r.day == d and r.state == "done" for r in facts.runs) for d in days]
@@ -22,10 +22,10 @@ def days_picture(facts: Facts, say: Speaker) -> tuple[Picture, ...]:
         return ()
     labels = [f"{d.month}/{d.day}" for d in days]
     drawn = bars(labels, done, other=failed if any(failed) else None, label=say("pic_days"))
-    return (Picture("days", drawn, say("pic_days")),)
+    return (Chart("days", drawn, say("pic_days")),)
 
 
-def scores_picture(facts: Facts, runs: Sequence[RunFact], say: Speaker) -> tuple[Picture, ...]:
+def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrases) -> tuple[Chart, ...]:
     """Each recipe's score with its interval, in order of time; naive scores in another colour."""
     rows = []
     shown = [r for r in runs if r.score is not None and r.target == facts.target]
@@ -37,20 +37,20 @@ def scores_picture(facts: Facts, runs: Sequence[RunFact], say: Speaker) -> tuple
         seeds = f" ×{len(trial)}" if len(trial) > 1 else ""
         mark = 0 if middle.honest else 1
         rows.append(
-            Interval(
+            ForestRow(
                 named(middle) + seeds, middle.score.value, middle.score.low, middle.score.high, mark=mark
             )
         )
     if len(rows) < 2:
         return ()
-    return (Picture("scores", forest(rows, label=say("pic_scores")), say("pic_scores")),)
+    return (Chart("scores", forest(rows, label=say("pic_scores")), say("pic_scores")),)
 
 
-def effects_picture(verdicts: Sequence[Verdict], say: Speaker) -> tuple[Picture, ...]:
+def effects_picture(verdicts: Sequence[Verdict], say: Phrases) -> tuple[Chart, ...]:
     """Paired differences round the line of no difference."""
     marks = {"better": 2, "worse": 3}
     rows = [
-        Interval(
+        ForestRow(
             v.subject, v.difference.value, v.difference.low, v.difference.high, mark=marks.get(v.word, 5)
         )
         for v in verdicts[:MOST_ROWS]
@@ -59,17 +59,17 @@ def effects_picture(verdicts: Sequence[Verdict], say: Speaker) -> tuple[Picture,
     if not rows:
         return ()
     drawn = forest(rows, zero=0.0, digits=4, label=say("pic_effects"))
-    return (Picture("effects", drawn, say("pic_effects")),)
+    return (Chart("effects", drawn, say("pic_effects")),)
 
 
-def ledger_picture(facts: Facts, say: Speaker) -> tuple[Picture, ...]:
+def ledger_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
     """What was expected of each submission, and under it what the leaderboard said."""
-    rows: list[Interval] = []
+    rows: list[ForestRow] = []
     for sent in facts.sent[-MOST_ROWS // 2 :]:
         told = sent.expected
         if told is not None and sent.public is not None:
-            rows.append(Interval(sent.file, told.value, told.low, told.high))
-            rows.append(Interval(say("public_line"), sent.public, mark=1))
+            rows.append(ForestRow(sent.file, told.value, told.low, told.high))
+            rows.append(ForestRow(say("public_line"), sent.public, mark=1))
     if not rows:
         return ()
-    return (Picture("ledger", forest(rows, digits=4, label=say("pic_ledger")), say("pic_ledger")),)
+    return (Chart("ledger", forest(rows, digits=4, label=say("pic_ledger")), say("pic_ledger")),)

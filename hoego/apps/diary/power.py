@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import variance
 
-from hoego.apps.diary.facts import RunFact, Verdict
+from hoego.apps.diary.facts import RunSummary, Verdict
 
 POWER = 2.8
 MOST_SUBJECTS = 10.0
 
 
 @dataclass(frozen=True)
-class Need:
+class RequiredEvidence:
     """What would decide a comparison.
 
     Args:
@@ -36,35 +36,37 @@ class Need:
     subjects: float | None = None
 
 
-def need(verdict: Verdict, runs: Mapping[str, RunFact]) -> Need:
+def need(verdict: Verdict, runs: Mapping[str, RunSummary]) -> RequiredEvidence:
     """What would decide this verdict, of the scores that the records hold."""
     d = verdict.difference
     if d is None or d.low is None or d.high is None or d.high <= d.low:
-        return Need("unknown")
+        return RequiredEvidence("unknown")
     if verdict.scope != "recipes":
-        return Need("seeds")
+        return RequiredEvidence("seeds")
     error = (d.high - d.low) / (2 * 1.96)
     wanted = abs(d.value) / POWER
     sides = [_scores(ids, runs) for ids in (verdict.runs, verdict.baseline)]
     if any(len(s) < 2 for s in sides):
-        return Need("unknown")
+        return RequiredEvidence("unknown")
     seeds = sum(variance(s) for s in sides)
     subjects = max(0.0, error**2 - sum(variance(s) / len(s) for s in sides))
     room = wanted**2 - subjects
     if wanted <= 0:
-        return Need("zero")
+        return RequiredEvidence("zero")
     if room <= 0:
         factor = subjects / wanted**2
-        return Need("small" if factor > MOST_SUBJECTS else "subjects", subjects=factor)
-    return Need("runs", runs=max(math.ceil(seeds / room), len(sides[0]) + 1))
+        return RequiredEvidence("small" if factor > MOST_SUBJECTS else "subjects", subjects=factor)
+    return RequiredEvidence("runs", runs=max(math.ceil(seeds / room), len(sides[0]) + 1))
 
 
-def _scores(ids: Sequence[str], runs: Mapping[str, RunFact]) -> list[float]:
+def _scores(ids: Sequence[str], runs: Mapping[str, RunSummary]) -> list[float]:
     found = (runs[i].score for i in ids if i in runs)
     return [s.value for s in found if s is not None]
 
 
-def undecided(verdicts: Sequence[Verdict], runs: Mapping[str, RunFact]) -> list[tuple[Verdict, Need]]:
+def undecided(
+    verdicts: Sequence[Verdict], runs: Mapping[str, RunSummary]
+) -> list[tuple[Verdict, RequiredEvidence]]:
     """The undecided comparisons, what could still gain most first, of equal gains what needs fewer runs first."""
     open_ = [(v, need(v, runs)) for v in verdicts if v.word == "not distinguishable"]
     return sorted(

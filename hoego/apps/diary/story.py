@@ -6,33 +6,35 @@ import datetime
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from hoego.apps.diary.facts import Facts, RunFact, Sent, Value, Verdict, apart
-from hoego.apps.diary.model import Section, Source, Statement
+from hoego.apps.diary.facts import PeriodRecords, RecordedValue, RunSummary, SubmissionSummary, Verdict, apart
+from hoego.apps.diary.model import RecordReference, ReportSection, Statement
 from hoego.apps.diary.period import day_title
 from hoego.apps.diary.pictures import days_picture, effects_picture, ledger_picture
-from hoego.apps.diary.words import Speaker, named, shown
+from hoego.apps.diary.words import Phrases, named, shown
 
 LEDGER = "../submissions/ledger.jsonl"
 
 
-def of_run(*runs: RunFact) -> tuple[Source, ...]:
-    return tuple(Source("run", r.id, f"{r.id}/run.json") for r in runs)
+def of_run(*runs: RunSummary) -> tuple[RecordReference, ...]:
+    return tuple(RecordReference("run", r.id, f"{r.id}/run.json") for r in runs)
 
 
-def of_verdict(verdict: Verdict) -> tuple[Source, ...]:
-    return tuple(Source("run", i, f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline))
+def of_verdict(verdict: Verdict) -> tuple[RecordReference, ...]:
+    return tuple(RecordReference("run", i, f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline))
 
 
-def of_sent(*sent: Sent) -> tuple[Source, ...]:
-    return tuple(Source("submission", s.id, LEDGER) for s in sent)
+def of_sent(*sent: SubmissionSummary) -> tuple[RecordReference, ...]:
+    return tuple(RecordReference("submission", s.id, LEDGER) for s in sent)
 
 
-def overall(facts: Facts, say: Speaker) -> Section:
+def overall(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """총평: what happened, the highest honest score, what was decided."""
-    return Section("overall", say("overall"), tuple(_overall(facts, say)), pictures=days_picture(facts, say))
+    return ReportSection(
+        "overall", say("overall"), tuple(_overall(facts, say)), pictures=days_picture(facts, say)
+    )
 
 
-def _overall(facts: Facts, say: Speaker) -> Iterator[Statement]:
+def _overall(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     if facts.empty:
         yield Statement(say("empty"), "word")
         return
@@ -62,7 +64,7 @@ def _overall(facts: Facts, say: Speaker) -> Iterator[Statement]:
             yield Statement(say("sent_best", best=f"{top.public:.4f}"), "result", of_sent(top))
 
 
-def _best(facts: Facts, say: Speaker) -> Iterator[Statement]:
+def _best(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     best, old = facts.leader(facts.done), facts.leader(facts.earlier)
     if best is None or best.score is None:
         yield Statement(say("no_score"), "word")
@@ -83,7 +85,7 @@ def _best(facts: Facts, say: Speaker) -> Iterator[Statement]:
         yield Statement(say("before", **values), "result", of_run(old, best))
 
 
-def _counted(verdicts: Sequence[Verdict], say: Speaker) -> Statement:
+def _counted(verdicts: Sequence[Verdict], say: Phrases) -> Statement:
     if not verdicts:
         return Statement(say("no_verdicts"), "word")
     words = [v.word for v in verdicts]
@@ -97,23 +99,23 @@ def _counted(verdicts: Sequence[Verdict], say: Speaker) -> Statement:
     return Statement(text, "result", tuple(dict.fromkeys(s for v in verdicts for s in of_verdict(v))))
 
 
-def diary(facts: Facts, say: Speaker) -> Section:
+def diary(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """One part for each day with a record; a line for the days without."""
     parts, quiet = [], []
     today = datetime.datetime.now(datetime.UTC).astimezone(facts.period.zone).date()
     for day in facts.period.days():
         entries = tuple(day_entries(facts, day, say))
         if entries:
-            parts.append(Section(f"day-{day}", day_title(day, say.lang), entries))
+            parts.append(ReportSection(f"day-{day}", day_title(day, say.lang), entries))
         elif day <= today:
             quiet.append(day_title(day, say.lang))
     told = (Statement(say("quiet", days=", ".join(quiet)), "word"),) if quiet and parts else ()
     if not parts:
         told = (Statement(say("empty"), "word"),)
-    return Section("diary", say("diary"), told, tuple(parts))
+    return ReportSection("diary", say("diary"), told, tuple(parts))
 
 
-def day_entries(facts: Facts, day: datetime.date, say: Speaker) -> list[Statement]:
+def day_entries(facts: PeriodRecords, day: datetime.date, say: Phrases) -> list[Statement]:
     """What the records say of a day, in order of time."""
     found: list[tuple[datetime.datetime, Statement]] = []
     runs = [r for r in facts.runs if r.day == day]
@@ -131,7 +133,7 @@ def day_entries(facts: Facts, day: datetime.date, say: Speaker) -> list[Statemen
             about = next((r for r in (*facts.runs, *facts.earlier) if r.id == note.run), None)
             text = note.text.replace("`", "'")
             told = say("note", text=text) if about is None else say("note_run", name=named(about), text=text)
-            sources = (Source("note", note.id, "notes.jsonl"), *(of_run(about) if about else ()))
+            sources = (RecordReference("note", note.id, "notes.jsonl"), *(of_run(about) if about else ()))
             found.append((moment, Statement(told, "note", sources)))
     for sent in facts.sent:
         if sent.moment.date() == day:
@@ -140,7 +142,7 @@ def day_entries(facts: Facts, day: datetime.date, say: Speaker) -> list[Statemen
     return [Statement(s.text, s.kind, s.sources, f"{m:%H:%M}") for m, s in ordered]
 
 
-def trial_statement(facts: Facts, trial: Sequence[RunFact], say: Speaker) -> Statement:
+def trial_statement(facts: PeriodRecords, trial: Sequence[RunSummary], say: Phrases) -> Statement:
     """One recipe's runs of a day: score, hypothesis, and in what it differs from the nearest earlier recipe."""
     first = trial[0]
     scores = [r.score.value for r in trial if r.score is not None]
@@ -178,13 +180,13 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def ended(run: RunFact, say: Speaker) -> Statement:
+def ended(run: RunSummary, say: Phrases) -> Statement:
     """A run that failed, was cancelled or interrupted, or is not over."""
     reason = sentence(run.reason) if run.reason else say("no_reason")
     return Statement(say(run.state, name=named(run), reason=reason), "event", of_run(run))
 
 
-def sent_statement(sent: Sent, say: Speaker) -> Statement:
+def sent_statement(sent: SubmissionSummary, say: Phrases) -> Statement:
     """A submission: what was expected, and what came back."""
     parts = [say("submitted", file=sent.file)]
     if sent.expected is not None:
@@ -198,7 +200,7 @@ def sent_statement(sent: Sent, say: Speaker) -> Statement:
     return Statement(" ".join(parts), "result", of_sent(sent))
 
 
-def outside(sent: Sent) -> bool:
+def outside(sent: SubmissionSummary) -> bool:
     """Whether the leaderboard's score lies outside the interval that was expected."""
     e = sent.expected
     if e is None or e.low is None or e.high is None or sent.public is None:
@@ -206,7 +208,7 @@ def outside(sent: Sent) -> bool:
     return not e.low <= sent.public <= e.high
 
 
-def verdict_statement(verdict: Verdict, say: Speaker) -> Statement:
+def verdict_statement(verdict: Verdict, say: Phrases) -> Statement:
     """A comparison in words with its numbers."""
     subject = verdict.subject.replace("`", "'")
     if verdict.word == "failed":
@@ -240,7 +242,7 @@ def verdict_statement(verdict: Verdict, say: Speaker) -> Statement:
 _WORDS = ("better", "worse", "not distinguishable", "cannot say", "already so")
 
 
-def learned(facts: Facts, say: Speaker) -> Section:
+def learned(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """Decided comparisons, better first; then what the leaderboard taught of the honest score."""
     order = {"better": 0, "worse": 1, "not distinguishable": 2}
     told = [v for v in facts.verdicts if v.difference is not None]
@@ -254,10 +256,10 @@ def learned(facts: Facts, say: Speaker) -> Section:
     if not statements:
         statements = [Statement(say("nothing_learned"), "word")]
     pictures = effects_picture(told, say) + ledger_picture(facts, say)
-    return Section("learned", say("learned"), tuple(statements), pictures=pictures)
+    return ReportSection("learned", say("learned"), tuple(statements), pictures=pictures)
 
 
-def _leaks(facts: Facts, say: Speaker) -> Iterator[Statement]:
+def _leaks(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     """A naive run beside an honest one whose recipe differs in the split alone."""
     pool = [r for r in (*facts.earlier, *facts.done) if r.honest and r.score is not None and r.kind == "run"]
     for naive in facts.done:
@@ -272,15 +274,15 @@ def _leaks(facts: Facts, say: Speaker) -> Iterator[Statement]:
             yield Statement(say("leak", gap=gap, **values), "result", of_run(naive, honest))
 
 
-def _apart(a: Value, b: Value) -> Value:
+def _apart(a: RecordedValue, b: RecordedValue) -> RecordedValue:
     """The difference of two independent values; its interval adds their squared half-widths."""
     value = a.value - b.value
     if a.low is None or a.high is None or b.low is None or b.high is None:
-        return Value(value)
+        return RecordedValue(value)
     below = ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5
     above = ((a.high - a.value) ** 2 + (b.value - b.low) ** 2) ** 0.5
-    return Value(value, value - below, value + above)
+    return RecordedValue(value, value - below, value + above)
 
 
-def _size(value: Value | None) -> float:
+def _size(value: RecordedValue | None) -> float:
     return abs(value.value) if value is not None else 0.0

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hoego.apps.diary.facts import RunFact, Value
+from hoego.apps.diary.facts import RecordedValue, RunSummary
 from hoego.errors import UsageError
 
 LANGUAGES = ("ko", "en")
@@ -225,7 +225,7 @@ _NOUNS = {
 }
 
 
-class Speaker:
+class Phrases:
     """Says the phrases in one language. Raises UsageError for any other than ko and en."""
 
     def __init__(self, lang: str) -> None:
@@ -249,24 +249,24 @@ class Speaker:
             return f"{minutes}분" if self.lang == "ko" else f"{minutes} minute{'s' if minutes != 1 else ''}"
         return f"{hours:.1f}시간" if self.lang == "ko" else f"{hours:.1f} hours"
 
-    def score(self, value: Value) -> str:
+    def score(self, value: RecordedValue) -> str:
         """0.7213 [0.6980, 0.7446]."""
         if value.low is None or value.high is None:
             return f"{value.value:.4f}"
         return f"{value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
 
-    def effect(self, value: Value) -> str:
+    def effect(self, value: RecordedValue) -> str:
         """+0.0123 [-0.0040, +0.0286]."""
         if value.low is None or value.high is None:
             return f"{value.value:+.4f}"
         return f"{value.value:+.4f} [{value.low:+.4f}, {value.high:+.4f}]"
 
-    def honesty(self, run: RunFact, target: str = "") -> str:
+    def honesty(self, run: RunSummary, target: str = "") -> str:
         """How honest a score is, on how many subjects; and of what, where that is not the `target`."""
         subjects = "" if run.n_subjects is None else f", {self._subjects(run.n_subjects)}"
         return f"{self.alone(run, target)}{run.honesty or '?'}{subjects}"
 
-    def alone(self, run: RunFact, target: str) -> str:
+    def alone(self, run: RunSummary, target: str) -> str:
         """ "mask alone, " for a run that is scored on one attribute where `target` is another."""
         if not target or run.target in ("", target):
             return ""
@@ -285,7 +285,7 @@ class Speaker:
         return text.format(n=count)
 
 
-def named(run: RunFact) -> str:
+def named(run: RunSummary) -> str:
     """What a run is called: its name, else the end of its id."""
     return (run.name or run.id.rsplit("-", 1)[-1]).replace("`", "'")
 

@@ -9,8 +9,15 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from hoego.apps.diary.model import Picture, Retrospective, Section, Source, Statement, Table
-from hoego.apps.diary.words import Speaker
+from hoego.apps.diary.model import (
+    Chart,
+    RecordReference,
+    ReportSection,
+    ReportTable,
+    Retrospective,
+    Statement,
+)
+from hoego.apps.diary.words import Phrases
 from hoego.draw import STYLE, page
 from hoego.errors import UsageError
 from hoego.files import write_text
@@ -37,7 +44,7 @@ def to_markdown(found: Retrospective, base: str = "runs") -> str:
     lines += [found.summary, ""]
     for section in found.sections:
         lines += _section(found, section, 2, base)
-    lines += ["---", "", f"*{Speaker(found.lang)('made')}*", ""]
+    lines += ["---", "", f"*{Phrases(found.lang)('made')}*", ""]
     return "\n".join(lines)
 
 
@@ -46,7 +53,7 @@ def stem_of(found: Retrospective) -> str:
     return f"retro-{found.period.key}.{found.lang}"
 
 
-def _section(found: Retrospective, section: Section, depth: int, base: str) -> list[str]:
+def _section(found: Retrospective, section: ReportSection, depth: int, base: str) -> list[str]:
     lines = [f"{'#' * depth} {section.title}", ""]
     for s in section.statements:
         time = f"**{s.time}** " if s.time else ""
@@ -72,7 +79,7 @@ def _escaped(text: str) -> str:
     return "".join(p if p.startswith("`") else re.sub(r"([\[\]*_<>|])", r"\\\1", p) for p in parts)
 
 
-def _links(sources: tuple[Source, ...], base: str) -> str:
+def _links(sources: tuple[RecordReference, ...], base: str) -> str:
     if not sources:
         return ""
     shown = [f"[{s.short}]({_target(s, base)})" for s in _shortened(sources)]
@@ -80,15 +87,15 @@ def _links(sources: tuple[Source, ...], base: str) -> str:
     return f" ({', '.join(shown)}{more})"
 
 
-def _shortened(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+def _shortened(sources: tuple[RecordReference, ...]) -> tuple[RecordReference, ...]:
     return sources[:MOST_LINKS]
 
 
-def _target(source: Source, base: str) -> str:
+def _target(source: RecordReference, base: str) -> str:
     return os.path.normpath(f"{base}/{source.file}").replace(os.sep, "/")
 
 
-def _table(table: Table, base: str) -> list[str]:
+def _table(table: ReportTable, base: str) -> list[str]:
     lines = [
         "| " + " | ".join(table.columns) + " | |",
         "| " + " | ".join("---" for _ in table.columns) + " | --- |",
@@ -100,7 +107,7 @@ def _table(table: Table, base: str) -> list[str]:
 
 def to_html(found: Retrospective, base: str = "runs") -> str:
     """The page as one HTML file that needs no other; links lead to the records below `base`."""
-    say = Speaker(found.lang)
+    say = Phrases(found.lang)
     cards = "".join(
         f"<div class=card><b>{escape(v)}</b><span>{escape(label)}</span></div>" for v, label in found.cards
     )
@@ -133,7 +140,7 @@ section.day h3{margin:.5rem 0;font-size:.95rem}
 """
 
 
-def _html(found: Retrospective, section: Section, depth: int, base: str) -> str:
+def _html(found: Retrospective, section: ReportSection, depth: int, base: str) -> str:
     inner: list[str] = []
     if section.statements:
         items = "".join(_item(found, s, base) for s in section.statements)
@@ -160,7 +167,7 @@ def _marked(text: str) -> str:
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text, quote=False))
 
 
-def _anchors(found: Retrospective, sources: tuple[Source, ...], base: str) -> str:
+def _anchors(found: Retrospective, sources: tuple[RecordReference, ...], base: str) -> str:
     if not sources:
         return ""
     shown = []
@@ -173,7 +180,7 @@ def _anchors(found: Retrospective, sources: tuple[Source, ...], base: str) -> st
     return f" <span class=src>{' '.join(shown)}{more}</span>"
 
 
-def _html_table(found: Retrospective, table: Table, base: str) -> str:
+def _html_table(found: Retrospective, table: ReportTable, base: str) -> str:
     head = "".join(f"<th>{escape(c)}</th>" for c in (*table.columns, ""))
     rows = "".join(
         "<tr>"
@@ -184,7 +191,7 @@ def _html_table(found: Retrospective, table: Table, base: str) -> str:
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
-def standalone(picture: Picture) -> str:
+def standalone(picture: Chart) -> str:
     """A picture as an SVG file of its own: the colours of the page come with it."""
     rules = re.search(r":root\{[^}]*\}", STYLE)
     chart = "".join(re.findall(r"\.chart [^{]*\{[^}]*\}", STYLE)).replace(".chart ", "")

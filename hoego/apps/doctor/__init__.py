@@ -24,11 +24,11 @@ from hoego.apps.doctor import (
     splitting,
 )
 from hoego.apps.doctor.against import Difference, Differences, against
-from hoego.apps.doctor.convert import Conversion, Left, Taken, to_recipe
+from hoego.apps.doctor.convert import Conversion, ConvertedSetting, UnconvertedSetting, to_recipe
 from hoego.apps.doctor.defects import BY_ID, DEFECTS, Defect
 from hoego.apps.doctor.hit import Check
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.report import DoctorReport, Finding, Place, Question, ordered
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.report import DefectFinding, DoctorReport, Question, SourceLocation, ordered
 from hoego.apps.doctor.source import read_folder
 
 CHECKS: dict[str, Check] = {
@@ -73,16 +73,16 @@ def diagnose_folder(path: Path | str) -> DoctorReport:
     Raises:
         DataError: there is nothing to read.
     """
-    project = Project(read_folder(path))
-    findings: list[Finding] = []
+    project = SourceProject(read_folder(path))
+    findings: list[DefectFinding] = []
     questions: list[Question] = []
     for defect, check in CHECKS.items():
         for found in check(project):
-            place = Place(found.file, found.cell, found.line)
+            place = SourceLocation(found.file, found.cell, found.line)
             if found.question:
                 questions.append(Question(defect, place, found.evidence, found.detail))
             else:
-                findings.append(Finding(defect, place, found.evidence, found.detail))
+                findings.append(DefectFinding(defect, place, found.evidence, found.detail))
     return DoctorReport(
         folder=str(path),
         findings=ordered(findings),
@@ -102,11 +102,11 @@ __all__ = [
     "Difference",
     "Differences",
     "DoctorReport",
-    "Finding",
-    "Left",
-    "Place",
+    "DefectFinding",
+    "UnconvertedSetting",
+    "SourceLocation",
     "Question",
-    "Taken",
+    "ConvertedSetting",
     "against",
     "diagnose_folder",
     "to_recipe",

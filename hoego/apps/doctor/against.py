@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoego.apps.doctor.convert import Conversion, Left, to_recipe
-from hoego.apps.doctor.report import Place
+from hoego.apps.doctor.convert import Conversion, UnconvertedSetting, to_recipe
+from hoego.apps.doctor.report import SourceLocation
 
 if TYPE_CHECKING:
     from hoego.recipe import Recipe
@@ -30,7 +30,7 @@ class Difference:
     folder: Any
     recipe: Any
     name: str
-    place: Place
+    place: SourceLocation
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Differences:
     differs: tuple[Difference, ...]
     same: tuple[str, ...]
     unstated: tuple[tuple[str, Any], ...]
-    left: tuple[Left, ...]
+    left: tuple[UnconvertedSetting, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,12 +85,12 @@ def against(folder: Path | str, recipe: Recipe | Mapping[str, Any] | Path | str)
         recipe = Path(recipe)
     resolved = recipe if isinstance(recipe, RecipeType) else resolve(recipe)
     stated = resolved.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-    sides = Sides(resolved.to_dict(), stated, RecipeType().to_dict(), resolved.name or shown)
+    sides = ComparedFolders(resolved.to_dict(), stated, RecipeType().to_dict(), resolved.name or shown)
     return compare(to_recipe(folder), sides)
 
 
 @dataclass(frozen=True)
-class Sides:
+class ComparedFolders:
     """A recipe as plain data: whole, what it states itself, and the defaults of all recipes."""
 
     whole: dict[str, Any]
@@ -99,7 +99,7 @@ class Sides:
     name: str
 
 
-def compare(theirs: Conversion, ours: Sides) -> Differences:
+def compare(theirs: Conversion, ours: ComparedFolders) -> Differences:
     """`against` of a conversion and plain recipes."""
     flat, plain = _flat(ours.whole), _flat(ours.defaults)
     differs, same = [], []

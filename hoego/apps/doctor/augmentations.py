@@ -7,28 +7,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from hoego.apps.doctor.hit import is_augmenting
-from hoego.apps.doctor.knobs import knobs
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.report import Place
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.knobs import find_hyperparameters
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.report import SourceLocation
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import argument, last
 
 
-def augmentations(project: Project) -> Iterator[tuple[str, Any, str, Place]]:
+def augmentations(project: SourceProject) -> Iterator[tuple[str, Any, str, SourceLocation]]:
     """(recipe key, value, operation, place) of each random operation that the training uses by default."""
     for module, call in _chosen(project):
         name = last(module.name(call.func))
         line, cell = module.place(call.lineno)
         for key, value in _settings(project, module, call, name):
             if value is not None:
-                yield f"augment.{key}", value, name, Place(module.file, cell, line)
+                yield f"augment.{key}", value, name, SourceLocation(module.file, cell, line)
 
 
-def _chosen(project: Project) -> list[tuple[Module, ast.Call]]:
+def _chosen(project: SourceProject) -> list[tuple[SourceModule, ast.Call]]:
     """Random operations: of the class that the augmentation flag names, else of the whole folder."""
     named = [
         str(k.value)
-        for k in knobs(project)
+        for k in find_hyperparameters(project)
         if k.name.lower().split(".")[-1] in ("augmentation", "aug", "transform")
     ]
     for name in named:
@@ -40,11 +40,13 @@ def _chosen(project: Project) -> list[tuple[Module, ast.Call]]:
     return [(m, c) for m, c, _ in project.calls if _random(m, c)]
 
 
-def _random(module: Module, call: ast.Call) -> bool:
+def _random(module: SourceModule, call: ast.Call) -> bool:
     return is_augmenting(last(module.name(call.func))) or last(module.name(call.func)) == "CLAHE"
 
 
-def _settings(project: Project, module: Module, call: ast.Call, name: str) -> Iterator[tuple[str, Any]]:
+def _settings(
+    project: SourceProject, module: SourceModule, call: ast.Call, name: str
+) -> Iterator[tuple[str, Any]]:
     def value(position: int, *names: str, default: float | None = None) -> Any:
         found = project.constant(module, argument(call, position, *names))
         return default if found is None else found

@@ -9,35 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from hoego.apps.doctor.augmentations import augmentations
-from hoego.apps.doctor.knobs import Knob, knobs
+from hoego.apps.doctor.knobs import Hyperparameter, find_hyperparameters
 from hoego.apps.doctor.loop import inverted_probability
 from hoego.apps.doctor.membership import filter_before_split
-from hoego.apps.doctor.names import REASONS, Refused, row_of
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.report import Place
+from hoego.apps.doctor.names import REASONS, UnconvertibleValue, row_of
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.report import SourceLocation
 from hoego.apps.doctor.source import read_folder
 from hoego.apps.doctor.syntax import identifiers, words
 from hoego.errors import RecipeError
 
 
 @dataclass(frozen=True)
-class Taken:
+class ConvertedSetting:
     """A setting of the recipe, and the line of the folder that it comes from."""
 
     key: str
     value: Any
     name: str
-    place: Place
+    place: SourceLocation
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Left:
+class UnconvertedSetting:
     """A setting of the folder that has no place in the recipe, and why."""
 
     name: str
     value: Any
-    place: Place
+    place: SourceLocation
     reason: str
 
 
@@ -54,8 +54,8 @@ class Conversion:
 
     folder: str
     recipe: dict[str, Any]
-    taken: tuple[Taken, ...]
-    left: tuple[Left, ...]
+    taken: tuple[ConvertedSetting, ...]
+    left: tuple[UnconvertedSetting, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -94,39 +94,39 @@ def to_recipe(folder: Path | str) -> Conversion:
     Raises:
         DataError: there is nothing to read.
     """
-    project = Project(read_folder(folder))
+    project = SourceProject(read_folder(folder))
     return convert(project, str(folder))
 
 
-def convert(project: Project, shown: str) -> Conversion:
+def convert(project: SourceProject, shown: str) -> Conversion:
     """`to_recipe` of a folder that is already read."""
-    taken: dict[str, Taken] = {}
-    left: dict[str, Left] = {}
-    for knob in knobs(project):
+    taken: dict[str, ConvertedSetting] = {}
+    left: dict[str, UnconvertedSetting] = {}
+    for knob in find_hyperparameters(project):
         row = row_of(knob.name)
         if row is None:
             reason = _reason(knob)
             if reason:
-                left.setdefault(knob.name, Left(knob.name, knob.value, knob.place, reason))
+                left.setdefault(knob.name, UnconvertedSetting(knob.name, knob.value, knob.place, reason))
             continue
         key, reader = row
         if key in taken:
             continue
         try:
             value = reader(knob.value, project)
-        except Refused as refusal:
-            left.setdefault(knob.name, Left(knob.name, knob.value, knob.place, str(refusal)))
+        except UnconvertibleValue as refusal:
+            left.setdefault(knob.name, UnconvertedSetting(knob.name, knob.value, knob.place, str(refusal)))
             continue
         if value is not None:
-            taken[key] = Taken(key, value, knob.name, knob.place)
+            taken[key] = ConvertedSetting(key, value, knob.name, knob.place)
     for key, value, name, place in augmentations(project):
-        taken.setdefault(key, Taken(key, value, name, place))
+        taken.setdefault(key, ConvertedSetting(key, value, name, place))
     _finish(project, taken, left)
     recipe = _validated(taken, left)
     return Conversion(shown, recipe, tuple(taken.values()), tuple(left.values()))
 
 
-def _reason(knob: Knob) -> str:
+def _reason(knob: Hyperparameter) -> str:
     """Why a setting is left; empty for what is no setting of a training (constants, code, unknown plain values)."""
     name = knob.name.lower().split(".")[-1]
     for pattern, reason in REASONS:
@@ -137,65 +137,75 @@ def _reason(knob: Knob) -> str:
     return "Hoego has no setting like it" if isinstance(knob.value, int | float | str | bool | list) else ""
 
 
-def _finish(project: Project, taken: dict[str, Taken], left: dict[str, Left]) -> None:
+def _finish(
+    project: SourceProject, taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSetting]
+) -> None:
     """Settings that follow from two others, or from a defect that changes what a number meant."""
-    found = {k.name.lower().split(".")[-1]: k for k in reversed(knobs(project))}
+    found = {k.name.lower().split(".")[-1]: k for k in reversed(find_hyperparameters(project))}
     _folds(project, taken)
     epochs = taken["epochs"].value if "epochs" in taken else None
     step = found.get("lr_decay_step") or found.get("step_size")
     if step is not None and isinstance(step.value, int) and epochs and _steps(taken):
         if step.value < epochs:
-            taken["optim.schedule"] = Taken("optim.schedule", "step", step.name, step.place)
-            taken["optim.step_every"] = Taken(
+            taken["optim.schedule"] = ConvertedSetting("optim.schedule", "step", step.name, step.place)
+            taken["optim.step_every"] = ConvertedSetting(
                 "optim.step_every", round(step.value / epochs, 4), step.name, step.place
             )
             gamma = found.get("lr_gamma")
             if gamma is not None and isinstance(gamma.value, float) and 0 < gamma.value < 1:
-                taken["optim.step_factor"] = Taken("optim.step_factor", gamma.value, "gamma", gamma.place)
+                taken["optim.step_factor"] = ConvertedSetting(
+                    "optim.step_factor", gamma.value, "gamma", gamma.place
+                )
         else:
             note = f"a drop every {step.value} epochs never comes in {epochs}"
-            taken["optim.schedule"] = Taken("optim.schedule", "constant", step.name, step.place, note)
+            taken["optim.schedule"] = ConvertedSetting(
+                "optim.schedule", "constant", step.name, step.place, note
+            )
     smoothing = taken.get("loss_options.smooth.eps")
     if smoothing is not None:
         if smoothing.value == 0:
             del taken["loss_options.smooth.eps"]
         elif "loss" not in taken or taken["loss"].value == "ce":
-            taken["loss"] = Taken("loss", "smooth", smoothing.name, smoothing.place)
+            taken["loss"] = ConvertedSetting("loss", "smooth", smoothing.name, smoothing.place)
     _mixing(project, taken, left)
     _edges(project, left)
     _filters(project, left)
 
 
-def _steps(taken: dict[str, Taken]) -> bool:
+def _steps(taken: dict[str, ConvertedSetting]) -> bool:
     return "optim.schedule" not in taken or taken["optim.schedule"].value == "step"
 
 
-def _folds(project: Project, taken: dict[str, Taken]) -> None:
+def _folds(project: SourceProject, taken: dict[str, ConvertedSetting]) -> None:
     folds = taken.get("split.folds")
     if folds is not None:
         if folds.value < 2:
             del taken["split.folds"]
             return
-        taken["split.kind"] = Taken("split.kind", "folds", folds.name, folds.place)
+        taken["split.kind"] = ConvertedSetting("split.kind", "folds", folds.name, folds.place)
         taken.pop("split.ratio", None)
 
 
-def _mixing(project: Project, taken: dict[str, Taken], left: dict[str, Left]) -> None:
+def _mixing(
+    project: SourceProject, taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSetting]
+) -> None:
     inverted = " ".join(h.evidence + h.detail for h in inverted_probability(project)).lower()
     for kind in ("mixup", "cutmix"):
         share, alpha = taken.get(f"mixing.{kind}.share"), taken.get(f"mixing.{kind}.alpha")
         if share is not None and share.name.split(".")[-1].lower() in inverted:
             note = f"the folder's code mixes with probability 1 - {share.value:g}"
-            taken[share.key] = Taken(share.key, round(1 - share.value, 6), share.name, share.place, note)
+            taken[share.key] = ConvertedSetting(
+                share.key, round(1 - share.value, 6), share.name, share.place, note
+            )
         if alpha is not None and alpha.value == 0:
             del taken[alpha.key]
             taken.pop(f"mixing.{kind}.share", None)
         elif alpha is not None and share is None:
             reason = f"say which share of the batches is mixed (mixing.{kind}.share)"
-            left[alpha.name] = Left(alpha.name, alpha.value, alpha.place, reason)
+            left[alpha.name] = UnconvertedSetting(alpha.name, alpha.value, alpha.place, reason)
 
 
-def _edges(project: Project, left: dict[str, Left]) -> None:
+def _edges(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
     """An age cut-off other than 60 in code: it moved validation's labels too."""
     for module, node in project.nodes(ast.Compare):
         assert isinstance(node, ast.Compare)
@@ -208,19 +218,22 @@ def _edges(project: Project, left: dict[str, Left]) -> None:
                 line, cell = module.place(node.lineno)
                 reason = f"for training labels alone: --set train_edits.age.shift.60={number}"
                 left.setdefault(
-                    f"age {number}", Left(f"age {number}", number, Place(module.file, cell, line), reason)
+                    f"age {number}",
+                    UnconvertedSetting(
+                        f"age {number}", number, SourceLocation(module.file, cell, line), reason
+                    ),
                 )
 
 
-def _filters(project: Project, left: dict[str, Left]) -> None:
+def _filters(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
     """People dropped by age before the split."""
     for found in filter_before_split(project):
-        place = Place(found.file, found.cell, found.line)
+        place = SourceLocation(found.file, found.cell, found.line)
         reason = "on training photos alone, as ranges with both ends: train_edits.age.drop = [[57, 59]]"
-        left.setdefault("age filter", Left("age filter", found.evidence, place, reason))
+        left.setdefault("age filter", UnconvertedSetting("age filter", found.evidence, place, reason))
 
 
-def _validated(taken: dict[str, Taken], left: dict[str, Left]) -> dict[str, Any]:
+def _validated(taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSetting]) -> dict[str, Any]:
     """Nested data that builds a recipe; a setting that the recipe refuses goes to `left`."""
     from hoego.recipe.resolve import build
 
@@ -229,7 +242,7 @@ def _validated(taken: dict[str, Taken], left: dict[str, Left]) -> dict[str, Any]
         try:
             build(_nested({key: one.value}))
         except RecipeError as error:
-            left[one.name] = Left(one.name, one.value, one.place, error.message)
+            left[one.name] = UnconvertedSetting(one.name, one.value, one.place, error.message)
             del taken[key]
     data = _nested({key: one.value for key, one in taken.items()})
     build(data)

@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, augmenting_calls, hit, loops_around
+from hoego.apps.doctor.hit import DefectMatch, augmenting_calls, loops_around, match_defect
 from hoego.apps.doctor.membership import split_after
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module, word_set
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import (
     argument,
     identifiers,
@@ -31,7 +31,7 @@ _MIXED = word_set(
 _DOUBLING = ("fit_resample", "fit_sample")
 
 
-def augmented_before_split(project: Project) -> Iterator[Hit]:
+def augmented_before_split(project: SourceProject) -> Iterator[DefectMatch]:
     """Augmented photos written among the originals, or rows doubled, before the sides are drawn."""
     for module, call, name in project.calls:
         if last(name) in _DOUBLING:
@@ -39,14 +39,14 @@ def augmented_before_split(project: Project) -> Iterator[Hit]:
                 continue
             names = [reference(t) for t in targets(module.statement_of(call)) if reference(t)]
             if any(split_after(project, module, call, n) for n in names):
-                yield hit(
+                yield match_defect(
                     "augmented-before-split", module, call, "Rows are oversampled and split afterwards."
                 )
         elif last(name) == "concat" and call.args:
             if re.search("aug|mixup|cutmix|oversampl|flipp", " ".join(identifiers(call.args[0])).lower()):
                 names = [reference(t) for t in targets(module.statement_of(call)) if reference(t)]
                 if any(not is_train_name(n) and split_after(project, module, call, n) for n in names):
-                    yield hit(
+                    yield match_defect(
                         "augmented-before-split",
                         module,
                         call,
@@ -62,7 +62,7 @@ def _knows_sides(scope: ast.AST) -> bool:
     return any(is_valid_name(n) or {"fold", "split"} & set(words(n)) for n in names)
 
 
-def _offline(project: Project, module: Module, call: ast.Call) -> Iterator[Hit]:
+def _offline(project: SourceProject, module: SourceModule, call: ast.Call) -> Iterator[DefectMatch]:
     name = last(module.name(call.func) or (call.func.attr if isinstance(call.func, ast.Attribute) else ""))
     if (
         module.name(call.func).startswith(("torch.", "numpy.", "np.", "plt", "matplotlib"))
@@ -80,7 +80,7 @@ def _offline(project: Project, module: Module, call: ast.Call) -> Iterator[Hit]:
         return
     behind = {w for i in project.trace(module, written, 3) for w in words(i)}
     if behind & _MIXED or augmenting_calls(module, written):
-        yield hit(
+        yield match_defect(
             "augmented-before-split",
             module,
             call,

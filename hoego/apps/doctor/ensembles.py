@@ -6,15 +6,15 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit, loops_around
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import identifiers, is_valid_name, last, reference, targets, words
 
 _FITS = ("minimize", "differential_evolution", "basinhopping", "dual_annealing", "minimize_scalar")
 
 
-def fitted_on_validation(project: Project) -> Iterator[Hit]:
+def fitted_on_validation(project: SourceProject) -> Iterator[DefectMatch]:
     """Weights or a stacked model fitted on validation predictions and scored on the same ones."""
     for module, call, name in project.calls:
         if last(name) in _FITS and ("scipy" in name or "optimize" in name) and call.args:
@@ -27,7 +27,7 @@ def fitted_on_validation(project: Project) -> Iterator[Hit]:
                 i for _, f in project.functions.get(reference(call.args[0]), []) for i in identifiers(f)
             ]
             if any(_held(i) for i in given) and not _folded(module, call):
-                yield hit(
+                yield match_defect(
                     "fitted-on-validation",
                     module,
                     call,
@@ -47,7 +47,7 @@ def fitted_on_validation(project: Project) -> Iterator[Hit]:
                     and reference(again.func.value) == model
                     and reference(again.args[0]) == rows
                 ):
-                    yield hit(
+                    yield match_defect(
                         "fitted-on-validation",
                         module,
                         call,
@@ -60,7 +60,7 @@ def _held(identifier: str) -> bool:
     return is_valid_name(identifier) or "oof" in words(identifier)
 
 
-def _folded(module: Module, node: ast.AST) -> bool:
+def _folded(module: SourceModule, node: ast.AST) -> bool:
     """Whether a loop over folds surrounds the code, or it is called by cross_val_*."""
     return any(
         "split" in i or "fold" in i.lower()
@@ -75,7 +75,7 @@ _SCORED_NAME = re.compile(
 _TABLE = re.compile(r"\.(csv|npy|npz|pkl|pt|pth|parquet)$", re.I)
 
 
-def picked_by_leaderboard(project: Project) -> Iterator[Hit]:
+def picked_by_leaderboard(project: SourceProject) -> Iterator[DefectMatch]:
     """Two or more submission files that carry a public score, combined in code."""
     for module, node in project.nodes(ast.List, ast.Tuple, ast.Dict):
         items = (
@@ -87,7 +87,7 @@ def picked_by_leaderboard(project: Project) -> Iterator[Hit]:
         )
         shown = [i.value for i in items if isinstance(i, ast.Constant) and isinstance(i.value, str)]
         if sum(map(_carries_score, shown)) >= 2:
-            yield hit(
+            yield match_defect(
                 "picked-by-leaderboard",
                 module,
                 node,
@@ -101,7 +101,7 @@ def picked_by_leaderboard(project: Project) -> Iterator[Hit]:
         if isinstance(a, ast.Constant) and _carries_score(str(a.value))
     ]
     if len(reads) >= 2:
-        yield hit(
+        yield match_defect(
             "picked-by-leaderboard",
             reads[0][0],
             reads[0][1],
@@ -119,7 +119,9 @@ def picked_by_leaderboard(project: Project) -> Iterator[Hit]:
                 if isinstance(c, ast.Constant) and isinstance(c.value, float)
             ]
             if len(numbers) >= 2 and all(0 < n < 1 for n in numbers):
-                yield hit("picked-by-leaderboard", module, node, "Public scores weight or pick the members.")
+                yield match_defect(
+                    "picked-by-leaderboard", module, node, "Public scores weight or pick the members."
+                )
 
 
 def _carries_score(name: str) -> bool:

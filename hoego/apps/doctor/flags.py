@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit
-from hoego.apps.doctor.project import Flag, Project
-from hoego.apps.doctor.source import Module, word_set
+from hoego.apps.doctor.hit import DefectMatch, match_defect
+from hoego.apps.doctor.project import CommandFlag, SourceProject
+from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import last, reference, targets
 
 _HARMLESS = word_set(
@@ -17,7 +17,7 @@ _HARMLESS = word_set(
 )
 
 
-def unused_flag(project: Project) -> Iterator[Hit]:
+def unused_flag(project: SourceProject) -> Iterator[DefectMatch]:
     """A flag whose destination no code reads."""
     for module in {flag.module.file: flag.module for flag in project.flags}.values():
         flags = [f for f in project.flags if f.module is module]
@@ -28,12 +28,12 @@ def unused_flag(project: Project) -> Iterator[Hit]:
         used = _read_names(reach, flags)
         for flag in flags:
             if flag.dest not in used and flag.action not in ("version", "help"):
-                yield hit(
+                yield match_defect(
                     "unused-flag", module, flag.call, f"--{flag.dest} is declared, and nothing reads it."
                 )
 
 
-def _holders(project: Project, module: Module) -> set[str]:
+def _holders(project: SourceProject, module: SourceModule) -> set[str]:
     """Names that hold the parsed flags: what they are assigned to, or the parameter they are passed as."""
     found = set()
     for call in module.calls:
@@ -48,13 +48,13 @@ def _holders(project: Project, module: Module) -> set[str]:
     return {name for name in found if name and name != "_"}
 
 
-def _reach(project: Project, module: Module) -> list[Module]:
+def _reach(project: SourceProject, module: SourceModule) -> list[SourceModule]:
     """The module, what it imports, who imports it, and what those import."""
-    by_stem: dict[str, list[Module]] = {}
+    by_stem: dict[str, list[SourceModule]] = {}
     for one in project.modules:
         by_stem.setdefault(one.stem, []).append(one)
 
-    def below(start: Module) -> list[Module]:
+    def below(start: SourceModule) -> list[SourceModule]:
         found, queue = [start], [start]
         while queue:
             for stem in queue.pop().imported:
@@ -71,7 +71,7 @@ def _reach(project: Project, module: Module) -> list[Module]:
     return reach
 
 
-def _escapes(project: Project, reach: list[Module], holders: set[str]) -> bool:
+def _escapes(project: SourceProject, reach: list[SourceModule], holders: set[str]) -> bool:
     """Whether the flags are handed whole to code that reading cannot follow."""
     plain = {last(h) for h in holders}
     for module in reach:
@@ -96,7 +96,7 @@ def _escapes(project: Project, reach: list[Module], holders: set[str]) -> bool:
     return False
 
 
-def _read_names(reach: list[Module], flags: list[Flag]) -> set[str]:
+def _read_names(reach: list[SourceModule], flags: list[CommandFlag]) -> set[str]:
     own = {id(part) for f in flags for part in ast.walk(f.call)}
     found: set[str] = set()
     for module in reach:
@@ -117,15 +117,15 @@ def _read_names(reach: list[Module], flags: list[Flag]) -> set[str]:
     return found
 
 
-def flag_type(project: Project) -> Iterator[Hit]:
+def flag_type(project: SourceProject) -> Iterator[DefectMatch]:
     """type=list, type=tuple, type=dict, type=bool in argparse."""
     for flag in project.flags:
         if flag.type in ("list", "tuple", "dict", "set"):
-            yield hit(
+            yield match_defect(
                 "flag-type",
                 flag.module,
                 flag.call,
                 f"type={flag.type} takes the text of --{flag.dest} apart letter by letter.",
             )
         elif flag.type == "bool" and last(flag.module.name(flag.call.func)) != "option":
-            yield hit("flag-type", flag.module, flag.call, f"`--{flag.dest} False` gives True.")
+            yield match_defect("flag-type", flag.module, flag.call, f"`--{flag.dest} False` gives True.")

@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module, word_set
+from hoego.apps.doctor.hit import DefectMatch, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import identifiers, last, reference, targets, words
 
 _MAKERS = word_set(
@@ -18,7 +18,7 @@ _MODEL = re.compile(r"^(model|net|network|classifier|clf|learner|learn|backbone|
 _ANEW = word_set("load_state_dict reset_parameters apply set_weights restore load_weights reset")
 
 
-def one_model_for_all_folds(project: Project) -> Iterator[Hit]:
+def one_model_for_all_folds(project: SourceProject) -> Iterator[DefectMatch]:
     """A network that is made before a loop over folds, trained within it and never made anew."""
     for module, loop in project.nodes(ast.For):
         assert isinstance(loop, ast.For)
@@ -30,10 +30,10 @@ def one_model_for_all_folds(project: Project) -> Iterator[Hit]:
                 line = module.place(loop.lineno)[0]
                 detail = f"{name} is made once, before the loop over folds in line {line}: from the second fold on "
                 detail += "it has trained on what it is scored on."
-                yield hit("one-model-for-all-folds", module, maker, detail)
+                yield match_defect("one-model-for-all-folds", module, maker, detail)
 
 
-def _over_folds(project: Project, module: Module, loop: ast.For) -> bool:
+def _over_folds(project: SourceProject, module: SourceModule, loop: ast.For) -> bool:
     """Whether a loop runs over the folds of a split."""
     for part in ast.walk(loop.iter):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "split":
@@ -69,7 +69,7 @@ def _used(loop: ast.For) -> set[str]:
     } - {"", "self"}
 
 
-def _made_before(project: Project, module: Module, loop: ast.For, name: str) -> ast.AST | None:
+def _made_before(project: SourceProject, module: SourceModule, loop: ast.For, name: str) -> ast.AST | None:
     """The statement that makes a network under this name before the loop, in its scope or in the module."""
     for scope in (module.function_of(loop), module.tree):
         if scope is None:
@@ -83,7 +83,7 @@ def _made_before(project: Project, module: Module, loop: ast.For, name: str) -> 
     return None
 
 
-def _makes_a_network(project: Project, module: Module, value: ast.expr, name: str) -> bool:
+def _makes_a_network(project: SourceProject, module: SourceModule, value: ast.expr, name: str) -> bool:
     while (
         isinstance(value, ast.Call)
         and isinstance(value.func, ast.Attribute)
@@ -101,7 +101,7 @@ def _makes_a_network(project: Project, module: Module, value: ast.expr, name: st
     return own or library or bool(_MODEL.match(last(name)))
 
 
-def _is_network(project: Project, owner: ast.ClassDef) -> bool:
+def _is_network(project: SourceProject, owner: ast.ClassDef) -> bool:
     bases = [last(reference(base)) for base in owner.bases]
     return any(b in ("Module", "Model", "LightningModule") for b in bases) or any(
         _is_network(project, other)
@@ -127,7 +127,7 @@ def _made_anew(loop: ast.For, name: str) -> bool:
     return False
 
 
-def _trained(project: Project, module: Module, loop: ast.For, name: str) -> bool:
+def _trained(project: SourceProject, module: SourceModule, loop: ast.For, name: str) -> bool:
     """Whether the loop trains the network: by steps of its own, by a helper that it is given to, or by `fit`."""
     for node in ast.walk(loop):
         if not isinstance(node, ast.Call):

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module, word_set
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import identifiers, last, words
 
 
 @dataclass(frozen=True)
-class Hit:
+class DefectMatch:
     """A line at fault; `question` where a person must judge."""
 
     defect: str
@@ -24,13 +24,15 @@ class Hit:
     question: bool = False
 
 
-Check = Callable[[Project], Iterator[Hit]]
+Check = Callable[[SourceProject], Iterator[DefectMatch]]
 
 
-def hit(defect: str, module: Module, node: ast.AST, detail: str, question: bool = False) -> Hit:
+def match_defect(
+    defect: str, module: SourceModule, node: ast.AST, detail: str, question: bool = False
+) -> DefectMatch:
     line = int(getattr(node, "lineno", 1))
     shown, cell = module.place(line)
-    return Hit(defect, module.file, shown, cell, module.text(line), detail, question)
+    return DefectMatch(defect, module.file, shown, cell, module.text(line), detail, question)
 
 
 _PEOPLE = word_set(
@@ -91,11 +93,11 @@ def is_augmenting(name: str) -> bool:
     ) or name in _RANDOM_AUGMENTS
 
 
-def augmenting_calls(module: Module, node: ast.AST) -> list[ast.Call]:
+def augmenting_calls(module: SourceModule, node: ast.AST) -> list[ast.Call]:
     return [c for c in ast.walk(node) if isinstance(c, ast.Call) and is_augmenting(last(module.name(c.func)))]
 
 
-def loops_around(module: Module, node: ast.AST) -> list[ast.For]:
+def loops_around(module: SourceModule, node: ast.AST) -> list[ast.For]:
     """For loops that enclose a node within its function, innermost first."""
     found: list[ast.For] = []
     current = module.parents.get(node)

@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, augmenting_calls, hit, is_augmenting
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, augmenting_calls, is_augmenting, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import (
     identifiers,
     is_train_name,
@@ -20,7 +20,7 @@ from hoego.apps.doctor.syntax import (
 )
 
 
-def shared_augmentation(project: Project) -> Iterator[Hit]:
+def shared_augmentation(project: SourceProject) -> Iterator[DefectMatch]:
     """Two subsets of one object whose transform draws at random, and the double set_transform."""
     if not any(is_augmenting(last(name)) for _, _, name in project.calls):
         return
@@ -54,7 +54,7 @@ def shared_augmentation(project: Project) -> Iterator[Hit]:
                 continue
             shared = _shared_transform(project, module, data_name, uses[0][0], sides)
             if shared is not None:
-                yield hit("shared-augmentation", module, *shared)
+                yield match_defect("shared-augmentation", module, *shared)
 
 
 def _copies_data(call: ast.Call) -> bool:
@@ -65,7 +65,7 @@ def _copies_data(call: ast.Call) -> bool:
     )
 
 
-def _splitting_methods(project: Project) -> set[str]:
+def _splitting_methods(project: SourceProject) -> set[str]:
     """Methods of the folder that return subsets of their own object."""
     found = set()
     for module, call, _name in project.called("random_split", "Subset"):
@@ -77,7 +77,7 @@ def _splitting_methods(project: Project) -> set[str]:
 
 
 def _shared_transform(
-    project: Project, module: Module, data_name: str, call: ast.Call, sides: list[str]
+    project: SourceProject, module: SourceModule, data_name: str, call: ast.Call, sides: list[str]
 ) -> tuple[ast.AST, str] | None:
     """Where two subsets of one object come to share a random transform, and how."""
     scope: ast.AST = module.function_of(call) or module.tree
@@ -112,7 +112,7 @@ def _shared_transform(
 
 
 def _made_with(
-    project: Project, module: Module, data_name: str, call: ast.Call
+    project: SourceProject, module: SourceModule, data_name: str, call: ast.Call
 ) -> tuple[ast.AST, str] | None:
     """A data set that is made with a random transform, or that always augments."""
     _, maker = project.resolve(module, _name(module, call, data_name))
@@ -137,7 +137,7 @@ def _given_twice(scope: ast.AST, sides: list[str]) -> ast.Assign | None:
     return next((list(v.values())[-1] for v in found.values() if len(v) >= 2), None)
 
 
-def _always_augments(project: Project, name: str) -> bool:
+def _always_augments(project: SourceProject, name: str) -> bool:
     """Whether a data set of the folder builds a random transform under no condition."""
     for module, owner in project.classes.get(name, []):
         for call in augmenting_calls(module, owner) if project.is_dataset(name) else []:
@@ -146,14 +146,14 @@ def _always_augments(project: Project, name: str) -> bool:
     return False
 
 
-def _name(module: Module, call: ast.Call, data_name: str) -> ast.expr:
+def _name(module: SourceModule, call: ast.Call, data_name: str) -> ast.expr:
     for part in ast.walk(call):
         if isinstance(part, ast.Name | ast.Attribute) and reference(part) == data_name:
             return part
     return call
 
 
-def _augments(project: Project, module: Module, node: ast.expr, named: bool = False) -> bool:
+def _augments(project: SourceProject, module: SourceModule, node: ast.expr, named: bool = False) -> bool:
     """Whether an expression leads to a transform that draws at random.
 
     A transform that a flag names is taken for one: any of the folder's augmentations may be chosen.
@@ -181,7 +181,7 @@ def _augments(project: Project, module: Module, node: ast.expr, named: bool = Fa
     return False
 
 
-def shared_class_lists(project: Project) -> Iterator[Hit]:
+def shared_class_lists(project: SourceProject) -> Iterator[DefectMatch]:
     """`image_paths = []` in a class body, and `self.image_paths.append` in a method."""
     for module, owner in project.nodes(ast.ClassDef):
         assert isinstance(owner, ast.ClassDef)
@@ -193,7 +193,7 @@ def shared_class_lists(project: Project) -> Iterator[Hit]:
             for target in targets(statement):
                 name = reference(target)
                 if name and _grown(owner, name) and not _renewed(owner, name):
-                    yield hit(
+                    yield match_defect(
                         "shared-class-lists",
                         module,
                         statement,
@@ -206,7 +206,7 @@ def shared_class_lists(project: Project) -> Iterator[Hit]:
         )
         for name, default in defaults.items():
             if isinstance(default, ast.List) and not default.elts and _grows(function, name):
-                yield hit(
+                yield match_defect(
                     "shared-class-lists",
                     module,
                     default,
@@ -214,7 +214,7 @@ def shared_class_lists(project: Project) -> Iterator[Hit]:
                 )
 
 
-def _empty_list(module: Module, value: ast.expr | None) -> bool:
+def _empty_list(module: SourceModule, value: ast.expr | None) -> bool:
     if isinstance(value, ast.List) and not value.elts:
         return True
     return (

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.report import Place
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.report import SourceLocation
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import argument, keyword, last, reference, targets, words
 
 _CONFIG = frozenset(
@@ -22,7 +22,7 @@ _ELSEWHERE = re.compile(
 
 
 @dataclass(frozen=True)
-class Knob:
+class Hyperparameter:
     """One stated setting.
 
     Attributes:
@@ -34,14 +34,14 @@ class Knob:
 
     name: str
     value: Any
-    place: Place
+    place: SourceLocation
     origin: str
 
 
 _RANK = ("config.json", "command", "settings file", "flag default", "configuration class", "constant", "code")
 
 
-def knobs(project: Project) -> list[Knob]:
+def find_hyperparameters(project: SourceProject) -> list[Hyperparameter]:
     """Every stated setting of the training side, what ran before what is only a default."""
     found = [
         *_values(project),
@@ -56,12 +56,12 @@ def knobs(project: Project) -> list[Knob]:
     )
 
 
-def _place(module: Module, node: ast.AST) -> Place:
+def _place(module: SourceModule, node: ast.AST) -> SourceLocation:
     line, cell = module.place(int(getattr(node, "lineno", 1)))
-    return Place(module.file, cell, line)
+    return SourceLocation(module.file, cell, line)
 
 
-def _values(project: Project) -> Iterator[Knob]:
+def _values(project: SourceProject) -> Iterator[Hyperparameter]:
     for value in project.folder.values:
         if _ELSEWHERE.search(value.file) or value.value is None or value.key.startswith("defaults"):
             continue
@@ -71,16 +71,18 @@ def _values(project: Project) -> Iterator[Knob]:
         group = value.file.split("/")[-2] if "/" in value.file else ""
         if origin == "settings file" and group not in ("", "conf", "configs", "config") and stem != "config":
             name = f"{group}.{name}"
-        yield Knob(name, value.value, Place(value.file, None, value.line), origin)
+        yield Hyperparameter(name, value.value, SourceLocation(value.file, None, value.line), origin)
 
 
-def _commands(project: Project) -> Iterator[Knob]:
+def _commands(project: SourceProject) -> Iterator[Hyperparameter]:
     for command in project.folder.commands:
         if _ELSEWHERE.search(command.script):
             continue
         for name, text in command.flags.items():
             if text and "$" not in text:
-                yield Knob(name, _plain(text), Place(command.file, None, command.line), "command")
+                yield Hyperparameter(
+                    name, _plain(text), SourceLocation(command.file, None, command.line), "command"
+                )
 
 
 def _plain(text: str) -> Any:
@@ -94,7 +96,7 @@ def _plain(text: str) -> Any:
         return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _flags(project: Project) -> Iterator[Knob]:
+def _flags(project: SourceProject) -> Iterator[Hyperparameter]:
     for flag in project.flags:
         if _ELSEWHERE.search(flag.module.file):
             continue
@@ -104,10 +106,10 @@ def _flags(project: Project) -> Iterator[Knob]:
         if value is None and flag.action == "store_true":
             value = False
         if value is not None:
-            yield Knob(flag.dest, value, _place(flag.module, flag.call), "flag default")
+            yield Hyperparameter(flag.dest, value, _place(flag.module, flag.call), "flag default")
 
 
-def _classes(project: Project) -> Iterator[Knob]:
+def _classes(project: SourceProject) -> Iterator[Hyperparameter]:
     """Attributes of a class, or items of a dict, that is named like a configuration."""
     for module, node in project.nodes(ast.ClassDef):
         assert isinstance(node, ast.ClassDef)
@@ -118,7 +120,9 @@ def _classes(project: Project) -> Iterator[Knob]:
                 value = project.constant(module, statement.value)
                 for target in targets(statement):
                     if value is not None and reference(target):
-                        yield Knob(reference(target), value, _place(module, statement), "configuration class")
+                        yield Hyperparameter(
+                            reference(target), value, _place(module, statement), "configuration class"
+                        )
     for module, node in project.nodes(ast.Assign):
         assert isinstance(node, ast.Assign)
         if _ELSEWHERE.search(module.file) or not any(
@@ -128,10 +132,10 @@ def _classes(project: Project) -> Iterator[Knob]:
         for name, item in _items(module, node.value):
             value = project.constant(module, item)
             if value is not None:
-                yield Knob(name, value, _place(module, item), "configuration class")
+                yield Hyperparameter(name, value, _place(module, item), "configuration class")
 
 
-def _items(module: Module, value: ast.expr, prefix: str = "") -> Iterator[tuple[str, ast.expr]]:
+def _items(module: SourceModule, value: ast.expr, prefix: str = "") -> Iterator[tuple[str, ast.expr]]:
     pairs: list[tuple[str, ast.expr]] = []
     if isinstance(value, ast.Dict):
         pairs = [
@@ -154,7 +158,7 @@ def _items(module: Module, value: ast.expr, prefix: str = "") -> Iterator[tuple[
         yield f"{prefix}{name}", item
 
 
-def _module_defaults(project: Project) -> Iterator[Knob]:
+def _module_defaults(project: SourceProject) -> Iterator[Hyperparameter]:
     """Defaults of the arguments of Lightning modules, which are their hyper-parameters."""
     for module, owner in project.nodes(ast.ClassDef):
         assert isinstance(owner, ast.ClassDef)
@@ -166,10 +170,10 @@ def _module_defaults(project: Project) -> Iterator[Knob]:
                 for name, default in zip(given, part.args.defaults, strict=True):
                     value = project.constant(module, default)
                     if value is not None:
-                        yield Knob(name.arg, value, _place(module, default), "code")
+                        yield Hyperparameter(name.arg, value, _place(module, default), "code")
 
 
-def _constants(project: Project) -> Iterator[Knob]:
+def _constants(project: SourceProject) -> Iterator[Hyperparameter]:
     for module in project.modules:
         if _ELSEWHERE.search(module.file):
             continue
@@ -178,7 +182,7 @@ def _constants(project: Project) -> Iterator[Knob]:
                 value = project.constant(module, statement.value)
                 for target in targets(statement):
                     if value is not None and isinstance(target, ast.Name):
-                        yield Knob(target.id, value, _place(module, statement), "constant")
+                        yield Hyperparameter(target.id, value, _place(module, statement), "constant")
 
 
 _READ = {
@@ -205,7 +209,7 @@ _OPTIMISERS = ("SGD", "Adam", "AdamW", "RAdam", "NAdam", "RMSprop", "Adagrad", "
 _SCHEDULES = ("StepLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "OneCycleLR", "MultiStepLR")
 
 
-def _from_code(project: Project) -> Iterator[Knob]:
+def _from_code(project: SourceProject) -> Iterator[Hyperparameter]:
     for module, call, name in project.calls:
         called = last(name)
         if _ELSEWHERE.search(module.file):
@@ -214,23 +218,23 @@ def _from_code(project: Project) -> Iterator[Knob]:
         for knob, position, names in _READ.get(called, ()):
             value = project.constant(module, argument(call, position, *names))
             if value is not None:
-                yield Knob(knob, value, place, "code")
+                yield Hyperparameter(knob, value, place, "code")
         if called in _OPTIMISERS and "Scheduler" not in name:
-            yield Knob("optimizer", called, place, "code")
+            yield Hyperparameter("optimizer", called, place, "code")
             for knob, position in (("lr", 1), ("weight_decay", 99), ("momentum", 99)):
                 value = project.constant(module, argument(call, position, knob))
                 if value is not None:
-                    yield Knob(knob, value, place, "code")
+                    yield Hyperparameter(knob, value, place, "code")
         elif keyword(call, "lr") is not None and keyword(call, "weight_decay") is not None:
             for knob in ("lr", "weight_decay", "momentum"):
                 value = project.constant(module, keyword(call, knob))
                 if value is not None:
-                    yield Knob(knob, value, place, "code")
+                    yield Hyperparameter(knob, value, place, "code")
         if called in _SCHEDULES:
-            yield Knob("scheduler", called, place, "code")
+            yield Hyperparameter("scheduler", called, place, "code")
         if called == "DataLoader" and any(
             "train" in words(reference(t)) for t in targets(module.statement_of(call))
         ):
             value = project.constant(module, argument(call, 1, "batch_size"))
             if value is not None:
-                yield Knob("batch_size", value, place, "code")
+                yield Hyperparameter("batch_size", value, place, "code")

@@ -6,15 +6,15 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit, loops_around, over_loader
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect, over_loader
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import identifiers, is_train_name, is_valid_name, keyword, last, reference
 
 _FRAMEWORKS = ("lightning", "transformers", "fastai", "keras")
 
 
-def no_eval_mode(project: Project) -> Iterator[Hit]:
+def no_eval_mode(project: SourceProject) -> Iterator[DefectMatch]:
     """A loop over the validation side in a module where nothing calls .eval()."""
     if project.framework in _FRAMEWORKS:
         return
@@ -30,7 +30,7 @@ def no_eval_mode(project: Project) -> Iterator[Hit]:
             callers = [] if function is None else [m for m, _, _ in project.called(function.name)]
             if any(_mode(call) == "eval" for m in callers for call in m.calls):
                 continue
-            yield hit(
+            yield match_defect(
                 "no-eval-mode",
                 module,
                 loop,
@@ -57,7 +57,7 @@ def _forward(loop: ast.For) -> bool:
     )
 
 
-def train_mode_lost(project: Project) -> Iterator[Hit]:
+def train_mode_lost(project: SourceProject) -> Iterator[DefectMatch]:
     """.eval() within the loop over epochs and .train() only before it."""
     if project.framework in _FRAMEWORKS:
         return
@@ -80,10 +80,12 @@ def train_mode_lost(project: Project) -> Iterator[Hit]:
                 continue
             first = next(((m, c) for m, c in reached if _mode(c) == "eval"), None)
             if first is not None and not any(_mode(c) == "train" for _, c in reached):
-                yield hit("train-mode-lost", *first, "Within the epochs nothing calls .train() again.")
+                yield match_defect(
+                    "train-mode-lost", *first, "Within the epochs nothing calls .train() again."
+                )
 
 
-def no_seed(project: Project) -> Iterator[Hit]:
+def no_seed(project: SourceProject) -> Iterator[DefectMatch]:
     """A folder that trains and calls nothing named seed."""
     if not project.trains:
         return
@@ -97,10 +99,10 @@ def no_seed(project: Project) -> Iterator[Hit]:
         return
     start = next(((m, c) for m, c, n in project.calls if last(n) in ("backward", "fit")), None)
     if start is not None:
-        yield hit("no-seed", start[0], start[1], "Training starts here, and no file sets a seed.")
+        yield match_defect("no-seed", start[0], start[1], "Training starts here, and no file sets a seed.")
 
 
-def trains_on_validation(project: Project) -> Iterator[Hit]:
+def trains_on_validation(project: SourceProject) -> Iterator[DefectMatch]:
     """optimizer.step() in a loop over the validation loader."""
     for module, call, name in project.calls:
         if last(name) != "backward":
@@ -111,10 +113,12 @@ def trains_on_validation(project: Project) -> Iterator[Hit]:
             and any(is_valid_name(i) for i in identifiers(loops[0].iter))
             and not any(is_train_name(i) for i in identifiers(loops[0].iter))
         ):
-            yield hit("trains-on-validation", module, call, "Gradients are taken of the validation photos.")
+            yield match_defect(
+                "trains-on-validation", module, call, "Gradients are taken of the validation photos."
+            )
 
 
-def unsafe_load(project: Project) -> Iterator[Hit]:
+def unsafe_load(project: SourceProject) -> Iterator[DefectMatch]:
     """weights_only=False, whole models pickled, pickle.load of a model."""
     whole = any(
         last(n) == "save"
@@ -128,16 +132,18 @@ def unsafe_load(project: Project) -> Iterator[Hit]:
         if name == "torch.load":
             only = keyword(call, "weights_only")
             if isinstance(only, ast.Constant) and only.value is False:
-                yield hit("unsafe-load", module, call, "weights_only=False runs what the file holds.")
+                yield match_defect(
+                    "unsafe-load", module, call, "weights_only=False runs what the file holds."
+                )
             elif only is None and whole:
-                yield hit(
+                yield match_defect(
                     "unsafe-load", module, call, "Whole models are saved, so loading must unpickle code."
                 )
         elif name in ("pickle.load", "joblib.load", "dill.load", "cloudpickle.load") and any(
             re.search("model|ckpt|checkpoint|weight|net", i.lower())
             for i in identifiers(module.statement_of(call))
         ):
-            yield hit("unsafe-load", module, call, "A pickled model runs what the file holds.")
+            yield match_defect("unsafe-load", module, call, "A pickled model runs what the file holds.")
 
 
 _MIX = re.compile(
@@ -147,7 +153,7 @@ _MIX = re.compile(
 _PROB = re.compile(r"prob|(^|_)p($|_)|ratio|rate|share|chance", re.I)
 
 
-def inverted_probability(project: Project) -> Iterator[Hit]:
+def inverted_probability(project: SourceProject) -> Iterator[DefectMatch]:
     """`if random() > cutmix_prob:` before mixing."""
     for module, node in project.nodes(ast.If):
         assert isinstance(node, ast.If)
@@ -165,7 +171,7 @@ def inverted_probability(project: Project) -> Iterator[Hit]:
             and not leaves
             and not (any(map(_MIX.search, other)) and len(other) > len(body))
         ):
-            yield hit(
+            yield match_defect(
                 "inverted-probability",
                 module,
                 node,
@@ -173,7 +179,7 @@ def inverted_probability(project: Project) -> Iterator[Hit]:
             )
 
 
-def _exceeds(project: Project, module: Module, test: ast.expr) -> str | None:
+def _exceeds(project: SourceProject, module: SourceModule, test: ast.expr) -> str | None:
     """The name of the probability that a uniform draw must exceed for the branch to be taken."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
         return None
@@ -192,7 +198,7 @@ def _exceeds(project: Project, module: Module, test: ast.expr) -> str | None:
     return None
 
 
-def _uniform(project: Project, module: Module, node: ast.expr) -> bool:
+def _uniform(project: SourceProject, module: SourceModule, node: ast.expr) -> bool:
     other, value = project.resolve(module, node)
     while (
         isinstance(value, ast.Call)

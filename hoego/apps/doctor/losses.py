@@ -6,15 +6,15 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import argument, keyword, last, reference, targets, words
 
 _SMOOTH = re.compile(r"label_?smooth|smooth(ing)?_?(ce|cross|loss|label)", re.I)
 
 
-def smoothing_zero(project: Project) -> Iterator[Hit]:
+def smoothing_zero(project: SourceProject) -> Iterator[DefectMatch]:
     """A label-smoothing loss whose smoothing defaults to 0 and is never given."""
     for module, owner, function in _loss_makers(project):
         if not _SMOOTH.search(owner) and not _SMOOTH.search("_".join(words(owner))):
@@ -26,12 +26,12 @@ def smoothing_zero(project: Project) -> Iterator[Hit]:
             ):
                 position = _position(function, name)
                 if not _given_somewhere(project, module, owner, name, position):
-                    yield hit(
+                    yield match_defect(
                         "smoothing-zero", module, default, f"{owner}({name}=0.0) is plain cross-entropy."
                     )
 
 
-def _loss_makers(project: Project) -> Iterator[tuple[Module, str, ast.FunctionDef]]:
+def _loss_makers(project: SourceProject) -> Iterator[tuple[SourceModule, str, ast.FunctionDef]]:
     for module, node in project.nodes(ast.ClassDef, ast.FunctionDef):
         if isinstance(node, ast.FunctionDef) and module.class_of(node) is None:
             yield module, node.name, node
@@ -55,7 +55,9 @@ def _position(function: ast.FunctionDef, name: str) -> int:
     return names.index(name) - (1 if names[0] in ("self", "cls") else 0)
 
 
-def _given_somewhere(project: Project, module: Module, owner: str, name: str, position: int) -> bool:
+def _given_somewhere(
+    project: SourceProject, module: SourceModule, owner: str, name: str, position: int
+) -> bool:
     """Whether every use of a loss gives the argument: directly, or to the factory that makes losses by name."""
     registered = _registered(project, owner)
     direct = [(m, c) for m, c, n in project.calls if last(n) == owner]
@@ -84,7 +86,7 @@ def _given_somewhere(project: Project, module: Module, owner: str, name: str, po
     return bool(sites) and all(given) if sites else not registered
 
 
-def _registries(project: Project, owner: str) -> set[str]:
+def _registries(project: SourceProject, owner: str) -> set[str]:
     """Names of the dicts that hold a class."""
     found: set[str] = set()
     for module, node in project.nodes(ast.Assign, ast.AnnAssign):
@@ -99,7 +101,7 @@ def _registries(project: Project, owner: str) -> set[str]:
     return found
 
 
-def _registry_calls(project: Project, owner: str) -> list[tuple[Module, ast.Call]]:
+def _registry_calls(project: SourceProject, owner: str) -> list[tuple[SourceModule, ast.Call]]:
     """`LOSSES[name](...)` where LOSSES holds the class, arguments not passed through."""
     names = _registries(project, owner)
     return [
@@ -111,7 +113,7 @@ def _registry_calls(project: Project, owner: str) -> list[tuple[Module, ast.Call
     ]
 
 
-def _registered(project: Project, owner: str) -> bool:
+def _registered(project: SourceProject, owner: str) -> bool:
     """Whether a class stands as a value in a dict of losses, or is looked up by name."""
     if _registries(project, owner):
         return True
@@ -138,7 +140,7 @@ _CLASSES = (
 )
 
 
-def loss_classes(project: Project) -> Iterator[Hit]:
+def loss_classes(project: SourceProject) -> Iterator[DefectMatch]:
     """A loss whose number of classes defaults to another number than the folder's."""
     known = _class_counts(project)
     for module, owner, function in _loss_makers(project):
@@ -155,7 +157,7 @@ def loss_classes(project: Project) -> Iterator[Hit]:
             others = (
                 f"; elsewhere the folder has {', '.join(map(str, sorted(known)))} classes" if known else ""
             )
-            yield hit(
+            yield match_defect(
                 "loss-classes",
                 module,
                 default,
@@ -164,7 +166,7 @@ def loss_classes(project: Project) -> Iterator[Hit]:
             )
 
 
-def _class_counts(project: Project) -> set[int]:
+def _class_counts(project: SourceProject) -> set[int]:
     """Numbers of classes that the folder states outside its losses."""
     found: set[int] = set()
 
@@ -194,7 +196,7 @@ def _class_counts(project: Project) -> set[int]:
     return found
 
 
-def softmax_before_cross_entropy(project: Project) -> Iterator[Hit]:
+def softmax_before_cross_entropy(project: SourceProject) -> Iterator[DefectMatch]:
     """CrossEntropyLoss after a softmax, in the loop or at the end of the model."""
     uses = any(last(n) in ("CrossEntropyLoss", "cross_entropy") for _, _, n in project.calls)
     if not uses or any(
@@ -206,7 +208,7 @@ def softmax_before_cross_entropy(project: Project) -> Iterator[Hit]:
             continue
         _, value = project.resolve(module, call.args[0])
         if isinstance(value, ast.Call) and _is_softmax(module, value):
-            yield hit(
+            yield match_defect(
                 "softmax-before-cross-entropy", module, call, "The loss takes logits and is given a softmax."
             )
     trained = [(m, c) for m, c, n in project.calls if _is_cross_entropy(project, m, c, n)]
@@ -227,7 +229,7 @@ def softmax_before_cross_entropy(project: Project) -> Iterator[Hit]:
                             and _softmax_like(project, module, owner, value)
                             and "forward" not in _inner_users(project, owner)
                         ):
-                            yield hit(
+                            yield match_defect(
                                 "softmax-before-cross-entropy",
                                 module,
                                 node,
@@ -235,7 +237,7 @@ def softmax_before_cross_entropy(project: Project) -> Iterator[Hit]:
                             )
 
 
-def _inner_users(project: Project, owner: ast.ClassDef) -> set[str]:
+def _inner_users(project: SourceProject, owner: ast.ClassDef) -> set[str]:
     """Method names of other classes that build this module as a part: then its output is not the model's."""
     found = set()
     for module, call, name in project.calls:
@@ -248,14 +250,14 @@ def _inner_users(project: Project, owner: ast.ClassDef) -> set[str]:
     return found
 
 
-def _is_softmax(module: Module, call: ast.Call) -> bool:
+def _is_softmax(module: SourceModule, call: ast.Call) -> bool:
     name = module.name(call.func) or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
     if last(name) in ("softmax", "Softmax"):
         return True
     return isinstance(call.func, ast.Call) and last(module.name(call.func.func)) == "Softmax"
 
 
-def _softmax_like(project: Project, module: Module, owner: ast.ClassDef, call: ast.Call) -> bool:
+def _softmax_like(project: SourceProject, module: SourceModule, owner: ast.ClassDef, call: ast.Call) -> bool:
     if _is_softmax(module, call):
         return True
     if isinstance(call.func, ast.Attribute) and reference(call.func.value) == "self":
@@ -268,7 +270,7 @@ def _softmax_like(project: Project, module: Module, owner: ast.ClassDef, call: a
     return False
 
 
-def _is_cross_entropy(project: Project, module: Module, call: ast.Call, name: str) -> bool:
+def _is_cross_entropy(project: SourceProject, module: SourceModule, call: ast.Call, name: str) -> bool:
     if last(name) == "cross_entropy":
         return True
     if not isinstance(call.func, ast.Name | ast.Attribute):

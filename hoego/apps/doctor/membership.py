@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from hoego.apps.doctor.hit import Hit, hit, loops_around
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module, word_set
+from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import (
     identifiers,
     is_train_name,
@@ -26,7 +26,7 @@ _NOT_DATA = re.compile(
 )
 
 
-def listing_order(project: Project) -> Iterator[Hit]:
+def listing_order(project: SourceProject) -> Iterator[DefectMatch]:
     """Unsorted listings whose files are gathered into a list."""
     sorted_calls = _sorted_functions(project)
     for module, call, name in project.calls:
@@ -48,7 +48,7 @@ def listing_order(project: Project) -> Iterator[Hit]:
             continue
         gathered = _gathered(project, module, call)
         if gathered and not any(_sorted_later(module, call, one) for one in gathered):
-            yield hit(
+            yield match_defect(
                 "listing-order",
                 module,
                 call,
@@ -62,7 +62,7 @@ _DIVIDES = word_set(
 )
 
 
-def _reaches_a_split(project: Project, module: Module) -> bool:
+def _reaches_a_split(project: SourceProject, module: SourceModule) -> bool:
     """Whether a file divides, loads or trains, holds a data set, or is imported by another file of the folder."""
     if any(map(partial(_divides, module), module.calls)):
         return True
@@ -71,7 +71,7 @@ def _reaches_a_split(project: Project, module: Module) -> bool:
     return any(module.stem in other.imported for other in project.modules if other is not module)
 
 
-def _divides(module: Module, call: ast.Call) -> bool:
+def _divides(module: SourceModule, call: ast.Call) -> bool:
     """Whether a call divides, loads or trains; `text.split("_")` does not."""
     called = last(module.name(call.func)) or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
     if called == "split":
@@ -79,7 +79,7 @@ def _divides(module: Module, call: ast.Call) -> bool:
     return called in _DIVIDES or "Fold" in called
 
 
-def _sorted_functions(project: Project) -> set[str]:
+def _sorted_functions(project: SourceProject) -> set[str]:
     found = set()
     for _, call, _ in project.called("sorted", "natsorted", "set", "len", "Counter"):
         for part in ast.walk(call):
@@ -104,7 +104,7 @@ _ORDERING = (
 )
 
 
-def _sorted_around(module: Module, node: ast.AST) -> bool:
+def _sorted_around(module: SourceModule, node: ast.AST) -> bool:
     current = module.parents.get(node)
     while current is not None and not isinstance(current, ast.stmt):
         if isinstance(current, ast.Call) and last(module.name(current.func)) in _ORDERING:
@@ -115,7 +115,7 @@ def _sorted_around(module: Module, node: ast.AST) -> bool:
     return False
 
 
-def _gathered(project: Project, module: Module, call: ast.Call) -> list[str]:
+def _gathered(project: SourceProject, module: SourceModule, call: ast.Call) -> list[str]:
     """The names filled in the order of a listing: by a loop over it, or by assignment and then use."""
     statement = module.statement_of(call)
     if isinstance(statement, ast.For):
@@ -164,7 +164,7 @@ _DATA_WORDS = word_set(
 )
 
 
-def _feeds_data(project: Project, module: Module, scope: ast.AST, name: str) -> bool:
+def _feeds_data(project: SourceProject, module: SourceModule, scope: ast.AST, name: str) -> bool:
     """Whether a list goes into a data set, a split or a return of the function that made it."""
     for node in ast.walk(scope):
         if isinstance(node, ast.Return) and node.value is not None and reference(node.value) == name:
@@ -180,7 +180,7 @@ def _feeds_data(project: Project, module: Module, scope: ast.AST, name: str) -> 
     return False
 
 
-def _sorted_later(module: Module, call: ast.Call, name: str) -> bool:
+def _sorted_later(module: SourceModule, call: ast.Call, name: str) -> bool:
     if name.startswith("self."):
         scope: ast.AST = module.class_of(call) or module.tree
     else:
@@ -199,17 +199,17 @@ def _sorted_later(module: Module, call: ast.Call, name: str) -> bool:
 _AGE = frozenset(["age", "ages", "years"])
 
 
-def filter_before_split(project: Project) -> Iterator[Hit]:
+def filter_before_split(project: SourceProject) -> Iterator[DefectMatch]:
     """Rows dropped by age, and what is left is split."""
     for module, call in _split_calls(project):
         for one in call.args[:1]:
             for other, expression, _ in project.behind(module, one):
                 if isinstance(expression, ast.expr) and _filters_frame(expression):
                     detail = "Rows are left out by age before the split."
-                    yield hit("filter-before-split", other, expression, detail)
+                    yield match_defect("filter-before-split", other, expression, detail)
                 for dropping in _dropping_around(other, expression):
                     detail = "Photos are left out by age before the sides are drawn."
-                    yield hit("filter-before-split", other, dropping, detail)
+                    yield match_defect("filter-before-split", other, dropping, detail)
     for module, node in project.nodes(ast.Assign):
         assert isinstance(node, ast.Assign)
         if _filters_frame(node.value) and not any(
@@ -217,7 +217,7 @@ def filter_before_split(project: Project) -> Iterator[Hit]:
         ):
             name = reference(targets(node)[0])
             if name and split_after(project, module, node, name):
-                yield hit(
+                yield match_defect(
                     "filter-before-split", module, node, f"{name} loses rows by age and is split afterwards."
                 )
     for module, node in project.nodes(ast.If):
@@ -243,12 +243,12 @@ def filter_before_split(project: Project) -> Iterator[Hit]:
                 if reference(t)
             )
         if splits:
-            yield hit(
+            yield match_defect(
                 "filter-before-split", module, node, "Photos are left out by age before the sides are drawn."
             )
 
 
-def _dropping_around(module: Module, node: ast.AST) -> Iterator[ast.If]:
+def _dropping_around(module: SourceModule, node: ast.AST) -> Iterator[ast.If]:
     """Conditions on age that skip an item, in the loops that gather a value."""
     for loop in loops_around(module, node):
         for part in loop.body:
@@ -269,7 +269,7 @@ def _one_sided(node: ast.If) -> bool:
     )
 
 
-def _split_calls(project: Project) -> Iterator[tuple[Module, ast.Call]]:
+def _split_calls(project: SourceProject) -> Iterator[tuple[SourceModule, ast.Call]]:
     """Calls that draw the sides: train_test_split, random_split, and `.split` of a fold object."""
     for module, call, name in project.called("train_test_split", "random_split", "split"):
         if last(name) == "split":
@@ -336,7 +336,7 @@ def _filters_frame(value: ast.expr) -> bool:
 _SPLITS = ("train_test_split", "random_split", "split", "Subset", "split_dataset", "choices", "shuffle")
 
 
-def split_after(project: Project, module: Module, node: ast.AST, name: str) -> bool:
+def split_after(project: SourceProject, module: SourceModule, node: ast.AST, name: str) -> bool:
     line = getattr(node, "lineno", 0)
     for call in module.calls:
         if call.lineno <= line or module.function_of(call) is not module.function_of(node):
@@ -361,7 +361,7 @@ def split_after(project: Project, module: Module, node: ast.AST, name: str) -> b
     return False
 
 
-def _side_is_known(module: Module, node: ast.AST) -> bool:
+def _side_is_known(module: SourceModule, node: ast.AST) -> bool:
     """Whether an enclosing condition already restricts the code to the training side."""
     current = module.parents.get(node)
     while current is not None and not isinstance(current, ast.FunctionDef | ast.ClassDef):
@@ -377,7 +377,7 @@ def _side_is_known(module: Module, node: ast.AST) -> bool:
     return False
 
 
-def _class_splits(project: Project, module: Module, owner: ast.ClassDef) -> bool:
+def _class_splits(project: SourceProject, module: SourceModule, owner: ast.ClassDef) -> bool:
     """Whether the class, or one it inherits from, divides itself into sides."""
     classes = [owner] + [c for base in owner.bases for _, c in project.classes.get(last(reference(base)), [])]
     for one in classes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from hoego.apps.doctor.project import Project
+from hoego.apps.doctor.project import SourceProject
 from hoego.apps.doctor.syntax import argument, last
 
 _FAMILIES = re.compile(
@@ -15,7 +15,7 @@ _FAMILIES = re.compile(
 )
 
 
-def timm_name(project: Project, value: str) -> str | None:
+def timm_name(project: SourceProject, value: str) -> str | None:
     """A timm name for what a folder calls its model.
 
     A name of a known family is taken as it is (in lower case: ResNet18 -> resnet18); a class of the folder
@@ -29,7 +29,7 @@ def timm_name(project: Project, value: str) -> str | None:
     return short if _FAMILIES.match(short) else None
 
 
-def _inside(project: Project, name: str) -> str | None:
+def _inside(project: SourceProject, name: str) -> str | None:
     for module, owner in project.classes.get(name, []):
         for node in ast.walk(owner):
             if not isinstance(node, ast.Call):

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from hoego.apps.doctor.models import timm_name
-from hoego.apps.doctor.project import Project
+from hoego.apps.doctor.project import SourceProject
 
 
-class Refused(Exception):
+class UnconvertibleValue(Exception):
     """A value that the recipe cannot hold; the message says why."""
 
 
-Reader = Callable[[Any, Project], Any]
+Reader = Callable[[Any, SourceProject], Any]
 
 
-def _whole(value: Any, project: Project) -> int | None:
+def _whole(value: Any, project: SourceProject) -> int | None:
     return (
         int(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
@@ -25,7 +25,7 @@ def _whole(value: Any, project: Project) -> int | None:
     )
 
 
-def _number(value: Any, project: Project) -> float | None:
+def _number(value: Any, project: SourceProject) -> float | None:
     if isinstance(value, str):
         try:
             return float(value)
@@ -34,18 +34,18 @@ def _number(value: Any, project: Project) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _share(value: Any, project: Project) -> float | None:
+def _share(value: Any, project: SourceProject) -> float | None:
     number = _number(value, project)
     if number is not None and not 0 <= number <= 1:
-        raise Refused(f"{number:g} is not a share between 0 and 1")
+        raise UnconvertibleValue(f"{number:g} is not a share between 0 and 1")
     return number
 
 
-def _flag(value: Any, project: Project) -> bool | None:
+def _flag(value: Any, project: SourceProject) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _size(value: Any, project: Project) -> list[int] | None:
+def _size(value: Any, project: SourceProject) -> list[int] | None:
     if isinstance(value, int) and not isinstance(value, bool) and value > 8:
         return [value, value]
     if isinstance(value, str):
@@ -57,7 +57,7 @@ def _size(value: Any, project: Project) -> list[int] | None:
     return None
 
 
-def _optimiser(value: Any, project: Project) -> str | None:
+def _optimiser(value: Any, project: SourceProject) -> str | None:
     if not isinstance(value, str):
         return None
     return re.split(r"[.]", value)[-1].lower()
@@ -74,26 +74,26 @@ _LOSSES = {
 }  # fmt: skip
 
 
-def _loss(value: Any, project: Project) -> str | None:
+def _loss(value: Any, project: SourceProject) -> str | None:
     if not isinstance(value, str):
         return None
     name = value.lower().replace("-", "_")
     known = _LOSSES.get(name) or _LOSSES.get(name.split(".")[-1]) or _LOSSES.get(name.replace("_", ""))
     if known is None:
-        raise Refused("no loss of Hoego goes by this name; `hoego settings` lists them")
+        raise UnconvertibleValue("no loss of Hoego goes by this name; `hoego settings` lists them")
     return known
 
 
-def _model(value: Any, project: Project) -> str | None:
+def _model(value: Any, project: SourceProject) -> str | None:
     if not isinstance(value, str):
         return None
     name = timm_name(project, value)
     if name is None:
-        raise Refused("a network of the folder's own; name a timm model that comes near it")
+        raise UnconvertibleValue("a network of the folder's own; name a timm model that comes near it")
     return name
 
 
-def _schedule(value: Any, project: Project) -> str | None:
+def _schedule(value: Any, project: SourceProject) -> str | None:
     if not isinstance(value, str):
         return None
     text = value.lower()
@@ -107,10 +107,10 @@ def _schedule(value: Any, project: Project) -> str | None:
     ):
         if part in text:
             return known
-    raise Refused("no schedule of Hoego goes by this name")
+    raise UnconvertibleValue("no schedule of Hoego goes by this name")
 
 
-def _precision(value: Any, project: Project) -> str | None:
+def _precision(value: Any, project: SourceProject) -> str | None:
     if value is True or value in (16, "16", "fp16", "float16", "16-mixed"):
         return "float16"
     if value in ("bf16", "bfloat16", "bf16-mixed"):
@@ -118,17 +118,17 @@ def _precision(value: Any, project: Project) -> str | None:
     return "float32" if value is False or value in (32, "32", "fp32", "32-true") else None
 
 
-def _root(value: Any, project: Project) -> str | None:
+def _root(value: Any, project: SourceProject) -> str | None:
     if not isinstance(value, str):
         return None
     return re.sub(r"/train(/images)?/?$", "", value) or "."
 
 
-def _text(value: Any, project: Project) -> str | None:
+def _text(value: Any, project: SourceProject) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _three(value: Any, project: Project) -> list[float] | None:
+def _three(value: Any, project: SourceProject) -> list[float] | None:
     if (
         isinstance(value, list | tuple)
         and len(value) in (1, 3)

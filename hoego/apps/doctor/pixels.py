@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hoego.apps.doctor.hit import Hit, hit
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import argument, identifiers, last, reference, targets, words
 
 
-def std_formula(project: Project) -> Iterator[Hit]:
+def std_formula(project: SourceProject) -> Iterator[DefectMatch]:
     """The root of E[x^2] - mean^2 with one of the two already divided by 255, or 8-bit squares, or no square."""
     for module in project.modules:
         for node in module.nodes:
@@ -30,19 +30,19 @@ def std_formula(project: Project) -> Iterator[Hit]:
                     and re.search("mean|mu", reference(inner.right))
                     and re.search("sq|square|2", ast.unparse(inner.left))
                 ):
-                    yield hit(
+                    yield match_defect(
                         "std-formula", module, node, "The mean is not squared: the root of E[x²] - mean²."
                     )
                 continue
             if _divided(project, module, second) != _divided(project, module, first or inner.left):
-                yield hit(
+                yield match_defect(
                     "std-formula",
                     module,
                     node,
                     "The mean was divided by 255 and the mean of the squares was not.",
                 )
             elif _bytes_squared(project, module, inner.left):
-                yield hit(
+                yield match_defect(
                     "std-formula",
                     module,
                     node,
@@ -50,7 +50,7 @@ def std_formula(project: Project) -> Iterator[Hit]:
                 )
 
 
-def _under_root(module: Module, node: ast.AST) -> ast.expr | None:
+def _under_root(module: SourceModule, node: ast.AST) -> ast.expr | None:
     if isinstance(node, ast.Call) and last(module.name(node.func)) == "sqrt" and len(node.args) == 1:
         return node.args[0]
     if (
@@ -83,7 +83,7 @@ def _unsquared(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def _divided(project: Project, module: Module, node: ast.expr) -> bool:
+def _divided(project: SourceProject, module: SourceModule, node: ast.expr) -> bool:
     """Whether a value was divided by 255 (or made by ToTensor) on its way here."""
     expressions = [node]
     seen: set[int] = set()
@@ -111,7 +111,7 @@ def _divided(project: Project, module: Module, node: ast.expr) -> bool:
     return False
 
 
-def _bytes_squared(project: Project, module: Module, node: ast.expr) -> bool:
+def _bytes_squared(project: SourceProject, module: SourceModule, node: ast.expr) -> bool:
     sources = [node]
     for part in ast.walk(node):
         if isinstance(part, ast.Name):
@@ -135,7 +135,7 @@ _SIZE_KEYS = re.compile(
 )
 
 
-def size_order(project: Project) -> Iterator[Hit]:
+def size_order(project: SourceProject) -> Iterator[DefectMatch]:
     """One pair of numbers in two orders."""
     seen: dict[tuple[str, tuple[int, int]], tuple[str, int, int | None, str]] = {}
     for key, pair, file, line, cell, evidence in sorted(
@@ -146,11 +146,11 @@ def size_order(project: Project) -> Iterator[Hit]:
         other = seen.get((key, (pair[1], pair[0])))
         if other is not None and (other[0], other[1]) != (file, line):
             detail = f"({pair[0]}, {pair[1]}) here, ({pair[1]}, {pair[0]}) at {other[0]}:{other[1]}."
-            yield Hit("size-order", file, line, cell, evidence, detail)
+            yield DefectMatch("size-order", file, line, cell, evidence, detail)
         seen.setdefault((key, pair), (file, line, cell, evidence))
     for module, call, name in project.called("Resize", "resize"):
         if _named_the_wrong_way(call, name) and not _passed_on(module, call):
-            yield hit(
+            yield match_defect(
                 "size-order",
                 module,
                 call,
@@ -158,7 +158,7 @@ def size_order(project: Project) -> Iterator[Hit]:
             )
 
 
-def _passed_on(module: Module, call: ast.Call) -> bool:
+def _passed_on(module: SourceModule, call: ast.Call) -> bool:
     """Whether two names are taken from a pair and given on in its order: then only the names may be swapped.
 
     A photo's own size or shape has an order that is known, so its parts are called what they are.
@@ -172,7 +172,7 @@ def _passed_on(module: Module, call: ast.Call) -> bool:
     return False
 
 
-def _sizes(project: Project) -> Iterator[tuple[str, tuple[int, int], str, int, int | None, str]]:
+def _sizes(project: SourceProject) -> Iterator[tuple[str, tuple[int, int], str, int, int | None, str]]:
     for flag in project.flags:
         pair = _pair(project.constant(flag.module, flag.default))
         if pair and _SIZE_KEYS.match(flag.dest):
@@ -202,7 +202,9 @@ def _pair(value: Any) -> tuple[int, int] | None:
     return None
 
 
-def _resize_call(project: Project, module: Module, call: ast.Call, name: str) -> tuple[int, int] | None:
+def _resize_call(
+    project: SourceProject, module: SourceModule, call: ast.Call, name: str
+) -> tuple[int, int] | None:
     """(height, width) of a resize with numbers; PIL and OpenCV take width first."""
     if last(name) == "Resize":
         first = project.constant(module, argument(call, 0, "size", "height"))
@@ -247,10 +249,10 @@ _INFERENCE = re.compile(
 )
 
 
-def own_preprocessing(project: Project) -> Iterator[Hit]:
+def own_preprocessing(project: SourceProject) -> Iterator[DefectMatch]:
     """Resizing or normalising that is built again for the test."""
-    train: list[tuple[Module, ast.Call]] = []
-    own: list[tuple[Module, ast.Call]] = []
+    train: list[tuple[SourceModule, ast.Call]] = []
+    own: list[tuple[SourceModule, ast.Call]] = []
     for module, call, name in project.calls:
         if last(name) not in _BUILDERS or not any(
             isinstance(c, ast.Call) and last(module.name(c.func)) in _SHAPING for c in ast.walk(call)
@@ -266,10 +268,10 @@ def own_preprocessing(project: Project) -> Iterator[Hit]:
             detail = (
                 f"Training builds another at {train[0][0].file}:{train[0][0].place(train[0][1].lineno)[0]}."
             )
-        yield hit("own-preprocessing", module, call, detail)
+        yield match_defect("own-preprocessing", module, call, detail)
 
 
-def _inference_scope(module: Module, node: ast.AST) -> bool:
+def _inference_scope(module: SourceModule, node: ast.AST) -> bool:
     owner = module.class_of(node)
     if owner is not None and _INFERENCE.match("_".join(words(owner.name))) and "Dataset" in owner.name:
         return True

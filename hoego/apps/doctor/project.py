@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hoego.apps.doctor.source import Folder, Module
+from hoego.apps.doctor.source import SourceFolder, SourceModule
 from hoego.apps.doctor.syntax import (
     argument,
     arithmetic,
@@ -25,21 +25,21 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
-class Flag:
+class CommandFlag:
     """A command-line flag: its destination, default, type and the call that declares it."""
 
     dest: str
     default: ast.expr | None
     type: str
     call: ast.Call
-    module: Module
+    module: SourceModule
     action: str
 
 
-class Project:
+class SourceProject:
     """The index over a folder's modules that the checks ask."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: SourceFolder) -> None:
         self.folder = folder
         self.modules = folder.modules
         self._attributes: dict[ast.ClassDef, dict[str, list[ast.expr]]] = {}
@@ -51,38 +51,38 @@ class Project:
         return self._scopes[scope].get(name, [])
 
     @cached_property
-    def functions(self) -> dict[str, list[tuple[Module, Function]]]:
-        found: dict[str, list[tuple[Module, Function]]] = {}
+    def functions(self) -> dict[str, list[tuple[SourceModule, Function]]]:
+        found: dict[str, list[tuple[SourceModule, Function]]] = {}
         for module, node in self.nodes(ast.FunctionDef, ast.AsyncFunctionDef):
             assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             found.setdefault(node.name, []).append((module, node))
         return found
 
     @cached_property
-    def classes(self) -> dict[str, list[tuple[Module, ast.ClassDef]]]:
-        found: dict[str, list[tuple[Module, ast.ClassDef]]] = {}
+    def classes(self) -> dict[str, list[tuple[SourceModule, ast.ClassDef]]]:
+        found: dict[str, list[tuple[SourceModule, ast.ClassDef]]] = {}
         for module, node in self.nodes(ast.ClassDef):
             assert isinstance(node, ast.ClassDef)
             found.setdefault(node.name, []).append((module, node))
         return found
 
     @cached_property
-    def calls(self) -> list[tuple[Module, ast.Call, str]]:
+    def calls(self) -> list[tuple[SourceModule, ast.Call, str]]:
         """Every call with its dotted name."""
         return [(m, c, m.name(c.func) or "?." + _method(c)) for m in self.modules for c in m.calls]
 
-    def called(self, *names: str) -> Iterator[tuple[Module, ast.Call, str]]:
+    def called(self, *names: str) -> Iterator[tuple[SourceModule, ast.Call, str]]:
         """Calls whose last name is one of these."""
         return (one for name in names for one in self._named_calls.get(name, []))
 
     @cached_property
-    def _named_calls(self) -> dict[str, list[tuple[Module, ast.Call, str]]]:
-        found: dict[str, list[tuple[Module, ast.Call, str]]] = {}
+    def _named_calls(self) -> dict[str, list[tuple[SourceModule, ast.Call, str]]]:
+        found: dict[str, list[tuple[SourceModule, ast.Call, str]]] = {}
         for one in self.calls:
             found.setdefault(last(one[2]), []).append(one)
         return found
 
-    def nodes(self, *kinds: type[ast.AST]) -> Iterator[tuple[Module, ast.AST]]:
+    def nodes(self, *kinds: type[ast.AST]) -> Iterator[tuple[SourceModule, ast.AST]]:
         return ((m, node) for m in self.modules for node in m.nodes if isinstance(node, kinds))
 
     def is_dataset(self, name: str) -> bool:
@@ -96,7 +96,7 @@ class Project:
         return False
 
     @cached_property
-    def flags(self) -> list[Flag]:
+    def flags(self) -> list[CommandFlag]:
         found = []
         for module, call, name in self.calls:
             if last(name) not in ("add_argument", "option") or not call.args:
@@ -112,7 +112,7 @@ class Project:
             kind = keyword(call, "type")
             action = keyword(call, "action")
             found.append(
-                Flag(
+                CommandFlag(
                     shown.split("/")[0].replace("-", "_"),
                     keyword(call, "default"),
                     reference(kind) if kind is not None else "",
@@ -145,7 +145,7 @@ class Project:
                 return shown
         return ""
 
-    def definitions(self, module: Module, node: ast.AST, name: str) -> list[ast.expr]:
+    def definitions(self, module: SourceModule, node: ast.AST, name: str) -> list[ast.expr]:
         """Expressions that a name is given, in its function or else in the module, before `node` first."""
         scope: ast.AST | None = module.function_of(node)
         while True:
@@ -162,7 +162,7 @@ class Project:
             self._attributes[owner] = attributes(owner)
         return self._attributes[owner].get(name, [])
 
-    def resolve(self, module: Module, node: ast.expr) -> tuple[Module, ast.expr]:
+    def resolve(self, module: SourceModule, node: ast.expr) -> tuple[SourceModule, ast.expr]:
         """Follow a name to the one expression that defines it, across modules where it is imported."""
         for _ in range(6):
             if isinstance(node, ast.Name):
@@ -193,7 +193,7 @@ class Project:
                 return module, node
         return module, node
 
-    def constant(self, module: Module, node: ast.expr | None, depth: int = 12) -> Any:
+    def constant(self, module: SourceModule, node: ast.expr | None, depth: int = 12) -> Any:
         """The plain value of an expression where reading alone tells it, else None.
 
         Numbers, strings, lists, arithmetic of them, names given once, and flags with a default.
@@ -233,10 +233,12 @@ class Project:
                     return self.constant(module, statement.value, depth)
         return None
 
-    def behind(self, module: Module, node: ast.AST, depth: int = 6) -> Iterator[tuple[Module, ast.AST, int]]:
+    def behind(
+        self, module: SourceModule, node: ast.AST, depth: int = 6
+    ) -> Iterator[tuple[SourceModule, ast.AST, int]]:
         """The expressions that a value is made from, nearest first, each with its number of steps."""
         seen: set[int] = set()
-        queue: deque[tuple[Module, ast.AST, int]] = deque([(module, node, 0)])
+        queue: deque[tuple[SourceModule, ast.AST, int]] = deque([(module, node, 0)])
         while queue:
             module, node, step = queue.popleft()
             if id(node) in seen or step > depth:
@@ -246,7 +248,7 @@ class Project:
             for part in ast.walk(node):
                 queue.extend((m, n, step + 1) for m, n in self._behind(module, part))
 
-    def trace(self, module: Module, node: ast.AST, depth: int = 5) -> dict[str, int]:
+    def trace(self, module: SourceModule, node: ast.AST, depth: int = 5) -> dict[str, int]:
         """Identifiers behind a value -> the fewest steps to reach them.
 
         Follows assignments, loop variables, what is appended, attributes of self, returns of the folder's own
@@ -266,7 +268,7 @@ class Project:
                         found.setdefault("dataset", step + 1)
         return found
 
-    def _behind(self, module: Module, part: ast.AST) -> Iterator[tuple[Module, ast.AST]]:
+    def _behind(self, module: SourceModule, part: ast.AST) -> Iterator[tuple[SourceModule, ast.AST]]:
         if isinstance(part, ast.Name):
             given = self.definitions(module, part, part.id)
             yield from ((module, e) for e in given)
@@ -283,7 +285,7 @@ class Project:
                     if isinstance(inner, ast.Return) and inner.value is not None:
                         yield other, inner.value
 
-    def _at_call_sites(self, function: Function, parameter: str) -> Iterator[tuple[Module, ast.AST]]:
+    def _at_call_sites(self, function: Function, parameter: str) -> Iterator[tuple[SourceModule, ast.AST]]:
         names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
         if parameter not in names:
             return
@@ -298,7 +300,7 @@ class Project:
                 yield module, given
 
 
-def _names_a_table(module: Module, node: ast.AST) -> bool:
+def _names_a_table(module: SourceModule, node: ast.AST) -> bool:
     """Whether `self` only holds the path of a table that is read here: `pd.read_csv(self.path)`."""
     current = module.parents.get(node)
     while isinstance(current, ast.Attribute | ast.Call):
@@ -308,7 +310,7 @@ def _names_a_table(module: Module, node: ast.AST) -> bool:
     return False
 
 
-def _spelled(module: Module, part: ast.AST) -> str:
+def _spelled(module: SourceModule, part: ast.AST) -> str:
     if isinstance(part, ast.Name):
         return "" if module.aliases.get(part.id, "").split(".")[0] in _LIBRARIES else part.id
     if isinstance(part, ast.Attribute):

@@ -11,7 +11,7 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class SourceLocation:
     """A line of a file; of a notebook, a line of a cell (both from 1)."""
 
     file: str
@@ -25,7 +25,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Finding:
+class DefectFinding:
     """One defect in one place.
 
     Attributes:
@@ -36,7 +36,7 @@ class Finding:
     """
 
     defect: str
-    place: Place
+    place: SourceLocation
     evidence: str
     detail: str
 
@@ -64,7 +64,7 @@ class Question:
     """A place where reading alone cannot decide, and what to look at."""
 
     defect: str
-    place: Place
+    place: SourceLocation
     evidence: str
     detail: str
 
@@ -86,7 +86,7 @@ class DoctorReport:
     """
 
     folder: str
-    findings: tuple[Finding, ...]
+    findings: tuple[DefectFinding, ...]
     questions: tuple[Question, ...]
     checked: tuple[str, ...]
     read: tuple[str, ...]
@@ -129,7 +129,7 @@ class DoctorReport:
         return "\n".join(lines)
 
 
-def ordered(findings: list[Finding]) -> tuple[Finding, ...]:
+def ordered(findings: list[DefectFinding]) -> tuple[DefectFinding, ...]:
     """Worst first, then in the table's order, then by place; repetitions left out."""
     rank = {defect: position for position, defect in enumerate(BY_ID)}
     unique = {(f.defect, f.place): f for f in findings}.values()

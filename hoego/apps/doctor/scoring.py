@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit, loops_around, over_loader
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect, over_loader
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import (
     argument,
     identifiers,
@@ -21,7 +21,7 @@ from hoego.apps.doctor.syntax import (
 )
 
 
-def validation_drop_last(project: Project) -> Iterator[Hit]:
+def validation_drop_last(project: SourceProject) -> Iterator[DefectMatch]:
     """A loader of the validation side with drop_last=True."""
     for module, call, name in project.calls:
         if last(name) != "DataLoader":
@@ -37,7 +37,7 @@ def validation_drop_last(project: Project) -> Iterator[Hit]:
         if function is not None:
             named.append(function.name)
         if value is True and any(is_valid_name(n) for n in named if n) and not _submission(named):
-            yield hit("validation-drop-last", module, place, _full_length(project, module))
+            yield match_defect("validation-drop-last", module, place, _full_length(project, module))
         elif function is not None and data is not None:
             yield from _through_helper(project, function, call, value, module)
 
@@ -46,7 +46,7 @@ def _submission(names: list[str]) -> bool:
     return any("train" in words(n) for n in names) and not any(is_valid_name(n) for n in names)
 
 
-def _drop_last(project: Project, module: Module, call: ast.Call) -> tuple[object, ast.AST]:
+def _drop_last(project: SourceProject, module: SourceModule, call: ast.Call) -> tuple[object, ast.AST]:
     given = keyword(call, "drop_last")
     if given is not None:
         value = project.constant(module, given)
@@ -68,12 +68,12 @@ def _drop_last(project: Project, module: Module, call: ast.Call) -> tuple[object
 
 
 def _through_helper(
-    project: Project,
+    project: SourceProject,
     function: ast.FunctionDef | ast.AsyncFunctionDef,
     call: ast.Call,
     value: object,
-    module: Module,
-) -> Iterator[Hit]:
+    module: SourceModule,
+) -> Iterator[DefectMatch]:
     """A helper that makes both loaders, called with the validation side."""
     parameters = [a.arg for a in function.args.args]
     default: object = value
@@ -91,17 +91,19 @@ def _through_helper(
             own = project.constant(site, argument(made, parameters.index(value.id), value.id))
             own = default if argument(made, parameters.index(value.id), value.id) is None else own
         if own is True:
-            yield hit(
+            yield match_defect(
                 "validation-drop-last", site, made, f"{function.name} makes a loader with drop_last=True."
             )
     data = argument(call, 0, "dataset")
     _, packed = project.resolve(module, data) if data is not None else (module, None)
     two = {reference(t) for t in targets(module.statement_of(call))}
     if packed is not None and default is True and "valid" in " ".join(two):
-        yield hit("validation-drop-last", module, call, "The validation loader drops its last batch.")
+        yield match_defect(
+            "validation-drop-last", module, call, "The validation loader drops its last batch."
+        )
 
 
-def _full_length(project: Project, module: Module) -> str:
+def _full_length(project: SourceProject, module: SourceModule) -> str:
     for node in module.nodes:
         if (
             isinstance(node, ast.BinOp)
@@ -123,7 +125,7 @@ def _full_length(project: Project, module: Module) -> str:
 _F1_CALLS = ("f1_score", "multiclass_f1_score", "MulticlassF1Score", "F1Score", "fbeta_score", "F1")
 
 
-def batch_f1(project: Project) -> Iterator[Hit]:
+def batch_f1(project: SourceProject) -> Iterator[DefectMatch]:
     """F1 of one batch, gathered over the loop of a loader or logged by a validation step."""
     wrappers = {
         m_function.name
@@ -150,7 +152,7 @@ def batch_f1(project: Project) -> Iterator[Hit]:
             "_step",
         ):
             if _logged(module, function, call):
-                yield hit(
+                yield match_defect(
                     "batch-f1",
                     module,
                     call,
@@ -162,11 +164,11 @@ def batch_f1(project: Project) -> Iterator[Hit]:
             continue
         if not _of_the_batch(module, call, loops[0]) or not _accumulated(module, call, loops[0]):
             continue
-        yield hit("batch-f1", module, call, "The F1 of each batch is gathered and averaged.")
+        yield match_defect("batch-f1", module, call, "The F1 of each batch is gathered and averaged.")
     yield from _metric_object(project)
 
 
-def _of_the_batch(module: Module, call: ast.Call, loop: ast.For) -> bool:
+def _of_the_batch(module: SourceModule, call: ast.Call, loop: ast.For) -> bool:
     """Whether the arguments are made within the loop, and are not lists that grow."""
     grown = {
         reference(c.func).rsplit(".", 1)[0]
@@ -181,7 +183,7 @@ def _of_the_batch(module: Module, call: ast.Call, loop: ast.For) -> bool:
     return bool(named & made) and not named & (grown - {""})
 
 
-def _accumulated(module: Module, call: ast.Call, loop: ast.For) -> bool:
+def _accumulated(module: SourceModule, call: ast.Call, loop: ast.For) -> bool:
     statement = module.statement_of(call)
     names = {reference(t) for t in targets(statement)} - {""}
     if isinstance(statement, ast.AugAssign):
@@ -198,7 +200,7 @@ def _accumulated(module: Module, call: ast.Call, loop: ast.For) -> bool:
     return False
 
 
-def _logged(module: Module, function: ast.AST, call: ast.Call) -> bool:
+def _logged(module: SourceModule, function: ast.AST, call: ast.Call) -> bool:
     names = {reference(t) for t in targets(module.statement_of(call))} - {""}
     for node in ast.walk(function):
         if (
@@ -220,7 +222,7 @@ def _logged(module: Module, function: ast.AST, call: ast.Call) -> bool:
     return False
 
 
-def _metric_object(project: Project) -> Iterator[Hit]:
+def _metric_object(project: SourceProject) -> Iterator[DefectMatch]:
     """`self.log("val_f1", self.f1(preds, y))`: the value of one batch, not the metric object."""
     for module, call, name in project.calls:
         if not (name.startswith("self.") and isinstance(call.func, ast.Attribute) and call.args):
@@ -237,14 +239,14 @@ def _metric_object(project: Project) -> Iterator[Hit]:
         if any(isinstance(m, ast.Call) and last(module.name(m.func)) in _F1_CALLS for m in made) and _logged(
             module, function, call
         ):
-            yield hit(
+            yield match_defect(
                 "batch-f1", module, call, "The value of one batch is logged instead of the metric object."
             )
 
 
-def micro_f1(project: Project) -> Iterator[Hit]:
+def micro_f1(project: SourceProject) -> Iterator[DefectMatch]:
     """average="micro", or torchmetrics' F1Score whose default is micro; no macro in the same file."""
-    found: list[Hit] = []
+    found: list[DefectMatch] = []
     macro: set[str] = set()
     for module, call, name in project.calls:
         if last(name) not in ("f1_score", "F1Score", "F1", "fbeta_score", "FBetaScore", "MulticlassF1Score"):
@@ -254,13 +256,13 @@ def micro_f1(project: Project) -> Iterator[Hit]:
             if average == "macro":
                 macro.add(module.file)
             if average == "micro":
-                found.append(hit("micro-f1", module, call, 'average="micro".'))
+                found.append(match_defect("micro-f1", module, call, 'average="micro".'))
         elif (
             keyword(call, "average") is None
             and "torchmetrics" in name
             and last(name) in ("F1Score", "F1", "FBetaScore", "f1_score")
         ) and not any(part in name for part in ("multiclass_", "Multiclass")):
             found.append(
-                hit("micro-f1", module, call, 'torchmetrics averages "micro" where nothing is said.')
+                match_defect("micro-f1", module, call, 'torchmetrics averages "micro" where nothing is said.')
             )
     yield from (one for one in found if one.file not in macro)

@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit, loops_around
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module
+from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule
 from hoego.apps.doctor.syntax import identifiers, is_valid_name, keyword, last, reference, targets, words
 
 _ACCURACY = frozenset(["acc", "acc1", "accuracy", "accs", "top1"])
@@ -21,14 +21,14 @@ def _accurate(identifier: str) -> bool:
     return bool(parts & _ACCURACY) and not parts & {"balanced", "f1", "loss"}
 
 
-def best_by_accuracy(project: Project) -> Iterator[Hit]:
+def best_by_accuracy(project: SourceProject) -> Iterator[DefectMatch]:
     """A comparison of accuracies that saves, or a callback that monitors accuracy."""
     hits = [*_compared(project), *_monitored(project)]
     if hits and not _saves_by_f1(project):
         yield from hits
 
 
-def _compared(project: Project) -> Iterator[Hit]:
+def _compared(project: SourceProject) -> Iterator[DefectMatch]:
     for module, node in project.nodes(ast.Compare):
         assert isinstance(node, ast.Compare)
         if len(node.ops) != 1 or not isinstance(node.ops[0], ast.Gt | ast.GtE | ast.Lt | ast.LtE):
@@ -37,7 +37,9 @@ def _compared(project: Project) -> Iterator[Hit]:
         if not (_by_name(left, right) or _by_record(project, module, node)):
             continue
         if _leads_to_saving(module, node):
-            yield hit("best-by-accuracy", module, node, "A higher accuracy decides which weights are kept.")
+            yield match_defect(
+                "best-by-accuracy", module, node, "A higher accuracy decides which weights are kept."
+            )
 
 
 def _by_name(left: list[str], right: list[str]) -> bool:
@@ -47,7 +49,7 @@ def _by_name(left: list[str], right: list[str]) -> bool:
     return any({"best", "max", "top", "highest"} & set(words(i)) for i in left + right)
 
 
-def _by_record(project: Project, module: Module, node: ast.Compare) -> bool:
+def _by_record(project: SourceProject, module: SourceModule, node: ast.Compare) -> bool:
     """`if score > top: top = score`, where the score is named an accuracy or made from one."""
     statement = module.statement_of(node)
     pair = {reference(node.left), reference(node.comparators[0])}
@@ -74,7 +76,7 @@ def _mixed_pair(left: list[str], right: list[str]) -> bool:
     )
 
 
-def _leads_to_saving(module: Module, node: ast.Compare) -> bool:
+def _leads_to_saving(module: SourceModule, node: ast.Compare) -> bool:
     statement = module.statement_of(node)
     if isinstance(statement, ast.If | ast.While):
         return any(_is_save(module, c) for s in statement.body for c in ast.walk(s))
@@ -96,14 +98,14 @@ def _leads_to_saving(module: Module, node: ast.Compare) -> bool:
     return False
 
 
-def _is_save(module: Module, node: ast.AST) -> bool:
+def _is_save(module: SourceModule, node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     name = module.name(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
     return bool(_SAVES.search(last(name).lower())) and "config" not in name.lower() and "savefig" not in name
 
 
-def _saves_by_f1(project: Project) -> bool:
+def _saves_by_f1(project: SourceProject) -> bool:
     """Whether some checkpoint is kept by F1 as well: then accuracy's is one of several."""
     for module, node in project.nodes(ast.Compare):
         assert isinstance(node, ast.Compare)
@@ -113,7 +115,7 @@ def _saves_by_f1(project: Project) -> bool:
     return any("f1" in str(v).lower() for _, _, v in _monitors(project))
 
 
-def _monitors(project: Project) -> Iterator[tuple[Module, ast.AST, str]]:
+def _monitors(project: SourceProject) -> Iterator[tuple[SourceModule, ast.AST, str]]:
     for module, call, name in project.calls:
         if last(name) in ("EarlyStopping", "ReduceLROnPlateau") or "Scheduler" in name:
             continue
@@ -124,10 +126,10 @@ def _monitors(project: Project) -> Iterator[tuple[Module, ast.AST, str]]:
                 yield module, value, given
 
 
-def _monitored(project: Project) -> Iterator[Hit]:
+def _monitored(project: SourceProject) -> Iterator[DefectMatch]:
     for module, call, given in _monitors(project):
         if _accurate(given):
-            yield hit("best-by-accuracy", module, call, f"Checkpoints are kept by {given!r}.")
+            yield match_defect("best-by-accuracy", module, call, f"Checkpoints are kept by {given!r}.")
     for value in project.folder.values:
         key = last(value.key)
         if (
@@ -137,7 +139,7 @@ def _monitored(project: Project) -> Iterator[Hit]:
             and "early" not in value.key.lower()
         ):
             shown = f"{value.key} = {value.value}"
-            yield Hit(
+            yield DefectMatch(
                 "best-by-accuracy",
                 value.file,
                 value.line,
@@ -154,7 +156,7 @@ _F1 = re.compile(
 _LOSS = re.compile(r"loss|criterion", re.I)
 
 
-def no_f1(project: Project) -> Iterator[Hit]:
+def no_f1(project: SourceProject) -> Iterator[DefectMatch]:
     """Accuracy is computed on a validation side, F1 (or another measure that heeds rare classes) nowhere."""
     if not project.trains:
         return
@@ -177,15 +179,17 @@ def no_f1(project: Project) -> Iterator[Hit]:
         for target in targets(node):
             named = reference(target)
             if _accurate(last(named)) and (is_valid_name(named) or _in_validation(module, node)):
-                yield hit("no-f1", module, node, "Accuracy is computed here, and F1 in no file.")
+                yield match_defect("no-f1", module, node, "Accuracy is computed here, and F1 in no file.")
                 return
     for module, call, name in project.called("accuracy_score", "multiclass_accuracy", "accuracy"):
         if name != "?.accuracy":
-            yield hit("no-f1", module, call, "Accuracy is computed here, and F1 in no file.")
+            yield match_defect("no-f1", module, call, "Accuracy is computed here, and F1 in no file.")
             return
     for module, call, _ in project.called("load", "load_metric"):
         if call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == "accuracy":
-            yield hit("no-f1", module, call, "Accuracy is computed by this metric, and F1 in no file.")
+            yield match_defect(
+                "no-f1", module, call, "Accuracy is computed by this metric, and F1 in no file."
+            )
             return
     for module, call, name in project.calls:
         given = [*call.args[:1], *(k.value for k in call.keywords)]
@@ -198,7 +202,7 @@ def no_f1(project: Project) -> Iterator[Hit]:
         if last(name) in ("log", "log_dict", "compile", "add_scalar") and any(
             _accurate(s) and (is_valid_name(s) or last(name) == "compile") for s in shown
         ):
-            yield hit("no-f1", module, call, "Accuracy is logged here, and F1 in no file.")
+            yield match_defect("no-f1", module, call, "Accuracy is logged here, and F1 in no file.")
             return
 
 
@@ -215,19 +219,19 @@ def _said(node: ast.AST) -> str:
     return ""
 
 
-def _in_loss(module: Module, node: ast.AST) -> bool:
+def _in_loss(module: SourceModule, node: ast.AST) -> bool:
     owner = node if isinstance(node, ast.ClassDef) else module.class_of(node)
     return owner is not None and bool(_LOSS.search(owner.name))
 
 
-def _is_choice(module: Module, node: ast.Constant) -> bool:
+def _is_choice(module: SourceModule, node: ast.Constant) -> bool:
     """A string that names a loss: within a dict of losses, add_argument, or a comparison."""
     statement = module.statement_of(node)
     text = " ".join(identifiers(statement)).lower()
     return bool(_LOSS.search(text)) or "add_argument" in text
 
 
-def _in_validation(module: Module, node: ast.AST) -> bool:
+def _in_validation(module: SourceModule, node: ast.AST) -> bool:
     """Whether code runs on the validation side: by its loop, its function or a no_grad around it."""
     for loop in loops_around(module, node):
         if any(is_valid_name(i) for i in identifiers(loop.iter)):

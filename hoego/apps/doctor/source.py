@@ -39,7 +39,7 @@ _SHOWN = 160
 
 
 @dataclass(frozen=True)
-class Value:
+class ConfigValue:
     """One setting found outside the code: its dotted key, its plain value and its place."""
 
     key: str
@@ -50,7 +50,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Command:
+class ShellCommand:
     """One `python train.py --flag value` of a shell script."""
 
     script: str
@@ -60,7 +60,7 @@ class Command:
 
 
 @dataclass(eq=False)
-class Module:
+class SourceModule:
     """A Python file, or the code cells of a notebook joined in order."""
 
     file: str
@@ -161,18 +161,18 @@ def _ordered(node: ast.AST) -> Iterator[ast.AST]:
 
 
 @dataclass
-class Folder:
+class SourceFolder:
     """Everything read from a folder, and what could not be read."""
 
     root: Path
-    modules: list[Module]
-    values: list[Value]
-    commands: list[Command]
+    modules: list[SourceModule]
+    values: list[ConfigValue]
+    commands: list[ShellCommand]
     files: list[str]
     unread: list[tuple[str, str]]
 
 
-def read_folder(path: Path | str) -> Folder:
+def read_folder(path: Path | str) -> SourceFolder:
     """Read a training folder, or one file of it.
 
     Raises:
@@ -181,7 +181,7 @@ def read_folder(path: Path | str) -> Folder:
     root = Path(path)
     if not root.exists():
         raise DataError("there is no such folder.", remedy="Name the folder that holds train.py.", file=root)
-    folder = Folder(root if root.is_dir() else root.parent, [], [], [], [], [])
+    folder = SourceFolder(root if root.is_dir() else root.parent, [], [], [], [], [])
     files = _walk(root) if root.is_dir() else [root]
     for file in files:
         name = file.relative_to(folder.root).as_posix()
@@ -235,14 +235,14 @@ def _parse(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def _python(folder: Folder, name: str, text: str) -> None:
-    folder.modules.append(Module(name, _parse(text), text.splitlines()))
+def _python(folder: SourceFolder, name: str, text: str) -> None:
+    folder.modules.append(SourceModule(name, _parse(text), text.splitlines()))
 
 
 _MAGIC = re.compile(r"^\s*(%|!|\?)|\?\s*$")
 
 
-def _notebook(folder: Folder, name: str, text: str) -> None:
+def _notebook(folder: SourceFolder, name: str, text: str) -> None:
     lines: list[str] = []
     cells: list[tuple[int, int]] = []
     for number, cell in enumerate(json.loads(text).get("cells", []), start=1):
@@ -260,7 +260,7 @@ def _notebook(folder: Folder, name: str, text: str) -> None:
             continue
         cells.append((len(lines) + 1, number))
         lines.extend(cell_lines)
-    folder.modules.append(Module(name, _parse("\n".join(lines)), lines, cells))
+    folder.modules.append(SourceModule(name, _parse("\n".join(lines)), lines, cells))
 
 
 def _without_magic(line: str) -> str:
@@ -269,7 +269,7 @@ def _without_magic(line: str) -> str:
     return line[: len(line) - len(line.lstrip())] + "pass"
 
 
-def _shell(folder: Folder, name: str, text: str) -> None:
+def _shell(folder: SourceFolder, name: str, text: str) -> None:
     joined, start = "", 1
     for number, line in enumerate(text.splitlines(), start=1):
         start = number if not joined else start
@@ -283,7 +283,7 @@ def _shell(folder: Folder, name: str, text: str) -> None:
         joined = ""
 
 
-def _command(line: str, file: str, number: int) -> Command | None:
+def _command(line: str, file: str, number: int) -> ShellCommand | None:
     try:
         words = shlex.split(line, comments=True)
     except ValueError:
@@ -304,17 +304,17 @@ def _command(line: str, file: str, number: int) -> Command | None:
             flags[name] = value
         elif key:
             flags[key] = f"{flags[key]} {word}".strip()
-    return Command(words[scripts[0]], flags, file, number)
+    return ShellCommand(words[scripts[0]], flags, file, number)
 
 
-def _json(folder: Folder, name: str, text: str) -> None:
+def _json(folder: SourceFolder, name: str, text: str) -> None:
     data = json.loads(text)
     lines = text.splitlines()
     if isinstance(data, dict):
         for key, value in _flat(data):
             needle = f'"{key.split(".")[-1]}"'
             line = next((n for n, shown in enumerate(lines, start=1) if needle in shown), 1)
-            folder.values.append(Value(key, value, name, line, "json"))
+            folder.values.append(ConfigValue(key, value, name, line, "json"))
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -325,19 +325,19 @@ def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _toml(folder: Folder, name: str, text: str) -> None:
+def _toml(folder: SourceFolder, name: str, text: str) -> None:
     lines = text.splitlines()
     for key, value in _flat(tomllib.loads(text)):
         last = key.split(".")[-1]
         line = next((n for n, shown in enumerate(lines, start=1) if shown.strip().startswith(last)), 1)
-        folder.values.append(Value(key, value, name, line, "toml"))
+        folder.values.append(ConfigValue(key, value, name, line, "toml"))
 
 
-def _yaml(folder: Folder, name: str, text: str) -> None:
+def _yaml(folder: SourceFolder, name: str, text: str) -> None:
     for key, value, line in read_yaml(text):
         inner = _flat(value, f"{key}.") if isinstance(value, dict) else [(key, value)]
         folder.values.extend(
-            Value(inner_key, inner_value, name, line, "yaml") for inner_key, inner_value in inner
+            ConfigValue(inner_key, inner_value, name, line, "yaml") for inner_key, inner_value in inner
         )
 
 

@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from hoego.apps.doctor.hit import Hit, hit, kind_of, nearest_kind
-from hoego.apps.doctor.project import Project
-from hoego.apps.doctor.source import Module, word_set
+from hoego.apps.doctor.hit import DefectMatch, kind_of, match_defect, nearest_kind
+from hoego.apps.doctor.project import SourceProject
+from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import (
     argument,
     identifiers,
@@ -35,7 +35,7 @@ _LOOK = (
 )
 
 
-def photo_split(project: Project) -> Iterator[Hit]:
+def photo_split(project: SourceProject) -> Iterator[DefectMatch]:
     """random_split, train_test_split, KFold and cut lists whose items are photos."""
     yield from _random_splits(project)
     for module, call, name in project.called("train_test_split"):
@@ -53,13 +53,13 @@ def photo_split(project: Project) -> Iterator[Hit]:
             continue
         given = keyword(call, "groups") or (call.args[2] if len(call.args) > 2 else None)
         if given is not None:
-            yield hit("photo-split", module, call, f"{fold} takes `groups` and pays no heed to it.")
+            yield match_defect("photo-split", module, call, f"{fold} takes `groups` and pays no heed to it.")
             continue
         yield from _judge(project, module, call, list(call.args), fold)
     yield from _cut_lists(project)
 
 
-def _random_splits(project: Project) -> Iterator[Hit]:
+def _random_splits(project: SourceProject) -> Iterator[DefectMatch]:
     for module, call, name in project.called("random_split"):
         data = argument(call, 0, "dataset")
         if data is None or name.startswith("?.") or name.split(".")[0] in ("self", "cls"):
@@ -70,12 +70,14 @@ def _random_splits(project: Project) -> Iterator[Hit]:
         if nearest_kind(trace) == "people":
             if trace and min((s for i, s in trace.items() if kind_of(i) == "people"), default=9) == 0:
                 continue
-            yield hit("photo-split", module, call, _LOOK, question=True)
+            yield match_defect("photo-split", module, call, _LOOK, question=True)
         else:
-            yield hit("photo-split", module, call, "random_split draws single items of the data set.")
+            yield match_defect(
+                "photo-split", module, call, "random_split draws single items of the data set."
+            )
 
 
-def _overridden(project: Project, module: Module, call: ast.Call) -> bool:
+def _overridden(project: SourceProject, module: SourceModule, call: ast.Call) -> bool:
     """Whether the method that splits is overridden by the class that the folder uses by default."""
     function, owner = module.function_of(call), module.class_of(call)
     if function is None or owner is None:
@@ -96,26 +98,26 @@ def _overridden(project: Project, module: Module, call: ast.Call) -> bool:
 
 
 def _judge(
-    project: Project, module: Module, call: ast.Call, given: list[ast.expr], shown: str
-) -> Iterator[Hit]:
+    project: SourceProject, module: SourceModule, call: ast.Call, given: list[ast.expr], shown: str
+) -> Iterator[DefectMatch]:
     trace: dict[str, int] = {}
     for one in given[:2]:
         for identifier, step in project.trace(module, one).items():
             trace[identifier] = min(step, trace.get(identifier, step))
     kind = nearest_kind(trace)
     if kind == "photos":
-        yield hit("photo-split", module, call, f"{shown} draws rows that are photos.")
+        yield match_defect("photo-split", module, call, f"{shown} draws rows that are photos.")
     elif kind in ("both", "") and not _by_people(module, call):
-        yield hit("photo-split", module, call, _LOOK, question=True)
+        yield match_defect("photo-split", module, call, _LOOK, question=True)
 
 
-def _by_people(module: Module, call: ast.Call) -> bool:
+def _by_people(module: SourceModule, call: ast.Call) -> bool:
     """Whether the function that draws the sides is named after people: `split_profile`."""
     function = module.function_of(call)
     return function is not None and kind_of(function.name) == "people"
 
 
-def _fold_class(project: Project, module: Module, call: ast.Call) -> str:
+def _fold_class(project: SourceProject, module: SourceModule, call: ast.Call) -> str:
     """The name of a fold class without groups on whose object `.split` is called, else empty."""
     if not isinstance(call.func, ast.Attribute):
         return ""
@@ -126,7 +128,7 @@ def _fold_class(project: Project, module: Module, call: ast.Call) -> str:
     return ""
 
 
-def _cut_lists(project: Project) -> Iterator[Hit]:
+def _cut_lists(project: SourceProject) -> Iterator[DefectMatch]:
     """`paths[:n]` for training and `paths[n:]` for validation, after a shuffle."""
     for module in project.modules:
         cuts: dict[tuple[int, str], list[ast.Subscript]] = {}
@@ -148,18 +150,20 @@ def _cut_lists(project: Project) -> Iterator[Hit]:
                 continue
             kind = nearest_kind(project.trace(module, base))
             if kind == "photos":
-                yield hit("photo-split", module, lower[0], "A shuffled list of photos is cut in two.")
+                yield match_defect(
+                    "photo-split", module, lower[0], "A shuffled list of photos is cut in two."
+                )
             elif kind in ("both", ""):
-                yield hit("photo-split", module, lower[0], _LOOK, question=True)
+                yield match_defect("photo-split", module, lower[0], _LOOK, question=True)
 
 
-def _names_sides(module: Module, one: ast.AST, other: ast.AST) -> bool:
+def _names_sides(module: SourceModule, one: ast.AST, other: ast.AST) -> bool:
     text = [i for part in (one, other) for t in targets(module.statement_of(part)) for i in identifiers(t)]
     text += [i for part in (one, other) for i in identifiers(module.statement_of(part)) if len(i) < 40]
     return any(is_valid_name(i) for i in text) and any(is_train_name(i) for i in text)
 
 
-def _shuffled(project: Project, module: Module, base: ast.expr) -> bool:
+def _shuffled(project: SourceProject, module: SourceModule, base: ast.expr) -> bool:
     name = reference(base)
     if any(
         w in ("perm", "permutation", "randperm") for i in project.trace(module, base, 2) for w in words(i)
@@ -182,7 +186,7 @@ _DRAWS = re.compile(r"(^|_)(split|splits|val|valid|validation|train|test|fold|fo
 _MEANT = word_set("oversample oversampling bootstrap resample balance balanced sampler weights augment")
 
 
-def people_with_replacement(project: Project) -> Iterator[Hit]:
+def people_with_replacement(project: SourceProject) -> Iterator[DefectMatch]:
     """random.choices and numpy's choice (replace defaults to True) where the sides are drawn."""
     for module, call, name in project.calls:
         draw = last(name)
@@ -212,7 +216,7 @@ def people_with_replacement(project: Project) -> Iterator[Hit]:
             continue
         if drawn is None and not any(is_valid_name(i) for i in around):
             continue
-        yield hit(
+        yield match_defect(
             "people-with-replacement",
             module,
             call,

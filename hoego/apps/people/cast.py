@@ -35,7 +35,7 @@ _EXTENSIONS = ((".jpg", 8.0), (".jpeg", 1.0), (".png", 1.0))
 
 
 @dataclass(frozen=True)
-class Member:
+class CastMember:
     """A person of the data set as the files name it.
 
     `id`, `written_gender`, `written_age` stand in the folder's name and the table; `gender` and `age` are
@@ -119,7 +119,7 @@ def _ids(dice: Dice, n: int, traps: bool) -> list[str]:
     return ids
 
 
-def _share_an_id(members: list[Member]) -> None:
+def _share_an_id(members: list[CastMember]) -> None:
     """Give one person of the last half the id of the person before, whose folder has another name."""
     for first, second in pairwise(members[len(members) // 2 :]):
         if (first.written_gender, first.written_age) != (second.written_gender, second.written_age):
@@ -136,7 +136,9 @@ def _wrong_age(dice: Dice, age: int) -> int:
     return 60 if age >= 50 else dice.integer(25, 29)
 
 
-def make_cast(side: int, n: int, seed: int, error_share: float = 0.0, traps: bool = False) -> list[Member]:
+def make_cast(
+    side: int, n: int, seed: int, error_share: float = 0.0, traps: bool = False
+) -> list[CastMember]:
     """The people of one side of the data set, in the order of their ids.
 
     Args:
@@ -162,7 +164,7 @@ def make_cast(side: int, n: int, seed: int, error_share: float = 0.0, traps: boo
         swap = {"normal": "incorrect_mask", "incorrect_mask": "normal"} if error == "mask" else {}
         usual = own.pick([end for end, _ in _EXTENSIONS], [w for _, w in _EXTENSIONS])
         members.append(
-            Member(
+            CastMember(
                 index=index,
                 id=ids[index],
                 gender=gender,

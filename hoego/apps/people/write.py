@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image
 
-from hoego.apps.people.cast import Member, age_class, eval_name, make_cast
+from hoego.apps.people.cast import CastMember, age_class, eval_name, make_cast
 from hoego.apps.people.person import make_person
 from hoego.apps.people.render import photograph
 from hoego.apps.people.shot import STEMS, mask_class
@@ -148,7 +148,7 @@ def write_people(
     return _summary(out, settings, train)
 
 
-def _summary(out: Path, settings: PeopleSettings, train: Sequence[Member]) -> PeopleSummary:
+def _summary(out: Path, settings: PeopleSettings, train: Sequence[CastMember]) -> PeopleSummary:
     names = ("<30", "30-59", ">=60")
     counts = Counter((member.gender, age_class(member.age)) for member in train)
     planted = [member for member in train if member.error]
@@ -175,7 +175,7 @@ def _summary(out: Path, settings: PeopleSettings, train: Sequence[Member]) -> Pe
     )
 
 
-def _shoot(job: tuple[Member, dict[str, list[str]], tuple[int, int], int]) -> int:
+def _shoot(job: tuple[CastMember, dict[str, list[str]], tuple[int, int], int]) -> int:
     """Write the photos of one person: `job` holds the person, the paths of each shot, the size, the quality."""
     member, paths, size, quality = job
     for stem, shot, image in photograph(make_person(member.gender, member.age, member.seed), size):
@@ -194,8 +194,8 @@ def _save(image: Image.Image, path: str, quality: int) -> None:
 def _write_photos(
     root: Path,
     settings: PeopleSettings,
-    train: Sequence[Member],
-    evaluation: Sequence[Member],
+    train: Sequence[CastMember],
+    evaluation: Sequence[CastMember],
     processes: int | None,
     progress: bool,
 ) -> None:
@@ -271,7 +271,7 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
 
 
 def _write_tables(
-    root: Path, settings: PeopleSettings, train: Sequence[Member], evaluation: Sequence[Member]
+    root: Path, settings: PeopleSettings, train: Sequence[CastMember], evaluation: Sequence[CastMember]
 ) -> None:
     _write_csv(
         root / "train" / "train.csv",
@@ -301,7 +301,7 @@ def _write_tables(
     _write_csv(root / "eval_truth.csv", ("ImageID", "ans", "mask", "gender", "age", "person"), rows)
 
 
-def _lay_traps(images: Path, train: Sequence[Member]) -> None:
+def _lay_traps(images: Path, train: Sequence[CastMember]) -> None:
     for member in train[:: max(1, len(train) // 5)][:5]:
         folder = images / member.folder
         for name, _ in member.files[:2]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hoego.data.audit.checks import BESIDE_SCORE, CHECKS, Check
+from hoego.data.audit.checks import BESIDE_SCORE, CHECKS, AuditCheck
 from hoego.data.audit.crop_checks import crop_findings
-from hoego.data.audit.findings import AuditReport, Finding, accepting
+from hoego.data.audit.findings import AuditFinding, AuditReport, accepting
 from hoego.data.audit.label_checks import label_findings
 from hoego.data.audit.photo_checks import Thumbnails, photo_findings, thumbnails
 from hoego.data.audit.table_checks import table_findings
@@ -16,7 +16,7 @@ from hoego.data.load import load_unlabelled
 from hoego.data.preprocess import read_boxes
 from hoego.recipe import Recipe
 
-__all__ = ["BESIDE_SCORE", "CHECKS", "AuditReport", "Check", "Finding", "audit"]
+__all__ = ["BESIDE_SCORE", "CHECKS", "AuditReport", "AuditCheck", "AuditFinding", "audit"]
 
 
 def audit(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from hoego.data.audit.findings import Finding, finding
+from hoego.data.audit.findings import AuditFinding, finding
 from hoego.data.audit.measures import Codes, Float, cramers_v, fifths
 from hoego.data.dataset import Dataset
 from hoego.data.preprocess import Box
@@ -14,7 +14,7 @@ from hoego.data.preprocess import Box
 RELATED = 0.5
 
 
-def crop_findings(dataset: Dataset, boxes: Mapping[str, Box | None]) -> Iterator[Finding]:
+def crop_findings(dataset: Dataset, boxes: Mapping[str, Box | None]) -> Iterator[AuditFinding]:
     """Facts of the boxes that go with the class of an attribute (Cramér's V of 0.5 or more).
 
     Args:

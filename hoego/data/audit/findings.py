@@ -17,7 +17,7 @@ ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """What one check found.
 
     Args:
@@ -46,26 +46,26 @@ class Finding:
 class AuditReport:
     """The result of `hoego audit`: findings, errors first."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     images: int
     subjects: int
     checked: tuple[str, ...]
 
     @property
-    def standing(self) -> tuple[Finding, ...]:
+    def open_errors(self) -> tuple[AuditFinding, ...]:
         """The errors that are not accepted."""
         return tuple(f for f in self.findings if f.severity == "error" and not f.accepted)
 
     @property
     def exit_code(self) -> int:
         """1 where an error stands that is not accepted."""
-        return int(bool(self.standing))
+        return int(bool(self.open_errors))
 
     @property
     def advice(self) -> str:
         """What to do about the errors that stand; acceptance is offered where training could then go on."""
-        must = [f.remedy for f in self.standing if not CHECKS[f.check].acceptable]
-        may = [f.check for f in self.standing if CHECKS[f.check].acceptable]
+        must = [f.remedy for f in self.open_errors if not CHECKS[f.check].acceptable]
+        may = [f.check for f in self.open_errors if CHECKS[f.check].acceptable]
         if may:
             must.append(
                 f"Mend {', '.join(may)}, or accept by name in hoego.toml: [audit] accept = {json.dumps(may)}"
@@ -82,13 +82,13 @@ class AuditReport:
         }
 
 
-def finding(name: str, count: int, message: str, examples: Sequence[str] = ()) -> Finding:
+def finding(name: str, count: int, message: str, examples: Sequence[str] = ()) -> AuditFinding:
     """A finding of the check `name`, with its severity and remedy from the table; ten examples are kept."""
     check = CHECKS[name]
-    return Finding(name, check.severity, count, message, tuple(examples[:10]), check.remedy)
+    return AuditFinding(name, check.severity, count, message, tuple(examples[:10]), check.remedy)
 
 
-def accepting(findings: Sequence[Finding], accept: Sequence[str]) -> tuple[Finding, ...]:
+def accepting(findings: Sequence[AuditFinding], accept: Sequence[str]) -> tuple[AuditFinding, ...]:
     """The findings sorted, errors first, with those that are accepted by name marked.
 
     Raises:

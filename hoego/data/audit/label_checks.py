@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.audit.findings import Finding, finding
+from hoego.data.audit.findings import AuditFinding, finding
 from hoego.data.audit.measures import Codes, cramers_v, determines
 from hoego.data.dataset import Dataset
 from hoego.data.spelling import written_alike
@@ -18,7 +18,7 @@ RELATED = 0.5
 NEARLY_ALL, FEWEST = 0.9, 20
 
 
-def label_findings(dataset: Dataset, split: SplitSettings) -> Iterator[Finding]:
+def label_findings(dataset: Dataset, split: SplitSettings) -> Iterator[AuditFinding]:
     """Every finding on labels.
 
     Args:
@@ -33,7 +33,7 @@ def label_findings(dataset: Dataset, split: SplitSettings) -> Iterator[Finding]:
     yield from _dependent(dataset)
 
 
-def _classes(dataset: Dataset, split: SplitSettings) -> Iterator[Finding]:
+def _classes(dataset: Dataset, split: SplitSettings) -> Iterator[AuditFinding]:
     sides = split.folds if split.kind == "folds" else 2
     if dataset.n_subjects < sides:
         text = f"{dataset.n_subjects} subjects for {sides} sides"
@@ -85,7 +85,7 @@ def _holders(codes: Codes, others: Codes, n_classes: int) -> NDArray[np.int64]:
     return np.bincount(pairs[:, 0], minlength=n_classes)
 
 
-def _names(dataset: Dataset) -> Iterator[Finding]:
+def _names(dataset: Dataset) -> Iterator[AuditFinding]:
     """Names of classes that look like one class, or like several at once."""
     alike, several = [], []
     for attribute in dataset.schema.attributes:
@@ -100,14 +100,14 @@ def _names(dataset: Dataset) -> Iterator[Finding]:
         yield finding("several-labels", len(several), text, several)
 
 
-def _missing(dataset: Dataset) -> Iterator[Finding]:
+def _missing(dataset: Dataset) -> Iterator[AuditFinding]:
     blank = (dataset.codes < 0).sum(axis=0)
     if blank.any():
         said = [f"{n}: {k:,} photos" for n, k in zip(dataset.schema.names, blank.tolist(), strict=True) if k]
         yield finding("missing-labels", int(blank.sum()), "; ".join(said), said)
 
 
-def _within_subjects(dataset: Dataset) -> Iterator[Finding]:
+def _within_subjects(dataset: Dataset) -> Iterator[AuditFinding]:
     """Attributes constant within subjects, and the few subjects that break what holds for nearly all others."""
     constant, broken, names = [], 0, []
     several = np.bincount(dataset.subject_index, minlength=dataset.n_subjects) > 1
@@ -136,7 +136,7 @@ def _within_subjects(dataset: Dataset) -> Iterator[Finding]:
         yield finding("subject-disagrees", broken, text, names)
 
 
-def _dependent(dataset: Dataset) -> Iterator[Finding]:
+def _dependent(dataset: Dataset) -> Iterator[AuditFinding]:
     columns = {name: dataset.classes_of(name) for name in dataset.schema.names}
     follows, related = [], []
     for i, (a, x) in enumerate(columns.items()):

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hoego.data.audit.findings import Finding, finding
+from hoego.data.audit.findings import AuditFinding, finding
 from hoego.data.audit.measures import Codes, cramers_v, fifths
 from hoego.data.audit.probes import probes, unreadable
 from hoego.data.audit.similar import SIDE, Luma, close_pairs, confirmed, grey, hashes
@@ -46,7 +46,7 @@ class Thumbnails:
 
 def photo_findings(
     dataset: Dataset, seen: Thumbnails, near_distance: int, test: Dataset | None = None
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     """Every finding that needs the photos; they are decoded once, to thumbnails that are kept in the cache.
 
     Args:
@@ -96,7 +96,7 @@ def thumbnails(dataset: Dataset) -> Thumbnails:
     return Thumbnails(luma, bad)
 
 
-def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
+def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
     """Tiny, huge, long, turned, and colour modes that few photos have; one finding with a sentence for each oddity."""
     sides = table.select(
         low=pl.min_horizontal("height", "width"),
@@ -134,7 +134,7 @@ def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
         yield finding("odd-photos", int(every.sum()), "; ".join(said), shown)
 
 
-def _shortcuts(dataset: Dataset, table: pl.DataFrame) -> Iterator[Finding]:
+def _shortcuts(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
     """File facts that go with the class of an attribute (Cramér's V of 0.5 or more; 2 % of the photos a value)."""
     found = []
     for fact, codes in _facts(table).items():
@@ -167,7 +167,9 @@ def _facts(table: pl.DataFrame) -> dict[str, Codes]:
     }
 
 
-def _look_alikes(dataset: Dataset, luma: Luma, codes: NDArray[np.uint64], distance: int) -> Iterator[Finding]:
+def _look_alikes(
+    dataset: Dataset, luma: Luma, codes: NDArray[np.uint64], distance: int
+) -> Iterator[AuditFinding]:
     pairs = close_pairs(codes, dataset.subject_index, distance)
     pairs = pairs[confirmed(luma, pairs)]
     if not len(pairs):
@@ -192,7 +194,7 @@ def _pairs(n: int) -> str:
 
 def _in_test(
     dataset: Dataset, test: Dataset, seen: tuple[Luma, NDArray[np.uint64]], distance: int
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     """Test photos that equal a training photo in every byte, or nearly so to the eye."""
     same = np.isin(test.contents, dataset.contents)
     small = thumbnails(test)

@@ -12,7 +12,7 @@ import polars as pl
 
 from hoego.data.contents import cache_folder
 from hoego.data.dataset import Dataset
-from hoego.data.images import cpu_count, decode, probe
+from hoego.data.images import cpu_count, decode, read_header
 from hoego.errors import DataError
 from hoego.files import write_bytes
 
@@ -52,7 +52,7 @@ def probes(dataset: Dataset) -> pl.DataFrame:
 
 def _row(path: Path) -> tuple[int | None, int | None, str | None, str | None, int | None]:
     try:
-        p = probe(path)
+        p = read_header(path)
     except DataError:
         return (None, None, None, None, None)
     return (p.height, p.width, p.mode, p.format, p.orientation)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.audit.findings import Finding, finding
+from hoego.data.audit.findings import AuditFinding, finding
 from hoego.data.dataset import Dataset
 
 Ints = NDArray[np.integer[Any]]
@@ -23,7 +23,7 @@ _SUFFIX = re.compile(
 )
 
 
-def table_findings(dataset: Dataset, bad: Collection[int] = ()) -> Iterator[Finding]:
+def table_findings(dataset: Dataset, bad: Collection[int] = ()) -> Iterator[AuditFinding]:
     """Every finding on photos and subjects that needs neither pixels nor the meaning of labels.
 
     Args:
@@ -39,7 +39,7 @@ def table_findings(dataset: Dataset, bad: Collection[int] = ()) -> Iterator[Find
     yield from _numbers(dataset)
 
 
-def _duplicates(dataset: Dataset, bad: Collection[int]) -> Iterator[Finding]:
+def _duplicates(dataset: Dataset, bad: Collection[int]) -> Iterator[AuditFinding]:
     _, group, times = np.unique(dataset.contents, return_inverse=True, return_counts=True)
     repeated = np.flatnonzero((times[group] > 1) & ~np.isin(np.arange(dataset.n_images), list(bad)))
     if not len(repeated):
@@ -85,7 +85,7 @@ def _label(dataset: Dataset, i: int) -> str:
     return "/".join(parts)
 
 
-def _names(dataset: Dataset) -> Iterator[Finding]:
+def _names(dataset: Dataset) -> Iterator[AuditFinding]:
     couples = suffixed(dataset.subjects.tolist())
     if couples:
         shown = [f"{a} and {b}" for a, b in couples]
@@ -126,7 +126,7 @@ def _plain(name: str) -> str:
     return re.sub(r"\d+", lambda m: str(int(m.group())), packed)
 
 
-def _numbers(dataset: Dataset) -> Iterator[Finding]:
+def _numbers(dataset: Dataset) -> Iterator[AuditFinding]:
     photos = np.bincount(dataset.subject_index, minlength=dataset.n_subjects)
     largest = int(photos.argmax())
     if photos[largest] > DOMINANT * dataset.n_images and dataset.n_subjects > 1 / DOMINANT:

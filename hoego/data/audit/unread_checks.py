@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hoego.data.audit.findings import Finding, finding
+from hoego.data.audit.findings import AuditFinding, finding
 from hoego.data.readers import detect_layout
 from hoego.data.readers.passed_over import passed_over
 from hoego.recipe.sections import DatasetSettings
 
 
-def unread_findings(settings: DatasetSettings) -> Iterator[Finding]:
+def unread_findings(settings: DatasetSettings) -> Iterator[AuditFinding]:
     """Pictures below the root of a kind that is not read; only where folders say which photos there are."""
     layout = detect_layout(settings) if settings.layout == "auto" else settings.layout
     if layout == "table":

@@ -14,6 +14,6 @@ whose checksum is wrong is decoded again. One process builds, the others wait fo
 
 from __future__ import annotations
 
-from hoego.data.pixels.cache import BuildOptions, PixelCache
+from hoego.data.pixels.cache import CacheBuildOptions, PixelCache
 
-__all__ = ["BuildOptions", "PixelCache"]
+__all__ = ["CacheBuildOptions", "PixelCache"]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.images import Photo, bad_photos, cpu_count
-from hoego.data.pixels.store import Store
-from hoego.data.pixels.work import Bar, Item, work
+from hoego.data.pixels.store import PixelStore
+from hoego.data.pixels.work import Item, ProgressBar, work
 from hoego.data.preprocess import Box, Preprocess
 from hoego.errors import DataError
 
@@ -75,7 +75,7 @@ class PixelCache:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, preprocess: Preprocess, *, options: BuildOptions | None = None
+        cls, dataset: Dataset, preprocess: Preprocess, *, options: CacheBuildOptions | None = None
     ) -> PixelCache:
         """The cache of a Dataset's photos, in its order; see `build`."""
         images = dataset.image_ids.tolist()
@@ -89,7 +89,7 @@ class PixelCache:
         preprocess: Preprocess,
         *,
         images: Sequence[str] | None = None,
-        options: BuildOptions | None = None,
+        options: CacheBuildOptions | None = None,
     ) -> PixelCache:
         """The cache of the photos, made or completed where it is not there yet.
 
@@ -107,25 +107,25 @@ class PixelCache:
         from hoego.data.contents import cache_folder  # here, so that decoding processes start without polars
 
         start = time.perf_counter()
-        options = options or BuildOptions()
+        options = options or CacheBuildOptions()
         boxes = _boxes(preprocess, images, len(paths))
         keys = _row_keys(contents, boxes)
         unique, first, row = _first_use(keys)
-        store = Store.of(unique, preprocess, options.folder or cache_folder())
+        store = PixelStore.of(unique, preprocess, options.folder or cache_folder())
         array, decoded = store.open(), 0
         if array is None:
             items = [(str(paths[i]), boxes[i]) for i in first.tolist()]
             with store.lock():
                 array = store.open()
                 if array is None:
-                    decoded = Build(store, items, contents[first], preprocess, options).run()
+                    decoded = CacheBuild(store, items, contents[first], preprocess, options).run()
                     array = store.open(trusted=True)
         assert array is not None
         return cls(array, row, preprocess, store.folder, decoded, time.perf_counter() - start)
 
 
 @dataclass(frozen=True)
-class BuildOptions:
+class CacheBuildOptions:
     """How a cache is built.
 
     Args:
@@ -166,14 +166,14 @@ def _first_use(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np
 
 
 @dataclass(frozen=True)
-class Build:
+class CacheBuild:
     """One build of a cache, under its lock."""
 
-    store: Store
+    store: PixelStore
     items: list[tuple[str, Box | None]]
     contents: NDArray[np.uint64]
     preprocess: Preprocess
-    options: BuildOptions
+    options: CacheBuildOptions
 
     def run(self) -> int:
         """Decodes what is missing; the number of photos that it took."""
@@ -187,7 +187,7 @@ class Build:
         bad: list[DataError] = []
         done = [store.shape[0] - n_rows]
         guard = threading.Lock()
-        progress = self.options.progress or Bar(store.shape[0])
+        progress = self.options.progress or ProgressBar(store.shape[0])
         workers = min(self.options.workers or cpu_count(), len(jobs)) or 1
 
         def take(answer: dict[str, Any], job: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ class Build:
         try:
             work(self._setup(), jobs, workers if n_rows - copied >= MANY else 0, workers, take)
         finally:
-            if isinstance(progress, Bar):
+            if isinstance(progress, ProgressBar):
                 progress.close()
         if bad:
             raise bad_photos(sorted(bad, key=lambda e: str(e.file)), store.shape[0])

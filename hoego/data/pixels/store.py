@@ -34,7 +34,7 @@ SAMPLED = 256 << 20
 
 
 @dataclass(frozen=True)
-class Store:
+class PixelStore:
     """The folder of one cache."""
 
     folder: Path
@@ -42,7 +42,7 @@ class Store:
     keys: NDArray[np.uint64] = field(repr=False)
 
     @classmethod
-    def of(cls, keys: NDArray[np.uint64], preprocess: Preprocess, root: Path) -> Store:
+    def of(cls, keys: NDArray[np.uint64], preprocess: Preprocess, root: Path) -> PixelStore:
         made_by = (
             f"{FORMAT} {preprocess.fingerprint} pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
         )
@@ -185,13 +185,13 @@ class Store:
         about = {"format": FORMAT, "shape": list(self.shape), "mtime_ns": self.pixels.stat().st_mtime_ns}
         replace_file(self.folder / "cache.json", json.dumps(about).encode())
 
-    def siblings(self) -> Iterator[Store]:
+    def siblings(self) -> Iterator[PixelStore]:
         """Other caches of the same preprocessing, finished or not."""
         for folder in sorted(self.folder.parent.iterdir()):
             with contextlib.suppress(OSError):
                 keys = np.fromfile(folder / "keys.u64", dtype="<u8").astype(np.uint64)
                 if folder != self.folder and len(keys):
-                    yield Store(folder, (len(keys), *self.shape[1:]), keys)
+                    yield PixelStore(folder, (len(keys), *self.shape[1:]), keys)
 
 
 def replace_file(path: Path, data: bytes) -> None:

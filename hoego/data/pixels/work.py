@@ -168,11 +168,11 @@ def serve() -> None:
         answer = fill(setup, preprocess, json.loads(line))
 
 
-class Bar:
+class ProgressBar:
     """Progress on stderr: a bar on a terminal, else a line every ten seconds."""
 
     def __init__(self, total: int) -> None:
-        self.start = self.said = time.monotonic()
+        self.start = self.last_print = time.monotonic()
         self.bar: Any = None
         if sys.stderr.isatty():
             from rich.console import Console
@@ -185,8 +185,8 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         if self.bar is not None:
             self.bar.update(self.task, completed=done)
-        elif (now := time.monotonic()) - self.said > 10:
-            self.said = now
+        elif (now := time.monotonic()) - self.last_print > 10:
+            self.last_print = now
             print(
                 f"Decoding photos: {done:,} of {total:,}, {now - self.start:.0f} s",
                 file=sys.stderr,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoego.data.proposals.toml_text import Inference, Settings
+from hoego.data.proposals.toml_text import InferredSetting, Settings
 
 
 @dataclass(kw_only=True)
@@ -24,12 +24,14 @@ class Draft:
     labels: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
     submission: dict[str, Any] = field(default_factory=dict)
-    said: list[Inference] = field(default_factory=list)
+    said: list[InferredSetting] = field(default_factory=list)
 
     def say(self, what: str, value: object, certainty: str, reason: str, question: str = "") -> None:
         """Note an inference."""
         self.said.append(
-            Inference(what=what, value=str(value), certainty=certainty, reason=reason, question=question)
+            InferredSetting(
+                what=what, value=str(value), certainty=certainty, reason=reason, question=question
+            )
         )
 
     def pass_over(self, what: object, reason: str) -> None:

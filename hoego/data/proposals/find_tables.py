@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from hoego.data.proposals.toml_text import Certainty
-from hoego.data.readers.finder import Finder
+from hoego.data.readers.finder import PhotoFinder
 from hoego.data.readers.photo_files import is_skipped
 from hoego.data.readers.table_file import guess_path_column
-from hoego.data.readers.tables import SUFFIXES, Table, read_table
+from hoego.data.readers.tables import SUFFIXES, DataTable, read_table
 from hoego.errors import DataError
 
 MANY_TABLES, LOOKED_AT, ENOUGH = 50, 40, 0.8
@@ -35,7 +35,7 @@ class Labelled:
     """
 
     root: Path
-    table: Table
+    table: DataTable
     path_column: str
     paths: list[str]
     others: dict[str, int]
@@ -132,7 +132,7 @@ def _claim(found: Labelled) -> tuple[int, int, int]:
     return int(good) - int(bad), found.frame.width, found.frame.height
 
 
-def _labelled(table: Table, root: Path) -> Labelled | None:
+def _labelled(table: DataTable, root: Path) -> Labelled | None:
     if table.frame.width < 2:
         return None
     texts = {c: table.frame[c] for c in table.frame.columns if table.frame[c].dtype == pl.String}
@@ -141,7 +141,7 @@ def _labelled(table: Table, root: Path) -> Labelled | None:
     )
     if firsts[root.name] >= LOOKED_AT / 2 or (firsts and firsts.most_common(1)[0][0] == root.name):
         root = root.parent  # the paths begin with the folder's own name: they start one level up
-    finder = Finder(root, table.path.parent)
+    finder = PhotoFinder(root, table.path.parent)
     named = guess_path_column(table.frame.columns)
     order = [*([named] if named is not None else []), *(c for c in texts if c != named)]
     naming = [c for c in order if _names_photos(table.frame[c], finder)]
@@ -161,17 +161,17 @@ def _picked(values: pl.Series) -> list[str]:
     return [t for t in values.gather(at).cast(pl.String).to_list() if t]
 
 
-def _hits(values: pl.Series, finder: Finder) -> tuple[int, int]:
+def _hits(values: pl.Series, finder: PhotoFinder) -> tuple[int, int]:
     picked = _picked(values)
     return sum(finder.find(t) is not None for t in picked), len(picked)
 
 
-def _found(values: pl.Series, finder: Finder) -> set[str]:
+def _found(values: pl.Series, finder: PhotoFinder) -> set[str]:
     """The photos that a column names."""
     return {f for t in values.cast(pl.String).drop_nulls() if (f := finder.find(t)) is not None}
 
 
-def _names_photos(values: pl.Series, finder: Finder) -> bool:
+def _names_photos(values: pl.Series, finder: PhotoFinder) -> bool:
     """Whether nearly all of some cells, spread over a column, are found as photos."""
     if values.n_unique() < 0.5 * len(values):
         return False
@@ -179,11 +179,11 @@ def _names_photos(values: pl.Series, finder: Finder) -> bool:
     return picked > 0 and hits >= ENOUGH * picked
 
 
-def _why_not(table: Table, root: Path) -> str:
+def _why_not(table: DataTable, root: Path) -> str:
     """Why a table is passed over: no photo named, too few, or several photos for each row."""
     if table.frame.width < 2:
         return "it has one column and says nothing of the photos"
-    finder = Finder(root, table.path.parent)
+    finder = PhotoFinder(root, table.path.parent)
     best, most = "", 0
     for column in table.frame.columns:
         hits, _ = _hits(table.frame[column], finder)
@@ -198,7 +198,7 @@ def _why_not(table: Table, root: Path) -> str:
     return f"no column of its {table.frame.height:,} rows names photos; the columns are {columns}"
 
 
-def _names_groups(table: Table, root: Path) -> str:
+def _names_groups(table: DataTable, root: Path) -> str:
     """Said where the cells of a column begin the names of several photos each."""
     from hoego.data.readers.photo_files import photos_below
 

@@ -35,7 +35,7 @@ ORDERS = (
 
 
 @dataclass(frozen=True)
-class Guess:
+class ColumnGuess:
     """What a column was taken for.
 
     Args:
@@ -59,7 +59,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Columns:
+class GuessedColumns:
     """All columns of a table, sorted into what they are.
 
     Args:
@@ -71,7 +71,7 @@ class Columns:
     """
 
     subject: SubjectGuess
-    attributes: tuple[Guess, ...]
+    attributes: tuple[ColumnGuess, ...]
     several: Several
     others: dict[str, str]
     aliases: dict[str, str]
@@ -79,7 +79,7 @@ class Columns:
 
 def guess_columns(
     frame: pl.DataFrame, skip: Sequence[str], paths: Sequence[str] = (), *, trusted: bool = False
-) -> Columns:
+) -> GuessedColumns:
     """Sorts the columns of a table of N rows (texts, blank = null).
 
     Args:
@@ -92,12 +92,12 @@ def guess_columns(
     texts = {c: frame[c].cast(pl.String) for c in names}
     if trusted:
         attributes = tuple(_attribute(c, texts[c]) for c in names)
-        return Columns(SubjectGuess(None, "unsure", ""), attributes, Several(), {}, {})
+        return GuessedColumns(SubjectGuess(None, "unsure", ""), attributes, Several(), {}, {})
     subject = guess_subject(texts, paths)
     several = find_several({c: v for c, v in texts.items() if c != subject.column})
     of_subject = None if subject.column is None else texts[subject.column]
     sides = len([c for c in names if set(words(c)) & _SIDES]) > 1
-    found: list[Guess] = []
+    found: list[ColumnGuess] = []
     others: dict[str, str] = {}
     for column in names:
         if column == subject.column or column in several.columns:
@@ -111,7 +111,7 @@ def guess_columns(
             found.append(_attribute(column, texts[column]))
     kept, aliases = _without_aliases(found, texts)
     said = {c: f"it says the same as {winner}" for c, winner in aliases.items()}
-    return Columns(subject, kept, several, others | said, aliases)
+    return GuessedColumns(subject, kept, several, others | said, aliases)
 
 
 def _no_label(column: str, values: pl.Series, subject: pl.Series | None) -> str | None:
@@ -145,11 +145,11 @@ def _counts_within(values: pl.Series, subject: pl.Series) -> bool:
     return several.height > 1 and bool((several["n"] == several["d"]).all())
 
 
-def _attribute(column: str, values: pl.Series) -> Guess:
+def _attribute(column: str, values: pl.Series) -> ColumnGuess:
     present = values.drop_nulls()
     parts = set(words(column))
     classes = tuple(sorted(present.unique().to_list(), key=natural))
-    plain = Guess(
+    plain = ColumnGuess(
         column,
         attribute_name(column),
         "nominal",
@@ -170,7 +170,7 @@ def _attribute(column: str, values: pl.Series) -> Guess:
     return replace(plain, certainty="sure" if len(classes) <= 20 else "likely")
 
 
-def _number(plain: Guess, numbers: pl.Series, parts: set[str]) -> Guess:
+def _number(plain: ColumnGuess, numbers: pl.Series, parts: set[str]) -> ColumnGuess:
     values = numbers.to_numpy()
     whole = bool((values == np.floor(values)).all())
     few = whole and len(plain.classes) <= 10
@@ -232,10 +232,10 @@ def _shares(present: pl.Series) -> str:
 
 
 def _without_aliases(
-    attributes: Sequence[Guess], texts: dict[str, pl.Series]
-) -> tuple[tuple[Guess, ...], dict[str, str]]:
+    attributes: Sequence[ColumnGuess], texts: dict[str, pl.Series]
+) -> tuple[tuple[ColumnGuess, ...], dict[str, str]]:
     """Of columns that say the same in other words, the one in words (else the first) stays."""
-    kept: list[Guess] = []
+    kept: list[ColumnGuess] = []
     dropped: dict[str, str] = {}
     for a in attributes:
         same = next((k for k in kept if determines(texts, k, a) and determines(texts, a, k)), None)
@@ -250,7 +250,7 @@ def _without_aliases(
     return tuple(kept), dropped
 
 
-def determines(texts: dict[str, pl.Series], a: Guess, b: Guess) -> bool:
+def determines(texts: dict[str, pl.Series], a: ColumnGuess, b: ColumnGuess) -> bool:
     """Whether the value of `a` always gives that of `b`."""
     pair = pl.DataFrame({"a": texts[a.column], "b": texts[b.column]}).drop_nulls()
     return pair.n_unique() == pair["a"].n_unique()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hoego.data.images import probe
+from hoego.data.images import read_header
 from hoego.data.proposals.toml_text import Certainty
 from hoego.errors import DataError
 
@@ -24,7 +24,7 @@ def typical_size(paths: Sequence[Path]) -> tuple[tuple[int, int], Certainty, str
     sizes = []
     for path in chosen:
         try:
-            found = probe(path)
+            found = read_header(path)
             sizes.append((found.height, found.width))
         except DataError:
             continue

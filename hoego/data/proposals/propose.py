@@ -19,7 +19,7 @@ from hoego.data.proposals.find_tables import Tables, find_tables, names_of
 from hoego.data.proposals.folder_proposal import folder_proposal
 from hoego.data.proposals.photo_size import typical_size
 from hoego.data.proposals.table_proposal import columns_of, no_label, table_proposal
-from hoego.data.proposals.toml_text import Inference, Settings, TomlWriter
+from hoego.data.proposals.toml_text import InferredSetting, Settings, TomlWriter
 from hoego.data.readers import competition, read_layout
 from hoego.data.readers.passed_over import passed_over
 from hoego.data.readers.raw_table import RawTable
@@ -43,7 +43,7 @@ class Proposal:
 
     root: Path
     settings: Settings
-    inferences: tuple[Inference, ...]
+    inferences: tuple[InferredSetting, ...]
     n_images: int
 
     def recipe(self) -> Recipe:

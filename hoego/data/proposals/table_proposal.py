@@ -13,7 +13,7 @@ from hoego.data.proposals.column_words import TRAITS, head
 from hoego.data.proposals.draft import Draft
 from hoego.data.proposals.file_names import ASK, subject_in_names
 from hoego.data.proposals.find_tables import Labelled
-from hoego.data.proposals.guess_columns import Columns, guess_columns
+from hoego.data.proposals.guess_columns import GuessedColumns, guess_columns
 from hoego.data.proposals.target import points_of as _points_of
 from hoego.data.proposals.target import propose_labels
 from hoego.data.readers import photos_below
@@ -23,12 +23,12 @@ _TEST = ("test", "eval", "unlabel", "predict", "submission")
 _NOT_OURS = ("test", "eval", "unlabel", "predict", "submission", "val", "valid", "sample")
 
 
-def columns_of(found: Labelled) -> Columns:
+def columns_of(found: Labelled) -> GuessedColumns:
     """What the columns of the table are, apart from those that name photos."""
     return guess_columns(found.frame, [found.path_column, *found.others], found.paths)
 
 
-def table_proposal(found: Labelled, columns: Columns) -> Draft:
+def table_proposal(found: Labelled, columns: GuessedColumns) -> Draft:
     """A draft for a labelled table.
 
     Raises:
@@ -47,7 +47,7 @@ def table_proposal(found: Labelled, columns: Columns) -> Draft:
     return draft
 
 
-def no_label(found: Labelled, columns: Columns) -> DataError:
+def no_label(found: Labelled, columns: GuessedColumns) -> DataError:
     """The error that no column looks like a label: what was thought of each, and what to write for the likeliest."""
     left = {**columns.others}
     if columns.subject.column is not None:
@@ -81,7 +81,7 @@ def no_label(found: Labelled, columns: Columns) -> DataError:
     )
 
 
-def propose_subject(draft: Draft, columns: Columns, found: Labelled) -> None:
+def propose_subject(draft: Draft, columns: GuessedColumns, found: Labelled) -> None:
     """The subject by a column, else by the photos' names."""
     guess = columns.subject
     classes = [a.column for a in columns.attributes if a.kind != "binned" and head(a.column)[0] not in TRAITS]

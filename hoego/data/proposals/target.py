@@ -10,7 +10,7 @@ import polars as pl
 
 from hoego.data.proposals.column_words import LABEL_WORDS, ORDER_WORDS, TARGET_WORDS, TRAITS, head, words
 from hoego.data.proposals.draft import Draft
-from hoego.data.proposals.guess_columns import Columns, Guess, determines
+from hoego.data.proposals.guess_columns import ColumnGuess, GuessedColumns, determines
 from hoego.data.proposals.toml_text import Certainty
 from hoego.data.readers.indicators import attribute_name, labels_in, number_of
 from hoego.data.spelling import written_alike
@@ -21,11 +21,11 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class _Claim:
-    guess: Guess
+    guess: ColumnGuess
     points: int
 
 
-def propose_labels(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
+def propose_labels(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> None:
     """Write the labels and the target into the draft, with what was inferred."""
     if columns.several.multi.columns:
         _several(draft, columns, frame)
@@ -35,13 +35,13 @@ def propose_labels(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
         _attributes(draft, columns, frame)
 
 
-def _beside(draft: Draft, attributes: Sequence[Guess]) -> None:
+def _beside(draft: Draft, attributes: Sequence[ColumnGuess]) -> None:
     why = "not among the labels; list it under [labels.attributes] to predict it as well"
     for guess in attributes:
         draft.say(f"column {guess.column}", "no label", "likely", why)
 
 
-def _one_hot(draft: Draft, columns: Columns) -> None:
+def _one_hot(draft: Draft, columns: GuessedColumns) -> None:
     held = columns.several.one_hot
     draft.labels["attributes"] = {"label": {"one_hot": list(held)}}
     draft.labels["target"] = "label"
@@ -51,7 +51,7 @@ def _one_hot(draft: Draft, columns: Columns) -> None:
     _beside(draft, columns.attributes)
 
 
-def _several(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
+def _several(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> None:
     multi = columns.several.multi
     counts = _positives(multi, frame)
     values = {
@@ -87,7 +87,7 @@ def _positives(multi: MultiSettings, frame: pl.DataFrame) -> dict[str, int]:
     return {label: sum(label in one for one in named) for label in sorted(set().union(*named))}
 
 
-def _attributes(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
+def _attributes(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> None:
     attributes = columns.attributes
     draft.labels["attributes"] = {a.name: _settings(draft, a) for a in attributes}
     texts = {a.column: frame[a.column].cast(pl.String) for a in attributes}
@@ -119,12 +119,12 @@ def _attributes(draft: Draft, columns: Columns, frame: pl.DataFrame) -> None:
     draft.say("target", "composite", "unsure", why, asked)
 
 
-def _asked(attributes: Sequence[Guess]) -> str:
+def _asked(attributes: Sequence[ColumnGuess]) -> str:
     names = ", ".join(a.name for a in attributes[:SHOWN]) + (", …" if len(attributes) > SHOWN else "")
     return f"Which is to be predicted (labels.target): {names}, or all together (composite)?"
 
 
-def _choose(draft: Draft, guess: Guess, certainty: Certainty, why: str, question: str = "") -> None:
+def _choose(draft: Draft, guess: ColumnGuess, certainty: Certainty, why: str, question: str = "") -> None:
     alike = written_alike(guess.classes)
     if alike and certainty != "unsure":
         certainty = "unsure"
@@ -143,7 +143,7 @@ def _lone(claim: _Claim) -> tuple[Certainty, str]:
     return "unsure", f"Is {claim.guess.column!r} what is to be predicted (labels.target)?"
 
 
-def _points(guess: Guess, aliases: Mapping[str, str]) -> int:
+def _points(guess: ColumnGuess, aliases: Mapping[str, str]) -> int:
     """How much a column's name, or that of a column that says the same, is that of a target."""
     names = [guess.column, *(dropped for dropped, kept in aliases.items() if kept == guess.column)]
     return max(points_of(name) for name in names)
@@ -160,7 +160,7 @@ def points_of(name: str) -> int:
     return int(bool(set(parts) & TARGET_WORDS or about in LABEL_WORDS | ORDER_WORDS))
 
 
-def _ruler(attributes: Sequence[Guess], texts: dict[str, pl.Series]) -> Guess | None:
+def _ruler(attributes: Sequence[ColumnGuess], texts: dict[str, pl.Series]) -> ColumnGuess | None:
     """The attribute that determines all others, where there is one without blanks and bins."""
     plain = [a for a in attributes if a.kind != "binned" and not a.missing]
     for a in plain:
@@ -169,7 +169,7 @@ def _ruler(attributes: Sequence[Guess], texts: dict[str, pl.Series]) -> Guess | 
     return None
 
 
-def _settings(draft: Draft, a: Guess) -> dict[str, Any]:
+def _settings(draft: Draft, a: ColumnGuess) -> dict[str, Any]:
     out: dict[str, Any] = {} if a.column == a.name else {"column": a.column}
     out["kind"] = a.kind
     if a.kind == "binned":

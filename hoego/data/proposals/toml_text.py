@@ -14,7 +14,7 @@ Certainty = Literal["sure", "likely", "unsure"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inference:
+class InferredSetting:
     """One thing that was inferred.
 
     Args:
@@ -35,7 +35,7 @@ class Inference:
 class TomlWriter:
     """TOML with a comment on every line that was inferred."""
 
-    def __init__(self, settings: Settings, inferences: Sequence[Inference], n_images: int) -> None:
+    def __init__(self, settings: Settings, inferences: Sequence[InferredSetting], n_images: int) -> None:
         self.settings, self.inferences, self.n_images = settings, inferences, n_images
         self.why = {i.what: f"{i.certainty}: {i.reason}" for i in inferences}
         self.questions = [i.question for i in inferences if i.question]

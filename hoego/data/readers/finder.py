@@ -16,7 +16,7 @@ from hoego.data.readers.photo_files import photos_below
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
-class Finder:
+class PhotoFinder:
     """Finds the photos of a table.
 
     Tried in turn: below `root` as written; below the table's folder and below `images`; with backslashes as slashes; in

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from hoego.data.readers.tables import Table
+from hoego.data.readers.tables import DataTable
 from hoego.errors import DataError
 
 SHOWN_AS = Path("data frame")
@@ -65,7 +65,7 @@ def _differs_from_itself(cell: Any) -> bool:
     return equal is False or (not isinstance(equal, bool) and str(equal) == "<NA>")
 
 
-def table_of(frame: pl.DataFrame) -> Table:
+def table_of(frame: pl.DataFrame) -> DataTable:
     """Return a frame as the table that the reader of tables takes.
 
     Raises:
@@ -78,7 +78,7 @@ def table_of(frame: pl.DataFrame) -> Table:
     plain = frame.with_columns(stripped).with_columns(
         pl.when(pl.col(texts) == "").then(None).otherwise(pl.col(texts)).name.keep()
     )
-    return Table(SHOWN_AS, plain if texts else frame, first=0)
+    return DataTable(SHOWN_AS, plain if texts else frame, first=0)
 
 
 def root_of(frame: pl.DataFrame, column: str) -> Path:

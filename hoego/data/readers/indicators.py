@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from hoego.data.readers.tables import Table
+from hoego.data.readers.tables import DataTable
 from hoego.errors import DataError, nearest
 from hoego.recipe.sections import AttributeSettings, LabelSettings, MultiSettings
 
@@ -31,7 +31,7 @@ _NUMBERS = {
 class _Cells:
     """A table beside its rows [N], for messages that name a line of the file."""
 
-    table: Table
+    table: DataTable
     rows: pl.DataFrame
 
     def refuse(self, k: int, column: str, message: str, remedy: str) -> NoReturn:
@@ -50,7 +50,9 @@ class _Cells:
         return self.rows[column].cast(pl.String).to_list()
 
 
-def expanded(rows: pl.DataFrame, labels: LabelSettings, table: Table) -> tuple[pl.DataFrame, LabelSettings]:
+def expanded(
+    rows: pl.DataFrame, labels: LabelSettings, table: DataTable
+) -> tuple[pl.DataFrame, LabelSettings]:
     """The rows with a column of classes for every one-hot attribute and every label of `labels.multi`.
 
     A one-hot attribute's class is the name of the column that holds 1. A label of `labels.multi` is an attribute of the

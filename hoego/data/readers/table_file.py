@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from hoego.data.readers.finder import Finder
+from hoego.data.readers.finder import PhotoFinder
 from hoego.data.readers.indicators import expanded
 from hoego.data.readers.photo_files import excluded, inside, shown
 from hoego.data.readers.raw_table import RawTable
-from hoego.data.readers.tables import SUFFIXES, Table, read_table
+from hoego.data.readers.tables import SUFFIXES, DataTable, read_table
 from hoego.errors import DataError, nearest
 from hoego.recipe.sections import AttributeSettings, DatasetSettings, LabelSettings
 
@@ -36,7 +36,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     return read_rows(read_table(path), settings, labels)
 
 
-def read_rows(table: Table, settings: DatasetSettings, labels: LabelSettings) -> RawTable:
+def read_rows(table: DataTable, settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     """Read the photos that the rows of a table name. Raises as `read`."""
     root = Path(settings.root)
     column = path_column(table, settings.path)
@@ -66,7 +66,7 @@ def read_rows(table: Table, settings: DatasetSettings, labels: LabelSettings) ->
     )
 
 
-def _attributes(table: Table, labels: LabelSettings) -> dict[str, str]:
+def _attributes(table: DataTable, labels: LabelSettings) -> dict[str, str]:
     """Attribute -> column: those of the settings, or the target alone where none is named."""
     named = {name: a.column or name for name, a in labels.attributes.items()}
     if not named and labels.target in table.frame.columns:
@@ -121,7 +121,7 @@ def guess_path_column(columns: Sequence[str]) -> str | None:
     return next((lower[name] for name in PATH_COLUMNS if name in lower), None)
 
 
-def path_column(table: Table, asked: str) -> str:
+def path_column(table: DataTable, asked: str) -> str:
     """The path column: the one asked for; where that is the default and there is none, one known by its name."""
     if asked in table.frame.columns:
         return asked
@@ -137,7 +137,7 @@ def path_column(table: Table, asked: str) -> str:
     return guess
 
 
-def locate(table: Table, column: str, root: Path) -> pl.DataFrame:
+def locate(table: DataTable, column: str, root: Path) -> pl.DataFrame:
     """The table's rows with `image` and `path` (relative to root) and `row` (line number).
 
     A column of the table that has one of these three names and is not the path column is kept as `table_<name>`.
@@ -150,7 +150,7 @@ def locate(table: Table, column: str, root: Path) -> pl.DataFrame:
         c: f"table_{c}" for c in ("image", "path", "row") if c in frame.columns and c != column
     }
     _no_blank(frame[column], table, column)
-    finder = Finder(root, table.path.parent)
+    finder = PhotoFinder(root, table.path.parent)
     paths = []
     for k, text in enumerate(frame[column].cast(pl.String).to_list()):
         found = finder.find(text)
@@ -167,7 +167,7 @@ def locate(table: Table, column: str, root: Path) -> pl.DataFrame:
     ).hstack(rest)
 
 
-def _refuse(text: str, table: Table, k: int, column: str, root: Path) -> NoReturn:
+def _refuse(text: str, table: DataTable, k: int, column: str, root: Path) -> NoReturn:
     where: dict[str, Any] = {"file": table.path, "row": table.line(k), "column": column}
     inside(text, root, **where)
     raise DataError(
@@ -177,7 +177,7 @@ def _refuse(text: str, table: Table, k: int, column: str, root: Path) -> NoRetur
     )
 
 
-def _no_blank(values: pl.Series, table: Table, column: str) -> None:
+def _no_blank(values: pl.Series, table: DataTable, column: str) -> None:
     blank = values.is_null()
     if blank.any():
         at = int(blank.arg_max() or 0)

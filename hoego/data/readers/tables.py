@@ -18,7 +18,7 @@ SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".list", ".lst", *_PARQUET, *_LINE
 
 
 @dataclass(frozen=True)
-class Table:
+class DataTable:
     """A table that was read.
 
     Args:
@@ -59,7 +59,7 @@ class Table:
                 )
 
 
-def read_table(path: Path | str) -> Table:
+def read_table(path: Path | str) -> DataTable:
     """A CSV, TSV, Parquet or JSON-lines file, or a list of paths and labels with blanks between.
 
     The separator of a text table is whichever of comma, semicolon, tab and bar its first line holds most often, else
@@ -75,12 +75,12 @@ def read_table(path: Path | str) -> Table:
         raise DataError("There is no such table.", file=path, remedy="Check dataset.table and dataset.root.")
     ending = path.suffix.lower()
     if ending in _PARQUET:
-        table = Table(path, _read(path, pl.read_parquet, "Parquet"))
+        table = DataTable(path, _read(path, pl.read_parquet, "Parquet"))
     elif ending in _LINES:
         table = _json_lines(path)
     else:
         frame, text, notes = read_text_table(path)
-        table = Table(path, frame, text, notes=notes)
+        table = DataTable(path, frame, text, notes=notes)
     if not table.frame.height:
         raise DataError(
             "The table has no rows.", file=path, remedy="Write one row per photo below the header."
@@ -100,10 +100,10 @@ def _read(path: Path, reader: Callable[[Path], pl.DataFrame], kind: str) -> pl.D
         ) from None
 
 
-def _json_lines(path: Path) -> Table:
+def _json_lines(path: Path) -> DataTable:
     """One object per line, as texts; a value that holds lists or objects has no column."""
     frame = _read(path, pl.read_ndjson, "JSON lines")
     nested = [c for c in frame.columns if frame[c].dtype.is_nested()]
     notes = [f"{path.name}: {c!r} holds lists or objects and is left out" for c in nested]
     frame = frame.drop(nested).select(pl.all().cast(pl.String).str.strip_chars())
-    return Table(path, frame, first=1, notes=tuple(notes))
+    return DataTable(path, frame, first=1, notes=tuple(notes))

@@ -10,7 +10,7 @@ import polars as pl
 from hoego.data.readers.photo_files import photos_below
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.table_file import PATH_COLUMNS, locate
-from hoego.data.readers.tables import SUFFIXES, Table, read_table
+from hoego.data.readers.tables import SUFFIXES, DataTable, read_table
 from hoego.errors import DataError, nearest
 
 INFO = "info.csv"
@@ -53,7 +53,7 @@ def _folder(folder: Path) -> RawTable:
     return RawTable(root=folder, rows=rows, file=folder)
 
 
-def _column(table: Table) -> str:
+def _column(table: DataTable) -> str:
     """The path column: by its name, or the only column there is."""
     columns = table.frame.columns
     lower = {c.lower(): c for c in reversed(columns)}

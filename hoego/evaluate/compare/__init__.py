@@ -1,15 +1,15 @@
 """Runs side by side on the same subjects: differences, what they could be, and what cannot be told apart."""
 
 from hoego.evaluate.compare.comparing import CompareOptions, Side, compare, verdict
-from hoego.evaluate.compare.paired import Bench, Paired
-from hoego.evaluate.compare.result import Comparison, Ranked, SideResult
+from hoego.evaluate.compare.paired import PairedDifference, PairedResamples
+from hoego.evaluate.compare.result import Comparison, RankedSide, SideResult
 
 __all__ = [
-    "Bench",
+    "PairedResamples",
     "CompareOptions",
     "Comparison",
-    "Paired",
-    "Ranked",
+    "PairedDifference",
+    "RankedSide",
     "Side",
     "SideResult",
     "compare",

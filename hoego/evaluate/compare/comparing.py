@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, MismatchError, UsageError
-from hoego.evaluate.compare.paired import ENOUGH_SEEDS, ENOUGH_SUBJECTS, Bench, Paired
+from hoego.errors import MismatchError, NotEstimableError, UsageError
+from hoego.evaluate.compare.paired import ENOUGH_SEEDS, ENOUGH_SUBJECTS, PairedDifference, PairedResamples
 from hoego.evaluate.compare.ranking import ranked
 from hoego.evaluate.compare.resamples import (
-    Counted,
-    Draws,
-    Evidence,
-    Owned,
+    CountMetric,
+    CustomMetric,
+    ResampledMetric,
+    ResamplingOptions,
     auroc_evidence,
     log_loss_evidence,
 )
-from hoego.evaluate.compare.result import Comparison, Ranked, SideResult
+from hoego.evaluate.compare.result import Comparison, RankedSide, SideResult
 from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, metric
 from hoego.evaluate.score.scoring import scored_target
-from hoego.evaluate.score.space import Space, scored_rows, space_of, voted
+from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of, voted
 from hoego.predictions import NAIVE, Honesty, Predictions, require_alike, require_honest
 from hoego.results.base import number
 from hoego.results.score import MetricEstimate
@@ -85,8 +85,8 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
     if sum(map(len, grouped)) < sum(map(len, given)):
         notes.append("a run that stands twice on one side is counted once: it is one seed")
     spaces = _spaces(runs, dataset, settings, notes)
-    draws = Draws(settings.resamples, settings.permutations, settings.seed)
-    bench = Bench.of(gather(row, spaces, draws), settings.level, settings.seed)
+    draws = ResamplingOptions(settings.resamples, settings.permutations, settings.seed)
+    bench = PairedResamples.of(gather(row, spaces, draws), settings.level, settings.seed)
     members, start = [], 0
     for side in grouped:
         members.append(list(range(start, start + len(side))))
@@ -127,24 +127,24 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
     )
 
 
-def gather(row: Metric, spaces: Sequence[Space], draws: Draws) -> Evidence:
+def gather(row: Metric, spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> ResampledMetric:
     """The evidence of M runs, of the kind that the metric needs."""
     if row.formula is not None:
         if not row.applies(spaces[0].ordered):
-            raise CannotSay(f"{row.name} needs ordered classes; {spaces[0].name} has none.")
-        found: Evidence = Counted(spaces, row.formula, draws)
+            raise NotEstimableError(f"{row.name} needs ordered classes; {spaces[0].name} has none.")
+        found: ResampledMetric = CountMetric(spaces, row.formula, draws)
     elif row.name == "log_loss":
         found = log_loss_evidence(spaces, draws)
     elif row.name == "auroc":
         found = auroc_evidence(spaces, draws)
     else:
-        found = Owned(spaces, load_own(row.name), draws)
+        found = CustomMetric(spaces, load_own(row.name), draws)
     if not np.isfinite(found.values).all():
-        raise CannotSay(f"{row.name} is not defined on these rows for every run.")
+        raise NotEstimableError(f"{row.name} is not defined on these rows for every run.")
     return found
 
 
-def verdict(found: Paired, higher: bool) -> str:
+def verdict(found: PairedDifference, higher: bool) -> str:
     """Better or worse only when p < 0.05 and the interval excludes 0."""
     if not np.isfinite(found.p_value):
         return "cannot say"
@@ -154,7 +154,7 @@ def verdict(found: Paired, higher: bool) -> str:
     return "better" if (found.difference > 0) == higher else "worse"
 
 
-def as_estimate(found: Paired, level: float) -> MetricEstimate:
+def as_estimate(found: PairedDifference, level: float) -> MetricEstimate:
     """A paired difference as a number with an interval."""
     few = not np.isfinite(found.low)
     return MetricEstimate(
@@ -180,7 +180,9 @@ def _checked(runs: Sequence[Predictions], dataset: Dataset, settings: CompareOpt
                 remedy="Compare runs of the same held-out images, or train --fold all.",
             )
     if not first:
-        raise CannotSay("There is no image to compare on.", remedy="The slice or the held-out side is empty.")
+        raise NotEstimableError(
+            "There is no image to compare on.", remedy="The slice or the held-out side is empty."
+        )
     checked = [require_honest(r, dataset, allow_in_sample=settings.allow_in_sample) for r in runs]
     naive = [r.name for r, h in zip(runs, checked, strict=True) if h.label == NAIVE]
     if naive and len(naive) < len(runs):
@@ -194,7 +196,7 @@ def _checked(runs: Sequence[Predictions], dataset: Dataset, settings: CompareOpt
 
 def _spaces(
     runs: Sequence[Predictions], dataset: Dataset, settings: CompareOptions, notes: list[str]
-) -> list[Space]:
+) -> list[LabelSpace]:
     name = settings.label or scored_target(runs[0], notes)
     out = []
     for r in runs:
@@ -203,11 +205,11 @@ def _spaces(
         if settings.by_subject:
             together = voted(space)
             if together is None:
-                raise CannotSay(f"Photos cannot vote on {name!r}: it varies within subjects.")
+                raise NotEstimableError(f"Photos cannot vote on {name!r}: it varies within subjects.")
             space = together
         out.append(space)
     if not out[0].n_rows:
-        raise CannotSay(f"No compared image has a label for {name!r}.")
+        raise NotEstimableError(f"No compared image has a label for {name!r}.")
     return out
 
 
@@ -236,9 +238,9 @@ def _names(grouped: Sequence[Sequence[Predictions]]) -> list[str]:
 
 def _said(
     grouped: Sequence[Sequence[Predictions]],
-    spaces: Sequence[Space],
+    spaces: Sequence[LabelSpace],
     checked: Sequence[Honesty],
-    first: Paired,
+    first: PairedDifference,
 ) -> list[str]:
     notes = []
     if any(not h.honest for h in checked):
@@ -265,9 +267,9 @@ def _said(
 def _sentence(
     names: Sequence[str],
     settings: CompareOptions,
-    found: Paired,
+    found: PairedDifference,
     said: str,
-    places: Sequence[Ranked],
+    places: Sequence[RankedSide],
     n_subjects: int,
 ) -> str:
     a, b = names[0], names[1]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from hoego.evaluate.compare.resamples import Evidence, Jackknife
+from hoego.evaluate.compare.resamples import Jackknife, ResampledMetric
 from hoego.results.score import IntervalEstimate
 
 Float = NDArray[np.float64]
@@ -31,7 +31,7 @@ TIE = 1e-9
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedDifference:
     """Side A less side B.
 
     Args:
@@ -59,20 +59,20 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class Bench:
+class PairedResamples:
     """Evidence with its resamples and jackknife computed once, for any number of pairs."""
 
-    evidence: Evidence
+    evidence: ResampledMetric
     replicates: Float
     moves: Jackknife | None
     level: float
     seed: int
 
     @classmethod
-    def of(cls, evidence: Evidence, level: float, seed: int) -> Bench:
+    def of(cls, evidence: ResampledMetric, level: float, seed: int) -> PairedResamples:
         return cls(evidence, evidence.replicates(), evidence.jackknife(), level, seed)
 
-    def pair(self, a: Sequence[int], b: Sequence[int]) -> Paired:
+    def pair(self, a: Sequence[int], b: Sequence[int]) -> PairedDifference:
         """Compare the runs `a` with the runs `b` (positions among the M runs)."""
         weights = np.zeros(len(self.evidence.values))
         weights[list(a)] += 1 / len(a)
@@ -80,7 +80,7 @@ class Bench:
         difference = float(self.evidence.values @ weights)
         scope = "recipes" if min(len(a), len(b)) >= ENOUGH_SEEDS else "models"
         if self.evidence.n_subjects < ENOUGH_SUBJECTS:
-            return Paired(difference, np.nan, np.nan, np.nan, np.nan, scope)
+            return PairedDifference(difference, np.nan, np.nan, np.nan, np.nan, scope)
         variance, df = self._over_subjects(weights)
         if scope == "recipes":
             variance, df = self._with_seeds(variance, df, (a, b))
@@ -90,7 +90,7 @@ class Bench:
         error = float(np.sqrt(variance))
         low, high = self._limits(difference, drawn[np.isfinite(drawn)], error, df, scope)
         p = self._p(difference, error, df, a, b, scope)
-        return Paired(difference, low, high, p, error, scope)
+        return PairedDifference(difference, low, high, p, error, scope)
 
     def _over_subjects(self, weights: Float) -> tuple[float, float]:
         s = self.evidence.n_subjects

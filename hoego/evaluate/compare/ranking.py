@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t as student
 
-from hoego.evaluate.compare.paired import Bench, Paired
-from hoego.evaluate.compare.result import Ranked
+from hoego.evaluate.compare.paired import PairedDifference, PairedResamples
+from hoego.evaluate.compare.result import RankedSide
 from hoego.results.base import number
 from hoego.results.score import MetricEstimate
 
@@ -22,8 +22,8 @@ RESOLVED = 10
 
 
 def ranked(
-    bench: Bench, members: Sequence[Sequence[int]], names: Sequence[str], higher: bool
-) -> tuple[Ranked, ...]:
+    bench: PairedResamples, members: Sequence[Sequence[int]], names: Sequence[str], higher: bool
+) -> tuple[RankedSide, ...]:
     """The sides, best first (ties in the order given)."""
     values = np.asarray([bench.evidence.values[list(m)].mean() for m in members])
     order = np.argsort(-values if higher else values, kind="stable").tolist()
@@ -36,7 +36,7 @@ def ranked(
         largest = max(largest, min(1.0, (k * (k - 1) // 2 - step) * p[i])) if np.isfinite(p[i]) else np.nan
         adjusted[i] = max(largest, pairs[i].p_value)
     none = MetricEstimate(value=0.0, low=0.0, high=0.0, level=bench.level, standard_error=0.0)
-    out = [Ranked(1, best, names[best], float(values[best]), none, None, None, True)]
+    out = [RankedSide(1, best, names[best], float(values[best]), none, None, None, True)]
     for rank, i in enumerate(order[1:], start=2):
         found = pairs[i]
         excludes = found.low > 0 or found.high < 0
@@ -48,7 +48,7 @@ def ranked(
             standard_error=number(found.standard_error),
         )
         out.append(
-            Ranked(
+            RankedSide(
                 rank,
                 i,
                 names[i],
@@ -62,7 +62,7 @@ def ranked(
     return tuple(out)
 
 
-def _resolved(found: Paired, bench: Bench) -> float:
+def _resolved(found: PairedDifference, bench: PairedResamples) -> float:
     floor = RESOLVED / max(len(bench.replicates), 1)
     if not np.isfinite(found.p_value) or found.p_value > floor or found.standard_error == 0:
         return found.p_value

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from hoego.errors import CannotSay
-from hoego.evaluate.score.count_columns import Layout, side_by_side, tally
+from hoego.errors import NotEstimableError
+from hoego.evaluate.score.count_columns import CountColumns, side_by_side, tally
 from hoego.evaluate.score.interval import strata
 from hoego.evaluate.score.metrics import Formula, OwnMetric, log_losses, own_value, placements
-from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.space import LabelSpace
 from hoego.evaluate.score.subject_counts import CHUNK, STEP, SubjectTable
 
 Float = NDArray[np.float64]
@@ -27,7 +27,7 @@ OWN_RESAMPLES, OWN_SWAPS = 400, 999
 
 
 @dataclass(frozen=True)
-class Draws:
+class ResamplingOptions:
     """Resamples R, swaps P and the seed of both."""
 
     resamples: int = 10_000
@@ -52,7 +52,7 @@ class Jackknife:
     stratum: NDArray[np.int64]
 
 
-class Evidence(ABC):
+class ResampledMetric(ABC):
     """M runs on the same N rows.
 
     Attributes:
@@ -76,14 +76,14 @@ class Evidence(ABC):
         """The difference of runs a and b [P] after swapping the predictions of random halves of the subjects."""
 
 
-class Counted(Evidence):
+class CountMetric(ResampledMetric):
     """A metric of counts."""
 
-    def __init__(self, spaces: Sequence[Space], formula: Formula, draws: Draws) -> None:
+    def __init__(self, spaces: Sequence[LabelSpace], formula: Formula, draws: ResamplingOptions) -> None:
         self.draws = draws
         self.formula = formula
         first = spaces[0]
-        self.at = Layout(first.n_classes, first.ordered)
+        self.at = CountColumns(first.n_classes, first.ordered)
         self.m = len(spaces)
         names, owner = np.unique(first.subject, return_inverse=True)
         self.n_subjects = len(names)
@@ -128,14 +128,14 @@ class Counted(Evidence):
         return np.concatenate(out)
 
 
-class Summed(Evidence):
+class SubjectSumMetric(ResampledMetric):
     """A metric that is, or is closely approximated by, a sum over subjects: log loss; AUROC by its placements.
 
     The swap test of AUROC exchanges the placements of whole subjects, not their scores: two models' scores need not
     share a scale, so mixing them in one ranking would mean nothing.
     """
 
-    def __init__(self, values: Float, moves: Jackknife, draws: Draws) -> None:
+    def __init__(self, values: Float, moves: Jackknife, draws: ResamplingOptions) -> None:
         self.values, self.moves, self.draws = values, moves, draws
         self.n_subjects = int(moves.sizes.sum())
 
@@ -156,10 +156,10 @@ class Summed(Evidence):
         return out
 
 
-class Owned(Evidence):
+class CustomMetric(ResampledMetric):
     """One's own metric, by resampling rows; fewer draws, since each calls the function."""
 
-    def __init__(self, spaces: Sequence[Space], function: OwnMetric, draws: Draws) -> None:
+    def __init__(self, spaces: Sequence[LabelSpace], function: OwnMetric, draws: ResamplingOptions) -> None:
         self.spaces, self.function, self.draws = spaces, function, draws
         names, owner = np.unique(spaces[0].subject, return_inverse=True)
         self.owner = owner.reshape(-1)
@@ -167,7 +167,7 @@ class Owned(Evidence):
         every = np.arange(spaces[0].n_rows)
         self.values = np.asarray([self._value(s, s.probabilities, every) for s in spaces])
 
-    def _value(self, space: Space, probabilities: Float, rows: NDArray[np.int64]) -> float:
+    def _value(self, space: LabelSpace, probabilities: Float, rows: NDArray[np.int64]) -> float:
         return own_value(self.function, space.truth[rows], probabilities[rows])
 
     def replicates(self) -> Float:
@@ -180,7 +180,7 @@ class Owned(Evidence):
             for k, space in enumerate(self.spaces):
                 try:
                     out[r, k] = self._value(space, space.probabilities, take)
-                except (CannotSay, ValueError, ZeroDivisionError):
+                except (NotEstimableError, ValueError, ZeroDivisionError):
                     continue
         return out
 
@@ -200,7 +200,7 @@ class Owned(Evidence):
         return out
 
 
-def swap_totals(change: csr_array, sizes: NDArray[np.int64], draws: Draws) -> Any:
+def swap_totals(change: csr_array, sizes: NDArray[np.int64], draws: ResamplingOptions) -> Any:
     """Chunks of total change [p, columns] when each subject is swapped with probability 1/2.
 
     Args:
@@ -233,22 +233,22 @@ def swap_totals(change: csr_array, sizes: NDArray[np.int64], draws: Draws) -> An
         yield total
 
 
-def log_loss_evidence(spaces: Sequence[Space], draws: Draws) -> Summed:
+def log_loss_evidence(spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> SubjectSumMetric:
     """The mean log loss of each run."""
     first = spaces[0]
     losses = np.stack([log_losses(s.truth, s.probabilities) for s in spaces], axis=1)
     n, mean = len(losses), losses.mean(axis=0)
     slope = _subject_sums(first, losses - mean) / n
     rest = n - _subject_sums(first, np.ones((n, 1)))
-    return Summed(mean, _moves(first, slope, slope * n / np.maximum(rest, 1.0)), draws)
+    return SubjectSumMetric(mean, _moves(first, slope, slope * n / np.maximum(rest, 1.0)), draws)
 
 
-def auroc_evidence(spaces: Sequence[Space], draws: Draws) -> Summed:
+def auroc_evidence(spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> SubjectSumMetric:
     """The mean one-vs-rest AUROC of each run."""
     first = spaces[0]
     present = np.unique(first.truth).tolist()
     if len(present) < 2:
-        raise CannotSay("AUROC needs two classes in the truth of the scored rows.")
+        raise NotEstimableError("AUROC needs two classes in the truth of the scored rows.")
     values, slopes, jacks = [], [], []
     for space in spaces:
         areas = [placements(space.truth == c, space.probabilities[:, c]) for c in present]
@@ -262,17 +262,17 @@ def auroc_evidence(spaces: Sequence[Space], draws: Draws) -> Summed:
                 jack = jack + part * side.sum() / np.maximum(rest, 1.0) / len(areas)
         slopes.append(slope)
         jacks.append(jack)
-    return Summed(np.asarray(values), _moves(first, np.stack(slopes, 1), np.stack(jacks, 1)), draws)
+    return SubjectSumMetric(np.asarray(values), _moves(first, np.stack(slopes, 1), np.stack(jacks, 1)), draws)
 
 
-def _moves(space: Space, slope: Float, left_out: Float) -> Jackknife:
+def _moves(space: LabelSpace, slope: Float, left_out: Float) -> Jackknife:
     names, owner = np.unique(space.subject, return_inverse=True)
     counts = tally(space.truth, space.truth, owner.reshape(-1), len(names), space.n_classes)
     table = SubjectTable(counts, np.ones(len(names), dtype=np.int64), np.arange(len(names)))
-    return Jackknife(slope, left_out, table.sizes, strata(table, Layout(space.n_classes))[0])
+    return Jackknife(slope, left_out, table.sizes, strata(table, CountColumns(space.n_classes))[0])
 
 
-def _subject_sums(space: Space, values: Float) -> Float:
+def _subject_sums(space: LabelSpace, values: Float) -> Float:
     names, owner = np.unique(space.subject, return_inverse=True)
     out = np.zeros((len(names), values.shape[1]))
     np.add.at(out, owner.reshape(-1), values)

@@ -30,7 +30,7 @@ class SideResult:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedSide:
     """One side's place among all.
 
     Args:
@@ -92,7 +92,7 @@ class Comparison:
     detectable: float | None
     verdict: str
     sentence: str
-    ranking: tuple[Ranked, ...]
+    ranking: tuple[RankedSide, ...]
     n_images: int
     n_subjects: int
     dataset_fingerprint: str

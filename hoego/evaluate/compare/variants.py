@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.errors import CannotSay
-from hoego.evaluate.compare.paired import ENOUGH_SUBJECTS, Bench, Paired
-from hoego.evaluate.compare.resamples import Counted, Draws
+from hoego.errors import NotEstimableError
+from hoego.evaluate.compare.paired import ENOUGH_SUBJECTS, PairedDifference, PairedResamples
+from hoego.evaluate.compare.resamples import CountMetric, ResamplingOptions
 from hoego.evaluate.score.metrics import METRICS, PRIMARY
-from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.space import LabelSpace
 from hoego.results.score import LEVEL, IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
@@ -40,7 +40,7 @@ class Variants:
     """
 
     names: tuple[str, ...]
-    bench: Bench
+    bench: PairedResamples
 
     def value(self, name: str) -> float:
         """Macro F1 of a variant."""
@@ -51,7 +51,7 @@ class Variants:
         found = self.pair(name, base)
         return found.interval(self.bench.level)
 
-    def pair(self, name: str, base: str) -> Paired:
+    def pair(self, name: str, base: str) -> PairedDifference:
         """The same with its p-value, as fine as the swaps that `variants_of` was asked for."""
         return self.bench.pair([self.names.index(name)], [self.names.index(base)])
 
@@ -81,19 +81,19 @@ def variants_of(
     known = truth >= 0
     n_subjects = len(np.unique(subject[known]))
     if n_subjects < ENOUGH_SUBJECTS:
-        raise CannotSay(
+        raise NotEstimableError(
             f"{n_subjects} subjects do not show how a score varies from subject to subject.",
             remedy="Score more subjects (hoego train --fold all).",
         )
     classes = tuple(str(c) for c in range(n_classes + 1))
     rows = np.flatnonzero(known)
     spaces = []
-    for said in predicted.values():
+    for classes_of_one in predicted.values():
         one = np.zeros((len(rows), n_classes + 1), dtype=np.float32)
-        one[np.arange(len(rows)), np.where(said < 0, n_classes, said)[rows]] = 1
+        one[np.arange(len(rows)), np.where(classes_of_one < 0, n_classes, classes_of_one)[rows]] = 1
         mine = (truth[rows].astype(np.int64), one, subject[rows].astype(np.int64), rows)
-        spaces.append(Space("target", classes, False, *mine))  # type: ignore[arg-type]
+        spaces.append(LabelSpace("target", classes, False, *mine))  # type: ignore[arg-type]
     formula = METRICS[PRIMARY].formula
     assert formula is not None
-    evidence = Counted(spaces, formula, Draws(draws[0], swaps, draws[1]))
-    return Variants(tuple(predicted), Bench.of(evidence, LEVEL, draws[1]))
+    evidence = CountMetric(spaces, formula, ResamplingOptions(draws[0], swaps, draws[1]))
+    return Variants(tuple(predicted), PairedResamples.of(evidence, LEVEL, draws[1]))

@@ -1,19 +1,19 @@
 """Which attribute holds the score back, and what fixing it is worth."""
 
-from hoego.evaluate.diagnose.curves import Reading, read_curves
-from hoego.evaluate.diagnose.design import Design, designs
+from hoego.evaluate.diagnose.curves import CurveDiagnosis, read_curves
+from hoego.evaluate.diagnose.design import TargetDesign, designs
 from hoego.evaluate.diagnose.diagnosing import DiagnoseOptions, Diagnosis, diagnose
-from hoego.evaluate.diagnose.suspects import Suspect, as_corrections, suspects
+from hoego.evaluate.diagnose.suspects import LabelIssue, as_corrections, find_label_issues
 
 __all__ = [
-    "Design",
+    "TargetDesign",
     "DiagnoseOptions",
     "Diagnosis",
-    "Reading",
-    "Suspect",
+    "CurveDiagnosis",
+    "LabelIssue",
     "as_corrections",
     "designs",
     "diagnose",
     "read_curves",
-    "suspects",
+    "find_label_issues",
 ]

@@ -76,7 +76,7 @@ def _boundary(
     rows = dataset.positions(predictions.images)
     truth = dataset.classes_of(attribute.name)[rows]
     probabilities = predictions.probabilities(attribute.name)
-    said = probabilities.argmax(axis=1)
+    predicted = probabilities.argmax(axis=1)
     parts = parts_of(predictions, dataset, seed=seed)
 
     def fit(outside: NDArray[np.int64]) -> tuple[float, ...]:
@@ -84,7 +84,7 @@ def _boundary(
 
     moved, _ = cross_fit(parts, fit, lambda t, inside: decide(probabilities[inside], t))
     counted = variants_of(
-        {"said": said, "moved": moved},
+        {"said": predicted, "moved": moved},
         truth,
         dataset.subject_index[rows],
         attribute.n_classes,
@@ -92,7 +92,7 @@ def _boundary(
     )
     bins: tuple[EdgeBin, ...] = ()
     if attribute.name in dataset.numbers:
-        wrong = (said != truth) & (truth >= 0)
+        wrong = (predicted != truth) & (truth >= 0)
         bins = edge_bins(attribute, dataset.numbers[attribute.name][rows], wrong, dataset.subject_index[rows])
     return Boundary(
         attribute.name, bins, fit_thresholds(probabilities, truth), counted.difference("moved", "said")
@@ -148,9 +148,9 @@ def fit_thresholds(probabilities: Floats, truth: Ints) -> tuple[float, ...]:
     return tuple(thresholds)
 
 
-def _macro_f1(truth: Ints, said: Ints) -> float:
-    n = int(max(truth.max(initial=0), said.max(initial=0))) + 1
+def _macro_f1(truth: Ints, predicted: Ints) -> float:
+    n = int(max(truth.max(initial=0), predicted.max(initial=0))) + 1
     true = np.bincount(truth, minlength=n)
-    right = np.bincount(truth[truth == said], minlength=n)
-    f1 = 2 * right / np.maximum(true + np.bincount(said, minlength=n), 1)
+    right = np.bincount(truth[truth == predicted], minlength=n)
+    f1 = 2 * right / np.maximum(true + np.bincount(predicted, minlength=n), 1)
     return float(f1[true > 0].mean()) if (true > 0).any() else 0.0

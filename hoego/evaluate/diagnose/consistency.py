@@ -38,9 +38,9 @@ def consistency(predictions: Predictions, dataset: Dataset) -> tuple[Consistency
     for name in predictions.attributes:
         if not constant_within_subjects(dataset, name):
             continue
-        said = predictions.probabilities(name).argmax(axis=1)
+        predicted = predictions.probabilities(name).argmax(axis=1)
         votes = np.zeros((dataset.n_subjects, predictions.schema.n_classes(name)), dtype=np.int64)
-        np.add.at(votes, (subject, said), 1)
+        np.add.at(votes, (subject, predicted), 1)
         photos = votes.sum(axis=1)
         several = photos > 1
         split = several & (votes.max(axis=1) < photos)

@@ -12,7 +12,7 @@ STILL = 0.05
 
 
 @dataclass(frozen=True)
-class Reading:
+class CurveDiagnosis:
     """What the curves of one fold say.
 
     Args:
@@ -29,7 +29,7 @@ class Reading:
         return {**self.__dict__, "facts": dict(self.facts)}
 
 
-def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
+def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiagnosis:
     """Read the rows of epochs.jsonl (epoch from 0, train_loss, held_loss) of one fold; words count epochs from 1.
 
     Overfitting: the held-out loss has risen from its minimum by more than 5 % of its fall while the training loss went
@@ -40,9 +40,13 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
     rows = [r for r in scored if np.isfinite([r["held_loss"], r["train_loss"]]).all()]
     if len(rows) < len(scored):
         lost = len(scored) - len(rows)
-        return Reading(fold, "diverged", f"the loss is not a number in {lost} of {len(scored)} epochs", {})
+        return CurveDiagnosis(
+            fold, "diverged", f"the loss is not a number in {lost} of {len(scored)} epochs", {}
+        )
     if len(rows) < 4:
-        return Reading(fold, "cannot say", f"{len(rows)} scored epochs are too few to read a curve", {})
+        return CurveDiagnosis(
+            fold, "cannot say", f"{len(rows)} scored epochs are too few to read a curve", {}
+        )
     at = np.asarray([r["epoch"] + 1 for r in rows], dtype=np.float64)
     train = np.asarray([r["train_loss"] for r in rows], dtype=np.float64)
     held = np.asarray([r["held_loss"] for r in rows], dtype=np.float64)
@@ -62,7 +66,7 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
             f"overfitting from epoch {at[best]:g}: the held-out loss rose from {held[best]:.3f} to {held[-1]:.3f} "
             f"while the training loss fell from {train[best]:.3f} to {train[-1]:.3f}"
         )
-        return Reading(fold, "overfitting", words, facts)
+        return CurveDiagnosis(fold, "overfitting", words, facts)
     if fall > 0 and recent > STILL * fall:
         lately = "the last epoch" if late == 1 else f"the last {late} epochs"
         brought = (
@@ -71,6 +75,6 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> Reading:
             else f"after a rise, {lately} lowered the held-out loss by {recent:.3f}"
         )
         words = f"still learning: {brought}; more epochs may help"
-        return Reading(fold, "still learning", words, facts)
+        return CurveDiagnosis(fold, "still learning", words, facts)
     words = f"settled: the held-out loss stays at {held[-1]:.3f}, the training loss at {train[-1]:.3f}"
-    return Reading(fold, "settled", words, facts)
+    return CurveDiagnosis(fold, "settled", words, facts)

@@ -15,7 +15,7 @@ MOST_DESIGNS = 64
 
 
 @dataclass(frozen=True)
-class Design:
+class TargetDesign:
     """One way to make the target out of the runs at hand.
 
     Args:
@@ -32,7 +32,7 @@ class Design:
         return {"name": self.name, "parts": self.parts}
 
 
-def designs(runs: Sequence[Predictions]) -> tuple[Design, ...]:
+def designs(runs: Sequence[Predictions]) -> tuple[TargetDesign, ...]:
     """Every run that gives the target, and every product of attributes from different runs.
 
     Raises:
@@ -41,7 +41,7 @@ def designs(runs: Sequence[Predictions]) -> tuple[Design, ...]:
     """
     members = align_members(runs)
     schema = members[0].schema
-    whole = [Design(m.name, m, {}) for m in members if m.has(schema.target)]
+    whole = [TargetDesign(m.name, m, {}) for m in members if m.has(schema.target)]
     if not schema.composite:
         return tuple(whole)
     givers = [[m for m in members if a in m.values] for a in schema.composite]
@@ -62,7 +62,7 @@ def designs(runs: Sequence[Predictions]) -> tuple[Design, ...]:
             remedy=f"Give a run for each of {', '.join(schema.composite)}.",
         )
     composed = [
-        Design(name, compose(parts, name=name).predictions, {a: m.name for a, m in parts.items()})
+        TargetDesign(name, compose(parts, name=name).predictions, {a: m.name for a, m in parts.items()})
         for name, parts in mixtures
     ]
     return (*whole, *composed)

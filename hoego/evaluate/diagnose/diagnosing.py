@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay
+from hoego.errors import NotEstimableError
 from hoego.evaluate.diagnose.boundary import Boundary, boundaries
 from hoego.evaluate.diagnose.calibration import Calibration, calibration
 from hoego.evaluate.diagnose.consistency import Consistency, consistency
-from hoego.evaluate.diagnose.curves import Reading, read_curves
+from hoego.evaluate.diagnose.curves import CurveDiagnosis, read_curves
 from hoego.evaluate.diagnose.oracle import Oracle, oracle
 from hoego.evaluate.diagnose.product_law import ProductLaw, product_law
 from hoego.evaluate.diagnose.slices import Slice, slices
-from hoego.evaluate.diagnose.suspects import Suspect, suspects
+from hoego.evaluate.diagnose.suspects import LabelIssue, find_label_issues
 from hoego.evaluate.score.space import ScoredRows, scored_rows, space_of
 from hoego.predictions import Predictions, require_honest
 from hoego.results.score import Optimism
@@ -63,8 +63,8 @@ class Diagnosis:
     calibration: Calibration
     slices: tuple[Slice, ...]
     consistency: tuple[Consistency, ...]
-    suspects: tuple[Suspect, ...]
-    curves: tuple[Reading, ...]
+    label_issues: tuple[LabelIssue, ...]
+    curves: tuple[CurveDiagnosis, ...]
     optimism: Optimism | None
     notes: tuple[str, ...]
 
@@ -82,7 +82,7 @@ class Diagnosis:
             "calibration": self.calibration.to_dict(),
             "slices": [s.to_dict() for s in self.slices],
             "consistency": [c.to_dict() for c in self.consistency],
-            "suspects": [s.to_dict() for s in self.suspects],
+            "suspects": [s.to_dict() for s in self.label_issues],
             "curves": [c.to_dict() for c in self.curves],
             "optimism": None if self.optimism is None else self.optimism.model_dump(mode="json"),
             "notes": list(self.notes),
@@ -117,14 +117,16 @@ def diagnose(
     aligned = scored_rows(predictions, dataset)
     predictions = _of_schema(aligned, dataset)
     if not (dataset.target[aligned.positions] >= 0).any():
-        raise CannotSay("None of the predicted images has a label.", remedy="Diagnose held-out predictions.")
+        raise NotEstimableError(
+            "None of the predicted images has a label.", remedy="Diagnose held-out predictions."
+        )
     how = {"resamples": chosen.resamples, "seed": chosen.seed}
     found = oracle(predictions, dataset, **how)
     notes = [*honest.notes, *_said_of(found)]
     edges: tuple[Boundary, ...] = ()
     try:
         edges = boundaries(predictions, dataset, **how)
-    except CannotSay as problem:
+    except NotEstimableError as problem:
         notes.append(f"boundaries: cannot say: {problem.message}")
     return Diagnosis(
         run=predictions.name,
@@ -138,7 +140,7 @@ def diagnose(
         calibration=calibration(predictions, dataset, seed=chosen.seed),
         slices=slices(predictions, dataset, chosen.slice_by),
         consistency=consistency(predictions, dataset),
-        suspects=suspects(predictions, dataset),
+        label_issues=find_label_issues(predictions, dataset),
         curves=tuple(read_curves(rows, fold) for fold, rows in sorted((epochs or {}).items())),
         optimism=optimism,
         notes=tuple(notes),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE, LabelSchema
-from hoego.evaluate.compare.resamples import Counted
+from hoego.evaluate.compare.resamples import CountMetric
 from hoego.evaluate.compare.variants import Variants, variants_of
 from hoego.evaluate.diagnose.rare import carriers, rare_interval, said_of, uneven_spread
 from hoego.evaluate.score.interval import cautious_size
@@ -88,24 +88,26 @@ def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000
     rows = dataset.positions(predictions.images)
     truth, codes = dataset.target[rows], dataset.codes[rows]
     probabilities = predictions.target_probabilities()
-    said = probabilities.argmax(axis=1)
+    predicted_classes = probabilities.argmax(axis=1)
     parts = schema.composite if target == COMPOSITE else ()
     subsets = [s for r in range(1, len(parts) + 1) for s in combinations(parts, r)]
-    predicted: dict[tuple[str, ...], Ints] = {(): said}
+    predicted: dict[tuple[str, ...], Ints] = {(): predicted_classes}
     for subset in subsets:
-        predicted[subset] = substituted(schema, said, codes, subset)
+        predicted[subset] = substituted(schema, predicted_classes, codes, subset)
     soft = {}
     for a, value in _agreeing(schema, dataset, target).items():
         soft[a] = softened(probabilities, codes[:, schema.position(a)], value)
     named = {f"hard:{'+'.join(k)}": v for k, v in predicted.items()} | {
         f"soft:{a}": v for a, v in soft.items()
     }
-    stage = Stage.of(named, truth, dataset.subject_index[rows], schema.n_target_classes, (resamples, seed))
+    stage = OracleComparison.of(
+        named, truth, dataset.subject_index[rows], schema.n_target_classes, (resamples, seed)
+    )
     return _assemble(stage, parts, list(soft))
 
 
 @dataclass(frozen=True)
-class Stage:
+class OracleComparison:
     """Predictions with substitutions, on one bench."""
 
     found: Variants
@@ -116,11 +118,11 @@ class Stage:
     @classmethod
     def of(
         cls, predicted: Mapping[str, Ints], truth: Ints, subject: Ints, n_classes: int, draws: tuple[int, int]
-    ) -> Stage:
+    ) -> OracleComparison:
         """Raises CannotSay with fewer than six subjects."""
         return cls(variants_of(predicted, truth, subject, n_classes, draws=draws), predicted, truth, subject)
 
-    def mended(self, name: str, base: str) -> NDArray[np.bool_]:
+    def corrected_images(self, name: str, base: str) -> NDArray[np.bool_]:
         """Images that are right in `name` and wrong in `base` [N]."""
         right, wrong = self.predicted[name] == self.truth, self.predicted[base] != self.truth
         both: NDArray[np.bool_] = (self.truth >= 0) & right & wrong
@@ -134,13 +136,13 @@ class Stage:
         """
         bench = self.found.bench
         evidence, moves = bench.evidence, bench.moves
-        assert isinstance(evidence, Counted)
+        assert isinstance(evidence, CountMetric)
         assert moves is not None
         weights = np.zeros(len(self.found.names))
         weights[self.found.names.index(name)] += 1
         weights[self.found.names.index(base)] -= 1
         value = np.atleast_1d(evidence.values @ weights)
-        mended = self.mended(name, base)
+        mended = self.corrected_images(name, base)
         moved = (self.truth >= 0) & ~mended & (self.predicted[name] != self.predicted[base])
         rare = rare_interval(
             uneven_spread(value, moves.left_out @ weights, moves.sizes),
@@ -155,10 +157,12 @@ class Stage:
         return rare.with_(low=min(rare.low, paired.low), high=max(rare.high, paired.high))
 
 
-def substituted(schema: LabelSchema, said: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]) -> Ints:
+def substituted(
+    schema: LabelSchema, predicted: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]
+) -> Ints:
     """Composite classes [N] with the attributes of `subset` replaced by their truth; -1 where none exists."""
-    decoded = schema.decode(said)
-    full = np.zeros((len(said), schema.n_attributes), dtype=np.int16)
+    decoded = schema.decode(predicted)
+    full = np.zeros((len(predicted), schema.n_attributes), dtype=np.int16)
     for i, name in enumerate(schema.composite):
         true = codes[:, schema.position(name)]
         full[:, schema.position(name)] = true if name in subset else decoded[:, i]
@@ -206,7 +210,7 @@ def _agreeing(schema: LabelSchema, dataset: Dataset, target: str) -> dict[str, I
     return out
 
 
-def _assemble(stage: Stage, parts: tuple[str, ...], soft: list[str]) -> Oracle:
+def _assemble(stage: OracleComparison, parts: tuple[str, ...], soft: list[str]) -> Oracle:
     found = stage.found
     today = found.value("hard:")
     worth = {frozenset(k[5:].split("+")) - {""}: found.value(k) for k in found.names if k.startswith("hard:")}
@@ -225,8 +229,8 @@ def _assemble(stage: Stage, parts: tuple[str, ...], soft: list[str]) -> Oracle:
     return Oracle(today, attributes, *_bottleneck(found, attributes))
 
 
-def _note(stage: Stage, name: str, hard: str | None) -> str:
-    few = said_of(carriers(stage.subject, stage.mended(hard or f"soft:{name}", "hard:")))
+def _note(stage: OracleComparison, name: str, hard: str | None) -> str:
+    few = said_of(carriers(stage.subject, stage.corrected_images(hard or f"soft:{name}", "hard:")))
     if hard is None:
         determined_by = f"{name} is determined by the target: only the softer oracle applies"
         return f"{determined_by}; the gain {few}" if few else determined_by

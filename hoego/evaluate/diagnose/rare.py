@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from hoego.evaluate.score.interval import Spread, Support, proportion_interval
+from hoego.evaluate.score.interval import ProportionSupport, VarianceEstimate, proportion_interval
 from hoego.results.score import LEVEL, IntervalEstimate
 
 FEW_CARRIERS = 10
 
 
 def rare_interval(
-    found: Spread,
+    found: VarianceEstimate,
     replicates: NDArray[np.float64],
     n_subjects: float,
     carriers: int,
@@ -42,7 +42,7 @@ def rare_interval(
     value, (least, most) = float(found.value[0]), span
     if most <= least:
         return IntervalEstimate(value=value, low=value, high=value)
-    support = Support(np.asarray([n_subjects]), np.asarray([float(carriers)]))
+    support = ProportionSupport(np.asarray([n_subjects]), np.asarray([float(carriers)]))
     limits = proportion_interval(found, replicates, support, LEVEL, span)
     low = float(limits.low[0])
     if 0 < carriers < FEW_CARRIERS:
@@ -66,7 +66,7 @@ def said_of(carriers: int) -> str:
 
 def uneven_spread(
     value: NDArray[np.float64], left_out: NDArray[np.float64], sizes: NDArray[np.int64]
-) -> Spread:
+) -> VarianceEstimate:
     """The spread of a value [1] to which a few subjects contribute much more than the others.
 
     Args:
@@ -81,7 +81,7 @@ def uneven_spread(
     fourth = float(sizes @ square**2) - variance**2 / float(sizes.sum())
     df = np.asarray([max(2 * variance**2 / fourth, 1.0) if fourth > 0 else np.inf])
     each = np.asarray([variance])
-    return Spread(value, each, each, df)
+    return VarianceEstimate(value, each, each, df)
 
 
 def less(

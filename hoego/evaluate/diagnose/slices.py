@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from hoego.data.dataset import Dataset
 from hoego.errors import UsageError, nearest
 from hoego.evaluate.diagnose.rare import less
-from hoego.evaluate.score.interval import Spread, Support, gathered, proportion_interval
+from hoego.evaluate.score.interval import ProportionSupport, VarianceEstimate, gathered, proportion_interval
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.predictions import Predictions
 from hoego.results.score import LEVEL, IntervalEstimate
@@ -142,25 +142,25 @@ def _slice(
     common = (column, value, int(mask.sum()), inside, accuracy)
     if min(inside, outside) < FEW_SUBJECTS:
         return Slice(*common, None, None, "cannot say")
-    sides = Sides.of(mask, right, subject)
+    sides = SliceContrast.of(mask, right, subject)
     low, high = sides.limits(LEVEL)
     return Slice(*common, IntervalEstimate(value=sides.difference, low=low, high=high), sides.p_value(), "")
 
 
 @dataclass(frozen=True)
-class Sides:
+class SliceContrast:
     """The accuracy inside a slice and outside, as two proportions over subjects that may be on both sides.
 
     Each has the interval of a score (`hoego.evaluate.score.interval`), and that of the difference is made of both,
     so that a slice without any error does not look certain. p is the level at which it would just touch 0.
     """
 
-    found: Spread
-    support: Support
+    found: VarianceEstimate
+    support: ProportionSupport
     correlation: float
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_], right: NDArray[np.bool_], subject: Ints) -> Sides:
+    def of(cls, mask: NDArray[np.bool_], right: NDArray[np.bool_], subject: Ints) -> SliceContrast:
         names, owner = np.unique(subject, return_inverse=True)
         flags = np.column_stack([mask, ~mask, mask & right, ~mask & right])
         row, flag = np.nonzero(flags)
@@ -180,7 +180,9 @@ class Sides:
         both = float(sizes @ (slope[:, 0] * jack[:, 1]))
         found = gathered(rate, slope, jack, sizes, stratum)
         scale = float(np.sqrt(found.variance.prod()))
-        return cls(found, Support(holders, erring), float(np.clip(both / scale, -1, 1)) if scale else 0.0)
+        return cls(
+            found, ProportionSupport(holders, erring), float(np.clip(both / scale, -1, 1)) if scale else 0.0
+        )
 
     @property
     def difference(self) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.dataset import Correction, Dataset
+from hoego.data.dataset import Dataset, LabelCorrection
 from hoego.evaluate.diagnose.consistency import constant_within_subjects
 from hoego.predictions import Predictions, suggestion
 
@@ -25,7 +25,7 @@ Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
-class Suspect:
+class LabelIssue:
     """One label in doubt.
 
     Args:
@@ -46,24 +46,26 @@ class Suspect:
         return {**self.__dict__, "images": list(self.images)}
 
 
-def suspects(predictions: Predictions, dataset: Dataset) -> tuple[Suspect, ...]:
+def find_label_issues(predictions: Predictions, dataset: Dataset) -> tuple[LabelIssue, ...]:
     """Suspected labels of every predicted attribute, the most contradicted first."""
-    found: list[Suspect] = []
+    found: list[LabelIssue] = []
     for name in predictions.attributes:
         found += _of_attribute(predictions, dataset, name)
     return tuple(sorted(found, key=lambda s: (not s.confident, -s.margin, s.attribute, s.subject)))
 
 
-def as_corrections(found: tuple[Suspect, ...], run: str) -> tuple[Correction, ...]:
+def as_corrections(found: tuple[LabelIssue, ...], run: str) -> tuple[LabelCorrection, ...]:
     """Suspects as rows of an overlay; the source names the run, so that its own re-score can say so."""
     return tuple(
-        Correction(image, s.attribute, s.suggested, f"suspected (margin {s.margin:.2f})", suggestion(run))
+        LabelCorrection(
+            image, s.attribute, s.suggested, f"suspected (margin {s.margin:.2f})", suggestion(run)
+        )
         for s in found
         for image in s.images
     )
 
 
-def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list[Suspect]:
+def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list[LabelIssue]:
     rows = dataset.positions(predictions.images)
     given, p = dataset.classes_of(name)[rows], predictions.probabilities(name)
     known = given >= 0
@@ -84,7 +86,7 @@ def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list
     classes = predictions.schema.classes(name)
     best = p.argmax(axis=1)
     return [
-        Suspect(
+        LabelIssue(
             name,
             str(names[i]),
             tuple(owned[i].tolist()),

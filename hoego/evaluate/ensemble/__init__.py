@@ -1,11 +1,11 @@
 """Predictions in, predictions out: combiners and decision rules, fixed and fitted across folds."""
 
 from hoego.evaluate.ensemble.choose import compose_best
-from hoego.evaluate.ensemble.combiners import METHODS, Combiner, Method
+from hoego.evaluate.ensemble.combiners import METHODS, Combiner, CombinerMethod
 from hoego.evaluate.ensemble.crossfit import with_fitted
 from hoego.evaluate.ensemble.decision import RULES, DecideOptions, Decision, Offsets, apply_offsets, decide
 from hoego.evaluate.ensemble.ensembling import Ensemble, EnsembleOptions, apply_combiners, ensemble
-from hoego.evaluate.ensemble.judge import Member, Standing, diversity
+from hoego.evaluate.ensemble.judge import EnsembleComparison, EnsembleMember, diversity
 
 __all__ = [
     "METHODS",
@@ -15,10 +15,10 @@ __all__ = [
     "Decision",
     "Ensemble",
     "EnsembleOptions",
-    "Member",
-    "Method",
+    "EnsembleMember",
+    "CombinerMethod",
     "Offsets",
-    "Standing",
+    "EnsembleComparison",
     "apply_combiners",
     "apply_offsets",
     "compose_best",

@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, UsageError
-from hoego.evaluate.ensemble.class_counts import macro_f1_of
-from hoego.evaluate.ensemble.compose import Choice, Composition, align_members, compose, require_attribute
+from hoego.errors import NotEstimableError, UsageError
+from hoego.evaluate.ensemble.class_counts import macro_f1_score
+from hoego.evaluate.ensemble.compose import (
+    AttributeChoice,
+    Composition,
+    align_members,
+    compose,
+    require_attribute,
+)
 from hoego.evaluate.ensemble.crossfit import cross_fitted, fitted_on_all, parts_of
 from hoego.predictions import Predictions, concat, join_rows, require_honest
 
@@ -77,24 +83,26 @@ def _aligned(candidates: Mapping[str, Sequence[Predictions]], dataset: Dataset) 
     return {m.name: m for m in members}
 
 
-def _choose(attribute: str, runs: Sequence[Predictions], dataset: Dataset, parts: Parts) -> Choice:
+def _choose(attribute: str, runs: Sequence[Predictions], dataset: Dataset, parts: Parts) -> AttributeChoice:
     rows = dataset.positions(runs[0].images)
     truth, n_classes = dataset.classes_of(attribute)[rows], runs[0].schema.n_classes(attribute)
-    said = [r.probabilities(attribute).argmax(axis=1) for r in runs]
+    predicted = [r.probabilities(attribute).argmax(axis=1) for r in runs]
 
     def best(among: NDArray[np.bool_]) -> tuple[str, list[float]]:
-        scores = [macro_f1_of(s[among], truth[among], n_classes) for s in said]
+        scores = [macro_f1_score(s[among], truth[among], n_classes) for s in predicted]
         if len(runs) > 1 and not np.isfinite(scores).all():
-            raise CannotSay(f"No image outside a part has a label of {attribute!r} to choose a run by.")
+            raise NotEstimableError(
+                f"No image outside a part has a label of {attribute!r} to choose a run by."
+            )
         return runs[int(np.argmax(scores))].name, scores
 
     by_part = tuple(best(parts != k)[0] for k in range(int(parts.max()) + 1))
     chosen, scores = best(np.ones(len(parts), dtype=bool))
-    return Choice(attribute, chosen, by_part, {r.name: s for r, s in zip(runs, scores, strict=True)})
+    return AttributeChoice(attribute, chosen, by_part, {r.name: s for r, s in zip(runs, scores, strict=True)})
 
 
 def _across(
-    choices: Mapping[str, Choice], members: Mapping[str, Predictions], parts: Parts, name: str
+    choices: Mapping[str, AttributeChoice], members: Mapping[str, Predictions], parts: Parts, name: str
 ) -> Predictions:
     """Each part's rows by the runs that the other parts chose, in the order of the members."""
     pieces = []

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 
-from hoego.errors import CannotSay, UsageError, nearest
+from hoego.errors import NotEstimableError, UsageError, nearest
 from hoego.evaluate.ensemble.greedy import greedy_weights
 
 Stack = NDArray[np.float32]
@@ -22,7 +22,7 @@ TIE_BREAK = 1e-3
 
 
 @dataclass(frozen=True)
-class Method:
+class CombinerMethod:
     """One line of the table of methods."""
 
     name: str
@@ -33,20 +33,22 @@ class Method:
 METHODS = {
     m.name: m
     for m in (
-        Method("mean", False, "arithmetic mean of the probabilities"),
-        Method("geometric", False, "geometric mean of the probabilities, normalised"),
-        Method(
+        CombinerMethod("mean", False, "arithmetic mean of the probabilities"),
+        CombinerMethod("geometric", False, "geometric mean of the probabilities, normalised"),
+        CombinerMethod(
             "vote",
             False,
             "each member votes for its best class; a tie goes to the higher mean probability, then the earlier class",
         ),
-        Method(
+        CombinerMethod(
             "rank",
             False,
             "mean over members of each class's rank within the image (Borda count); equal probabilities share a rank",
         ),
-        Method("greedy", True, "forward selection with replacement for macro F1 (Caruana et al. 2004)"),
-        Method(
+        CombinerMethod(
+            "greedy", True, "forward selection with replacement for macro F1 (Caruana et al. 2004)"
+        ),
+        CombinerMethod(
             "stack",
             True,
             "multinomial regression: one weight per member, one bias per class, L2 towards the mean",
@@ -120,7 +122,7 @@ class Combiner:
         )
 
 
-def method_named(name: str) -> Method:
+def method_named(name: str) -> CombinerMethod:
     """Raises UsageError naming the nearest method."""
     if name not in METHODS:
         raise UsageError(f"There is no ensemble method {name!r}.", remedy=nearest(name, METHODS))
@@ -137,7 +139,7 @@ def fit(method: str, stack: Stack, truth: NDArray[np.integer[Any]], *, steps: in
         return Combiner(method, np.full(len(stack), 1 / len(stack)))
     known = truth >= 0
     if not known.any():
-        raise CannotSay(f"No image outside a part has a label to fit {method!r} on.")
+        raise NotEstimableError(f"No image outside a part has a label to fit {method!r} on.")
     if not known.all():
         stack, truth = stack[:, known], truth[known]
     if method == "greedy":

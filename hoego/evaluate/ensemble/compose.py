@@ -15,7 +15,7 @@ from hoego.predictions import Predictions, Provenance, join_rows, require_alike
 
 
 @dataclass(frozen=True)
-class Choice:
+class AttributeChoice:
     """Which of several runs gives an attribute.
 
     Args:
@@ -52,7 +52,7 @@ class Composition:
 
     predictions: Predictions
     parts: Mapping[str, str]
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[AttributeChoice, ...] = ()
     fitted: Provenance | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay
-from hoego.predictions import Predictions, Provenance, Source, fitted_source, join_sources
+from hoego.errors import NotEstimableError
+from hoego.predictions import Predictions, Provenance, RowProvenance, fitted_source, join_sources
 
 Ints = NDArray[np.int64]
 HOLDOUT_PARTS = 5
@@ -34,7 +34,7 @@ def parts_of(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> In
     if len(folds) > 1 and whole:
         return fold.reshape(-1).astype(np.int64)
     if len(held) < 2:
-        raise CannotSay(
+        raise NotEstimableError(
             f"Nothing can be fitted and judged on {len(held)} subject.",
             remedy="Use a split with more subjects.",
         )
@@ -89,15 +89,15 @@ def cross_fitted(
 
 def cross_fitted_sources(
     base: Predictions, dataset: Dataset, parts: Ints, *, by: str, behind: Predictions | None = None
-) -> tuple[NDArray[np.int32], tuple[Source, ...]]:
+) -> tuple[NDArray[np.int32], tuple[RowProvenance, ...]]:
     """The source of each row [N], and the sources, of `cross_fitted`."""
     where = _subjects(base, dataset)
     fitted_rows = behind or base
     source = np.empty(base.n_images, dtype=np.int32)
-    sources: list[Source] = []
+    sources: list[RowProvenance] = []
     for part in range(int(parts.max()) + 1):
         inside, outside = parts == part, parts != part
-        fitted = base.universe.none()
+        fitted = base.universe.no_subjects()
         fitted[where[outside]] = True
         models = [fitted_rows.sources[k] for k in np.unique(fitted_rows.source[outside]).tolist()]
         for k in np.unique(base.source[inside]).tolist():
@@ -115,9 +115,9 @@ def fitted_on_all(base: Predictions, dataset: Dataset, *, by: str) -> Provenance
         by: the combiner, in words.
     """
     universe = base.universe
-    fitted = universe.none()
+    fitted = universe.no_subjects()
     fitted[_subjects(base, dataset)] = True
-    nothing = Source(base.name, universe.none(), universe.none(), universe.none())
+    nothing = RowProvenance(base.name, universe.no_subjects(), universe.no_subjects(), universe.no_subjects())
     models = [base.sources[k] for k in np.unique(base.source).tolist()]
     return Provenance(universe, (fitted_source(nothing, models, fitted, universe, by=by),))
 

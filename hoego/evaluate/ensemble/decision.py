@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from hoego.data.dataset import Dataset
-from hoego.errors import CannotSay, UsageError, nearest
-from hoego.evaluate.compare import Paired, verdict
+from hoego.errors import NotEstimableError, UsageError, nearest
+from hoego.evaluate.compare import PairedDifference, verdict
 from hoego.evaluate.compare.variants import variants_of
-from hoego.evaluate.ensemble.class_counts import macro_f1_of
+from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.compose import what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, parts_of
 from hoego.predictions import Predictions
@@ -149,9 +149,9 @@ def decide(
             chosen.rule, predictions.probabilities(column), dataset.classes_of(column)[rows], parts
         )
     ruled = predictions.with_values({**_others(predictions, values), **values}, "probabilities")
-    said = {"without": before.argmax(axis=1), "with": ruled.target_probabilities().argmax(axis=1)}
+    predicted = {"without": before.argmax(axis=1), "with": ruled.target_probabilities().argmax(axis=1)}
     bench = variants_of(
-        said,
+        predicted,
         dataset.target[rows],
         dataset.subject_index[rows],
         n_classes,
@@ -195,7 +195,7 @@ def fit_offsets(rule: str, p: Floats, truth: Ints) -> Offsets:
     require_rule(rule)
     known = truth >= 0
     if not known.any():
-        raise CannotSay("No image outside a part has a label to fit a decision rule on.")
+        raise NotEstimableError("No image outside a part has a label to fit a decision rule on.")
     logs, t = np.log(np.maximum(p[known], FLOOR)), truth[known].astype(np.int64)
     if rule == "prior":
         return _fit_prior(logs, t)
@@ -206,7 +206,7 @@ def _fit_prior(logs: Floats, truth: NDArray[np.int64]) -> Offsets:
     c = logs.shape[1]
     share = np.maximum(np.bincount(truth, minlength=c), 0.5) / len(truth)
     correction = -_centred(np.log(share))
-    scores = [macro_f1_of((logs + s * correction).argmax(axis=1), truth, c) for s in STRENGTHS]
+    scores = [macro_f1_score((logs + s * correction).argmax(axis=1), truth, c) for s in STRENGTHS]
     best = int(np.argmax(np.asarray(scores) >= max(scores) - 1e-12))
     strength = float(STRENGTHS[best])
     return Offsets("prior", strength * correction, strength)
@@ -299,13 +299,13 @@ def _others(predictions: Predictions, values: Mapping[str, Any]) -> dict[str, Fl
 
 def _selected(predictions: Predictions, dataset: Dataset) -> Predictions:
     names = dataset.subjects[np.unique(dataset.subject_index[dataset.positions(predictions.images)])]
-    chosen_on = predictions.universe.none()
+    chosen_on = predictions.universe.no_subjects()
     chosen_on[np.searchsorted(predictions.universe.names, names)] = True
     sources = tuple(replace(s, selected=s.selected | chosen_on) for s in predictions.sources)
     return replace(predictions, sources=sources)
 
 
-def _words(rule: str, found: Paired) -> str:
+def _words(rule: str, found: PairedDifference) -> str:
     numbers = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p = {found.p_value:.4f}"
     said = verdict(found, True)
     if said == "better":

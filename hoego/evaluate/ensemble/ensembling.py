@@ -15,7 +15,14 @@ from hoego.evaluate.ensemble.combiners import Combiner, fit, method_named
 from hoego.evaluate.ensemble.compose import align_members, stacked, what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, fitted_on_all, parts_of
 from hoego.evaluate.ensemble.decision import DecideOptions, Decision, decide, require_rule
-from hoego.evaluate.ensemble.judge import Column, Judging, Member, Standing, diversity, judge
+from hoego.evaluate.ensemble.judge import (
+    EnsembleComparison,
+    EnsembleEvaluation,
+    EnsembleMember,
+    StackedColumn,
+    diversity,
+    evaluate_members,
+)
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.predictions import Predictions, Provenance, honesty, join_rows, require_honest
 from hoego.results.score import IntervalEstimate
@@ -51,7 +58,7 @@ class Ensemble:
     Args:
         predictions: of the ensemble, each row made by a combiner (and rule) that was fitted without its subject.
         combiners: column -> the combiner for new images, fitted on all rows.
-        standing: the members with what each adds, the best of them, and the gain over it.
+        comparison: the members with what each adds, the best of them, and the gain over it.
         disagreement: share of images on which two members say different classes [M, M].
         error_correlation: correlation of two members' mistakes [M, M].
         decision: what a decision rule is worth; None where none was tried.
@@ -61,38 +68,38 @@ class Ensemble:
     predictions: Predictions
     score: Score
     combiners: Mapping[str, Combiner]
-    standing: Standing
+    comparison: EnsembleComparison
     disagreement: NDArray[np.float64]
     error_correlation: NDArray[np.float64]
     decision: Decision | None = None
     fitted: Provenance | None = None
 
     @property
-    def members(self) -> tuple[Member, ...]:
-        return self.standing.members
+    def members(self) -> tuple[EnsembleMember, ...]:
+        return self.comparison.members
 
     @property
     def best_member(self) -> str | None:
         """The member with the best macro F1; for `gain` it is chosen anew on the other parts."""
-        return self.standing.best
+        return self.comparison.best
 
     @property
     def gain(self) -> IntervalEstimate | None:
         """Macro F1 of the ensemble less that of the best member."""
-        return self.standing.gain
+        return self.comparison.gain
 
     @property
     def verdict(self) -> str:
         """One sentence."""
         if len(self.members) == 1 and self.decision is not None:
             return self.decision.words
-        return self.standing.words
+        return self.comparison.words
 
     def to_dict(self) -> dict[str, Any]:
         gain = (
             None
             if self.gain is None
-            else {**self.gain.model_dump(mode="json"), "p_value": self.standing.p_value}
+            else {**self.gain.model_dump(mode="json"), "p_value": self.comparison.p_value}
         )
         return {
             "name": self.predictions.name,
@@ -146,13 +153,13 @@ def ensemble(
         how = DecideOptions(chosen.decide, chosen.on, chosen.resamples, chosen.seed)
         final, decision = decide(combined, dataset, how)
     weights = np.mean([c.weights for c in combiners.values()], axis=0)
-    judging = Judging(final, combined, columns, weights, chosen.resamples, chosen.seed)
+    judging = EnsembleEvaluation(final, combined, columns, weights, chosen.resamples, chosen.seed)
     seen = method.fitted or (decision is not None and decision.kept)
     return Ensemble(
         final,
         score(final, dataset, ScoreOptions(resamples=chosen.resamples, seed=chosen.seed)),
         combiners,
-        judge(members, dataset, parts, judging),
+        evaluate_members(members, dataset, parts, judging),
         *diversity(members, dataset.target[rows]),
         decision,
         fitted_on_all(joined, dataset, by=name) if seen else None,
@@ -211,7 +218,7 @@ def _require_one_kind(members: Sequence[Predictions], joined: Predictions, datas
 
 def _combined(
     stack: NDArray[np.float32], truth: NDArray[np.int32], parts: NDArray[np.int64], chosen: EnsembleOptions
-) -> tuple[NDArray[np.float64], Column]:
+) -> tuple[NDArray[np.float64], StackedColumn]:
     """Probabilities [N, C] made across the parts, and what they were made of."""
     if method_named(chosen.method).fitted:
         total, fitted = cross_fit(
@@ -222,5 +229,5 @@ def _combined(
     else:
         combiner = fit(chosen.method, stack, truth)
         total, fitted = combiner.total(stack), [combiner] * (int(parts.max()) + 1)
-    column = Column(stack, fitted, parts, total)
+    column = StackedColumn(stack, fitted, parts, total)
     return column.finish(total), column

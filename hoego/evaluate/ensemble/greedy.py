@@ -101,10 +101,10 @@ class _Search:
             able = able[peak[m][able] - self.stack[m][able, leader[able]] > reach[able]]
             if len(always):
                 able = np.concatenate([always, able])
-            said = (total[able] + self.stack[m][able]).argmax(axis=1)
-            moved = said != leader[able]
+            predicted = (total[able] + self.stack[m][able]).argmax(axis=1)
+            moved = predicted != leader[able]
             gone = _counts(leader[able[moved]], self.truth[able[moved]], len(self.true))
-            come = _counts(said[moved], self.truth[able[moved]], len(self.true))
+            come = _counts(predicted[moved], self.truth[able[moved]], len(self.true))
             return self._macro_f1(base[0] - gone[0] + come[0], base[1] - gone[1] + come[1])
 
         blocks = np.array_split(np.arange(len(self.stack)), min(len(self.stack), BLOCKS))

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
-from hoego.evaluate.compare import Paired, verdict
+from hoego.evaluate.compare import PairedDifference, verdict
 from hoego.evaluate.compare.variants import variants_of
-from hoego.evaluate.ensemble.class_counts import macro_f1_of
+from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.combiners import Combiner, Stack
 from hoego.predictions import Predictions
 from hoego.results.score import LEVEL, IntervalEstimate
@@ -25,7 +25,7 @@ ENOUGH = 1e-9
 
 
 @dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """One member: its weight in the combiner for new images, its own score, and what it adds.
 
     Args:
@@ -46,7 +46,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Column:
+class StackedColumn:
     """What was combined of one column, kept so that a member can be taken out again.
 
     Args:
@@ -98,7 +98,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Standing:
+class EnsembleComparison:
     """The members beside the ensemble.
 
     Args:
@@ -109,7 +109,7 @@ class Standing:
         words: one sentence.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[EnsembleMember, ...]
     best: str | None
     gain: IntervalEstimate | None
     p_value: float | None
@@ -117,89 +117,95 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Judging:
+class EnsembleEvaluation:
     """What is judged, and how.
 
     Args:
-        final: the ensemble as it is scored.
+        scored: the ensemble as it is scored.
         combined: the ensemble before a decision rule; its members' marginals are of it.
         columns: what was combined, by column.
         weights: of the members in the combiner for new images [M].
         resamples, seed: of the intervals.
     """
 
-    final: Predictions
+    scored: Predictions
     combined: Predictions
-    columns: Mapping[str, Column]
+    columns: Mapping[str, StackedColumn]
     weights: Floats
     resamples: int
     seed: int
 
 
-def judge(
-    members: Sequence[Predictions], dataset: Dataset, parts: NDArray[np.int64], how: Judging
-) -> Standing:
+def evaluate_members(
+    members: Sequence[Predictions], dataset: Dataset, parts: NDArray[np.int64], how: EnsembleEvaluation
+) -> EnsembleComparison:
     """The members with their marginals, the best of them, and the gain over the best chosen on other parts.
 
     Raises:
         CannotSay: fewer than six subjects have a label.
     """
-    rows = dataset.positions(how.final.images)
+    rows = dataset.positions(how.scored.images)
     truth, subject = dataset.target[rows], dataset.subject_index[rows]
-    schema = how.final.schema
+    schema = how.scored.schema
     c, draws = schema.n_target_classes, (how.resamples, how.seed)
     able = [i for i, m in enumerate(members) if m.has(schema.target)]
-    said = {i: members[i].target_probabilities().argmax(axis=1) for i in able}
-    scores = {i: macro_f1_of(s, truth, c) for i, s in said.items()}
+    predicted = {i: members[i].target_probabilities().argmax(axis=1) for i in able}
+    scores = {i: macro_f1_score(s, truth, c) for i, s in predicted.items()}
     marginals = _marginals(how, truth, subject, len(members))
     listed = tuple(
-        Member(m.name, float(how.weights[i]), scores.get(i), marginals.get(i)) for i, m in enumerate(members)
+        EnsembleMember(m.name, float(how.weights[i]), scores.get(i), marginals.get(i))
+        for i, m in enumerate(members)
     )
     if not able:
         words = "no member gives the target by itself, so there is no best member to compare with"
-        return Standing(listed, None, None, None, words)
-    two = {"ensemble": _said(how.final), "best": best_elsewhere(list(said.values()), truth, parts, c)}
+        return EnsembleComparison(listed, None, None, None, words)
+    two = {
+        "ensemble": _predicted_classes(how.scored),
+        "best": best_on_other_parts(list(predicted.values()), truth, parts, c),
+    }
     found = variants_of(two, truth, subject, c, draws=draws, swaps=SWAPS).pair("ensemble", "best")
     gain = found.interval(LEVEL)
     best = max(able, key=lambda i: scores[i])
-    return Standing(listed, members[best].name, gain, found.p_value, _words(found))
+    return EnsembleComparison(listed, members[best].name, gain, found.p_value, _words(found))
 
 
-def _said(predictions: Predictions) -> NDArray[np.int64]:
+def _predicted_classes(predictions: Predictions) -> NDArray[np.int64]:
     out: NDArray[np.int64] = predictions.target_probabilities().argmax(axis=1)
     return out
 
 
-def _marginals(how: Judging, truth: Ints, subject: Ints, n_members: int) -> dict[int, IntervalEstimate]:
+def _marginals(
+    how: EnsembleEvaluation, truth: Ints, subject: Ints, n_members: int
+) -> dict[int, IntervalEstimate]:
     """What each member adds to the combination, by its position; those without any weight add 0."""
     if n_members < 2:
         return {}
     weighed = np.any([np.abs(col.weights).max(axis=0) > 0 for col in how.columns.values()], axis=0)
     used = np.flatnonzero(weighed).tolist()
-    said = {"combined": _said(how.combined)}
-    target = how.final.schema.target
+    predicted = {"combined": _predicted_classes(how.combined)}
+    target = how.scored.schema.target
     for i in used:
         values = {name: column.without(i) for name, column in how.columns.items()}
         if target in values:
-            said[str(i)] = values[target].argmax(axis=1)
+            predicted[str(i)] = values[target].argmax(axis=1)
         else:
-            said[str(i)] = _said(how.combined.with_values(values, "probabilities"))
+            predicted[str(i)] = _predicted_classes(how.combined.with_values(values, "probabilities"))
     found = variants_of(
-        said, truth, subject, how.final.schema.n_target_classes, draws=(how.resamples, how.seed)
+        predicted, truth, subject, how.scored.schema.n_target_classes, draws=(how.resamples, how.seed)
     )
     nothing = IntervalEstimate(value=0.0, low=0.0, high=0.0)
     return {i: found.difference("combined", str(i)) if i in set(used) else nothing for i in range(n_members)}
 
 
-def best_elsewhere(
-    said: Sequence[NDArray[np.int64]], truth: Ints, parts: NDArray[np.int64], n_classes: int
+def best_on_other_parts(
+    predicted: Sequence[NDArray[np.int64]], truth: Ints, parts: NDArray[np.int64], n_classes: int
 ) -> NDArray[np.int64]:
     """Each part's rows by the member with the best macro F1 on the other parts, the first of equals."""
     out = np.empty(len(truth), dtype=np.int64)
     for part in range(int(parts.max()) + 1):
         outside, inside = parts != part, parts == part
-        scores = [macro_f1_of(s[outside], truth[outside], n_classes) for s in said]
-        out[inside] = said[int(np.argmax(scores))][inside]
+        scores = [macro_f1_score(s[outside], truth[outside], n_classes) for s in predicted]
+        out[inside] = predicted[int(np.argmax(scores))][inside]
     return out
 
 
@@ -211,18 +217,18 @@ def diversity(members: Sequence[Predictions], truth: NDArray[np.int32]) -> tuple
     known = truth >= 0
     if not able or not known.any():
         return disagreement, correlation
-    said = np.stack([_said(members[i])[known].astype(np.int32) for i in able])
-    wrong = (said != truth[known]).astype(np.float64)
+    predicted = np.stack([_predicted_classes(members[i])[known].astype(np.int32) for i in able])
+    wrong = (predicted != truth[known]).astype(np.float64)
     centred = wrong - wrong.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=1))
     product, scale = centred @ centred.T / centred.shape[1], np.outer(spread, spread)
     where = np.ix_(able, able)
-    disagreement[where] = [(row != said).mean(axis=1) for row in said]
+    disagreement[where] = [(row != predicted).mean(axis=1) for row in predicted]
     correlation[where] = np.divide(product, scale, out=np.full_like(product, np.nan), where=scale > 0)
     return disagreement, correlation
 
 
-def _words(found: Paired) -> str:
+def _words(found: PairedDifference) -> str:
     numbers = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p = {found.p_value:.4f}"
     said = verdict(found, True)
     if said in ("better", "worse"):

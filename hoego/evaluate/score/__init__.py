@@ -3,15 +3,21 @@
 from hoego.evaluate.score.metric_contract import MetricContract
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric, load_own, metric
 from hoego.evaluate.score.optimism import OptimismOptions, optimism
-from hoego.evaluate.score.scoring import NOT_ESTIMATED, Candidates, ScoreOptions, score, scored_target
-from hoego.evaluate.score.space import Space, scored_rows, space_of, voted
+from hoego.evaluate.score.scoring import (
+    NOT_ESTIMATED,
+    ScoreOptions,
+    SelectionCandidates,
+    score,
+    scored_target,
+)
+from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of, voted
 from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate, Optimism, Score, ScoreSummary
 
 __all__ = [
     "METRICS",
     "NOT_ESTIMATED",
     "PRIMARY",
-    "Candidates",
+    "SelectionCandidates",
     "ClassScore",
     "LabelSpaceScore",
     "Metric",
@@ -22,7 +28,7 @@ __all__ = [
     "Score",
     "ScoreOptions",
     "ScoreSummary",
-    "Space",
+    "LabelSpace",
     "load_own",
     "metric",
     "optimism",

@@ -23,7 +23,7 @@ Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class CountColumns:
     """Where the columns of one label space lie.
 
     Args:
@@ -44,8 +44,8 @@ class Layout:
     def stop(self) -> int:
         return self.start + self.width
 
-    def moved(self, start: int) -> Layout:
-        return Layout(self.n_classes, self.ordered, start)
+    def moved(self, start: int) -> CountColumns:
+        return CountColumns(self.n_classes, self.ordered, start)
 
     def _block(self, totals: NDArray[Any], k: int) -> NDArray[Any]:
         first = self.start + k * self.n_classes

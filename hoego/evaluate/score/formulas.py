@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.evaluate.score.count_columns import Layout
+from hoego.evaluate.score.count_columns import CountColumns
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -31,56 +31,56 @@ def _mean_over_present(values: Float, held: NDArray[Any]) -> Float:
     return out
 
 
-def class_f1(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def class_f1(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """F1 of each present class [..., K]: 2 right / (truth + predicted); NaN where the class is neither."""
     below = at.truth(totals)[..., present] + at.predicted(totals)[..., present]
     return _ratio(2.0 * at.right(totals)[..., present], below)
 
 
-def class_sensitivity(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def class_sensitivity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Sensitivity (recall) of each present class [..., K]."""
     return _ratio(at.right(totals)[..., present], at.truth(totals)[..., present])
 
 
-def class_precision(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def class_precision(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Precision of each present class [..., K]; NaN where it is never predicted."""
     return _ratio(at.right(totals)[..., present], at.predicted(totals)[..., present])
 
 
-def class_specificity(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def class_specificity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Specificity of each present class [..., K]: the share of the images of other classes not predicted as it."""
     others = at.truth(totals).sum(axis=-1, keepdims=True) - at.truth(totals)[..., present]
     wrong = at.predicted(totals)[..., present] - at.right(totals)[..., present]
     return _ratio(others - wrong, others)
 
 
-def macro_f1(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def macro_f1(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Mean F1 [...] over the present classes."""
     return _mean_over_present(class_f1(totals, at, present), at.truth(totals)[..., present])
 
 
-def balanced_accuracy(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def balanced_accuracy(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Mean sensitivity [...] over the present classes."""
     return _mean_over_present(class_sensitivity(totals, at, present), at.truth(totals)[..., present])
 
 
-def specificity(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def specificity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Mean specificity [...] over the present classes."""
     values = class_specificity(totals, at, present)
     return _mean_over_present(np.nan_to_num(values), np.isfinite(values) * at.truth(totals)[..., present])
 
 
-def accuracy(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def accuracy(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Share of images [...] whose class is right."""
     return _ratio(at.right(totals).sum(axis=-1), at.truth(totals).sum(axis=-1))
 
 
-def mae(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def mae(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Mean distance [...] between the true and the predicted class, in classes."""
     return _ratio(at.absolute(totals), at.truth(totals).sum(axis=-1))
 
 
-def qwk(totals: NDArray[Any], at: Layout, present: Mask) -> Float:
+def qwk(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Cohen's kappa with quadratic weights [...] (Cohen 1968): 1 - observed / expected squared distance.
 
     NaN where truth and prediction hold one and the same class, which determines no agreement beyond chance.

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from hoego.evaluate.score.count_columns import Layout
+from hoego.evaluate.score.count_columns import CountColumns
 from hoego.evaluate.score.subject_counts import STEP, Statistic, SubjectTable
 
 Float = NDArray[np.float64]
@@ -37,7 +37,7 @@ PRIOR = 1.0
 
 
 @dataclass(frozen=True)
-class Spread:
+class VarianceEstimate:
     """How a statistic varies with the subjects; scalars as [1], one entry per class as [K].
 
     Args:
@@ -54,7 +54,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Support:
+class ProportionSupport:
     """What stands behind a proportion when few subjects err.
 
     Args:
@@ -67,7 +67,7 @@ class Support:
 
 
 @dataclass(frozen=True)
-class Interval:
+class ConfidenceInterval:
     """Limits [K]; NaN where nothing can be said."""
 
     low: Float
@@ -75,7 +75,7 @@ class Interval:
     standard_error: Float
 
 
-def strata(table: SubjectTable, at: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def strata(table: SubjectTable, at: CountColumns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rarest class that each group [G] holds (C where it holds none), and the number of subjects per class [C]."""
     held = table.rows[:, at.start + 2 * at.n_classes : at.start + 3 * at.n_classes] > 0
     holders = np.asarray(held.T @ table.sizes).astype(np.int64)
@@ -87,7 +87,7 @@ def strata(table: SubjectTable, at: Layout) -> tuple[NDArray[np.int64], NDArray[
     return by_rank[best], holders
 
 
-def spread(statistic: Statistic, table: SubjectTable, stratum: NDArray[np.int64]) -> Spread:
+def spread(statistic: Statistic, table: SubjectTable, stratum: NDArray[np.int64]) -> VarianceEstimate:
     """Value, variance and degrees of freedom of a statistic of the totals.
 
     Args:
@@ -109,7 +109,7 @@ def spread(statistic: Statistic, table: SubjectTable, stratum: NDArray[np.int64]
 
 def gathered(
     value: Float, slope: Float, jack: Float, sizes: NDArray[np.int64], stratum: NDArray[np.int64]
-) -> Spread:
+) -> VarianceEstimate:
     """The spread of a statistic [K] whose jackknife values are known.
 
     Args:
@@ -129,12 +129,16 @@ def gathered(
     variance = corrected.sum(axis=0)
     below = (corrected**2 / np.maximum(members - 1, 1)[:, None]).sum(axis=0)
     df = np.divide(variance**2, below, out=np.full(len(value), np.inf), where=below > 0)
-    return Spread(value, variance, sizes @ (jack * jack), np.maximum(df, 1.0))
+    return VarianceEstimate(value, variance, sizes @ (jack * jack), np.maximum(df, 1.0))
 
 
 def proportion_interval(
-    found: Spread, replicates: Float, support: Support, level: float, span: tuple[float, float] = (0.0, 1.0)
-) -> Interval:
+    found: VarianceEstimate,
+    replicates: Float,
+    support: ProportionSupport,
+    level: float,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> ConfidenceInterval:
     """Wilson's form for a statistic within `span`.
 
     Args:
@@ -159,18 +163,20 @@ def proportion_interval(
     q2 = quantile**2 * inverse
     middle = (centre + q2 / 2) / (1 + q2)
     half = np.sqrt(q2 * centre * (1 - centre) + q2 * q2 / 4) / (1 + q2)
-    return Interval(
+    return ConfidenceInterval(
         low + width * np.minimum(middle - half, value),
         low + width * np.maximum(middle + half, value),
         np.sqrt(found.variance),
     )
 
 
-def plain_interval(found: Spread, replicates: Float, level: float, least: float = -np.inf) -> Interval:
+def plain_interval(
+    found: VarianceEstimate, replicates: Float, level: float, least: float = -np.inf
+) -> ConfidenceInterval:
     """Student's t about the value less the bootstrap's bias, for statistics without an upper bound."""
     centre = 2 * found.value - _mean(replicates, found.value)
     half = student.ppf((1 + level) / 2, found.df) * np.sqrt(found.variance)
-    return Interval(
+    return ConfidenceInterval(
         np.maximum(np.minimum(centre - half, found.value), least),
         np.maximum(centre + half, found.value),
         np.sqrt(found.variance),
@@ -185,42 +191,42 @@ def _mean(replicates: Float, otherwise: Float) -> Float:
     return out
 
 
-Marks = Callable[[NDArray[Any], Layout, Mask], tuple[Mask, Mask]]
+Marks = Callable[[NDArray[Any], CountColumns, Mask], tuple[Mask, Mask]]
 """Counts [G, columns] to two masks [G, 1] or [G, K]: subjects that lower the statistic, and subjects that raise it."""
 
 
-def any_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+def any_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
     """Subjects with a wrong image, and with a right one."""
     right, truth = (f(block).sum(axis=-1, keepdims=True) for f in (at.right, at.truth))
     return right < truth, right > 0
 
 
-def sensitivity_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+def sensitivity_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
     """Subjects with an image of the class that was missed, and with one that was found."""
     right = at.right(block)[..., present]
     return at.truth(block)[..., present] > right, right > 0
 
 
-def precision_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+def precision_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
     """Subjects with an image wrongly taken for the class, and with one rightly."""
     right = at.right(block)[..., present]
     return at.predicted(block)[..., present] > right, right > 0
 
 
-def specificity_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+def specificity_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
     """Subjects with an image wrongly taken for the class, and with one of another class that was not."""
     right, said = at.right(block)[..., present], at.predicted(block)[..., present]
     others = at.truth(block).sum(axis=-1, keepdims=True) - at.truth(block)[..., present]
     return said > right, others > said - right
 
 
-def f1_mark(block: NDArray[Any], at: Layout, present: Mask) -> tuple[Mask, Mask]:
+def f1_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
     """Subjects with an image missed or wrongly taken for the class, and with one found."""
     missed, found = sensitivity_mark(block, at, present)
     return missed | precision_mark(block, at, present)[0], found
 
 
-def minority(table: SubjectTable, at: Layout, present: Mask, marks: Marks) -> Float:
+def minority(table: SubjectTable, at: CountColumns, present: Mask, marks: Marks) -> Float:
     """Subjects that err, or that do not, whichever are fewer [1] or [K]."""
     lower: Float = np.zeros(1)
     raised: Float = np.zeros(1)
@@ -237,7 +243,7 @@ def cautious_size(holders: NDArray[np.int64], n_subjects: int) -> float:
     return float(min(len(held) ** 2 / (1.0 / held).sum(), n_subjects)) if len(held) else 0.0
 
 
-def unknown(interval: Interval) -> Interval:
+def unknown(interval: ConfidenceInterval) -> ConfidenceInterval:
     """The same without limits: too few subjects for any."""
     nothing = np.full_like(interval.low, np.nan)
     return replace(interval, low=nothing, high=nothing)

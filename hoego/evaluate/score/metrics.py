@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from hoego.errors import CannotSay, UsageError, nearest
+from hoego.errors import NotEstimableError, UsageError, nearest
 from hoego.evaluate.score import formulas
-from hoego.evaluate.score.count_columns import Layout
+from hoego.evaluate.score.count_columns import CountColumns
 
 Float = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
-Formula = Callable[[NDArray[Any], Layout, Mask], Float]
+Formula = Callable[[NDArray[Any], CountColumns, Mask], Float]
 OwnMetric = Callable[[Ints, Float], float]
 Needs = Literal["classes", "order", "probabilities"]
 
@@ -170,7 +170,7 @@ def own_value(function: OwnMetric, truth: Ints, probabilities: Float) -> float:
     """One's own metric of N images. Raises CannotSay unless it is a finite number."""
     found = float(function(truth, probabilities))
     if not np.isfinite(found):
-        raise CannotSay(f"The metric {getattr(function, '__name__', function)!s} gave {found}.")
+        raise NotEstimableError(f"The metric {getattr(function, '__name__', function)!s} gave {found}.")
     return found
 
 
@@ -182,7 +182,7 @@ def log_losses(truth: Ints, probabilities: Float) -> Float:
 
 
 @dataclass(frozen=True)
-class Placements:
+class AurocPlacements:
     """AUROC of one class, and how much each image adds to it.
 
     Args:
@@ -197,16 +197,16 @@ class Placements:
     positive: Mask
 
 
-def placements(positive: Mask, scores: Float) -> Placements:
+def placements(positive: Mask, scores: Float) -> AurocPlacements:
     """One-vs-rest AUROC with the structural components of DeLong, DeLong and Clarke-Pearson (1988), eq. 4-5."""
     n, m = int(positive.sum()), int((~positive).sum())
     share = np.zeros(len(scores))
     if not n or not m:
-        return Placements(np.nan, share, positive)
+        return AurocPlacements(np.nan, share, positive)
     ranks = rankdata(scores)
     above = (ranks[positive] - rankdata(scores[positive])) / m
     value = float(above.mean())
     share[positive] = (above - value) / n
     below = 1.0 - (ranks[~positive] - rankdata(scores[~positive])) / n
     share[~positive] = (below - value) / m
-    return Placements(value, share, positive)
+    return AurocPlacements(value, share, positive)

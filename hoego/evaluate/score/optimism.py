@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.errors import CannotSay, MismatchError, UsageError
-from hoego.evaluate.score.count_columns import Layout, side_by_side, tally
+from hoego.errors import MismatchError, NotEstimableError, UsageError
+from hoego.evaluate.score.count_columns import CountColumns, side_by_side, tally
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.results.score import Optimism
@@ -82,7 +82,7 @@ def optimism(
         raise UsageError(f"The optimism of {settings.metric!r} is not defined: choose a metric of counts.")
     kept = np.asarray(truth) >= 0
     folds = np.zeros(len(truth), dtype=np.int64) if fold is None else np.asarray(fold)
-    at = Layout(n_classes, settings.ordered)
+    at = CountColumns(n_classes, settings.ordered)
     present = np.bincount(np.asarray(truth)[kept], minlength=n_classes) > 0
     judge = _Judge(at, present, row, settings)
     value = judge.value
@@ -114,7 +114,7 @@ def optimism(
 class _Judge:
     """By what candidates are chosen and scored."""
 
-    at: Layout
+    at: CountColumns
     present: NDArray[np.bool_]
     row: Metric
     options: OptimismOptions
@@ -171,7 +171,7 @@ def _fold(predicted: Ints, truth: Ints, subject: Ints, judge: _Judge, k: int) ->
     at, options = judge.at, judge.options
     names, owner = np.unique(subject, return_inverse=True)
     if len(names) < 10:
-        raise CannotSay(
+        raise NotEstimableError(
             f"The optimism of a choice cannot be estimated from {len(names)} subjects.",
             remedy="Ten subjects a fold are the least; hold out more.",
         )

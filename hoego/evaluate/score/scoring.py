@@ -8,11 +8,11 @@ import numpy as np
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
-from hoego.errors import CannotSay, UsageError
+from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, metric
 from hoego.evaluate.score.optimism import OptimismOptions, optimism
-from hoego.evaluate.score.space import Ints, Space, scored_rows, space_of, voted
-from hoego.evaluate.score.space_scores import PartOptions, score_spaces
+from hoego.evaluate.score.space import Ints, LabelSpace, scored_rows, space_of, voted
+from hoego.evaluate.score.space_scores import MetricOptions, score_spaces
 from hoego.predictions import SELECTED, Predictions, require_honest
 from hoego.results.honesty import ScoreHonesty
 from hoego.results.score import LabelSpaceScore, Optimism, Score
@@ -21,7 +21,7 @@ NOT_ESTIMATED = "optimism: not estimated"
 
 
 @dataclass(frozen=True)
-class Candidates:
+class SelectionCandidates:
     """What was chosen from: the M epochs (or runs) whose best one the scored predictions are.
 
     Args:
@@ -51,7 +51,7 @@ class ScoreOptions:
     seed: int = 0
     metrics: tuple[str, ...] = ()
     allow_in_sample: bool = False
-    candidates: Candidates | None = None
+    candidates: SelectionCandidates | None = None
 
 
 def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | None = None) -> Score:
@@ -71,7 +71,9 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
     for name in settings.metrics:
         metric(name)
     if not predictions.n_images:
-        raise CannotSay("There is no image to score.", remedy="The slice or the held-out side is empty.")
+        raise NotEstimableError(
+            "There is no image to score.", remedy="The slice or the held-out side is empty."
+        )
     found = require_honest(predictions, dataset, allow_in_sample=settings.allow_in_sample)
     rows = scored_rows(predictions, dataset)
     notes = [*found.notes]
@@ -80,12 +82,12 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
     spaces = [space_of(n, rows.predictions, dataset, rows.positions) for n in names]
     spaces = [s for s in spaces if s.n_rows]
     if not spaces or spaces[0].name != target:
-        raise CannotSay(
+        raise NotEstimableError(
             f"No scored image has a label for {target!r}.", remedy="Score on a labelled data set."
         )
     votes = _votes(spaces, dataset, notes)
     own = tuple(name for name in settings.metrics if name not in METRICS)
-    part_options = PartOptions(settings.level, settings.resamples, settings.seed, own)
+    part_options = MetricOptions(settings.level, settings.resamples, settings.seed, own)
     parts = score_spaces([*spaces, *votes], part_options)
     by_photo = dict(zip([s.name for s in spaces], parts[: len(spaces)], strict=True))
     by_subject = dict(zip([s.name for s in votes], parts[len(spaces) :], strict=True))
@@ -116,13 +118,13 @@ def scored_target(predictions: Predictions, notes: list[str]) -> str:
     if predictions.has(wanted):
         return wanted
     if not predictions.attributes:
-        raise CannotSay(f"Predictions {predictions.name!r} hold no attribute of the data set.")
+        raise NotEstimableError(f"Predictions {predictions.name!r} hold no attribute of the data set.")
     instead = predictions.attributes[0]
     notes.append(f"the model says nothing of {wanted}; scored on {instead}")
     return instead
 
 
-def _votes(spaces: list[Space], dataset: Dataset, notes: list[str]) -> list[Space]:
+def _votes(spaces: list[LabelSpace], dataset: Dataset, notes: list[str]) -> list[LabelSpace]:
     """The label spaces in which a subject's photos vote; those whose truth varies within a subject are noted."""
     if not dataset.subject_shown:
         return []
@@ -143,7 +145,9 @@ def _said_of(part: LabelSpaceScore) -> list[str]:
     return [n for n in part.notes if not n.startswith("by ")]
 
 
-def _optimism(predictions: Predictions, space: Space, settings: ScoreOptions) -> tuple[Optimism | None, str]:
+def _optimism(
+    predictions: Predictions, space: LabelSpace, settings: ScoreOptions
+) -> tuple[Optimism | None, str]:
     given = settings.candidates
     if given is None:
         return None, NOT_ESTIMATED
@@ -161,6 +165,6 @@ def _optimism(predictions: Predictions, space: Space, settings: ScoreOptions) ->
             OptimismOptions(PRIMARY, space.ordered, seed=settings.seed),
             predictions.fold[space.rows],
         )
-    except CannotSay as e:
+    except NotEstimableError as e:
         return None, f"{NOT_ESTIMATED} ({e.message})"
     return found, str(found)

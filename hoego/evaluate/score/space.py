@@ -26,7 +26,7 @@ class ScoredRows:
 
 
 @dataclass(frozen=True)
-class Space:
+class LabelSpace:
     """N scored rows of one label space.
 
     Args:
@@ -76,7 +76,9 @@ def scored_rows(predictions: Predictions, dataset: Dataset) -> ScoredRows:
     return ScoredRows(predictions.take(order), positions[order])
 
 
-def space_of(name: str, predictions: Predictions, dataset: Dataset, positions: NDArray[np.int64]) -> Space:
+def space_of(
+    name: str, predictions: Predictions, dataset: Dataset, positions: NDArray[np.int64]
+) -> LabelSpace:
     """The label space `name` of aligned predictions; rows with a missing label are left out.
 
     Raises:
@@ -86,7 +88,7 @@ def space_of(name: str, predictions: Predictions, dataset: Dataset, positions: N
     truth = dataset.classes_of(name)[positions]
     kept = np.flatnonzero(truth >= 0)
     schema = dataset.schema
-    return Space(
+    return LabelSpace(
         name=name,
         classes=schema.classes(name),
         ordered=name != COMPOSITE and schema.attribute(name).ordered,
@@ -116,7 +118,7 @@ def _require_same_classes(name: str, predictions: Predictions, dataset: Dataset)
         )
 
 
-def voted(space: Space) -> Space | None:
+def voted(space: LabelSpace) -> LabelSpace | None:
     """One row per subject: the mean of its photos' probabilities. None where the truth varies within a subject."""
     names, first, owner = np.unique(space.subject, return_index=True, return_inverse=True)
     owner = owner.reshape(-1)
@@ -125,7 +127,7 @@ def voted(space: Space) -> Space | None:
         return None
     total = np.zeros((len(names), space.n_classes))
     np.add.at(total, owner, space.probabilities)
-    return Space(
+    return LabelSpace(
         space.name,
         space.classes,
         space.ordered,

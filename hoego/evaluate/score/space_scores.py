@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.errors import CannotSay
+from hoego.errors import NotEstimableError
 from hoego.evaluate.score import formulas
-from hoego.evaluate.score.count_columns import Layout, side_by_side, tally
+from hoego.evaluate.score.count_columns import CountColumns, side_by_side, tally
 from hoego.evaluate.score.interval import (
     FEW_SUBJECTS,
-    Interval,
+    ConfidenceInterval,
     Marks,
-    Spread,
-    Support,
+    ProportionSupport,
+    VarianceEstimate,
     any_mark,
     cautious_size,
     f1_mark,
@@ -41,7 +41,7 @@ from hoego.evaluate.score.metrics import (
     own_value,
     placements,
 )
-from hoego.evaluate.score.space import Space
+from hoego.evaluate.score.space import LabelSpace
 from hoego.evaluate.score.subject_counts import Statistic, SubjectTable
 from hoego.results.base import number
 from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate
@@ -62,7 +62,7 @@ CANNOT = {
 
 
 @dataclass(frozen=True)
-class PartOptions:
+class MetricOptions:
     """Confidence level, resamples over subjects, seed, and metrics of one's own."""
 
     level: float = 0.95
@@ -75,28 +75,28 @@ class PartOptions:
 class _Ground:
     """What every metric of one space needs."""
 
-    space: Space
-    at: Layout
+    space: LabelSpace
+    at: CountColumns
     present: NDArray[np.bool_]
     table: SubjectTable
     stratum: NDArray[np.int64]
     holders: NDArray[np.int64]
     resampled: NDArray[Any]
     subject: NDArray[np.int64]
-    options: PartOptions
+    options: MetricOptions
 
     @property
     def n_subjects(self) -> int:
         return self.table.n_subjects
 
 
-def score_spaces(spaces: Sequence[Space], options: PartOptions) -> list[LabelSpaceScore]:
+def score_spaces(spaces: Sequence[LabelSpace], options: MetricOptions) -> list[LabelSpaceScore]:
     """One LabelSpaceScore for each label space; the same resamples of subjects for all."""
     subjects = np.unique(np.concatenate([s.subject for s in spaces]))
     owners = [np.searchsorted(subjects, s.subject) for s in spaces]
     layouts, counts, start = [], [], 0
     for space, owner in zip(spaces, owners, strict=True):
-        layouts.append(Layout(space.n_classes, space.ordered, start))
+        layouts.append(CountColumns(space.n_classes, space.ordered, start))
         start = layouts[-1].stop
         counts.append(
             tally(space.truth, space.predicted, owner, len(subjects), space.n_classes, ordered=space.ordered)
@@ -111,7 +111,7 @@ def score_spaces(spaces: Sequence[Space], options: PartOptions) -> list[LabelSpa
     return parts
 
 
-def bound(formula: Formula, at: Layout, present: NDArray[np.bool_]) -> Statistic:
+def bound(formula: Formula, at: CountColumns, present: NDArray[np.bool_]) -> Statistic:
     """A formula as a statistic of totals alone."""
 
     def statistic(totals: NDArray[Any]) -> Float:
@@ -143,7 +143,7 @@ def _part(ground: _Ground) -> LabelSpaceScore:
     )
 
 
-def _counted(space: Space) -> list[Metric]:
+def _counted(space: LabelSpace) -> list[Metric]:
     return [m for m in METRICS.values() if m.formula is not None and m.applies(space.ordered)]
 
 
@@ -163,7 +163,9 @@ def _notes(ground: _Ground) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def estimates(values: Float, interval: Interval, level: float, note: str = "") -> list[MetricEstimate]:
+def estimates(
+    values: Float, interval: ConfidenceInterval, level: float, note: str = ""
+) -> list[MetricEstimate]:
     """One MetricEstimate per entry [K]; a number that is not finite becomes "cannot say"."""
     return [
         MetricEstimate(
@@ -185,8 +187,12 @@ def estimates(values: Float, interval: Interval, level: float, note: str = "") -
 
 
 def _bounded(
-    ground: _Ground, found: Spread, replicates: Float, support: Support, span: tuple[float, float]
-) -> Interval:
+    ground: _Ground,
+    found: VarianceEstimate,
+    replicates: Float,
+    support: ProportionSupport,
+    span: tuple[float, float],
+) -> ConfidenceInterval:
     with np.errstate(invalid="ignore"):
         interval = proportion_interval(found, replicates, support, ground.options.level, span)
     return unknown(interval) if ground.space.n_subjects < FEW_SUBJECTS else interval
@@ -212,7 +218,7 @@ def _count_estimate(ground: _Ground, row: Metric) -> MetricEstimate:
         ground,
         found,
         statistic(ground.resampled),
-        Support(np.asarray([float(size)]), few),
+        ProportionSupport(np.asarray([float(size)]), few),
         row.span(ground.space.n_classes),
     )
     return estimates(found.value, interval, ground.options.level, _why(ground, row.name))[0]
@@ -223,12 +229,12 @@ def _classes(ground: _Ground, areas: list[MetricEstimate]) -> tuple[ClassScore, 
     columns: dict[str, list[MetricEstimate]] = {}
     for name, (formula, marks) in CLASS_FORMULAS.items():
         size = np.maximum(ground.space.n_subjects - holders, 1.0) if name == "specificity" else holders
-        support = Support(size, minority(ground.table, ground.at, ground.present, marks))
+        support = ProportionSupport(size, minority(ground.table, ground.at, ground.present, marks))
         statistic = bound(formula, ground.at, ground.present)
         found = spread(statistic, ground.table, ground.stratum)
         interval = _bounded(ground, found, statistic(ground.resampled), support, (0.0, 1.0))
         lone = holders == 1
-        interval = Interval(
+        interval = ConfidenceInterval(
             np.where(lone, np.nan, interval.low),
             np.where(lone, np.nan, interval.high),
             interval.standard_error,
@@ -273,7 +279,7 @@ def _auroc(ground: _Ground) -> tuple[MetricEstimate, list[MetricEstimate]]:
     holders = ground.holders[ground.present].astype(np.float64)
     each = gathered(value, slope, jack, sizes, stratum)
     moved = (slope != 0).sum(axis=0).astype(np.float64)
-    limits = _bounded(ground, each, value[None], Support(holders, moved), (0.0, 1.0))
+    limits = _bounded(ground, each, value[None], ProportionSupport(holders, moved), (0.0, 1.0))
     per_class = estimates(value, limits, ground.options.level, _why(ground, "auroc"))
     good = np.isfinite(value)
     if not good.any():
@@ -286,7 +292,9 @@ def _auroc(ground: _Ground) -> tuple[MetricEstimate, list[MetricEstimate]]:
         stratum,
     )
     size = np.asarray([cautious_size(ground.holders, space.n_subjects)])
-    limits = _bounded(ground, mean, mean.value[None], Support(size, moved.max(keepdims=True)), (0.0, 1.0))
+    limits = _bounded(
+        ground, mean, mean.value[None], ProportionSupport(size, moved.max(keepdims=True)), (0.0, 1.0)
+    )
     return estimates(mean.value, limits, ground.options.level, _why(ground, "auroc"))[0], per_class
 
 
@@ -321,7 +329,7 @@ def _own(ground: _Ground, name: str) -> MetricEstimate:
         take = np.concatenate([rows[s] for s in rng.integers(0, ground.n_subjects, ground.n_subjects)])
         try:
             found.append(own_value(function, space.truth[take], space.probabilities[take]))
-        except (CannotSay, ValueError, ZeroDivisionError):
+        except (NotEstimableError, ValueError, ZeroDivisionError):
             found.append(np.nan)
     replicates = np.asarray(found)
     s = ground.n_subjects
@@ -329,7 +337,7 @@ def _own(ground: _Ground, name: str) -> MetricEstimate:
         note = "not defined in most resamples of the subjects"
         return MetricEstimate(value=value, level=ground.options.level, note=note)
     variance = np.nanvar(replicates, keepdims=True) * s / (s - 1)
-    whole = Spread(np.asarray([value]), variance, variance, np.asarray([s - 1.0]))
+    whole = VarianceEstimate(np.asarray([value]), variance, variance, np.asarray([s - 1.0]))
     return estimates(
         whole.value, plain_interval(whole, replicates, ground.options.level), ground.options.level
     )[0]

@@ -93,7 +93,7 @@ class SubjectTable:
             yield from self._with_held_out(resamples, seed)
             return
         rng = np.random.default_rng(seed)
-        multiply = Product(self.rows, float(self.totals.max(initial=0.0)))
+        multiply = GroupedProduct(self.rows, float(self.totals.max(initial=0.0)))
         step = max(1, min(resamples, CHUNK // max(1, len(self.sizes), self.n_subjects // 8)))
         for start in range(0, resamples, step):
             yield multiply(draw(self.sizes, min(step, resamples - start), rng)), None
@@ -101,7 +101,7 @@ class SubjectTable:
     def _with_held_out(self, resamples: int, seed: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         rng = np.random.default_rng(seed)
         s = self.n_subjects
-        multiply = Product(self.rows, float(self.totals.max(initial=0.0)))
+        multiply = GroupedProduct(self.rows, float(self.totals.max(initial=0.0)))
         groups = len(self.sizes)
         member = (
             csr_array((np.ones(s, dtype=np.float32), (np.arange(s), self.group)), shape=(s, groups))
@@ -120,7 +120,7 @@ class SubjectTable:
             yield multiply(weights), multiply(out)
 
 
-class Product:
+class GroupedProduct:
     """Weights [r, G] times counts [G, columns]: empty columns left out, equal ones multiplied once.
 
     Exact in float32 wherever no sum can pass 2^24; float64 otherwise.

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from hoego.runs.queue.claims import Ask, add, blocked, cancel, claim, recover, release, retry, take, waiting
-from hoego.runs.queue.context import Context, Outcome, StopRun
+from hoego.runs.queue.claims import (
+    QueueOptions,
+    add,
+    blocked,
+    cancel,
+    claim,
+    recover,
+    release,
+    retry,
+    take,
+    waiting,
+)
+from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext
 from hoego.runs.queue.failures import one_line
-from hoego.runs.queue.keep import Tidied, tidy, tidy_run
-from hoego.runs.queue.plan import Job, Line, Plan, make_plan
-from hoego.runs.queue.status import Row, Status, status
-from hoego.runs.queue.times import parse_duration, parse_until, say
-from hoego.runs.queue.timing import Estimate, History, Sample, observe
-from hoego.runs.queue.worker import Ran, Runner, WorkOptions, WorkReport, work
-from hoego.runs.queue.worker_processes import Background, gpu_count, start_background, work_many
+from hoego.runs.queue.keep import DeletedFiles, tidy, tidy_run
+from hoego.runs.queue.plan import PlannedJob, PlannedRun, QueuePlan, make_plan
+from hoego.runs.queue.status import QueueRow, QueueStatus, status
+from hoego.runs.queue.times import format_duration, parse_duration, parse_until
+from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, RunTimeSample, observe
+from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, work
+from hoego.runs.queue.worker_processes import BackgroundWorker, gpu_count, start_background, work_many
 
 __all__ = [
-    "Ask",
-    "Background",
-    "Context",
-    "Estimate",
-    "History",
-    "Job",
-    "Line",
-    "Outcome",
-    "Plan",
-    "Ran",
-    "Row",
+    "QueueOptions",
+    "BackgroundWorker",
+    "WorkerContext",
+    "DurationEstimate",
+    "RunTimeHistory",
+    "PlannedJob",
+    "PlannedRun",
+    "RunOutcome",
+    "QueuePlan",
+    "FinishedRun",
+    "QueueRow",
     "Runner",
-    "Sample",
-    "Status",
+    "RunTimeSample",
+    "QueueStatus",
     "StopRun",
-    "Tidied",
+    "DeletedFiles",
     "WorkOptions",
     "WorkReport",
     "add",
@@ -45,7 +56,7 @@ __all__ = [
     "recover",
     "release",
     "retry",
-    "say",
+    "format_duration",
     "start_background",
     "status",
     "take",

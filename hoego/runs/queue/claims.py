@@ -12,7 +12,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
-from hoego.runs.records import Record, RunMeta, Store, now, process
+from hoego.runs.records import Record, RunMeta, RunStore, now, process
 from hoego.runs.records.environment import code_state, machine_key
 
 MAX_DEATHS = 3
@@ -20,7 +20,7 @@ MAX_DEATHS = 3
 
 
 @dataclass(frozen=True)
-class Ask:
+class QueueOptions:
     """What may be said of a run that is queued, beside its recipe.
 
     `after`: ids of runs that must be done first. `value`: what it is worth beside others of its priority when
@@ -37,29 +37,29 @@ class Ask:
     extra: Mapping[str, Any] | None = None
 
 
-def add(store: Store, recipe: Mapping[str, Any], ask: Ask | None = None) -> Record:
+def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None = None) -> Record:
     """A waiting record of the resolved `recipe`, with the code's state: what is asked for is what will run.
 
     Raises RecordError when a run in `after` does not exist or can no longer be done.
     """
-    ask = ask or Ask()
+    options = options or QueueOptions()
     return store.create(
         recipe,
-        name=ask.name,
-        why=ask.why,
-        tags=ask.tags,
+        name=options.name,
+        why=options.why,
+        tags=options.tags,
         state="waiting",
-        parents=ask.parents,
-        after=after_of(store, ask),
-        priority=ask.priority,
-        value=ask.value,
-        extra=dict(ask.extra or {}),
+        parents=options.parents,
+        after=after_of(store, options),
+        priority=options.priority,
+        value=options.value,
+        extra=dict(options.extra or {}),
     )
 
 
-def after_of(store: Store, ask: Ask) -> list[str]:
+def after_of(store: RunStore, options: QueueOptions) -> list[str]:
     """The ids of the runs that must be done first. Raises RecordError for one that is unknown, failed or cancelled."""
-    after = [store.find(text) for text in ask.after]
+    after = [store.find(text) for text in options.after]
     for record in after:
         if record.state in ("failed", "cancelled"):
             raise RecordError(
@@ -69,7 +69,7 @@ def after_of(store: Store, ask: Ask) -> list[str]:
     return [record.id for record in after]
 
 
-def waiting(store: Store) -> list[Record]:
+def waiting(store: RunStore) -> list[Record]:
     """The waiting runs in the order in which they are taken: by priority, then by time."""
     return sorted(store.list(states=["waiting"]), key=lambda r: (-r.meta.priority, r.meta.created, r.id))
 
@@ -84,7 +84,7 @@ def blocked(record: Record, states: Mapping[str, str]) -> str:
 
 
 def claim(
-    store: Store,
+    store: RunStore,
     worker: str = "",
     *,
     candidates: Iterable[Record] | None = None,
@@ -182,7 +182,7 @@ def release(record: Record, state: str, reason: str = "") -> None:
     record.set_state(state, reason)
 
 
-def recover(store: Store) -> list[Record]:
+def recover(store: RunStore) -> list[Record]:
     """Put the runs of dead workers back to waiting (failed after MAX_DEATHS deaths without progress).
 
     A run is a dead worker's when it was claimed and its process has gone (see `records.process`). Any number
@@ -244,7 +244,7 @@ def progress_of(record: Record) -> int:
         return 0
 
 
-def cancel(store: Store, text: str) -> Record:
+def cancel(store: RunStore, text: str) -> Record:
     """Cancel a run: at once where it waits (or its process is dead), at its next step where it runs.
 
     Raises RecordError for a run that has ended.
@@ -261,7 +261,7 @@ def cancel(store: Store, text: str) -> Record:
     return record
 
 
-def retry(store: Store, text: str, *, fresh: bool = False) -> Record:
+def retry(store: RunStore, text: str, *, fresh: bool = False) -> Record:
     """Put a failed, interrupted or cancelled run back to waiting; it resumes from its last checkpoint.
 
     With `fresh` it starts again: its folds are moved away to `before-<attempt>`. Raises RecordError for a run

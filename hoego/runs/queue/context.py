@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hoego.errors import RecordError
-from hoego.runs.queue.times import say
-from hoego.runs.queue.timing import Estimate, History, units
+from hoego.runs.queue.times import format_duration
+from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 from hoego.runs.records import Record
 
 HEARTBEAT_SECONDS = 10.0
@@ -23,7 +23,7 @@ class StopRun(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended: `done`, `interrupted` (it can go on later), `cancelled` or `failed`, and a reason of one
     line. `score` goes into the record when it is given."""
 
@@ -33,7 +33,7 @@ class Outcome:
 
 
 @dataclass
-class Context:
+class WorkerContext:
     """The worker's side of one run, handed to the runner with its record.
 
     The runner calls `should_stop()` as often as it likes (each step) and, when it answers with a reason, saves
@@ -42,10 +42,10 @@ class Context:
     """
 
     record: Record
-    history: History
+    history: RunTimeHistory
     limit: float | None = None
     resume: bool = False
-    say: Callable[[str], None] = lambda _: None
+    log: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.time
     others_fit: Callable[[float], bool] = lambda _: False
     stop_request: Callable[[], str] = lambda: ""
@@ -81,7 +81,7 @@ class Context:
                 self._reason = "cancelled by hand"
         return self._reason
 
-    def epoch_done(self, seconds: float) -> Estimate:
+    def epoch_done(self, seconds: float) -> DurationEstimate:
         """Note an epoch's seconds; predicts the rest, and stops the run here when the rest will not fit.
 
         The epoch counts as long as the clock shows since the last one (since the run first asked whether to stop),
@@ -100,14 +100,14 @@ class Context:
         unfinished = self.done_before + len(self.epoch_seconds) < total
         next_epoch = max(self.epoch_seconds[-3:]) * 1.15 if unfinished else 0.0
         if next_epoch > window:
-            self._reason = (
-                f"stopped before the deadline: an epoch takes {say(next_epoch)}, {say(window)} left"
-            )
+            takes = f"an epoch takes {format_duration(next_epoch)}, {format_duration(window)} left"
+            self._reason = f"stopped before the deadline: {takes}"
         elif left.within(0.9) > window and left.seconds > window and self.others_fit(window):
-            self._reason = f"makes room: {say(left.seconds)} to go, {say(window)} left, and another run fits"
+            to_go = f"{format_duration(left.seconds)} to go, {format_duration(window)} left"
+            self._reason = f"makes room: {to_go}, and another run fits"
         return left
 
-    def remaining(self) -> Estimate:
+    def remaining(self) -> DurationEstimate:
         """Seconds to the end, as far as is known."""
         recipe = dict(self._recipe)
         if self.done_before:

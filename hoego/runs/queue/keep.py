@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 STATE_FILES = ("state.safetensors", "state.pt", "state")
 """What a run needs in order to go on; of no use once it is done."""
 
 
 @dataclass(frozen=True)
-class Tidied:
+class DeletedFiles:
     """Files that were deleted (or, when only looking, would be), and the bytes they took."""
 
     files: tuple[str, ...]
@@ -25,7 +25,7 @@ class Tidied:
         return asdict(self)
 
 
-def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> Tidied:
+def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> DeletedFiles:
     """Delete what a done run needs no more, by its recipe's `queue.keep` (or `keep`).
 
     all: nothing. best: the state for resuming goes, one checkpoint per criterion stays. selected: of those only
@@ -34,7 +34,7 @@ def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> 
     """
     policy = keep or str(record.recipe.get("queue", {}).get("keep", "best"))
     if record.state != "done" or policy == "all" or "keep" in record.meta.tags:
-        return Tidied((), 0)
+        return DeletedFiles((), 0)
     chosen = str(record.recipe.get("select", {}).get("by", "macro_f1"))
     doomed: list[Path] = []
     for fold in record.folds():
@@ -47,7 +47,7 @@ def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> 
     return _delete(doomed, record.folder, look)
 
 
-def tidy(store: Store, *, recent: int = 20, best: int = 5, look: bool = False) -> Tidied:
+def tidy(store: RunStore, *, recent: int = 20, best: int = 5, look: bool = False) -> DeletedFiles:
     """Free the disk of old checkpoints: of done runs beyond the `recent` latest only the selected ones stay.
 
     The `best` runs of each target by their macro F1 and those with the tag `keep` are not touched. `look` deletes
@@ -59,7 +59,7 @@ def tidy(store: Store, *, recent: int = 20, best: int = 5, look: bool = False) -
     spared = {r.id for t in targets for r in [r for r in ranked if target_of(r) == t][:best]}
     spared |= {r.id for r in done[len(done) - recent if recent else len(done) :]}
     deleted = [tidy_run(r, keep="selected" if r.id not in spared else None, look=look) for r in done]
-    return Tidied(tuple(f for t in deleted for f in t.files), sum(t.bytes for t in deleted))
+    return DeletedFiles(tuple(f for t in deleted for f in t.files), sum(t.bytes for t in deleted))
 
 
 def score_of(record: Record) -> float | None:
@@ -74,7 +74,7 @@ def target_of(record: Record) -> str:
     return str((record.meta.score or {}).get("target") or "")
 
 
-def _delete(doomed: list[Path], folder: Path, look: bool) -> Tidied:
+def _delete(doomed: list[Path], folder: Path, look: bool) -> DeletedFiles:
     freed = 0
     gone = []
     for path in doomed:
@@ -84,4 +84,4 @@ def _delete(doomed: list[Path], folder: Path, look: bool) -> Tidied:
                 path.unlink()
             freed += size
             gone.append(f"{folder.name}/{path.relative_to(folder).as_posix()}")
-    return Tidied(tuple(gone), freed)
+    return DeletedFiles(tuple(gone), freed)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hoego.runs.queue.times import say
-from hoego.runs.queue.timing import Estimate, History, units
+from hoego.runs.queue.times import format_duration
+from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 
 CONFIDENCE = 0.98
 """A run is started only when its time is enough with this probability."""
@@ -19,7 +19,7 @@ LEAST_SHARE = 0.4
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedJob:
     """A waiting run as the planner sees it: the recipe, what its runner is told, its place in the queue."""
 
     id: str
@@ -38,7 +38,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Line:
+class PlannedRun:
     """What the plan says of one run. `fits` is None where its time is not known. `seconds` is the prediction,
     `epochs` the number it is shortened to (None: as asked), `ends_in` seconds from now when it would end."""
 
@@ -51,13 +51,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QueuePlan:
     """The plan's lines in the order in which the runs would be started; `window` in seconds, None without end."""
 
     window: float | None
     reserve: float
     workers: int
-    lines: tuple[Line, ...]
+    lines: tuple[PlannedRun, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types, with the counts of what fits and what does not."""
@@ -70,7 +70,9 @@ def default_reserve(window: float | None) -> float:
     return 0.0 if window is None else min(600.0, 0.05 * window)
 
 
-def order(jobs: Sequence[Job], history: History, window: float | None, workers: int = 1) -> list[Job]:
+def order(
+    jobs: Sequence[PlannedJob], history: RunTimeHistory, window: float | None, workers: int = 1
+) -> list[PlannedJob]:
     """The order of starting: priority, then time of asking; when not everything fits in `window` (seconds), those
     of one priority by value per predicted second, so that the time left buys most.
 
@@ -90,7 +92,9 @@ def order(jobs: Sequence[Job], history: History, window: float | None, workers: 
     )
 
 
-def fit(job: Job, history: History, left: float) -> tuple[bool | None, int | None, Estimate]:
+def fit(
+    job: PlannedJob, history: RunTimeHistory, left: float
+) -> tuple[bool | None, int | None, DurationEstimate]:
     """Whether `job` ends within `left` seconds: (True / False / None: not known, epochs when shortened, estimate).
 
     A run that does not fit as asked and may be shortened gets the most epochs that fit, if these are at least
@@ -111,14 +115,14 @@ def fit(job: Job, history: History, left: float) -> tuple[bool | None, int | Non
 
 
 def make_plan(
-    jobs: Sequence[Job],
-    history: History,
+    jobs: Sequence[PlannedJob],
+    history: RunTimeHistory,
     window: float | None,
     *,
     reserve: float | None = None,
     workers: int = 1,
     states: Mapping[str, str] | None = None,
-) -> Plan:
+) -> QueuePlan:
     """What `workers` would start within `window` seconds, less the reserve, one after another.
 
     The margin of a run covers its own error and, added in squares, those of the runs before it on its worker.
@@ -128,7 +132,7 @@ def make_plan(
     limit = math.inf if window is None else window - kept
     ends: dict[str, float] = {}
     free = [(0.0, 0.0, k) for k in range(max(1, workers))]
-    lines: dict[str, Line] = {}
+    lines: dict[str, PlannedRun] = {}
     pending = order(jobs, history, None if window is None else limit, workers)
     known = dict(states or {})
     while pending:
@@ -147,28 +151,31 @@ def make_plan(
             heapq.heappush(free, (ends[job.id], math.hypot(spread, margin), worker))
         else:
             heapq.heappush(free, (at, spread, worker))
-    return Plan(window, kept, workers, tuple(lines.values()))
+    return QueuePlan(window, kept, workers, tuple(lines.values()))
 
 
-def _line(job: Job, history: History, left: float, start: float) -> tuple[Line, float]:
+def _line(job: PlannedJob, history: RunTimeHistory, left: float, start: float) -> tuple[PlannedRun, float]:
     fits, epochs, estimate = fit(job, history, left)
     if estimate.seconds is None:
-        return Line(job.id, None, None, None, None, f"{estimate.basis}; known after its first epoch"), 0.0
+        return PlannedRun(
+            job.id, None, None, None, None, f"{estimate.basis}; known after its first epoch"
+        ), 0.0
     margin = estimate.within(CONFIDENCE) - estimate.seconds
-    about = f"about {say(estimate.seconds)} (from {estimate.basis})"
+    about = f"about {format_duration(estimate.seconds)} (from {estimate.basis})"
     if not fits:
-        reason = (
-            f"needs {about}, {say(estimate.within(CONFIDENCE))} with the margin; {say(left)} left by then"
-        )
-        return Line(job.id, False, estimate.seconds, None, None, reason), 0.0
+        at_most = format_duration(estimate.within(CONFIDENCE))
+        reason = f"needs {about}, {at_most} with the margin; {format_duration(left)} left by then"
+        return PlannedRun(job.id, False, estimate.seconds, None, None, reason), 0.0
     asked = units(job.recipe, job.extra)
     shorter = f"; shortened from {job.recipe.get('epochs')} to {epochs} epochs" if epochs else ""
     goes_on = f"; goes on after {job.done:g} of {asked:g} epochs" if job.done else ""
-    line = Line(job.id, True, estimate.seconds, start + estimate.seconds, epochs, about + shorter + goes_on)
+    line = PlannedRun(
+        job.id, True, estimate.seconds, start + estimate.seconds, epochs, about + shorter + goes_on
+    )
     return line, margin
 
 
-def _waits_for(job: Job, states: Mapping[str, str], ends: Mapping[str, float]) -> Line:
+def _waits_for(job: PlannedJob, states: Mapping[str, str], ends: Mapping[str, float]) -> PlannedRun:
     missing = [p for p in job.after if p not in ends and states.get(p) != "done"]
     said = ", ".join(f"{p} ({states.get(p, 'missing')})" for p in missing)
-    return Line(job.id, False, None, None, None, f"comes after {said}, which will not be done by then")
+    return PlannedRun(job.id, False, None, None, None, f"comes after {said}, which will not be done by then")

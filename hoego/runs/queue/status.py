@@ -8,13 +8,13 @@ from typing import Any
 
 from hoego.runs.queue.claims import blocked, progress_of, waiting
 from hoego.runs.queue.plan import order
-from hoego.runs.queue.timing import History, row_seconds, units
+from hoego.runs.queue.timing import RunTimeHistory, row_seconds, units
 from hoego.runs.queue.worker import job
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 
 @dataclass(frozen=True)
-class Row:
+class QueueRow:
     """A run in the queue. `progress` is the share of its epochs that are behind it; `seconds` to its end as far
     as is known; `after` is what it waits for, "" when nothing."""
 
@@ -30,12 +30,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Status:
+class QueueStatus:
     """The queue: runs that are running, waiting (in the order of starting) and lately ended; counts by state."""
 
-    running: tuple[Row, ...]
-    waiting: tuple[Row, ...]
-    ended: tuple[Row, ...]
+    running: tuple[QueueRow, ...]
+    waiting: tuple[QueueRow, ...]
+    ended: tuple[QueueRow, ...]
     counts: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,17 +43,17 @@ class Status:
         return asdict(self)
 
 
-def status(store: Store, *, ended: int = 5) -> Status:
+def status(store: RunStore, *, ended: int = 5) -> QueueStatus:
     """The queue as it stands, with the last `ended` runs that ended."""
     records = store.list()
     states = {record.id: record.state for record in records}
-    history = History.of(store)
+    history = RunTimeHistory.of(store)
     queued = waiting(store)
     positions = {j.id: k for k, j in enumerate(order([job(r) for r in queued], history, None))}
     queued.sort(key=lambda r: positions[r.id])
     over = [r for r in records if states[r.id] in ("done", "failed", "interrupted", "cancelled")]
     over.sort(key=lambda r: r.meta.finished or r.meta.updated)
-    return Status(
+    return QueueStatus(
         running=tuple(_row(r, states, history) for r in records if states[r.id] == "running"),
         waiting=tuple(_row(r, states, history) for r in queued),
         ended=tuple(_row(r, states, history) for r in over[len(over) - min(ended, len(over)) :]),
@@ -61,7 +61,7 @@ def status(store: Store, *, ended: int = 5) -> Status:
     )
 
 
-def _row(record: Record, states: dict[str, str], history: History) -> Row:
+def _row(record: Record, states: dict[str, str], history: RunTimeHistory) -> QueueRow:
     meta = record.meta
     state = states[record.id]
     total = units(record.recipe, meta.extra)
@@ -73,7 +73,7 @@ def _row(record: Record, states: dict[str, str], history: History) -> Row:
         rows = [row for fold in record.folds() for row in record.epochs(fold)]
         own = [s for row in rows if (s := row_seconds(row)) is not None]
         seconds = history.remaining(record.recipe, meta.extra, own).seconds
-    return Row(
+    return QueueRow(
         run=meta.id,
         name=meta.name,
         state=state,

@@ -99,10 +99,10 @@ def _iso(text: str, current: datetime.datetime) -> datetime.datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=current.tzinfo)
 
 
-def say(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration for people, to two units.
 
-    >>> say(5425), say(42.4), say(90061)
+    >>> format_duration(5425), format_duration(42.4), format_duration(90061)
     ('1 h 30 min', '42 s', '1 d 1 h')
     """
     total = max(0, round(seconds))

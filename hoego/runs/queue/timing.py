@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Any
 
 from hoego.errors import RecordError
-from hoego.runs.records import Record, RunMeta, Store
+from hoego.runs.records import Record, RunMeta, RunStore
 from hoego.runs.records.environment import machine_key
 
 LEVELS = ("the same recipe", "the same model, image size and data", "the same model at another size")
@@ -31,7 +31,7 @@ _UNFINISHED = ("waiting", "running", "interrupted", "failed")
 
 
 @dataclass(frozen=True)
-class Sample:
+class RunTimeSample:
     """One past run: `rate` in seconds per unit, `overhead` in seconds, `first` = its first epoch's time over
     the later ones' (1 when unknown), `pixels` per photo, `errors` = (level, log(actual / predicted)) or None."""
 
@@ -45,7 +45,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DurationEstimate:
     """Seconds to the end: the point, the spread of its logarithm, and on how many past errors that rests.
 
     `seconds` is None where nothing is known; `basis` says in words what the estimate rests on.
@@ -152,14 +152,14 @@ def _span(meta: RunMeta) -> float:
     return max(0.0, (last - first).total_seconds())
 
 
-class History:
+class RunTimeHistory:
     """Past runs of one machine, and the predictions that rest on them."""
 
-    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+    def __init__(self, samples: Iterable[RunTimeSample] = ()) -> None:
         self.samples = list(samples)
 
     @classmethod
-    def of(cls, store: Store, machine: str | None = None, *, latest: int = 300) -> History:
+    def of(cls, store: RunStore, machine: str | None = None, *, latest: int = 300) -> RunTimeHistory:
         """From the latest runs of `machine` (this one) in `store`: those that are done, else their epochs so far."""
         wanted = machine or machine_key()
         own = store.list(where=lambda meta: meta.machine == wanted and bool(meta.started))[-latest:]
@@ -167,25 +167,25 @@ class History:
         begun = [_begun(record) for record in own if record.meta.state in _UNFINISHED]
         return cls(s for s in (*begun, *done) if s is not None)
 
-    def add(self, sample: Sample | None) -> None:
+    def add(self, sample: RunTimeSample | None) -> None:
         """Learn from one more run."""
         if sample is not None:
             self.samples.append(sample)
 
     def predict(
         self, recipe: Mapping[str, Any], extra: Mapping[str, Any] | None = None, *, done: float = 0
-    ) -> Estimate:
+    ) -> DurationEstimate:
         """Seconds that a run of `recipe` will take, `done` of its epochs being behind it."""
         rate, spread, freedom, level, count = self._rate(recipe)
         if rate is None:
-            return Estimate(None)
+            return DurationEstimate(None)
         left = max(0.0, units(recipe, extra) - done)
         basis = f"{count} run{'s' * (count != 1)} of {LEVELS[level]}"
-        return Estimate(self._overhead(recipe, level) + left * rate, spread, freedom, basis, level)
+        return DurationEstimate(self._overhead(recipe, level) + left * rate, spread, freedom, basis, level)
 
     def remaining(
         self, recipe: Mapping[str, Any], extra: Mapping[str, Any] | None, epoch_seconds: Sequence[float]
-    ) -> Estimate:
+    ) -> DurationEstimate:
         """Seconds to the end of a run after the epochs that took `epoch_seconds`.
 
         The measured rate (the first epoch counted at what first epochs usually take beside later ones) and the
@@ -205,9 +205,9 @@ class History:
         left = max(0.0, units(recipe, extra) - done)
         tail = 0.7 * self._overhead(recipe, level) if prior is not None else 0.5 * measured
         basis = f"{done} epoch{'s' * (done != 1)} of its own"
-        return Estimate(left * measured + tail, max(spread, 0.03), max(freedom, 8.0), basis, 0)
+        return DurationEstimate(left * measured + tail, max(spread, 0.03), max(freedom, 8.0), basis, 0)
 
-    def _alike(self, recipe: Mapping[str, Any], level: int) -> list[Sample]:
+    def _alike(self, recipe: Mapping[str, Any], level: int) -> list[RunTimeSample]:
         if level < 0:
             return []
         key = cost_keys(recipe)[level]
@@ -248,7 +248,7 @@ def own_epochs(record: Record) -> list[float]:
     return [s for row in rows if (s := row_seconds(row)) is not None]
 
 
-def _begun(record: Record) -> Sample | None:
+def _begun(record: Record) -> RunTimeSample | None:
     """What the epochs of an unfinished run tell: their rate, under the usual overhead."""
     try:
         seconds, recipe = own_epochs(record), record.recipe
@@ -257,16 +257,16 @@ def _begun(record: Record) -> Sample | None:
     if not seconds:
         return None
     rate = statistics.median(seconds)
-    return Sample(cost_keys(recipe), float(len(seconds)), rate, _DEFAULT_OVERHEAD, 1.0, pixels(recipe))
+    return RunTimeSample(cost_keys(recipe), float(len(seconds)), rate, _DEFAULT_OVERHEAD, 1.0, pixels(recipe))
 
 
-def sample_of(timing: Mapping[str, Any]) -> Sample | None:
+def sample_of(timing: Mapping[str, Any]) -> RunTimeSample | None:
     """The sample in `RunMeta.timing`; None where it is not one."""
     keys = timing.get("keys")
     if not isinstance(keys, (list, tuple)) or len(keys) != len(LEVELS) or not timing.get("rate"):
         return None
     error = timing.get("error")
-    return Sample(
+    return RunTimeSample(
         keys=(str(keys[0]), str(keys[1]), str(keys[2])),
         units=float(timing["units"]),
         rate=float(timing["rate"]),

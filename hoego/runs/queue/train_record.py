@@ -9,10 +9,10 @@ from typing import Any
 from hoego.errors import RecordError, UsageError
 from hoego.extras import require
 from hoego.recipe import Recipe, build
-from hoego.runs.queue.claims import Ask, after_of
-from hoego.runs.queue.context import Context, Outcome
-from hoego.runs.queue.worker_processes import Background, start_background
-from hoego.runs.records import Record, Store
+from hoego.runs.queue.claims import QueueOptions, after_of
+from hoego.runs.queue.context import RunOutcome, WorkerContext
+from hoego.runs.queue.worker_processes import BackgroundWorker, start_background
+from hoego.runs.records import Record, RunStore
 from hoego.train.callbacks import Callbacks
 
 
@@ -43,17 +43,17 @@ def queue_run(
         SplitError: there is no such fold.
         RecordError: a run in `after` does not exist or can no longer be done.
     """
-    ask = Ask(why=why, after=tuple(after), priority=priority, extra={"fold": fold})
+    ask = QueueOptions(why=why, after=tuple(after), priority=priority, extra={"fold": fold})
     return _asked(runs, recipe, ask, audit=True)
 
 
-def enqueue(store: Store, recipe: Mapping[str, Any], ask: Ask) -> Record:
+def enqueue(store: RunStore, recipe: Mapping[str, Any], ask: QueueOptions) -> Record:
     """`queue_run` of plain settings, for what queues several runs; the data were audited with the first of them."""
     return _asked(store.root, build(recipe), ask, audit=False)
 
 
-def _asked(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
-    after = after_of(Store(runs), ask)
+def _asked(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> Record:
+    after = after_of(RunStore(runs), ask)
     record = _prepared(runs, recipe, ask, audit=audit)
     record.update(
         state="waiting",
@@ -66,7 +66,7 @@ def _asked(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
     return record
 
 
-def _prepared(runs: Path, recipe: Recipe, ask: Ask, *, audit: bool) -> Record:
+def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> Record:
     """A whole record (its split included) that no worker takes yet."""
     from hoego.runs.project import open_project
     from hoego.runs.train import TrainOptions, prepare
@@ -92,7 +92,7 @@ def start_in_background(
     fold: str | int | None = None,
     why: str = "",
     tags: Sequence[str] = (),
-) -> Background:
+) -> BackgroundWorker:
     """`hoego train --background`: the record is made now, the training goes on in a session of its own.
 
     With `resume` (a run) instead of a recipe, that run goes on. Raises UsageError where neither or both are given,
@@ -102,11 +102,13 @@ def start_in_background(
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
     require("train", "Training")
     if recipe is not None:
-        record = _prepared(runs, recipe, Ask(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True)
+        record = _prepared(
+            runs, recipe, QueueOptions(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True
+        )
     else:
         from hoego.runs.train import require_trained
 
-        record = Store(runs).find(resume)
+        record = RunStore(runs).find(resume)
         require_trained(record)
         if record.state in ("done", "running"):
             raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
@@ -119,7 +121,7 @@ def warm_up() -> None:
     import hoego.train.fold  # noqa: F401
 
 
-def train_runner(record: Record, context: Context) -> Outcome:
+def train_runner(record: Record, context: WorkerContext) -> RunOutcome:
     """Train a claimed record, or go on with it; the score goes into the record."""
     from hoego.runs.train import resume
 
@@ -130,7 +132,7 @@ def train_runner(record: Record, context: Context) -> Outcome:
     with context.interrupting():
         result = resume(record, callbacks)
     record.refresh()
-    return Outcome(result.state, result.reason)
+    return RunOutcome(result.state, result.reason)
 
 
 def _project_folder(runs: Path) -> Path:

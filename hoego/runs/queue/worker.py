@@ -16,19 +16,19 @@ from typing import Any
 from hoego import files
 from hoego.errors import HoegoError
 from hoego.runs.queue import claims
-from hoego.runs.queue.context import Context, Outcome, StopRun
+from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext
 from hoego.runs.queue.failures import is_disk_full, one_line
 from hoego.runs.queue.keep import tidy_run
-from hoego.runs.queue.plan import Job, Plan, default_reserve, fit, make_plan, order
-from hoego.runs.queue.times import say
-from hoego.runs.queue.timing import Estimate, History, observe, sample_of
-from hoego.runs.records import Record, Store
+from hoego.runs.queue.plan import PlannedJob, QueuePlan, default_reserve, fit, make_plan, order
+from hoego.runs.queue.times import format_duration
+from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe, sample_of
+from hoego.runs.records import Record, RunStore
 
-Runner = Callable[[Record, Context], Outcome]
+Runner = Callable[[Record, WorkerContext], RunOutcome]
 """Runs (or goes on with) a record; it may raise anything."""
 
 
-def silent(_: str) -> None:
+def no_log(_: str) -> None:
     """Says nothing."""
 
 
@@ -48,15 +48,15 @@ class WorkOptions:
     limit: int = 0
     wait: bool = False
     poll: float = 1.0
-    idle: Callable[[Store, float], bool] | None = None
-    after_run: Callable[[Store, Record], None] | None = None
+    idle: Callable[[RunStore, float], bool] | None = None
+    after_run: Callable[[RunStore, Record], None] | None = None
     warm: Callable[[], None] | None = None
-    say: Callable[[str], None] = silent
+    log: Callable[[str], None] = no_log
     clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True)
-class Ran:
+class FinishedRun:
     """One run that a worker took: how it ended, and its seconds beside the predicted ones."""
 
     run: str
@@ -75,8 +75,8 @@ class WorkReport:
     """What a worker did. `left` maps each run that still waits to the reason; `ended_early` is the seconds
     between the end and the deadline (None without one; negative had it been missed)."""
 
-    plan: Plan
-    ran: tuple[Ran, ...]
+    plan: QueuePlan
+    ran: tuple[FinishedRun, ...]
     left: dict[str, str]
     deadline: str | None
     ended_early: float | None
@@ -99,14 +99,14 @@ class _Stop:
 
 @dataclass
 class _Worker:
-    store: Store
+    store: RunStore
     runner: Runner
     options: WorkOptions
     stop: _Stop
     deadline: float | None
     reserve: float
-    history: History
-    ran: list[Ran] = field(default_factory=list)
+    history: RunTimeHistory
+    ran: list[FinishedRun] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
 
@@ -118,7 +118,7 @@ class _Worker:
         return math.inf if self.limit is None else self.limit - self.options.clock()
 
 
-def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> WorkReport:
+def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) -> WorkReport:
     """Run what waits, best first, until the queue is empty, nothing more fits, or the worker is told to end.
 
     At the start it says what will fit before the deadline and what will not. It starts no run that is predicted
@@ -132,12 +132,12 @@ def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> Wo
     deadline = options.until.timestamp() if options.until else None
     window = None if deadline is None else max(0.0, deadline - options.clock())
     reserve = default_reserve(window) if options.reserve is None else options.reserve
-    keep_ballast(store)
-    worker = _Worker(store, runner, options, _Stop(), deadline, reserve, History.of(store))
+    reserve_disk_space(store)
+    worker = _Worker(store, runner, options, _Stop(), deadline, reserve, RunTimeHistory.of(store))
     with _signals(worker.stop):
         worker.recovered += [r.id for r in claims.recover(store)]
         first = make_plan(jobs(store), worker.history, window, reserve=reserve, states=_states(store))
-        _announce(first, options.say, store)
+        _announce(first, options.log, store)
         _loop(worker)
     left = {line.id: line.reason for line in _leftover_plan(worker).lines}
     ended = None if deadline is None else round(deadline - options.clock(), 3)
@@ -145,10 +145,10 @@ def work(store: Store, runner: Runner, options: WorkOptions | None = None) -> Wo
     return WorkReport(first, tuple(worker.ran), left, shown, ended, tuple(worker.recovered))
 
 
-def job(record: Record) -> Job:
+def job(record: Record) -> PlannedJob:
     """The planner's view of a waiting record."""
     meta = record.meta
-    return Job(
+    return PlannedJob(
         id=meta.id,
         recipe=record.recipe,
         extra=meta.extra,
@@ -160,7 +160,7 @@ def job(record: Record) -> Job:
     )
 
 
-def jobs(store: Store) -> list[Job]:
+def jobs(store: RunStore) -> list[PlannedJob]:
     """The waiting runs as the planner sees them; one whose recipe cannot be read is left out."""
     found = []
     for record in claims.waiting(store):
@@ -169,19 +169,20 @@ def jobs(store: Store) -> list[Job]:
     return found
 
 
-def _states(store: Store) -> dict[str, str]:
+def _states(store: RunStore) -> dict[str, str]:
     return {record.id: record.state for record in store.list()}
 
 
-def _leftover_plan(worker: _Worker) -> Plan:
+def _leftover_plan(worker: _Worker) -> QueuePlan:
     window = None if worker.limit is None else max(0.0, worker.window())
     return make_plan(jobs(worker.store), worker.history, window, reserve=0.0, states=_states(worker.store))
 
 
-def _announce(plan: Plan, tell: Callable[[str], None], store: Store) -> None:
+def _announce(plan: QueuePlan, tell: Callable[[str], None], store: RunStore) -> None:
     if plan.window is not None:
         tell(
-            f"{say(plan.window)} to the deadline, of which {say(plan.reserve)} are kept for what comes after."
+            f"{format_duration(plan.window)} to the deadline, "
+            f"of which {format_duration(plan.reserve)} are kept for what comes after."
         )
     for line in plan.lines:
         verdict = {True: "fits", False: "does not fit", None: "not known"}[line.fits]
@@ -256,27 +257,27 @@ def _run(worker: _Worker, record: Record) -> None:
     options, done = worker.options, claims.progress_of(record)
     recipe, extra = record.recipe, record.meta.extra
     predicted = worker.history.predict(recipe, extra, done=done)
-    context = Context(
+    context = WorkerContext(
         record=record,
         history=worker.history,
         limit=worker.limit,
         resume=done > 0 or record.meta.attempt > 0,
-        say=options.say,
+        log=options.log,
         clock=options.clock,
         others_fit=lambda left: _another_fits(worker, record.id, left),
         stop_request=worker.stop,
         done_before=done,
     )
-    worker.options.say(f"{record.id} starts{f' after {done} epochs' if done else ''}")
+    worker.options.log(f"{record.id} starts{f' after {done} epochs' if done else ''}")
     began = options.clock()
     try:
         with context.beating():
             outcome = worker.runner(record, context)
     except StopRun as stop:
-        outcome = Outcome("interrupted", str(stop))
+        outcome = RunOutcome("interrupted", str(stop))
     except KeyboardInterrupt:
         worker.stop.reason = "stopped by hand"
-        outcome = Outcome("interrupted", "stopped by hand")
+        outcome = RunOutcome("interrupted", "stopped by hand")
     except Exception as problem:
         outcome = _failure(worker, record, problem)
     seconds = options.clock() - began
@@ -295,22 +296,22 @@ def _another_fits(worker: _Worker, present: str, left: float) -> bool:
     return False
 
 
-def _failure(worker: _Worker, record: Record, problem: Exception) -> Outcome:
+def _failure(worker: _Worker, record: Record, problem: Exception) -> RunOutcome:
     import traceback
 
     if is_disk_full(problem):
-        (worker.store.root / BALLAST).unlink(missing_ok=True)
+        (worker.store.root / RESERVE_FILE).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         record.log("".join(traceback.format_exception(problem)))
-    return Outcome("failed", one_line(problem))
+    return RunOutcome("failed", one_line(problem))
 
 
-BALLAST = ".ballast"
+RESERVE_FILE = ".ballast"
 """A file of 1 MiB that is given up when the disk is full, so that the failure itself can be recorded."""
 
 
 def _finish(
-    worker: _Worker, record: Record, outcome: Outcome, seconds: float, predicted: float | None
+    worker: _Worker, record: Record, outcome: RunOutcome, seconds: float, predicted: float | None
 ) -> None:
     state, reason = outcome.state, outcome.reason
     if state == "interrupted":
@@ -321,13 +322,13 @@ def _finish(
     if outcome.score is not None:
         record.update(score=outcome.score)
     claims.release(record, state, reason)
-    worker.ran.append(Ran(record.id, state, reason, round(seconds, 3), predicted))
-    worker.options.say(f"{record.id} {state} in {say(seconds)}{f': {reason}' if reason else ''}")
+    worker.ran.append(FinishedRun(record.id, state, reason, round(seconds, 3), predicted))
+    worker.options.log(f"{record.id} {state} in {format_duration(seconds)}{f': {reason}' if reason else ''}")
     with contextlib.suppress(HoegoError, OSError):
         tidy_run(record)
 
 
-def _learn(worker: _Worker, context: Context, seconds: float, predicted: Estimate) -> None:
+def _learn(worker: _Worker, context: WorkerContext, seconds: float, predicted: DurationEstimate) -> None:
     """Keep the run's timing, and by how much its prediction erred: the next margins rest on it."""
     record = context.record
     record.update(timing={"seconds": seconds})
@@ -360,9 +361,9 @@ def _signals(stop: _Stop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def keep_ballast(store: Store) -> None:
+def reserve_disk_space(store: RunStore) -> None:
     """Lay the ballast down where it is missing and there is room."""
-    path = store.root / BALLAST
+    path = store.root / RESERVE_FILE
     if not path.exists():
         with contextlib.suppress(OSError):
             store.root.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hoego.errors import RecordError, UsageError
-from hoego.runs.queue.worker import Ran, Runner, WorkOptions, WorkReport, work
-from hoego.runs.records import Record, RunMeta, Store, process
+from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, work
+from hoego.runs.records import Record, RunMeta, RunStore, process
 from hoego.train.memory import keep_freed_memory
 
 
@@ -27,7 +27,7 @@ def gpu_count() -> int:
         return 0
 
 
-def work_many(store: Store, runner: Runner, options: WorkOptions, *, workers: int = 1) -> WorkReport:
+def work_many(store: RunStore, runner: Runner, options: WorkOptions, *, workers: int = 1) -> WorkReport:
     """`work` with this many processes; where there are GPUs, worker k sees only GPU k modulo their number.
 
     `runner` and the callables in `options` must be functions that another process can import. The workers share
@@ -74,11 +74,11 @@ def _child(answers: Any, root: str, runner: Runner, options: WorkOptions, gpu: s
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     keep_freed_memory()
-    answers.put(work(Store(root), runner, options))
+    answers.put(work(RunStore(root), runner, options))
 
 
 def _joined(reports: Sequence[WorkReport]) -> WorkReport:
-    ran: tuple[Ran, ...] = tuple(r for report in reports for r in report.ran)
+    ran: tuple[FinishedRun, ...] = tuple(r for report in reports for r in report.ran)
     last = min(reports, key=lambda r: r.ended_early if r.ended_early is not None else 0.0)
     return replace(
         last,
@@ -89,7 +89,7 @@ def _joined(reports: Sequence[WorkReport]) -> WorkReport:
 
 
 @dataclass(frozen=True)
-class Background:
+class BackgroundWorker:
     """A run that goes on without this terminal: its id, its process, and the file with what it prints."""
 
     run: str
@@ -101,7 +101,7 @@ class Background:
         return {"run": self.run, "pid": self.pid, "output": self.output}
 
 
-def start_background(record: Record, arguments: Sequence[str]) -> Background:
+def start_background(record: Record, arguments: Sequence[str]) -> BackgroundWorker:
     """Run `python -m hoego ARGUMENTS` for `record` in a session of its own: it survives the terminal's closing.
 
     Returns at once. What it prints goes to `background.txt` in the record's folder. Until it has reported itself
@@ -127,4 +127,4 @@ def start_background(record: Record, arguments: Sequence[str]) -> Background:
         return {"state": "running", "reason": "", "process": started} if waiting else None
 
     record.change(in_its_name)
-    return Background(record.id, pid, str(output))
+    return BackgroundWorker(record.id, pid, str(output))

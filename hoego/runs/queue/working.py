@@ -14,7 +14,7 @@ from hoego.recipe import Recipe, find_project, resolve
 from hoego.runs.ideas import IdeaWorker
 from hoego.runs.queue import WorkOptions, WorkReport, gpu_count, parse_duration, parse_until, work_many
 from hoego.runs.queue.train_record import enqueue, train_runner, warm_up
-from hoego.runs.records import Store
+from hoego.runs.records import RunStore
 from hoego.runs.records.mirrors import following
 
 
@@ -54,7 +54,7 @@ def deadline_of(request: WorkRequest, *, now: datetime.datetime | None = None) -
 
 
 def work_queue(
-    runs: Path, request: WorkRequest | None = None, say: Callable[[str], None] = to_stderr
+    runs: Path, request: WorkRequest | None = None, log: Callable[[str], None] = to_stderr
 ) -> WorkReport:
     """Run what waits in the folder `runs` (see `hoego.runs.queue.work`), by as many workers as were asked for.
 
@@ -62,23 +62,23 @@ def work_queue(
     """
     require("train", "Training")
     request = request or WorkRequest()
-    store = Store(runs)
+    store = RunStore(runs)
     workers = request.workers or max(1, gpu_count())
-    tell = say if workers == 1 else to_stderr
+    log = log if workers == 1 else to_stderr
     ideas = None
     if request.ideas:
         leader = request.leader.to_dict() if request.leader is not None else None
         ideas = IdeaWorker(
-            recipe=leader, fold=request.fold, say=tell, enqueue=enqueue, fallback=_usual(runs).to_dict()
+            recipe=leader, fold=request.fold, log=log, enqueue=enqueue, fallback=_usual(runs).to_dict()
         )
-        ideas.settle(store)
+        ideas.record_verdicts(store)
     options = WorkOptions(
         until=deadline_of(request),
         reserve=_reserve(request.reserve),
         wait=request.wait,
         idle=ideas.idle if ideas else None,
         after_run=ideas.after_run if ideas else None,
-        say=tell,
+        log=log,
         warm=warm_up,
     )
     with following(store):

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from hoego.runs.records.difference import Change, RecordDifference, differences_of
+from hoego.runs.records.difference import RecordDifference, ValueChange, differences_of
 from hoego.runs.records.listing import RunsQuery, RunsTable, runs
-from hoego.runs.records.merging import Merged, merge
+from hoego.runs.records.merging import MergeResult, merge
 from hoego.runs.records.meta import SCHEMA_VERSION, STATES, RunMeta, now
-from hoego.runs.records.notes import Note, note, notes
+from hoego.runs.records.notes import DiaryNote, note, notes
 from hoego.runs.records.record import FINAL_STATES, Record
-from hoego.runs.records.store import Store, new_id
+from hoego.runs.records.store import RunStore, new_id
 
 __all__ = [
     "FINAL_STATES",
     "SCHEMA_VERSION",
     "STATES",
-    "Change",
-    "Merged",
-    "Note",
+    "ValueChange",
+    "MergeResult",
+    "DiaryNote",
     "Record",
     "RecordDifference",
     "RunMeta",
     "RunsQuery",
     "RunsTable",
-    "Store",
+    "RunStore",
     "differences_of",
     "merge",
     "new_id",

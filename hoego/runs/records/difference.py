@@ -11,7 +11,7 @@ from hoego.runs.records.record import Record
 
 
 @dataclass(frozen=True)
-class Change:
+class ValueChange:
     """One value that differs; None where that side does not have it."""
 
     key: str
@@ -28,11 +28,11 @@ class RecordDifference:
 
     a: str
     b: str
-    recipe: tuple[Change, ...]
-    code: tuple[Change, ...]
-    environment: tuple[Change, ...]
-    data: tuple[Change, ...]
-    results: tuple[Change, ...]
+    recipe: tuple[ValueChange, ...]
+    code: tuple[ValueChange, ...]
+    environment: tuple[ValueChange, ...]
+    data: tuple[ValueChange, ...]
+    results: tuple[ValueChange, ...]
 
     @property
     def same(self) -> bool:
@@ -60,9 +60,9 @@ def differences_of(a: Record, b: Record) -> RecordDifference:
     )
 
 
-def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tuple[Change, ...]:
+def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tuple[ValueChange, ...]:
     """The keys (nested ones joined by dots) whose values differ, in the order of `a`, then of `b`."""
-    found: list[Change] = []
+    found: list[ValueChange] = []
     for key in dict.fromkeys((*a, *b)):
         left, right = a.get(key), b.get(key)
         if isinstance(left, Mapping) or isinstance(right, Mapping):
@@ -70,9 +70,9 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tup
             found += changes(inner[0], inner[1], f"{prefix}{key}.")
             lone = [side for side in (left, right) if side is not None and not isinstance(side, Mapping)]
             if lone:
-                found.append(Change(f"{prefix}{key}", left, right))
+                found.append(ValueChange(f"{prefix}{key}", left, right))
         elif left != right:
-            found.append(Change(f"{prefix}{key}", left, right))
+            found.append(ValueChange(f"{prefix}{key}", left, right))
     return tuple(found)
 
 
@@ -82,7 +82,7 @@ def _as_it_ran(record: Record) -> dict[str, Any]:
     return recipe | {key: record.meta.extra[key] for key in ("fold",) if key in record.meta.extra}
 
 
-def _code(a: Record, b: Record) -> tuple[Change, ...]:
+def _code(a: Record, b: Record) -> tuple[ValueChange, ...]:
     left, right = (_code_that_ran(record) for record in (a, b))
     if left.get("hash") == right.get("hash"):
         return changes({"git": left.get("git")}, {"git": right.get("git")})

@@ -12,7 +12,7 @@ from hoego import files
 from hoego.errors import UsageError, nearest
 from hoego.runs.records.meta import STATES, RunMeta
 from hoego.runs.records.record import Record
-from hoego.runs.records.store import Store
+from hoego.runs.records.store import RunStore
 
 COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "why", "tags")
 """What is shown when no columns are asked for."""
@@ -70,7 +70,7 @@ class RunsQuery:
     where: Callable[[RunMeta], bool] | None = None
 
 
-def runs(store: Store, query: RunsQuery | None = None) -> RunsTable:
+def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     """The records that fit `query`, as a table.
 
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score

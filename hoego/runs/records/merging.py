@@ -12,7 +12,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
-from hoego.runs.records.store import Store
+from hoego.runs.records.store import RunStore
 
 VOLATILE = frozenset({"heartbeat", ".lock", "claims", "mirrors"})
 """Entries of a record folder that belong to the machine it ran on, not to its content."""
@@ -22,7 +22,7 @@ DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl")
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergeResult:
     """What `merge` did. `conflicts`: run id -> the files that differ; those runs were left as they are."""
 
     copied: tuple[str, ...]
@@ -36,7 +36,7 @@ class Merged:
         return dict(files.plain(asdict(self)))
 
 
-def merge(source: Store, target: Store) -> Merged:
+def merge(source: RunStore, target: RunStore) -> MergeResult:
     """Copy the records of `source` that `target` lacks, each whole; join the diaries line by line.
 
     A run that both hold is compared file by file: equal ones are `same`, others `conflicts`, which are named
@@ -68,7 +68,9 @@ def merge(source: Store, target: Store) -> Merged:
             _copy(record.folder, target.root / name)
             copied.append(name)
     entries = {name: _join(source.root / name, target.root / name) for name in DIARIES}
-    return Merged(tuple(copied), tuple(same), skipped, conflicts, {k: n for k, n in entries.items() if n})
+    return MergeResult(
+        tuple(copied), tuple(same), skipped, conflicts, {k: n for k, n in entries.items() if n}
+    )
 
 
 def differences(left: Path, right: Path) -> tuple[str, ...]:

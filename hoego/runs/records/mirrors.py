@@ -20,7 +20,7 @@ from hoego.errors import UsageError
 from hoego.extras import require
 from hoego.runs.records.listing import is_honest
 from hoego.runs.records.record import FINAL_STATES, Record
-from hoego.runs.records.store import Store
+from hoego.runs.records.store import RunStore
 
 ARTIFACTS = ("recipe.toml", "environment.json", "score.json", "report.html", "predictions.parquet")
 HELD_OUT = ("macro_f1", "accuracy", "held_loss")
@@ -29,7 +29,7 @@ ENVIRONMENT = "HOEGO_MIRRORS"
 """Mirrors by name and address, separated by commas: `mlflow=http://host:5000,wandb=project`."""
 
 
-class Mirror(Protocol):
+class ExperimentLogger(Protocol):
     """A place where records are shown. Every method may raise anything; what was pushed may be pushed again."""
 
     name: str
@@ -48,7 +48,7 @@ class Mirror(Protocol):
 
 
 @dataclass
-class Progress:
+class MirrorProgress:
     """How far a record has been mirrored."""
 
     remote: str = ""
@@ -58,7 +58,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Synced:
+class SyncResult:
     """What a `sync` did: runs brought up to date, and those that are behind with the reason."""
 
     mirror: str
@@ -70,7 +70,7 @@ class Synced:
         return dict(files.plain(asdict(self)))
 
 
-def sync(store: Store, mirror: Mirror, *, records: Sequence[Record] | None = None) -> Synced:
+def sync(store: RunStore, mirror: ExperimentLogger, *, records: Sequence[Record] | None = None) -> SyncResult:
     """Push what is new of every record (or of `records`); never raises for what the mirror does.
 
     After the first failure the others are left for the next time: the server is down for them too.
@@ -86,14 +86,14 @@ def sync(store: Store, mirror: Mirror, *, records: Sequence[Record] | None = Non
             current.append(record.id)
         except Exception as problem:
             behind[record.id] = " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
-    return Synced(mirror.name, tuple(current), behind)
+    return SyncResult(mirror.name, tuple(current), behind)
 
 
 @dataclass(frozen=True)
-class AllSynced:
+class SyncResults:
     """What `sync` did in each mirror."""
 
-    mirrors: tuple[Synced, ...]
+    mirrors: tuple[SyncResult, ...]
 
     @property
     def behind(self) -> bool:
@@ -114,15 +114,15 @@ class AllSynced:
         return {"mirrors": [m.to_dict() for m in self.mirrors]}
 
 
-def sync_all(store: Store, mirrors: Sequence[Mirror]) -> AllSynced:
+def sync_all(store: RunStore, mirrors: Sequence[ExperimentLogger]) -> SyncResults:
     """`sync` with each of `mirrors`."""
-    return AllSynced(tuple(sync(store, mirror) for mirror in mirrors))
+    return SyncResults(tuple(sync(store, mirror) for mirror in mirrors))
 
 
-def _push(record: Record, mirror: Mirror) -> None:
+def _push(record: Record, mirror: ExperimentLogger) -> None:
     meta = record.refresh()
     path = record.folder / "mirrors" / f"{mirror.name}.json"
-    progress = Progress(**files.read_json(path)) if path.exists() else Progress()
+    progress = MirrorProgress(**files.read_json(path)) if path.exists() else MirrorProgress()
     if progress.state == meta.state and meta.state in FINAL_STATES:
         return
     if meta.state == "waiting" and not record.folds():
@@ -204,7 +204,7 @@ def _numbers(row: Mapping[str, Any], record: Record, mark: str = "") -> dict[str
     return found
 
 
-class MlflowMirror:
+class MlflowLogger:
     """Runs in an MLflow tracking server (or store) at `uri`, in one experiment."""
 
     name = "mlflow"
@@ -270,7 +270,7 @@ class MlflowMirror:
         self._client.set_terminated(remote, words.get(state, "FINISHED"))
 
 
-class WandbMirror:
+class WandbLogger:
     """Runs in a Weights & Biases project; `mode` "offline" writes to `folder` for a later `wandb sync`."""
 
     name = "wandb"
@@ -325,24 +325,28 @@ class WandbMirror:
         del self._open[remote]
 
 
-def mirrors_of(text: str) -> tuple[Mirror, ...]:
+def mirrors_of(text: str) -> tuple[ExperimentLogger, ...]:
     """The mirrors named in `mlflow=ADDRESS,wandb=PROJECT`. Raises UsageError for anything else.
 
     Raises MissingExtra where the package of one is not installed.
     """
-    made: list[Mirror] = []
+    made: list[ExperimentLogger] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, address = part.partition("=")
         if name not in ("mlflow", "wandb") or not address:
             raise UsageError(f"{part!r} is not a mirror", remedy="Write mlflow=ADDRESS or wandb=PROJECT.")
         require("track", "A mirror", [name])
-        made.append(MlflowMirror(address) if name == "mlflow" else WandbMirror(address))
+        made.append(MlflowLogger(address) if name == "mlflow" else WandbLogger(address))
     return tuple(made)
 
 
 @contextlib.contextmanager
 def following(
-    store: Store, mirrors: Sequence[Mirror] | None = None, *, every: float = 5.0, patience: float = 15.0
+    store: RunStore,
+    mirrors: Sequence[ExperimentLogger] | None = None,
+    *,
+    every: float = 5.0,
+    patience: float = 15.0,
 ) -> Iterator[None]:
     """Mirror the records live while the body runs, from a thread: by default those that HOEGO_MIRRORS names.
 
@@ -355,7 +359,7 @@ def following(
         return
     ended = threading.Event()
 
-    def follow(mirror: Mirror) -> None:
+    def follow(mirror: ExperimentLogger) -> None:
         last, complete = False, set[str]()
         while not last:
             last = ended.wait(every)

@@ -9,13 +9,13 @@ from typing import Any
 from hoego import files
 from hoego.errors import UsageError
 from hoego.runs.records.meta import now
-from hoego.runs.records.store import Store
+from hoego.runs.records.store import RunStore
 
 NOTES = "notes.jsonl"
 
 
 @dataclass(frozen=True)
-class Note:
+class DiaryNote:
     """An entry of the diary: `time` is ISO 8601 in UTC, `run` a run's id or ""."""
 
     id: str
@@ -29,22 +29,22 @@ class Note:
         return asdict(self)
 
 
-def note(store: Store, text: str, *, run: str = "", author: str = "", time: str = "") -> Note:
-    """Add an entry, about a run when `run` (anything that `Store.find` takes) is given.
+def note(store: RunStore, text: str, *, run: str = "", author: str = "", time: str = "") -> DiaryNote:
+    """Add an entry, about a run when `run` (anything that `RunStore.find` takes) is given.
 
     Raises UsageError for an empty text and RecordError for an unknown run.
     """
     if not text.strip():
         raise UsageError("the note is empty", remedy='Give its text: hoego note "what was seen".')
     about = store.find(run).id if run else ""
-    entry = Note(secrets.token_hex(6), time or now(), text.strip(), about, author)
+    entry = DiaryNote(secrets.token_hex(6), time or now(), text.strip(), about, author)
     files.append_line(store.root / NOTES, entry.to_dict())
     return entry
 
 
-def notes(store: Store, *, run: str = "") -> tuple[Note, ...]:
+def notes(store: RunStore, *, run: str = "") -> tuple[DiaryNote, ...]:
     """The entries in order of time; only those about `run` (an id) when it is given."""
     rows = files.read_lines(store.root / NOTES)
-    names = Note.__dataclass_fields__.keys()
-    found = (Note(**{k: row[k] for k in names & row.keys()}) for row in rows)
+    names = DiaryNote.__dataclass_fields__.keys()
+    found = (DiaryNote(**{k: row[k] for k in names & row.keys()}) for row in rows)
     return tuple(sorted((n for n in found if not run or n.run == run), key=lambda n: (n.time, n.id)))

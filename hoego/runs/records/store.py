@@ -30,7 +30,7 @@ def new_id() -> str:
     return f"{moment}-{''.join(secrets.choice(_ALPHABET) for _ in range(5))}"
 
 
-class Store:
+class RunStore:
     """The records under `root` (made when the first run is). No hoego.toml is needed."""
 
     def __init__(self, root: Path | str) -> None:

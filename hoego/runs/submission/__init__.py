@@ -2,13 +2,13 @@
 
 from hoego.runs.submission.entry import Submission, SubmitRequest, submit
 from hoego.runs.submission.expected import Expected, expected_score
-from hoego.runs.submission.form import Form, read_form
-from hoego.runs.submission.ledger import Entry, Ledger, LedgerView
+from hoego.runs.submission.form import SubmissionForm, read_form
+from hoego.runs.submission.ledger import Ledger, LedgerEntry, LedgerView
 
 __all__ = [
-    "Entry",
+    "LedgerEntry",
     "Expected",
-    "Form",
+    "SubmissionForm",
     "Ledger",
     "LedgerView",
     "Submission",

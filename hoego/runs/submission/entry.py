@@ -19,8 +19,8 @@ from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
 from hoego.runs.records.listing import is_honest
 from hoego.runs.submission.expected import Expected, expected_score
-from hoego.runs.submission.form import Form, answers_of, read_form
-from hoego.runs.submission.ledger import Entry, Ledger, LedgerView, luck_of_the_best, picked_by_leaderboard
+from hoego.runs.submission.form import SubmissionForm, answers_of, read_form
+from hoego.runs.submission.ledger import Ledger, LedgerEntry, LedgerView, picked_by_leaderboard, winners_curse
 
 WHY_NOT_EXPECTED = {
     "naive": (
@@ -68,7 +68,7 @@ class Submission:
         left_today: submissions left.
     """
 
-    entry: Entry
+    entry: LedgerEntry
     agreement: Mapping[str, float]
     training_share: Mapping[str, float]
     share: Mapping[str, float]
@@ -91,7 +91,7 @@ class Submission:
         }
 
 
-def submit(predictions: Predictions, form: Form, request: SubmitRequest) -> Submission:
+def submit(predictions: Predictions, form: SubmissionForm, request: SubmitRequest) -> Submission:
     """Write a submission whose ids and order are those of the form, and enter it in the ledger.
 
     Raises:
@@ -115,7 +115,7 @@ def submit(predictions: Predictions, form: Form, request: SubmitRequest) -> Subm
             request.score, settings.metric, max(1, round(len(answers) * settings.public_share))
         )
     entries = ledger.entries()
-    entry = Entry(
+    entry = LedgerEntry(
         id=f"{request.now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         time=request.now.isoformat(timespec="seconds"),
         file=str(request.out),
@@ -163,13 +163,13 @@ def ledger_view(
     for e in entries:
         if text := picked_by_leaderboard(e.lineage, tuple(o for o in entries if o.time < e.time)):
             warnings.append(f"{Path(e.file).name}: {text}")
-    if text := luck_of_the_best(entries):
+    if text := winners_curse(entries):
         warnings.append(text)
     left = ledger.left_today(settings.per_day, settings.timezone, moment)
     return LedgerView(entries, left, settings.per_day, tuple(warnings))
 
 
-def _csv(form: Form, answers: Mapping[str, str]) -> bytes:
+def _csv(form: SubmissionForm, answers: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     pl.DataFrame({form.id_column: list(answers), form.answer_column: list(answers.values())}).write_csv(
         buffer
@@ -207,7 +207,7 @@ def _absent(predictions: Predictions, answers: Mapping[str, str]) -> list[str]:
     return [f"{n - said} of {n} classes are never answered"] if said < n else []
 
 
-def hand_in_demo(
+def submit_demo(
     project: Path, predictions: Predictions, score: Mapping[str, Any]
 ) -> tuple[Path, Expected | None]:
     """Write the demo's submission into its project, and say what is expected of it.

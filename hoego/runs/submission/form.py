@@ -14,7 +14,7 @@ from hoego.predictions import Predictions
 
 
 @dataclass(frozen=True)
-class Form:
+class SubmissionForm:
     """The ids of a submission in their order.
 
     Args:
@@ -64,7 +64,7 @@ class Form:
         return predictions.align(np.asarray(wanted))
 
 
-def read_form(file: Path, id_column: str, answer_column: str) -> Form:
+def read_form(file: Path, id_column: str, answer_column: str) -> SubmissionForm:
     """Read info.csv. Raises DataError naming the column, or the row of a repeated id."""
     try:
         table = pl.read_csv(file, infer_schema_length=0)
@@ -80,7 +80,7 @@ def read_form(file: Path, id_column: str, answer_column: str) -> Form:
     if ids.is_duplicated().any():
         at = int(np.flatnonzero(ids.is_duplicated().to_numpy())[1])
         raise DataError(f"The id {ids[at]!r} stands twice.", file=file, row=at + 2, column=id_column)
-    return Form(file, tuple(ids.to_list()), id_column, answer_column)
+    return SubmissionForm(file, tuple(ids.to_list()), id_column, answer_column)
 
 
 def answers_of(predictions: Predictions) -> list[str]:

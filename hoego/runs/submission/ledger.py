@@ -24,7 +24,7 @@ FOLDER = "submissions"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One submission.
 
     Args:
@@ -56,7 +56,7 @@ class Entry:
         return self.score if self.score is not None and is_honest(self.score) else None
 
     @classmethod
-    def from_dict(cls, line: Mapping[str, Any]) -> Entry:
+    def from_dict(cls, line: Mapping[str, Any]) -> LedgerEntry:
         """The entry of a line of the ledger; old ones called every score `honest` and expected it, leaked or not."""
         fields: dict[str, Any] = {"run": "", "metric": "", "expected": None, "classes": {}}
         fields |= {"score": line.get("honest")} | {k: line[k] for k in cls.__dataclass_fields__ if k in line}
@@ -73,7 +73,7 @@ class Entry:
 class LedgerView:
     """The ledger as it stands: entries in order, submissions left today, warnings."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     left_today: int
     per_day: int
     warnings: tuple[str, ...]
@@ -94,22 +94,22 @@ class Ledger:
         self.folder = project / FOLDER
         self.file = self.folder / "ledger.jsonl"
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LedgerEntry, ...]:
         """Every submission with the score that came back, the oldest first."""
-        found: dict[str, Entry] = {}
+        found: dict[str, LedgerEntry] = {}
         for line in files.read_lines(self.file):
             if line.get("kind") == "submission":
-                found[line["id"]] = Entry.from_dict(line)
+                found[line["id"]] = LedgerEntry.from_dict(line)
             elif line.get("kind") == "score" and line["id"] in found:
                 found[line["id"]] = replace(found[line["id"]], public=line["value"])
         return tuple(found.values())
 
-    def add(self, entry: Entry, content: bytes) -> None:
+    def add(self, entry: LedgerEntry, content: bytes) -> None:
         """Enter a submission and keep a copy of its file."""
         files.write_bytes(self.folder / "files" / f"{entry.id}.csv", content)
         files.append_line(self.file, {"kind": "submission", **entry.to_dict()})
 
-    def record_score(self, file: str | Path, value: float, time: str) -> Entry:
+    def record_score(self, file: str | Path, value: float, time: str) -> LedgerEntry:
         """Enter what the leaderboard said of a file (or of an entry's id).
 
         Raises:
@@ -155,7 +155,7 @@ class Ledger:
         return max(0, per_day - sent.count(today))
 
 
-def luck_of_the_best(entries: tuple[Entry, ...]) -> str:
+def winners_curse(entries: tuple[LedgerEntry, ...]) -> str:
     """What the best of several public scores owes to chance, in words; "" below three scores.
 
     The highest of m equally good submissions is expected to stand sd * z above their common truth, with z the expected
@@ -175,7 +175,7 @@ def luck_of_the_best(entries: tuple[Entry, ...]) -> str:
     )
 
 
-def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[Entry, ...]) -> str:
+def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[LedgerEntry, ...]) -> str:
     """A warning where an ensemble's members look as if the public score had picked them, else "".
 
     The rule: all m members are single runs of the ledger with both scores, the ledger holds more such runs than

@@ -13,7 +13,7 @@ from hoego.errors import UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build
 from hoego.runs.predict import predict_run
-from hoego.runs.records import Record, Store
+from hoego.runs.records import Record, RunStore
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
         UsageError: no form is known.
         MismatchError, DataError: as in `hoego predict`.
     """
-    store, path = Store(runs), Path(name)
+    store, path = RunStore(runs), Path(name)
     given = Predictions.read(path) if path.suffix == ".parquet" and path.is_file() else None
     record = store.find(given.name if given is not None else name)
     recipe = build(record.recipe)
@@ -102,7 +102,7 @@ def training_classes(record: Record) -> dict[str, int]:
     return counts
 
 
-def in_codes(counts: Mapping[str, int], predictions: Predictions) -> dict[str, int]:
+def counts_by_code(counts: Mapping[str, int], predictions: Predictions) -> dict[str, int]:
     """Counts by class name as counts by answer."""
     schema = predictions.schema
     if schema.target != COMPOSITE:

@@ -4,7 +4,7 @@
 few kernels: all geometry is one sampling of one grid, all linear colour changes and the normalisation are one matrix.
 """
 
-from hoego.train.augment.draw import Drawn, draw
+from hoego.train.augment.draw import AugmentParams, draw
 from hoego.train.augment.pipeline import Augment
 
-__all__ = ["Augment", "Drawn", "draw"]
+__all__ = ["Augment", "AugmentParams", "draw"]

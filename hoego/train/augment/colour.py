@@ -12,7 +12,7 @@ LUMA = (0.2989, 0.587, 0.114)
 Terms = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
-class Norm:
+class Normalize:
     """The normalisation (x - mean) / std of the three channels, and where it takes 0 and 1."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Norm:
         return self._ready[device]
 
 
-UNIT = Norm()
+UNIT = Normalize()
 
 
 @lru_cache(maxsize=32)
@@ -76,13 +76,13 @@ def linear_colour(
     return own * saturation, own * (1 - saturation), bias
 
 
-def apply_linear(images: Tensor, terms: Terms, norm: Norm, *, unit: float = 1.0) -> Tensor:
+def apply_linear(images: Tensor, terms: Terms, norm: Normalize, *, unit: float = 1.0) -> Tensor:
     """(own * x + grey * luma(x) + bias), cut to [0, 1], then normalised; x is images * unit.
 
     Args:
         images: float[B, 3, H, W].
         terms: of `linear_colour`.
-        norm: of the normalisation; `Norm()` leaves [0, 1].
+        norm: of the normalisation; `Normalize()` leaves [0, 1].
         unit: what brings the images to [0, 1], such as 1 / 255.
     """
     own, grey, bias = terms

@@ -22,7 +22,7 @@ _COLUMNS = _POLICY + 3 * 6
 
 
 @dataclass(frozen=True)
-class Policy:
+class PolicyOps:
     """Operations of a policy: int64[R, B] positions in OPS, magnitudes 0..30 int64[R, B], signs -1 or 1 [R, B]."""
 
     wide: bool
@@ -32,7 +32,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class AugmentParams:
     """What happens to each of B photos; None where the operation is off.
 
     Args:
@@ -52,7 +52,7 @@ class Drawn:
     flip: NDArray[np.bool_] | None = None
     flip_vertical: NDArray[np.bool_] | None = None
     maps: NDArray[np.float32] | None = None
-    policy: Policy | None = None
+    policy: PolicyOps | None = None
     brightness: Floats | None = None
     contrast: Floats | None = None
     saturation: Floats | None = None
@@ -64,7 +64,7 @@ class Drawn:
     boxes: NDArray[np.int64] | None = None
 
 
-def draw(settings: AugmentSettings, keys: NDArray[np.uint64], size: tuple[int, int]) -> Drawn:
+def draw(settings: AugmentSettings, keys: NDArray[np.uint64], size: tuple[int, int]) -> AugmentParams:
     """Parameters of the photos with the keys [B], for pictures of `size` (height, width).
 
     Ranges are uniform, but for zoom, crop ratio and gamma, which are log-uniform (0.5 is as likely as 2).
@@ -77,7 +77,7 @@ def draw(settings: AugmentSettings, keys: NDArray[np.uint64], size: tuple[int, i
     saturation = _factor(s.saturation, u[:, 13])
     if s.grey:
         saturation = np.where(u[:, 14] < s.grey, 0.0, 1.0 if saturation is None else saturation)
-    return Drawn(
+    return AugmentParams(
         flip=flip if maps is None else None,
         flip_vertical=vertical if maps is None else None,
         maps=maps,
@@ -168,7 +168,7 @@ def _erased(s: AugmentSettings, u: Floats, size: tuple[int, int]) -> NDArray[np.
     return boxes
 
 
-def _policy(s: AugmentSettings, u: Floats) -> Policy | None:
+def _policy(s: AugmentSettings, u: Floats) -> PolicyOps | None:
     if s.policy == "none":
         return None
     wide = s.policy == "trivialaugment"
@@ -178,7 +178,7 @@ def _policy(s: AugmentSettings, u: Floats) -> Policy | None:
     magnitudes = (
         np.floor(columns[:, 1] * 31).astype(np.int64) if wide else np.full_like(ops, s.policy_magnitude)
     )
-    return Policy(wide, ops, magnitudes, np.where(columns[:, 2] < 0.5, -1, 1))
+    return PolicyOps(wide, ops, magnitudes, np.where(columns[:, 2] < 0.5, -1, 1))
 
 
 def radius_of(sigma: float) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 from hoego.errors import TrainError
 from hoego.recipe.techniques import AugmentSettings
 from hoego.train.augment import colour, filters, geometry, policy
-from hoego.train.augment.draw import Drawn, draw, radius_of
+from hoego.train.augment.draw import AugmentParams, draw, radius_of
 from hoego.train.counter import sample_keys
 
 
@@ -50,7 +50,7 @@ class Augment:
         self.seed = seed
         self.dtype = dtype
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.norm = colour.Norm(mean, std)
+        self.norm = colour.Normalize(mean, std)
 
     def __call__(self, images: Tensor, *, epoch: int, first: int) -> Tensor:
         """uint8 [B, H, W, 3] or [B, 3, H, W], at positions first ... of the epoch's order, as float[B, 3, H, W]."""
@@ -60,7 +60,7 @@ class Augment:
 
     def plain(self, images: Tensor) -> Tensor:
         """The pictures without any change but the normalisation."""
-        return self.apply(as_planes(images), Drawn())
+        return self.apply(as_planes(images), AugmentParams())
 
     def with_keys(self, images: Tensor, keys: NDArray[np.uint64]) -> Tensor:
         """The pictures changed by what their own keys [B] draw."""
@@ -68,12 +68,12 @@ class Augment:
         return self.apply(planes, draw(self.settings, keys, (planes.shape[2], planes.shape[3])), int(keys[0]))
 
     @torch.no_grad()
-    def apply(self, planes: Tensor, drawn: Drawn, noise_seed: int = 0) -> Tensor:
+    def apply(self, planes: Tensor, drawn: AugmentParams, noise_seed: int = 0) -> Tensor:
         """uint8 [B, 3, H, W] under the drawn parameters, normalised."""
         with torch.autocast(planes.device.type, enabled=False):
             return self._apply(planes, drawn, noise_seed)
 
-    def _apply(self, planes: Tensor, drawn: Drawn, noise_seed: int) -> Tensor:
+    def _apply(self, planes: Tensor, drawn: AugmentParams, noise_seed: int) -> Tensor:
         device = planes.device
         images = self._moved(planes, drawn)
         unit = 1 / 255
@@ -94,7 +94,7 @@ class Augment:
             images = images.masked_fill(geometry.inside(boxes, *images.shape[2:]), 0.0)
         return images.to(self.dtype, memory_format=self.memory_format)
 
-    def _moved(self, planes: Tensor, drawn: Drawn) -> Tensor:
+    def _moved(self, planes: Tensor, drawn: AugmentParams) -> Tensor:
         device = planes.device
         if drawn.maps is not None:
             maps = torch.from_numpy(drawn.maps).to(device, non_blocking=True)
@@ -104,7 +104,7 @@ class Augment:
                 planes = geometry.flip_rows(planes, _rows(flags, device), axis)
         return planes.float()
 
-    def _policy(self, images: Tensor, drawn: Drawn) -> Tensor:
+    def _policy(self, images: Tensor, drawn: AugmentParams) -> Tensor:
         plan = drawn.policy
         assert plan is not None
         space = policy.WIDE if plan.wide else policy.RAND
@@ -112,7 +112,7 @@ class Augment:
             images = policy.apply_ops(images, ops, magnitudes, signs, space)
         return images
 
-    def _pointwise(self, images: Tensor, drawn: Drawn, noise_seed: int) -> Tensor:
+    def _pointwise(self, images: Tensor, drawn: AugmentParams, noise_seed: int) -> Tensor:
         device = images.device
         if (hue := _floats(drawn.hue, device)) is not None:
             images = colour.shift_hue(images, hue)

@@ -39,7 +39,7 @@ _BLENDS = OPS[6:9]
 
 
 @dataclass(frozen=True)
-class Space:
+class MagnitudeLimits:
     """Largest value of each operation's magnitude 30; translate in pixels, or as a share of the side."""
 
     shear: float
@@ -50,8 +50,8 @@ class Space:
     posterize: int
 
 
-RAND = Space(shear=0.3, translate=150 / 331, share=True, rotate=30, blend=0.9, posterize=4)
-WIDE = Space(shear=0.99, translate=32, share=False, rotate=135, blend=0.99, posterize=6)
+RAND = MagnitudeLimits(shear=0.3, translate=150 / 331, share=True, rotate=30, blend=0.9, posterize=4)
+WIDE = MagnitudeLimits(shear=0.99, translate=32, share=False, rotate=135, blend=0.99, posterize=6)
 
 
 def apply_ops(
@@ -59,7 +59,7 @@ def apply_ops(
     ops: NDArray[np.int64],
     magnitudes: NDArray[np.int64],
     signs: NDArray[np.int64],
-    space: Space,
+    space: MagnitudeLimits,
 ) -> Tensor:
     """Images float[B, 3, H, W] in [0, 1], each under its operation int[B] at its magnitude 0..30, signs -1 or 1 [B]."""
     out = images.clone(memory_format=torch.contiguous_format)
@@ -75,7 +75,11 @@ def apply_ops(
 
 
 def _move(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     height, width = images.shape[2:]
     signed = share * signs
@@ -103,7 +107,11 @@ def _move(
 
 
 def _blend(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     factor = 1 + share * signs * space.blend
 
@@ -116,14 +124,22 @@ def _blend(
 
 
 def _sharpness(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     factor = torch.from_numpy((1 + share * signs * space.blend).astype(np.float32))
     return filters.sharpness(images, factor.to(images.device, non_blocking=True))
 
 
 def _posterize(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     lost = torch.from_numpy(np.rint(share * space.posterize).astype(np.int64)).to(
         images.device, non_blocking=True
@@ -136,20 +152,32 @@ def _posterize(
 
 
 def _solarize(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     threshold = torch.from_numpy((1 - share).astype(np.float32)).to(images.device, non_blocking=True)
     return torch.where(images >= threshold[:, None, None, None] - 1e-6, 1 - images, images)
 
 
 def _autocontrast(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     return filters.autocontrast(images)
 
 
 def _equalize(
-    images: Tensor, ops: NDArray[np.int64], share: NDArray[np.float64], signs: NDArray[np.int64], space: Space
+    images: Tensor,
+    ops: NDArray[np.int64],
+    share: NDArray[np.float64],
+    signs: NDArray[np.int64],
+    space: MagnitudeLimits,
 ) -> Tensor:
     return filters.equalize(images)
 
