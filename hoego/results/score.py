@@ -119,6 +119,20 @@ class LabelSpaceScore(Result):
     notes: tuple[str, ...] = ()
 
 
+class LabelsScore(Result):
+    """The means over several labels, each an attribute of the classes no and yes.
+
+    Args:
+        labels: their names.
+        macro_f1: mean over labels of the F1 of yes; labels that no scored photo has are left out.
+        macro_auroc: mean over the labels that are there and absent among the scored photos.
+    """
+
+    labels: tuple[str, ...]
+    macro_f1: MetricEstimate
+    macro_auroc: MetricEstimate
+
+
 class Optimism(Result):
     """What a chosen candidate is worth.
 
@@ -183,6 +197,7 @@ class Score(Result):
         honesty: that of the worst row.
         marks: what must be said beside it, whatever the honesty.
         optimism: how much the choice of the epoch flatters the score; None where it was not estimated or none was made.
+        over_labels: the means over several binary labels; None where the schema has none.
     """
 
     DERIVED: ClassVar[tuple[str, ...]] = ("honest",)
@@ -201,6 +216,7 @@ class Score(Result):
     seed: int
     notes: tuple[str, ...] = ()
     optimism: Optimism | None = None
+    over_labels: LabelsScore | None = None
 
     @property
     def rankable(self) -> bool:

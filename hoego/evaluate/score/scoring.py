@@ -11,6 +11,7 @@ from hoego.data.schema import COMPOSITE
 from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, metric
 from hoego.evaluate.score.optimism import OptimismOptions, optimism
+from hoego.evaluate.score.over_labels import over_labels, said
 from hoego.evaluate.score.space import Ints, LabelSpace, scored_rows, space_of, voted
 from hoego.evaluate.score.space_scores import MetricOptions, score_spaces
 from hoego.predictions import SELECTED, Predictions, require_honest
@@ -94,12 +95,16 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
     notes += _said_of(by_photo[target])
     flattered: Optimism | None = None
     if SELECTED in found.label:
-        flattered, said = _optimism(rows.predictions, spaces[0], settings)
-        notes.append(said)
+        flattered, estimated = _optimism(rows.predictions, spaces[0], settings)
+        notes.append(estimated)
+    attributes = {a: by_photo[a] for a in predictions.attributes if a in by_photo}
+    means = over_labels(dataset.schema, attributes, settings.level)
+    if means is not None:
+        notes.append(said(means))
     return Score(
         name=predictions.name,
         target=by_photo[target],
-        attributes={a: by_photo[a] for a in predictions.attributes if a in by_photo},
+        attributes=attributes,
         by_subject=by_subject,
         honesty=ScoreHonesty(found.label),
         labels_version=dataset.labels_version,
@@ -109,6 +114,7 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
         seed=settings.seed,
         notes=tuple(dict.fromkeys(notes)),
         optimism=flattered,
+        over_labels=means,
     )
 
 
