@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 
 import hoego
+from hoego.cli.plugins import GROUP
+from hoego.errors import HoegoError
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -43,3 +45,20 @@ def test_every_python_that_is_promised_is_tested() -> None:
 def test_ci_runs_what_a_change_must_pass() -> None:
     ran = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert {"make check", "make test", "make test-wheel", "make site"} <= set(ran.splitlines())
+
+
+def test_the_statement_of_what_is_stable_names_what_there_is() -> None:
+    page = (ROOT / "docs" / "stability.md").read_text(encoding="utf-8")
+    assert all(f"`{extra}`" in page for extra in PROJECT["optional-dependencies"])
+    assert "`hoego.__all__`" in page
+    assert f"`{GROUP}`" in page
+    for status in {kind.exit_code for kind in errors()}:
+        assert f"{status}: " in page
+
+
+def errors() -> list[type[HoegoError]]:
+    found, left = [], [HoegoError]
+    while left:
+        found.append(left.pop())
+        left += found[-1].__subclasses__()
+    return found
