@@ -105,7 +105,7 @@ def predictions_of(data: Dataset, values: dict[str, np.ndarray]) -> Predictions:
         schema=data.schema,
         fold=fold,
         source=fold.astype(np.int32),
-        sources=tuple(RowProvenance.trained(f"fold {k}", data, fold != k) for k in range(2)),
+        sources=tuple(RowProvenance.from_training(f"fold {k}", data, fold != k) for k in range(2)),
         universe=SubjectUniverse.of(data),
         dataset_fingerprint=data.fingerprint,
         split_fingerprint="s",
