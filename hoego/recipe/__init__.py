@@ -1,6 +1,7 @@
 """TOML, profiles and overrides to one frozen, validated recipe."""
 
 from hoego.recipe.base import Setting, SettingsSection
+from hoego.recipe.inputs import Inputs, contradictions, fill, is_filled, normalisation
 from hoego.recipe.profiles import PROFILES
 from hoego.recipe.recipe import Recipe
 from hoego.recipe.resolve import (
@@ -25,6 +26,7 @@ from hoego.recipe.sections import (
     SelectSettings,
     SplitSettings,
     SubmissionSettings,
+    WeightsSettings,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "AuditSettings",
     "CropSettings",
     "DatasetSettings",
+    "Inputs",
     "LabelSettings",
     "ModelSettings",
     "QueueSettings",
@@ -44,9 +47,14 @@ __all__ = [
     "Setting",
     "SplitSettings",
     "SubmissionSettings",
+    "WeightsSettings",
     "build",
+    "contradictions",
+    "fill",
     "find_project",
+    "is_filled",
     "merge",
+    "normalisation",
     "parse_override",
     "read_toml",
     "resolve",

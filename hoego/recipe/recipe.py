@@ -20,6 +20,7 @@ from hoego.recipe.sections import (
     SelectSettings,
     SplitSettings,
     SubmissionSettings,
+    WeightsSettings,
 )
 from hoego.recipe.techniques import (
     AttributeEdit,
@@ -41,6 +42,7 @@ class Recipe(SettingsSection):
     split: SplitSettings = SplitSettings()
     audit: AuditSettings = AuditSettings()
     model: ModelSettings = ModelSettings()
+    weights: WeightsSettings = WeightsSettings()
     epochs: int = Field(10, ge=1, description="Passes over the training photos.")
     batch_size: int = Field(64, ge=1, description="Photos per optimiser step.")
     seed: int = Field(
@@ -97,8 +99,7 @@ class Recipe(SettingsSection):
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits over everything but the name, the seed and what only the queue reads."""
-        data = {
-            k: v for k, v in self.to_dict().items() if k not in ("name", "seed", "fold", "queue", "threads")
-        }
+        """16 hex digits over everything but the name, the seed, where weights lie and what only the queue reads."""
+        left_out = ("name", "seed", "fold", "queue", "threads", "weights")
+        data = {k: v for k, v in self.to_dict().items() if k not in left_out}
         return blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()

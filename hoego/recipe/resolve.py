@@ -112,6 +112,9 @@ def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     model = out.get("model")
     if isinstance(model, Mapping) and isinstance(model.get("checkpoint"), str):
         out["model"] = {**model, "checkpoint": str((folder / model["checkpoint"]).resolve())}
+    weights = out.get("weights")
+    if isinstance(weights, Mapping) and isinstance(weights.get("folder"), str):
+        out["weights"] = {**weights, "folder": str((folder / weights["folder"]).resolve())}
     return out
 
 

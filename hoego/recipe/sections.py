@@ -8,6 +8,8 @@ from pydantic import Field
 
 from hoego.recipe.base import SettingsSection
 
+Interpolation = Literal["bilinear", "bicubic", "lanczos", "box"]
+
 
 class CropSettings(SettingsSection):
     """Part of the preprocessing: the same in training, validation and test."""
@@ -53,12 +55,16 @@ class DatasetSettings(SettingsSection):
         "",
         description="Prefix of every subject's name, for data sets whose ids coincide without being the same.",
     )
-    size: tuple[int, int] = Field((224, 224), description="Height and width in pixels after resizing.")
+    size: tuple[int, int] | None = Field(
+        None,
+        description="Height and width in pixels after resizing; not said: those of the published weights, or 224.",
+    )
     fit: Literal["squash", "crop", "pad"] = Field(
         "squash", description="How a photo of another shape becomes one of `size`."
     )
-    interpolation: Literal["bilinear", "bicubic", "lanczos", "box"] = Field(
-        "bilinear", description="Resampling filter (with antialiasing)."
+    interpolation: Interpolation | None = Field(
+        None,
+        description="Resampling filter (with antialiasing); not said: that of the published weights, or bilinear.",
     )
     crop: CropSettings = CropSettings()
 
@@ -149,7 +155,9 @@ class ModelSettings(SettingsSection):
     """The network and its heads."""
 
     name: str = Field("resnet18", description="Any timm model, or one of Hoego's own (hoego_small32).")
-    pretrained: bool = Field(False, description="Start from timm's published weights.")
+    pretrained: bool = Field(
+        False, description="Start from published weights, found on this machine or fetched (docs: models)."
+    )
     checkpoint: str | None = Field(
         None, description="Start from local weights: .safetensors, or .pth that holds weights only."
     )
@@ -164,12 +172,23 @@ class ModelSettings(SettingsSection):
         description="Scale of cosine heads (30 in LDAM's paper, with loss_options.ldam.scale); 0: linear.",
     )
     drop_path: float = Field(0.0, ge=0, lt=1, description="Stochastic depth, where the model has it.")
-    mean: tuple[float, ...] = Field(
-        (0.485, 0.456, 0.406), description="Mean of each channel, for normalising."
+    mean: tuple[float, ...] | None = Field(
+        None, description="Mean of each channel, for normalising; not said: the weights' own, or ImageNet's."
     )
-    std: tuple[float, ...] = Field((0.229, 0.224, 0.225), description="Standard deviation of each channel.")
+    std: tuple[float, ...] | None = Field(
+        None, description="Standard deviation of each channel; not said: the weights' own, or ImageNet's."
+    )
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Further keyword arguments of the timm model."
+    )
+
+
+class WeightsSettings(SettingsSection):
+    """Where published weights lie."""
+
+    folder: str | None = Field(
+        None,
+        description="Folder of weights (hoego weights add), looked at before HOEGO_WEIGHTS and the caches.",
     )
 
 

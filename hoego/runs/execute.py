@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego import files
-from hoego.errors import HoegoError, SplitError
+from hoego.errors import HoegoError, SplitError, TrainError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, SelectionCandidates, score
 from hoego.predictions import Predictions, concat
@@ -26,6 +26,7 @@ from hoego.runs.teachers import load_distillation
 from hoego.split import Split
 from hoego.train.callbacks import Callbacks
 from hoego.train.steps import Steps
+from hoego.train.weights.start import start_of
 
 if TYPE_CHECKING:
     from hoego.train.fold import FoldResult, FoldTask
@@ -105,6 +106,7 @@ class RunExecution:
 
     def steps(self) -> Steps[RunResult]:
         """The run, a training step at a time."""
+        self._start()
         self.cache = decode(self.recipe, self.dataset)
         if self.cache.decoded or "decode_seconds" not in self.timing:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
@@ -141,6 +143,23 @@ class RunExecution:
             refit=self.recipe.refit,
             notes=tuple(self.notes),
         )
+
+    def _start(self) -> None:
+        """Fill in what belongs to the weights, which must be those that the record names."""
+        start = start_of(self.recipe)
+        recorded = self.record.meta.extra.get("weights", {}).get("sha256")
+        if start.found is not None and recorded not in (None, start.found.sha256):
+            raise TrainError(
+                f"The record starts from weights of sha256 {recorded[:12]}…; {start.found.place} has "
+                f"{start.found.sha256[:12]}… under the same name.",
+                file=start.found.path,
+                remedy="Put the recorded file there, or train anew.",
+            )
+        if start.inputs is not None and recorded is None:
+            self.record.update(extra={"weights": start.to_dict()})
+        self.recipe = start.recipe
+        for note in start.notes:
+            self._note(note)
 
     def _fold(self, k: int) -> Steps[Predictions]:
         """The held-out predictions of a fold: those that lie in its folder, or those of training it."""

@@ -11,8 +11,9 @@ from hoego.data.dataset import Dataset
 from hoego.data.overlay import read_overlay
 from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
-from hoego.recipe import Recipe, SplitSettings
+from hoego.recipe import Recipe, SplitSettings, is_filled
 from hoego.split import make
+from hoego.train.weights.start import start_of
 
 REFIT = "refit"
 """Folder, in a record, of the model that was trained on all subjects."""
@@ -20,7 +21,8 @@ REFIT = "refit"
 
 def preprocess_of(recipe: Recipe) -> Preprocess:
     """The preprocessing that training, validation and test share."""
-    return Preprocess.from_settings(recipe.dataset, Path(recipe.dataset.root))
+    filled = recipe if is_filled(recipe) else start_of(recipe).recipe
+    return Preprocess.from_settings(filled.dataset, Path(recipe.dataset.root))
 
 
 def decode(recipe: Recipe, dataset: Dataset, preprocess: Preprocess | None = None) -> PixelCache:

@@ -54,7 +54,9 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     from hoego.train.learner import TrainStepper
     from hoego.train.optim import find_lr
     from hoego.train.precision import Resolved, resolve_device, resolve_threads
+    from hoego.train.weights.start import start_of
 
+    recipe = start_of(recipe).recipe
     constant = recipe.optim.model_copy(update={"schedule": "constant", "warmup": 0.0, "accumulate": 1})
     trial = recipe.model_copy(update={"optim": constant})
     project = open_project(trial, folder)

@@ -65,7 +65,9 @@ def _prepared(record: Record, folder: Path) -> Record:
     recipe = build(record.recipe)
     dataset = load(recipe)
     split = load_split(record.folder / SPLIT_FILE, dataset)
-    kept = {k: record.meta.extra[k] for k in ("resolved",) if k in record.meta.extra}
+    kept: dict[str, Any] = {
+        k: record.meta.extra[k] for k in ("resolved", "weights") if k in record.meta.extra
+    }
     options = TrainOptions(
         folder=folder,
         fold=record.meta.extra.get("fold", 0),

@@ -10,7 +10,7 @@ from typing import Any
 
 from hoego.errors import HoegoError, TrainError
 from hoego.predictions import Predictions
-from hoego.recipe import Recipe
+from hoego.recipe import Recipe, fill
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.runs.project import open_project
 from hoego.runs.records import Record, RunStore
@@ -116,7 +116,9 @@ class StudyRunner:
 
 def training_settings(recipe: Recipe) -> dict[str, Any]:
     """The settings that decide what a training gives: all but its name and what only the queue or the score reads."""
-    dropped = ("name", "queue", "submission", "score", "audit", "threads")
+    dropped = ("name", "queue", "submission", "score", "audit", "threads", "weights")
+    if not recipe.model.pretrained and recipe.model.checkpoint is None:
+        recipe = fill(recipe)  # what is not said and what is said as it would be anyway train alike
     return {k: v for k, v in recipe.to_dict().items() if k not in dropped}
 
 

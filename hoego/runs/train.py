@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from hoego.split import save as save_split
 from hoego.train.callbacks import Callbacks
 from hoego.train.known_models import require_known
 from hoego.train.steps import Steps, finished
+from hoego.train.weights.start import start_of
 
 __all__ = [
     "SPLIT_FILE",
@@ -90,12 +92,13 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
     """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
 
     Raises:
-        TrainError: there is no such model.
+        TrainError: there is no such model, or its weights are nowhere.
         DataError: the audit found errors that are not accepted.
         SplitError: there is no such fold.
     """
     recipe, dataset, split = project.recipe, project.dataset, project.split
     require_known(recipe.model.name)
+    start = starting(recipe)
     fold = recipe.fold if options.fold is None else options.fold
     folds_of(split, fold)
     audited = None
@@ -113,13 +116,27 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
         parents=options.parents,
         state=state,
         fingerprints=fingerprints(recipe, dataset, split),
-        extra={"fold": fold, "target": dataset.schema.target, **options.extra},
+        extra={"fold": fold, "target": dataset.schema.target, **start, **options.extra},
     )
     save_split(split, record.folder / SPLIT_FILE)
     files.write_json(record.folder / "split.json", split.to_dict())
     if audited is not None:
         files.write_json(record.folder / "audit.json", audited.to_dict())
     return record
+
+
+def starting(recipe: Recipe) -> dict[str, Any]:
+    """What the record says of the weights that a run starts from: file, hash, licence, preprocessing.
+
+    Nothing is said of a network from scratch, nor where torch is not installed: the run then says it when it begins.
+
+    Raises:
+        TrainError: the weights are nowhere, or not what they say.
+    """
+    model = recipe.model
+    if not (model.pretrained or model.checkpoint) or find_spec("timm") is None or find_spec("torch") is None:
+        return {}
+    return {"weights": start_of(recipe).to_dict()}
 
 
 def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, str]:

@@ -92,6 +92,23 @@ def load_weights(path: Path) -> CheckpointWeights:
     return CheckpointWeights(_state_dict(content, path))
 
 
+def about_weights(path: Path) -> dict[str, Any]:
+    """Return what Hoego wrote beside the tensors of a file, without reading them; {} for files from elsewhere.
+
+    Raises:
+        TrainError: no such file, or a damaged one.
+    """
+    if not path.is_file():
+        raise TrainError("There is no checkpoint.", file=path, remedy="Check model.checkpoint.")
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return dict(json.loads((file.metadata() or {}).get(METADATA_KEY, "{}")))
+    except (safetensors.SafetensorError, ValueError) as e:
+        raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
+
+
 def _load_safetensors(path: Path) -> CheckpointWeights:
     try:
         with safetensors.safe_open(path, framework="pt") as file:

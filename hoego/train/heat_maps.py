@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from hoego.errors import TrainError
+from hoego.recipe import normalisation
 from hoego.train.augment import Augment
 from hoego.train.cam import attention_map, grad_cam
 from hoego.train.predict import TrainedModel
@@ -30,7 +31,8 @@ def cam_maps(model: TrainedModel, photos: Bytes) -> NDArray[np.float32]:
         TrainError: the network has neither maps nor attention.
     """
     recipe, device = model.recipe, next(model.network.parameters()).device
-    prepare = Augment(recipe.augment, mean=recipe.model.mean, std=recipe.model.std).plain
+    mean, std = normalisation(recipe)
+    prepare = Augment(recipe.augment, mean=mean, std=std).plain
     parts = []
     for first in range(0, len(photos), BATCH):
         images = prepare(torch.from_numpy(photos[first : first + BATCH]).to(device))

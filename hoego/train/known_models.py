@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hoego.errors import TrainError, nearest
 
-HUB = ("hf-hub:", "hf_hub:")
+HUB = ("hf-hub:", "hf_hub:", "local-dir:")
 
 
 def require_known(name: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
-from hoego.recipe import Recipe
+from hoego.recipe import Recipe, is_filled, normalisation
 from hoego.train.augment import Augment
 from hoego.train.averaging import Ema, Swa, WeightAverage
 from hoego.train.counter import generator
@@ -38,6 +38,7 @@ from hoego.train.ordinal import OrdinalHead
 from hoego.train.precision import MixedPrecision, Resolved
 from hoego.train.pseudo import TeacherTargets, epoch_batches, n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
+from hoego.train.weights.start import folder_of, start_of
 
 BODY = "network.body."
 
@@ -110,7 +111,7 @@ class TrainStepper:
     """A training that can take steps. Built anew, it is the same whenever recipe, rows and `resolved` are.
 
     Args:
-        recipe: the resolved recipe.
+        recipe: the resolved recipe; what it leaves to the weights is filled in.
         dataset: for its schema.
         rows: the training side.
         pixels: of the training rows, in their order.
@@ -128,6 +129,7 @@ class TrainStepper:
         *,
         initialise: bool = True,
     ) -> None:
+        recipe = recipe if is_filled(recipe) else start_of(recipe).recipe
         self.recipe, self.rows, self.pixels, self.resolved = recipe, rows, pixels, resolved
         self.device = torch.device(resolved.device)
         self.precision = MixedPrecision(self.device, resolved.precision)
@@ -145,7 +147,13 @@ class TrainStepper:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
         objective = Objective(recipe, dataset.schema, self.heads, self.rows.labels)
-        built = build_network(recipe.model, objective.outputs(), recipe.dataset.size, initialise=initialise)
+        built = build_network(
+            recipe.model,
+            objective.outputs(),
+            self.pixels.size,
+            initialise=initialise,
+            folder=folder_of(recipe),
+        )
         weighting = build_weighting(recipe.heads, objective.names)
         learner = TrainableModules(built.network, objective, weighting)
         self.learner = learner.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -178,13 +186,14 @@ class TrainStepper:
         self.swa = Swa(self.learner) if average.swa else None
 
     def _input(self) -> None:
-        model, seed = self.recipe.model, self.recipe.seed
+        seed = self.recipe.seed
+        mean, std = normalisation(self.recipe)
         mirror = FlipLabels.of(self.recipe.augment, self.schema, self.heads, seed)
         augment = (
             self.recipe.augment if mirror is None else self.recipe.augment.model_copy(update={"flip": 0.0})
         )
         self.mirror = mirror
-        self.augment = Augment(augment, mean=model.mean, std=model.std, seed=seed)
+        self.augment = Augment(augment, mean=mean, std=std, seed=seed)
 
     @property
     def averages(self) -> dict[str, WeightAverage]:

@@ -20,9 +20,12 @@ from hoego.errors import TrainError
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import fit_weights, load_weights, stripped
-from hoego.train.known_models import require_registered
+from hoego.train.known_models import HUB, require_registered
 from hoego.train.losses import CosineLinear
 from hoego.train.small_maps import speed_up_small_maps
+from hoego.train.weights.start import find_weights
+from hoego.train.weights.tensors import overlay_of, refuse_confused
+from hoego.weights import Found
 
 SMALL_MODEL = "hoego_small32"
 
@@ -231,7 +234,12 @@ class _Start:
 
 
 def build_network(
-    settings: ModelSettings, outputs: Mapping[str, int], size: tuple[int, int], *, initialise: bool = True
+    settings: ModelSettings,
+    outputs: Mapping[str, int],
+    size: tuple[int, int],
+    *,
+    initialise: bool = True,
+    folder: Path | None = None,
 ) -> BuiltNetwork:
     """The network of a recipe for photos of `size` (height, width).
 
@@ -240,16 +248,19 @@ def build_network(
         outputs: number of outputs of each head.
         size: of the photos, in pixels.
         initialise: False skips pretrained weights and checkpoints (the caller loads its own).
+        folder: of weights, looked at first (`weights.folder`).
 
     Raises:
-        TrainError: an unknown model, weights that cannot be fetched, or a checkpoint that does not fit.
+        TrainError: an unknown model, weights that are nowhere, or a checkpoint that does not fit.
     """
     start = _Start()
-    body = _body(settings, size, pretrained=settings.pretrained and initialise)
+    published = settings.pretrained and settings.checkpoint is None and initialise
+    found = find_weights(settings.name, folder) if published else None
+    body = _body(settings, size, found)
     body.train()
     places, features = _probe(body, size, settings)
-    if settings.pretrained and initialise:
-        start.external.append(f"{settings.name} ({_origin(body)})")
+    if found is not None:
+        start.external.append(found.text)
     if places == 1 and min(size) <= 96:
         start.notes.append(
             f"{settings.name} shrinks a photo of {size[0]} x {size[1]} px to a single place before it looks at it; "
@@ -257,11 +268,11 @@ def build_network(
         )
     network = Network(body, features, outputs, settings.drop, settings.cosine)
     if settings.checkpoint is not None and initialise:
-        _load(network, Path(settings.checkpoint), start)
+        _load(network, settings.name, Path(settings.checkpoint), start)
     return BuiltNetwork(speed_up_small_maps(network), tuple(start.notes), tuple(start.external), start.seen)
 
 
-def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -> nn.Module:
+def _body(settings: ModelSettings, size: tuple[int, int], found: Found | None) -> nn.Module:
     name = settings.name
     require_registered(name)
     _require_no_weights(settings.options)
@@ -270,22 +281,35 @@ def _body(settings: ModelSettings, size: tuple[int, int], *, pretrained: bool) -
         options["drop_path_rate"] = settings.drop_path
     if name != SMALL_MODEL and _fixed_size(name):
         options.setdefault("img_size", size)
+    given: dict[str, Any] = {}
+    if found is not None and name.startswith(HUB):
+        load_weights(found.path)  # a pickle that carries code is refused before timm opens it
+        name = f"local-dir:{found.path.parent}"
+        given["pretrained"] = True
+    elif found is not None:
+        name = found.name
+        given = {"pretrained": True, "pretrained_cfg_overlay": overlay_of(found)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+            body: nn.Module = timm.create_model(name, num_classes=0, **options, **given)
     except TypeError as e:
         raise TrainError(
             f"{name} does not take the options {sorted(options)}: {e}", remedy="Check model.options."
         ) from None
     except Exception as e:
-        if not pretrained:
-            raise TrainError(f"{name} cannot be built for {size[0]} x {size[1]} px: {e}") from e
+        said = " ".join(str(e).split())[:160]
+        if found is None:
+            raise TrainError(f"{name} cannot be built for {size[0]} x {size[1]} px: {said}") from e
         raise TrainError(
-            f"The published weights of {name} could not be had: {' '.join(str(e).split())[:160]}",
-            remedy="Connect to the hub once, or download the weights elsewhere and set model.checkpoint = FILE, "
-            "or set model.pretrained = false.",
+            f"The weights {found.name} of {found.place} cannot be loaded into the model: {said}",
+            file=found.path,
+            remedy="Fetch the file again (hoego weights fetch), set model.checkpoint = FILE, "
+            "or model.pretrained = false.",
         ) from None
+    if found is not None:
+        body.pretrained_cfg.pop("state_dict", None)  # type: ignore[operator,union-attr]
+    return body
 
 
 def _require_no_weights(options: Mapping[str, Any]) -> None:
@@ -304,17 +328,12 @@ def _fixed_size(name: str) -> bool:
     return bool(config is not None and config.fixed_input_size)
 
 
-def _origin(body: nn.Module) -> str:
-    config = getattr(body, "pretrained_cfg", None) or {}
-    return str(config.get("tag") or "published weights")
-
-
 def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> tuple[int, int]:
     """Places of the last map (0 where the model has no map) and number of features, by a photo of zeros."""
     training = body.training
     body.eval()
     with torch.no_grad():
-        photo = torch.zeros(1, len(settings.mean), *size)
+        photo = torch.zeros(1, 3, *size)
         try:
             maps = body.forward_features(photo) if hasattr(body, "forward_features") else None  # type: ignore[operator]
             features = body(photo)
@@ -330,9 +349,10 @@ def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> t
     return places, int(features.flatten(1).shape[1])
 
 
-def _load(network: Network, path: Path, start: _Start) -> None:
+def _load(network: Network, model: str, path: Path, start: _Start) -> None:
     weights = load_weights(path)
     heads = ("head.weight", "head.bias")
+    refuse_confused(model, weights.tensors, path)
     same_heads = weights.metadata.get("outputs") == network.outputs
     kept = {k: v for k, v in weights.tensors.items() if same_heads or stripped(k) not in heads}
     left = fit_weights(network, kept, path)

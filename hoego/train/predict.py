@@ -15,7 +15,7 @@ from hoego.data.pixels import PixelCache
 from hoego.data.schema import LabelSchema
 from hoego.errors import TrainError
 from hoego.predictions import Provenance
-from hoego.recipe import Recipe, build
+from hoego.recipe import Recipe, build, fill, normalisation
 from hoego.train.augment import Augment
 from hoego.train.checkpoints import load_weights
 from hoego.train.data import open_pixels
@@ -69,10 +69,12 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedMo
             file=path,
             remedy="Use one from a run's folder.",
         )
-    recipe, schema = build(about["recipe"]), LabelSchema.from_dict(about["schema"])
+    recipe, schema = fill(build(about["recipe"])), LabelSchema.from_dict(about["schema"])
     if views:
         recipe = recipe.model_copy(update={"views": recipe.views.model_copy(update={"n": views})})
-    built = build_network(recipe.model, about["outputs"], recipe.dataset.size, initialise=False)
+    size = recipe.dataset.size
+    assert size is not None
+    built = build_network(recipe.model, about["outputs"], size, initialise=False)
     own = {k.removeprefix("network."): v for k, v in weights.tensors.items() if k.startswith("network.")}
     built.network.load_state_dict(own)
     where = resolve_device(device)
@@ -124,14 +126,14 @@ def _predict_one(
     device = next(model.network.parameters()).device
     pixels = open_pixels(cache, np.arange(cache.n_images), device)
     autocast = MixedPrecision(device, model.precision).autocast
-    settings = recipe.model
 
     def read(prepare: Any) -> PredictedValues:
         raw = outputs_of(model.network, pixels, prepare, autocast=autocast, batch_size=recipe.batch_size)
         return read_outputs(raw, model.decoders)
 
     if not recipe.views.n:
-        return read(Augment(recipe.augment, mean=settings.mean, std=settings.std, seed=recipe.seed).plain)
+        mean, std = normalisation(recipe)
+        return read(Augment(recipe.augment, mean=mean, std=std, seed=recipe.seed).plain)
     views = TtaViews.of(recipe)
     keys = TtaViews.keys(list(images))
     return mean_views([probabilities(read(TtaView(views, keys, number))) for number in range(views.n)])[0]

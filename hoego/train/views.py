@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hoego.errors import TrainError
-from hoego.recipe import Recipe
+from hoego.recipe import Recipe, normalisation
 from hoego.recipe.techniques import AugmentSettings, TtaSettings
 from hoego.train.augment import Augment
 from hoego.train.counter import mix, text_keys
@@ -59,7 +59,8 @@ class TtaViews:
         augment, settings = recipe.augment, recipe.views
         if not augment.flip or augment.mirror:
             settings = settings.model_copy(update={"flip": 0.0})
-        return cls(settings, mean=recipe.model.mean, std=recipe.model.std, seed=recipe.seed)
+        mean, std = normalisation(recipe)
+        return cls(settings, mean=mean, std=std, seed=recipe.seed)
 
     @staticmethod
     def keys(images: NDArray[np.str_] | list[str]) -> NDArray[np.uint64]:

@@ -1,0 +1,180 @@
+"""What a recipe starts from, decided before the photos are decoded: a file, and its preprocessing."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoego.errors import TrainError, nearest
+from hoego.recipe import Inputs, ModelSettings, Recipe, contradictions, fill
+from hoego.weights import Found, Searched, Wanted, find, licence_note, local_dir, offline
+
+SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from.
+
+    Args:
+        recipe: with everything filled in that belongs to the weights.
+        found: the published weights; None for a network from scratch or from a checkpoint.
+        inputs: what the weights expect; None where nothing says it.
+        notes: what must be said: settings that contradict the weights, a licence.
+    """
+
+    recipe: Recipe
+    found: Found | None = None
+    inputs: Inputs | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types, as the record holds them."""
+        used = self.recipe
+        return {
+            **({} if self.found is None else self.found.to_dict()),
+            "preprocessing": {
+                "size": used.dataset.size,
+                "interpolation": used.dataset.interpolation,
+                "mean": used.model.mean,
+                "std": used.model.std,
+            },
+            "notes": list(self.notes),
+        }
+
+
+def start_of(recipe: Recipe) -> Start:
+    """Find what a recipe starts from, and fill in the preprocessing that it leaves to the weights.
+
+    `model.checkpoint` comes before every other place. Published weights are looked for in `weights.folder`, in
+    HOEGO_WEIGHTS, in the caches of the hub and of torch, in installed packages, and on the network unless
+    HF_HUB_OFFLINE forbids it.
+
+    Raises:
+        TrainError: they are nowhere (naming each place), or a file is not what it says.
+    """
+    model = recipe.model
+    if model.checkpoint is not None:
+        inputs = _inputs_of_checkpoint(model)
+        return Start(fill(recipe, inputs), None, inputs, contradictions(recipe, inputs) if inputs else ())
+    if not model.pretrained:
+        return Start(fill(recipe))
+    found = find_weights(model.name, folder_of(recipe))
+    inputs = Inputs.of(found.config)
+    notes = [*contradictions(recipe, inputs), licence_note(found)]
+    return Start(fill(recipe, inputs), found, inputs, tuple(n for n in notes if n))
+
+
+def folder_of(recipe: Recipe) -> Path | None:
+    """Return `weights.folder` of a recipe."""
+    return None if recipe.weights.folder is None else Path(recipe.weights.folder)
+
+
+def find_weights(name: str, folder: Path | None = None, *, network: bool = True) -> Found:
+    """Find the published weights of a timm model, on this machine or else on the network.
+
+    Raises:
+        TrainError: there are none of this name, or no place has them.
+    """
+    if name.startswith("local-dir:"):
+        return local_dir(Path(name.partition(":")[2]))
+    wanted = wanted_of(name)
+    found = find(wanted, folder)
+    if isinstance(found, Found):
+        return found
+    reason = "HF_HUB_OFFLINE forbids it" if offline() else "not asked"
+    if network and not offline():
+        reason = _download(wanted)
+        again = find(wanted, folder)
+        if isinstance(again, Found):
+            return again
+    raise _nowhere(wanted, found, reason)
+
+
+def wanted_of(name: str) -> Wanted:
+    """Return what timm publishes under a name, with its tag (the default one where the name has none).
+
+    Raises:
+        TrainError: timm has no such model, or no weights of that tag.
+    """
+    import timm
+    from timm.models import list_pretrained
+
+    from hoego.train.known_models import require_known
+
+    if name.startswith(("hf-hub:", "hf_hub:")):
+        hub = name.partition(":")[2]
+        return Wanted(model=hub, hub=hub)
+    require_known(name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    except RuntimeError:
+        config = None
+    model = name.partition(".")[0]
+    if config is None or not (config.url or config.hf_hub_id or config.file):
+        tags = list_pretrained(f"{model}*")
+        mine = [t for t in tags if t.partition(".")[0] == model]
+        remedy = (
+            f"Published: {', '.join(mine)}."
+            if mine
+            else "Set model.pretrained = false, or name another model."
+        )
+        near = nearest(name, tags) if not mine and tags else ""
+        raise TrainError(f"There are no published weights {name}.", remedy=f"{remedy} {near}".strip())
+    url = config.url if isinstance(config.url, str) else ""
+    facts = {
+        k: v for k, v in vars(config).items() if v is not None and k not in ("url", "file", "state_dict")
+    }
+    return Wanted(model=model, tag=config.tag or "", hub=config.hf_hub_id or "", url=url, config=facts)
+
+
+def _download(wanted: Wanted) -> str:
+    """Let timm fetch the weights into its cache; the reason where it cannot."""
+    import timm
+
+    name = f"hf-hub:{wanted.hub}" if wanted.model == wanted.hub else wanted.name
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timm.create_model(name, pretrained=True)
+    except Exception as e:
+        return f"{type(e).__name__}: {' '.join(str(e).split())[:120]}"
+    return "fetched, and not in the cache"
+
+
+def _nowhere(wanted: Wanted, searched: Searched, reason: str) -> TrainError:
+    near = f" But {'; '.join(searched.near)}." if searched.near else ""
+    places = "; ".join([*searched.places, f"the network ({reason})"])
+    return TrainError(
+        f"The published weights {wanted.name} were not found. Looked in: {places}.{near}",
+        remedy="On a connected machine: hoego weights fetch "
+        f"{wanted.name} --to FOLDER; then here: hoego weights add FOLDER. Or set model.checkpoint = FILE, "
+        "or model.pretrained = false.",
+    )
+
+
+def _inputs_of_checkpoint(model: ModelSettings) -> Inputs | None:
+    """What a checkpoint expects: a checkpoint of Hoego says it; of any other, timm's configuration of the model."""
+    from hoego.train.checkpoints import about_weights
+
+    about = about_weights(Path(str(model.checkpoint)))
+    if "recipe" in about:
+        data, own = about["recipe"]["dataset"], about["recipe"]["model"]
+        return Inputs.of(
+            {
+                "input_size": (3, *data["size"]),
+                "interpolation": data["interpolation"],
+                "mean": own["mean"],
+                "std": own["std"],
+            }
+        )
+    if model.name.startswith(SOURCES):
+        return None
+    try:
+        return Inputs.of(wanted_of(model.name).config)
+    except TrainError:
+        return None
