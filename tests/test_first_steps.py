@@ -146,6 +146,7 @@ def test_an_unnamed_run_is_called_by_its_id_once(tmp_path: Path) -> None:
     assert _titles([plain, named], [["a", "b"]]) == (f"{plain.id} (2 seeds)",)
 
 
+@pytest.mark.torch
 def test_a_fold_that_is_not_there_names_those_that_are() -> None:
     found = failed("train", "--fold", "7")
     assert isinstance(found, SplitError)
@@ -173,7 +174,7 @@ def test_predictions_are_not_written_under_another_suffix(name: str, tmp_path: P
     [
         ("settings zzz", "no setting's name holds 'zzz'"),
         ("idea list", "no ideas yet"),
-        ("queue work", "no run waits"),
+        pytest.param("queue work", "no run waits", marks=pytest.mark.torch),
     ],
 )
 def test_what_is_empty_is_said(

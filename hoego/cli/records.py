@@ -228,9 +228,12 @@ def mirror(
     as_json: Json = False,
 ) -> None:
     """Bring MLflow or Weights & Biases up to date with the records. Exit status 1 if one is behind."""
+    from hoego.extras import require
     from hoego.runs.records import RunStore
     from hoego.runs.records.mirrors import mirrors_of, sync_all
 
-    found = sync_all(RunStore(runs_folder(folder)), mirrors_of(",".join(to)))
+    mirrors = mirrors_of(",".join(to))
+    require("track", "A mirror", [m.name for m in mirrors])
+    found = sync_all(RunStore(runs_folder(folder)), mirrors)
     emit(found, as_json, lambda s: echo(literal(s.words)))
     raise typer.Exit(1 if found.behind else 0)

@@ -100,8 +100,8 @@ def start_in_background(
     """
     if (recipe is None) == (not resume):
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
-    require("train", "Training")
     if recipe is not None:
+        require("train", "Training")
         record = _prepared(
             runs, recipe, QueueOptions(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True
         )
@@ -112,6 +112,7 @@ def start_in_background(
         require_trained(record)
         if record.state in ("done", "running"):
             raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
+        require("train", "Training")
     return start_background(record, ["train", "--resume", str(record.folder.resolve())])
 
 

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from hoego import files
 from hoego.errors import UsageError
-from hoego.extras import require
 from hoego.runs.records.listing import is_honest
 from hoego.runs.records.record import FINAL_STATES, Record
 from hoego.runs.records.store import RunStore
@@ -326,16 +325,12 @@ class WandbLogger:
 
 
 def mirrors_of(text: str) -> tuple[ExperimentLogger, ...]:
-    """The mirrors named in `mlflow=ADDRESS,wandb=PROJECT`. Raises UsageError for anything else.
-
-    Raises MissingExtra where the package of one is not installed.
-    """
+    """The mirrors named in `mlflow=ADDRESS,wandb=PROJECT`. Raises UsageError for anything else."""
     made: list[ExperimentLogger] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, address = part.partition("=")
         if name not in ("mlflow", "wandb") or not address:
             raise UsageError(f"{part!r} is not a mirror", remedy="Write mlflow=ADDRESS or wandb=PROJECT.")
-        require("track", "A mirror", [name])
         made.append(MlflowLogger(address) if name == "mlflow" else WandbLogger(address))
     return tuple(made)
 
