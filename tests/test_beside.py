@@ -19,6 +19,7 @@ from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 from hoego.errors import HoegoError, TrainError  # noqa: E402
 from hoego.predictions import Predictions  # noqa: E402
 from hoego.results.score import ScoreSummary  # noqa: E402
+from hoego.runs import side_by_side  # noqa: E402
 from hoego.runs.ablate import AblateRequest, ablate  # noqa: E402
 from hoego.runs.execute import RunExecution  # noqa: E402
 from hoego.runs.project import open_project  # noqa: E402
@@ -108,9 +109,7 @@ def test_an_interruption_leaves_every_record_interrupted(tmp_path: Path, photos:
 def test_a_compiled_recipe_trains_alone(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "hoego.runs.side_by_side._train_interleaved", lambda *_: pytest.fail("they share graph memory")
-    )
+    monkeypatch.setattr(side_by_side, "_train_interleaved", lambda *_: pytest.fail("they share graph memory"))
     broken = [recipe(photos, compile="on", model={"name": "no such model"}, name=f"{k}") for k in range(2)]
     with pytest.raises(HoegoError):
         train_side_by_side(broken, TrainOptions(tmp_path), MEASURED, most=2)

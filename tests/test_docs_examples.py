@@ -76,6 +76,7 @@ def test_the_sessions_of_the_models_page_run() -> None:
 
 def test_no_page_with_examples_is_left_out() -> None:
     tested = {"howto/split.md", "howto/compare.md", "howto/doctor.md", "howto/people.md", "howto/records.md"}
+    tested |= {"howto/python.md"}  # tests/test_api.py, with photos
     tested |= {"explanation/scores.md", "reference/models.md"}
     found = {
         str(p.relative_to(DOCS))

@@ -299,7 +299,7 @@ def test_a_merge_that_breaks_leaves_no_half_record(tmp_path: Path, monkeypatch: 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hoego.runs.records.merging.os.rename", full)
+    monkeypatch.setattr(os, "rename", full)
     with pytest.raises(OSError, match="No space"):
         merge(theirs, ours)
     assert ours.ids() == []

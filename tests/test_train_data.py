@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +168,7 @@ def test_compile_is_for_long_runs_on_a_gpu() -> None:
 
 def test_throughput_counts_what_each_part_took(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("hoego.train.throughput.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
 
     def part(seconds: float):  # type: ignore[no-untyped-def]
         def run(n: int) -> None:

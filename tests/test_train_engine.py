@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ def test_techniques_train_together(tmp_path: Path, changes: dict[str, Any]) -> N
 
 def test_precision_auto_takes_the_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("hoego.train.precision.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     cost = {"float32": 0.02, "bfloat16": 0.01}
 
     def make(name: Any) -> Any:

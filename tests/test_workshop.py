@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from hoego.recipe import Recipe, build
+from hoego.runs import leak
 from hoego.runs.leak import measure_leak
 from hoego.runs.project import open_project
 from hoego.runs.records import Record
@@ -114,7 +115,7 @@ def test_an_ensemble_with_the_recipe_of_its_member_is_not_its_run(
 def test_the_leak_is_not_read_from_runs_of_other_labels(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    monkeypatch.setattr("hoego.runs.leak.compare_promises", lambda *runs: runs)
+    monkeypatch.setattr(leak, "compare_promises", lambda *runs: runs)
     shop = StudyRunner(tmp_path, log=said.append)
     first = {r.id for r in measure_leak(recipe(photos), shop)}
     assert {r.id for r in measure_leak(recipe(photos), shop)} == first

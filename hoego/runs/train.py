@@ -40,6 +40,7 @@ __all__ = [
     "resume",
     "to_json",
     "train",
+    "train_project",
 ]
 
 SPLIT_FILE = "split.parquet"
@@ -56,6 +57,7 @@ class TrainOptions:
         tags, parents: of the record.
         extra: further facts for the record.
         audit: whether the data are audited first.
+        runs: the folder of the records; `runs/` in the project's folder where None.
     """
 
     folder: Path = field(default_factory=Path)
@@ -65,6 +67,7 @@ class TrainOptions:
     parents: Sequence[str] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     audit: bool = True
+    runs: Path | None = None
 
 
 def train(
@@ -88,6 +91,16 @@ def begin(recipe: Recipe, options: TrainOptions, callbacks: Callbacks) -> tuple[
     return record, _guarded(record, project, callbacks, started)
 
 
+def train_project(
+    project: ProjectData, options: TrainOptions, callbacks: Callbacks | None = None
+) -> RunResult:
+    """Train a recipe on a data set and a split that are at hand. Raises as `train`."""
+    require("train", "Training")
+    started = time.perf_counter()
+    record = prepare(project, options)
+    return finished(_guarded(record, project, callbacks or Callbacks(), started))
+
+
 def prepare(project: ProjectData, options: TrainOptions, *, state: str = "running") -> Record:
     """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
 
@@ -108,7 +121,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
 
         audited = audit(dataset, recipe)
         require_clean(audited)
-    record = RunStore(options.folder / "runs").create(
+    record = RunStore(options.runs or options.folder / "runs").create(
         recipe.to_dict(),
         name=recipe.name,
         why=options.why,

@@ -4,7 +4,7 @@ from hoego.split.assign import assign_folds, assign_holdout
 from hoego.split.balance import side_counts, spread_deviation, worst_deviation
 from hoego.split.make import default_name, make
 from hoego.split.plan import AbsentClass, Guarantees, Split, SplitSide
-from hoego.split.store import FOLDER, load, load_or_make, path_of, save
+from hoego.split.store import FOLDER, keep, load, load_or_make, path_of, save
 
 __all__ = [
     "FOLDER",
@@ -15,6 +15,7 @@ __all__ = [
     "assign_folds",
     "assign_holdout",
     "default_name",
+    "keep",
     "load",
     "make",
     "load_or_make",

@@ -138,6 +138,34 @@ def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Spl
     return replace(made, notes=(note, *made.notes))
 
 
+def keep(split: Split, folder: Path) -> Path:
+    """Save a split under its name in `folder` unless it lies there already.
+
+    Raises:
+        SplitError: a split that was given a name of its own lies there with other sides.
+    """
+    path = path_of(split.name, folder)
+    if path.is_file():
+        _, meta = _read(path)
+        same = ("fingerprint", "dataset_fingerprint")
+        if [meta[k] for k in same] == [split.fingerprint, split.dataset_fingerprint]:
+            return path
+        asked = SplitSettings(
+            kind=split.kind,
+            folds=split.n_folds if split.kind == "folds" else 5,
+            ratio=0.2 if split.kind == "folds" else split.ratio,
+            seed=split.seed,
+            stratify=split.stratify,
+        )
+        if split.name != default_name(asked):
+            raise SplitError(
+                f"Another split is called {split.name!r}: its sides or its data set differ.",
+                file=path,
+                remedy="Give this one another name, or delete the file.",
+            )
+    return save(split, path)
+
+
 def _read(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
     if not path.is_file():
         raise SplitError("There is no such split.", file=path, remedy="Make it with `hoego split`.")
