@@ -76,3 +76,32 @@ def test_every_style_of_the_commands_is_known() -> None:
 
     used = {*SEVERITY_STYLE.values(), *VERDICT_STYLE.values(), *STATE_STYLE.values()}
     assert used <= set(output.STYLES)
+
+
+def test_a_training_in_a_notebook_redraws_one_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ipython = pytest.importorskip("IPython")
+    from types import SimpleNamespace
+
+    from hoego.train.progress import TrainingProgress
+
+    pages: list[str] = []
+    handle = SimpleNamespace(update=lambda page: pages.append(page.data))
+
+    def display(page: object, *, display_id: bool) -> object:
+        assert display_id
+        pages.append(page.data)  # type: ignore[attr-defined]
+        return handle
+
+    monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setattr("IPython.display.display", display)
+    with TrainingProgress("fold-0", epochs=2, steps=8) as bar:
+        for epoch in range(2):
+            for step in range(8):
+                bar.step(epoch, step)
+            bar.epoch({"epoch": epoch, "train_loss": 1.0, "images_per_second": None, "macro_f1": 0.5})
+    assert "epoch 2/2 loss 1.0000 macro F1 0.5000" in pages[-1]
+    assert all(page.startswith("<pre") for page in pages)
+    said = capsys.readouterr()
+    assert said.out + said.err == ""

@@ -172,6 +172,17 @@ def audit(dataset: Dataset, *, photos: bool = True, accept: Sequence[str] = ()) 
 
     Raises:
         UsageError: `accept` names no check.
+
+    >>> import numpy as np, tempfile
+    >>> from PIL import Image
+    >>> from hoego import load_dataset
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for i in range(4):
+    ...     Image.fromarray(np.full((8, 8, 3), 60 * i, np.uint8)).save(folder / f"{i}.png")
+    >>> frame = {"path": [f"{i}.png" for i in range(4)], "who": list("aabb"), "label": list("xyxy")}
+    >>> found = audit(load_dataset(frame, root=folder, subject="who", target="label"), photos=False)
+    >>> [f.check for f in found.findings if f.severity == "error"]
+    []
     """
     recipe = Recipe.model_validate({"audit": {"accept": list(accept)}})
     if dataset.origin is not None:

@@ -1,4 +1,4 @@
-"""Progress of a training on stderr: a live line on a terminal, else a line now and then."""
+"""Progress of a training: a live line on a terminal and in a notebook, else a line on stderr now and then."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class TrainingProgress:
         self._bar: Any = None
 
     def __enter__(self) -> TrainingProgress:
-        if self.shown and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        if self.shown:
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-            self._bar = Progress(
+            from hoego.data.live_progress import live_progress
+
+            self._bar = live_progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[line]}", markup=False),
-                console=Console(stderr=True),
-                transient=True,
             )
+        if self._bar is not None:
             self._task = self._bar.add_task(self.name, total=self.epochs * self.steps, line="")
             self._bar.start()
         return self

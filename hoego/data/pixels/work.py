@@ -169,16 +169,14 @@ def serve() -> None:
 
 
 class ProgressBar:
-    """Progress on stderr: a bar on a terminal, else a line every ten seconds."""
+    """Progress of decoding: a bar on a terminal and in a notebook, else a line every ten seconds."""
 
     def __init__(self, total: int) -> None:
         self.start = self.last_print = time.monotonic()
-        self.bar: Any = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress as Rich
+        from hoego.data.live_progress import live_progress
 
-            self.bar = Rich(console=Console(stderr=True), transient=True)
+        self.bar = live_progress()
+        if self.bar is not None:
             self.task = self.bar.add_task("Decoding photos", total=total)
             self.bar.start()
 
