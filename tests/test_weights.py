@@ -20,7 +20,9 @@ import safetensors.torch  # noqa: E402
 import timm  # noqa: E402
 from test_train_models import Spy  # noqa: E402
 from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
+from typer.testing import CliRunner  # noqa: E402
 
+from hoego.cli.main import app  # noqa: E402
 from hoego.errors import TrainError  # noqa: E402
 from hoego.predictions import Predictions  # noqa: E402
 from hoego.recipe import ModelSettings, build, read_toml  # noqa: E402
@@ -381,3 +383,51 @@ def test_a_licence_that_forbids_commerce_is_named(tmp_path: Path) -> None:
         )
         (note,) = start_of(asked).notes
         assert words in note
+
+
+def cli(*arguments: str) -> Any:
+    done = CliRunner().invoke(app, ["weights", *arguments, "--json"], catch_exceptions=False)
+    return json.loads(done.stdout)
+
+
+def test_fetched_weights_are_added_elsewhere_listed_and_trained_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = small()
+    hub_cache(tmp_path, tensors)
+    fetched = cli("fetch", "resnet10t", "--to", str(tmp_path / "stick"))
+    shutil.rmtree(tmp_path / "cache" / "huggingface")
+    monkeypatch.setenv("HOEGO_WEIGHTS", str(tmp_path / "lab"))
+    (added,) = cli("add", str(tmp_path / "stick"))["added"]
+    assert added["sha256"] == fetched["sha256"]
+    assert "resnet10t.c3_in1k" in [row["name"] for row in cli("list")["weights"]]
+    assert cli("show", "resnet10t.c3_in1k")["mean"] == [0.4, 0.4, 0.4]
+    assert holds(body_of(), tensors)
+
+
+def test_a_flipped_byte_is_refused_on_the_way_and_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_cache(tmp_path, small())
+    cli("fetch", "resnet10t", "--to", str(tmp_path / "stick"))
+    flip(tmp_path / "stick" / "resnet10t.c3_in1k" / "model.safetensors")
+    with pytest.raises(TrainError, match=r"hoego-weights\.json says"):
+        cli("add", str(tmp_path / "stick"), "--to", str(tmp_path / "lab"))
+    with pytest.raises(TrainError, match=r"hoego-weights\.json says"):
+        body_of(tmp_path / "stick")
+    (problem,) = cli("list", "--folder", str(tmp_path / "stick"))["problems"]
+    assert "not the published ones" in problem
+
+
+def test_a_pickle_is_converted_once_the_safe_loader_took_it(tmp_path: Path) -> None:
+    tensors = small()
+    good = save(tmp_path / "good.pth", tensors)
+    evil = save(tmp_path / "evil.pth", {**tensors, "spy": Spy(tmp_path / "ran")})
+    to = ("--name", "resnet10t.c3_in1k", "--to", str(tmp_path / "lab"))
+    with pytest.raises(TrainError, match="more than weights"):
+        cli("add", str(evil), *to)
+    assert not (tmp_path / "ran").exists()
+    cli("add", str(good), *to)
+    assert holds(body_of(tmp_path / "lab"), tensors)
+    with pytest.raises(TrainError, match="cannot be loaded into the model"):
+        cli("add", str(good), "--name", "resnet18.a1_in1k", "--to", str(tmp_path / "lab"))

@@ -9,14 +9,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from hoego.cli import data, evaluating, plugins, queueing, records, submitting, training
+from hoego.cli import data, evaluating, plugins, queueing, records, submitting, training, weights
 from hoego.errors import HoegoError, MissingExtra
 from hoego.extras import missing_extra
 
 SECTIONS = {
     "The whole story": ("demo",),
     "Data": ("people", "init", "audit", "split"),
-    "Training": ("recipes", "settings", "lr", "train", "predict", "score"),
+    "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
     "Records": ("runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
@@ -65,7 +65,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, training, evaluating, records, queueing, submitting):
+for module in (data, training, evaluating, records, queueing, submitting, weights):
     module.register(app)
 
 

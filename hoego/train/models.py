@@ -256,7 +256,7 @@ def build_network(
     start = _Start()
     published = settings.pretrained and settings.checkpoint is None and initialise
     found = find_weights(settings.name, folder) if published else None
-    body = _body(settings, size, found)
+    body = build_body(settings, size, found)
     body.train()
     places, features = _probe(body, size, settings)
     if found is not None:
@@ -272,7 +272,12 @@ def build_network(
     return BuiltNetwork(speed_up_small_maps(network), tuple(start.notes), tuple(start.external), start.seen)
 
 
-def _body(settings: ModelSettings, size: tuple[int, int], found: Found | None) -> nn.Module:
+def build_body(settings: ModelSettings, size: tuple[int, int], found: Found | None) -> nn.Module:
+    """Build the network without heads for photos of `size` (height, width), with the weights found.
+
+    Raises:
+        TrainError: an unknown model or option, or weights that do not fit it.
+    """
     name = settings.name
     require_registered(name)
     _require_no_weights(settings.options)

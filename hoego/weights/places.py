@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def folders(named: Path | None) -> list[tuple[Path, str]]:
     if text := os.environ.get(VARIABLE):
         out.append((Path(text).expanduser(), VARIABLE))
     return [*out, (own_folder(), "the user's folder of weights")]
+
+
+def folder_to_fill() -> Path:
+    """Return the folder that `hoego weights fetch` and `add` fill: HOEGO_WEIGHTS, else the user's own."""
+    text = os.environ.get(VARIABLE)
+    return Path(text).expanduser() if text else own_folder()
 
 
 def hub_cache() -> Path:
@@ -87,18 +94,26 @@ def find(wanted: Wanted, folder: Path | None = None) -> Found | Searched:
     return Searched(tuple(places), tuple(_near(wanted, folder)))
 
 
-def here(folder: Path | None = None) -> Iterator[Found]:
-    """Give every file of weights on this machine, place by place; broken ones raise as in `find`."""
+def here(folder: Path | None = None) -> Iterator[Found | TrainError]:
+    """Give every file of weights on this machine, place by place; for one that is not what it says, the error."""
+    for look in _looks(folder):
+        try:
+            found = look()
+        except TrainError as problem:
+            yield problem
+        else:
+            if found is not None:
+                yield found
+
+
+def _looks(folder: Path | None) -> Iterator[Callable[[], Found | None]]:
     for where, who in folders(folder):
         for name in sorted(_names_in(where)):
-            if found := _in_folder(where, Wanted.named(name), f"{who} ({where})"):
-                yield found
+            yield partial(_in_folder, where, Wanted.named(name), f"{who} ({where})")
     for repository in sorted(hub_cache().glob("models--timm--*")):
-        if found := _in_hub_cache(Wanted.named(repository.name.removeprefix("models--timm--"))):
-            yield found
+        yield partial(_in_hub_cache, Wanted.named(repository.name.removeprefix("models--timm--")))
     for weights, _ in packaged():
-        if found := _in_packages(Wanted(model=weights.model, tag=weights.tag)):
-            yield found
+        yield partial(_in_packages, Wanted(model=weights.model, tag=weights.tag))
 
 
 def local_dir(folder: Path) -> Found:
