@@ -446,7 +446,7 @@ def plant_village(root: Path) -> Right:
                 / "plantvillage dataset"
                 / "color"
                 / label
-                / f"{code(k)}___RS_{label[:3]} {k * 37 + 11}.JPG"
+                / f"{code(k + 100 * len(label))}___RS_{label[:3]} {k * 37 + 11}.JPG"
             )
     return Right(target="composite", images=48, asks=asks("subject", "target"))
 
@@ -601,7 +601,7 @@ def gtsrb_tracks(root: Path) -> Right:
             "Filename;Width;Height;ClassId\n"
             + "".join(f"{t:05d}_{k:05d}.ppm;8;8;{label}\n" for t in range(5) for k in range(4))
         )
-    return Right(subjects=30, images=120, asks=asks("layout", "target"))
+    return Right(subjects=30, images=120, asks=asks("layout", "subject", "target"))
 
 
 @layout
@@ -628,6 +628,94 @@ def imagenet_synsets(root: Path) -> Right:
     for k in range(10):
         photo(root / "val" / f"ILSVRC2012_val_{k:08d}.JPEG")
     return Right(images=60, asks=asks("layout", "subject", "target"))
+
+
+@layout
+def cancer_tiles_by_patient_and_class(root: Path) -> Right:
+    for patient in range(15):
+        for label in "01":
+            for k in range(3):
+                name = f"{8860 + patient}_idx5_x{50 * k + 1}_y1251_class{label}.png"
+                photo(root / str(8860 + patient) / label / name)
+    return Right(classes=("0", "1"), subjects=15, images=90)
+
+
+@layout
+def brain_scans_by_patient_and_scan(root: Path) -> Right:
+    for i, label in enumerate(("MildDemented", "NonDemented")):
+        for patient in range(10):
+            for scan in (1, 2):
+                for k in range(3):
+                    photo(
+                        root / "Data" / label / f"OAS1_{100 * i + patient:04d}_MR1_mpr-{scan}_{100 + k}.jpg"
+                    )
+    return Right(classes=("MildDemented", "NonDemented"), subjects=20, images=120, asks=asks("subject"))
+
+
+@layout
+def tissue_of_four_levels(root: Path) -> Right:
+    for kind in ("adenosis", "ductal_carcinoma"):
+        for patient in range(12):
+            who = f"SOB_{kind[0].upper()}_M-14-{2000 + 7 * patient}"
+            for zoom in ("40X", "100X"):
+                for k in range(2):
+                    photo(root / "breast" / "SOB" / kind / who / zoom / f"{who}-{zoom[:-1]}-00{k}.png")
+    return Right(images=96, subjects=24, asks=asks("layout", "subject", "target"))
+
+
+@layout
+def faces_in_numbered_classes_and_two_tables(root: Path) -> Right:
+    for part, n in (("train", 63), ("test", 14)):
+        rows = [(f"{part}_{k:05d}_aligned.jpg", 1 + k % 7) for k in range(n)]
+        for name, label in rows:
+            photo(root / "DATASET" / part / str(label) / name)
+        table(root / f"{part}_labels.csv", ("image", "label"), rows)
+    return Right(
+        classes=tuple("1234567"),
+        images=63,
+        asks=NO_SUBJECT,
+        says=("test_labels.csv (14 rows)", "14 photos of the test"),
+    )
+
+
+@layout
+def boxes_in_several_rows_a_photo(root: Path) -> Right:
+    rows = []
+    for k in range(50):
+        photo(root / "train" / f"{code(k, 32)}.png")
+        rows += [
+            (code(k, 32), ("No finding", "Cardiomegaly")[k % 2], f"R{8 + r}", 1, 2, 3, 4) for r in range(3)
+        ]
+    table(root / "train.csv", ("image_id", "class_name", "rad_id", "x_min", "y_min", "x_max", "y_max"), rows)
+    return Right(error="names 50 photos in 150 rows: a row is one photo")
+
+
+@layout
+def cows_by_name(root: Path) -> Right:
+    rows = []
+    for k in range(80):
+        photo(root / "img" / f"{k}.jpg")
+        rows.append(
+            (
+                k,
+                f"img/{k}.jpg",
+                ("train", "val", "test")[k % 3],
+                f"cow{k // 4}",
+                ("lame", "sound")[k // 4 % 2],
+            )
+        )
+    table(root / "meta.csv", ("", "path", "split", "cow", "status"), rows)
+    return Right(target="status", classes=("lame", "sound"), subjects=20, images=80, asks=asks("subject"))
+
+
+@layout
+def parts_with_the_same_file_names(root: Path) -> Right:
+    kinds = {"train": ("adenocarcinoma_left_T2", "normal"), "valid": ("adenocarcinoma_left_T2", "normal")}
+    for part, names in {**kinds, "test": ("adenocarcinoma", "normal")}.items():
+        for name in names:
+            for k in range(12):
+                photo(root / "Data" / part / name / f"0000{k:02d} ({k}).png")
+    return Right(classes=("adenocarcinoma_left_T2", "normal"), images=48, asks=NO_SUBJECT)
 
 
 @layout

@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from hoego.data.proposals.toml_text import Certainty
 
 _WHO = "patient|person|subject|participant|pid|animal|track|driver|individual|volunteer|donor"
-_PATTERNS = (
-    rf"((?:{_WHO})[-_ ]?[A-Za-z]*\d+)",
-    r"([^/]+?)[-_ .](?:img|image|photo|pic|shot|view|frame|f|v|s|n)?[-_ ]?\d+\.[^./]+$",
-    r"([^/]+)[-_ ][^-_ /]+$",
-    r"([^/_]+)_[^/]*$",
-    r"([^/-]+)-[^/]*$",
-)
-_KEYWORD = re.compile(_PATTERNS[0], re.IGNORECASE)
+_BY_WORD = rf"((?:{_WHO})[-_ ]?[A-Za-z]*\d+)"
+_GAP, _WORD, MOST_WORDS = "[-_. ]+", "[^/\\-_. ]+", 6
+_COUNTED = r"([^/]+?)[-_ .](?:img|image|photo|pic|shot|view|frame|f|v|s|n)?[-_ ]?\d+\.[^./]+$"
+
+
+def _patterns() -> list[str]:
+    """What a subject may be in a name: a word for it with a number; its first words, fewest first; all but a count."""
+    more = ["", *(f"(?:{_GAP}{_WORD}){{{k}}}" for k in range(1, MOST_WORDS))]
+    first = [f"({_WORD}{rest}){_GAP}[^/]+[.][^./]+$" for rest in more]
+    return [_BY_WORD, *(f"(?:^|/){pattern}" for pattern in first), _COUNTED]
+
+
+_KEYWORD = re.compile(_BY_WORD, re.IGNORECASE)
+_COUNT = re.compile(r"^(\D*)\d+$")
 _DATE = re.compile(r"(?:19|20)\d\d[-_.]?[01]?\d")
 _CAMERAS = "img imag image images dsc dscn dscf photo pic pict picture frame p screenshot whatsapp file"
 _CAMERA = frozenset(_CAMERAS.split())
@@ -43,6 +49,7 @@ class NamedSubject:
 def subject_in_names(paths: Sequence[str], labels: Sequence[Sequence[str]]) -> NamedSubject | None:
     """A regular expression that finds the subject in the photos' paths.
 
+    The fewest words of the names are taken that do: a group too large loses a little balance, one too small leaks.
     Accepted where it matches every path, makes at least 10 groups of 1.5 photos and more on average, none of them
     larger than a fifth of all photos, that are not the classes over again, and either what is left of the names recurs
     from group to group (`left` and `right`, 001 and 002) or the labels hold together within the groups more than at
@@ -52,41 +59,52 @@ def subject_in_names(paths: Sequence[str], labels: Sequence[Sequence[str]]) -> N
         paths: [N].
         labels: per attribute its values [N].
     """
-    for k, pattern in enumerate(_PATTERNS):
+    found: list[tuple[str, list[str], bool]] = []
+    for pattern in _patterns():
         for text in (pattern, _with_folder(pattern)):
-            regex = re.compile(text, re.IGNORECASE if k == 0 else 0)
-            matches = [regex.search(p) for p in paths]
-            if not all(matches):
-                continue
-            found = [
-                (m.group(1), p[m.end(1) :].rsplit(".", 1)[0])
-                for m, p in zip(matches, paths, strict=True)
-                if m
-            ]
-            groups = [g for g, _ in found]
+            regex = re.compile(text, re.IGNORECASE if pattern == _BY_WORD else 0)
+            matches = [m for p in paths if (m := regex.search(p))]
+            if len(matches) < len(paths):
+                break
+            groups = [m.group(1) for m in matches]
+            rest = [p[m.end(1) :].rsplit(".", 1)[0] for m, p in zip(matches, paths, strict=True)]
+            if len(set(zip(groups, rest, strict=True))) < 1.5 * len(set(groups)):
+                continue  # photos of one name in several folders
             if not _are_groups(groups) or any(_is_label(groups, values) for values in labels):
                 continue
-            if text is pattern and k and _recurs_in_folders(groups, paths):
+            if text is pattern and pattern != _BY_WORD and _recurs_in_folders(groups, paths):
                 continue  # counted anew in every folder: the folder belongs to the name
-            recurs = len({rest for _, rest in found}) <= len(paths) / 2
-            together = any(_holds_together(groups, values) for values in labels)
-            if recurs or together:
-                return _named(f"(?i){text}" if k == 0 else text, groups, recurs, sure=k == 0)
-    return _in_some_names(paths)
+            recurs = len(set(rest)) <= len(paths) / 2
+            if recurs or any(_holds_together(groups, values) for values in labels):
+                found.append((f"(?i){text}" if pattern == _BY_WORD else text, groups, recurs))
+                break
+    return _chosen(found) if found else _in_some_names(paths)
+
+
+def _chosen(found: Sequence[tuple[str, list[str], bool]]) -> NamedSubject:
+    """The first that fits: the fewest words, so that nobody is parted; a question where finer groups fit as well."""
+    regex, groups, recurs = found[0]
+    sizes = Counter(groups)
+    reason = f"file names make {len(sizes):,} groups of {len(groups) / len(sizes):.1f} photos, such as {groups[0]!r}"
+    finer = next((g for _, g, _ in found[1:] if len(set(g)) > len(sizes)), None)
+    dated = sum(1 for g in sizes if _DATE.search(g)) > 0.5 * len(sizes)
+    by_word = regex.startswith("(?i)")
+    if regex.removeprefix("(?i)").startswith("([^/]+/"):
+        alone = groups[0].rsplit("/", 1)[-1]
+        asked = f"Does {alone!r} name another subject in every folder? If not, take the folder out of subject_regex."
+        return NamedSubject(regex, "unsure", reason, asked)
+    if by_word or (recurs and not dated and finer is None):
+        return NamedSubject(regex, "likely", reason)
+    or_finer = f", or is {finer[0]!r}" if finer is not None else ""
+    return NamedSubject(
+        regex, "unsure", reason, f"Is each group, such as {groups[0]!r}, one subject{or_finer}?"
+    )
 
 
 def _with_folder(pattern: str) -> str:
-    return f"([^/]+/{pattern[1:]}" if pattern.startswith("([^/") else f"([^/]+/(?:[^/]*?){pattern[1:]}"
-
-
-def _named(regex: str, groups: Sequence[str], recurs: bool, *, sure: bool) -> NamedSubject:
-    sizes = Counter(groups)
-    mean = len(groups) / len(sizes)
-    reason = f"file names make {len(sizes):,} groups of {mean:.1f} photos, such as {groups[0]!r}"
-    dated = sum(1 for g in sizes if _DATE.search(g)) > 0.5 * len(sizes)
-    certainty: Certainty = "likely" if (recurs or sure) and not dated else "unsure"
-    question = "" if certainty == "likely" else f"Is each group, such as {groups[0]!r}, one subject?"
-    return NamedSubject(regex, certainty, reason, question)
+    """The same with the folder's name before it."""
+    plain = pattern.removeprefix("(?:^|/)")
+    return f"([^/]+/{plain[1:]}" if pattern != _BY_WORD else f"([^/]+/[^/]*?{plain[1:]}"
 
 
 def _is_label(groups: Sequence[str], values: Sequence[str]) -> bool:
@@ -100,7 +118,10 @@ def _are_groups(groups: Sequence[str]) -> bool:
 
 
 def _recurs_in_folders(groups: Sequence[str], paths: Sequence[str]) -> bool:
-    """Whether most groups stand in several folders."""
+    """Whether the groups are counts, and most of them stand in several folders."""
+    matches = [_COUNT.match(group) for group in set(groups)]
+    if not all(matches) or len({m.group(1) for m in matches if m}) > 1:
+        return False
     folders: dict[str, set[str]] = defaultdict(set)
     for group, path in zip(groups, paths, strict=True):
         folders[group].add(path.rpartition("/")[0])

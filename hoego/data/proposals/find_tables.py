@@ -189,6 +189,12 @@ def _why_not(table: DataTable, root: Path) -> str:
         hits, _ = _hits(table.frame[column], finder)
         if hits > most:
             best, most = column, hits
+    if most >= ENOUGH * LOOKED_AT or (most and most == _hits(table.frame[best], finder)[1]):
+        n, photos = table.frame.height, table.frame[best].n_unique()
+        return (
+            f"its column {best!r} names {photos:,} photos in {n:,} rows: a row is one photo, "
+            "so write one row for each"
+        )
     if most:
         return f"only {most} of {LOOKED_AT} cells looked at of its column {best!r} name photos that are here"
     several = _names_groups(table, root)

@@ -9,7 +9,7 @@ import polars as pl
 
 from hoego.data.proposals.draft import Draft
 from hoego.data.proposals.file_names import NamedLabels, labels_in_names
-from hoego.data.proposals.folder_shape import FolderShape, folder_shape
+from hoego.data.proposals.folder_shape import FolderShape, Parts, folder_shape, parts_of
 from hoego.data.proposals.guess_columns import guess_columns
 from hoego.data.proposals.table_proposal import subject_by_name
 from hoego.data.proposals.target import propose_labels
@@ -40,9 +40,10 @@ def folder_proposal(root: Path, said: Sequence[str]) -> Draft:
     shape = folder_shape(paths)
     if shape is not None:
         return _by_folders(root, shape)
-    named = labels_in_names(paths)
+    parts = parts_of(paths)
+    named = labels_in_names(parts.paths)
     if named is not None:
-        return _by_names(root, paths, named)
+        return _by_names(root, parts, named)
     if all("/" in p for p in paths) and len({p.rpartition("/")[0] for p in paths}) == 1:
         problem = f"All {len(paths):,} photos are in one class folder"
     else:
@@ -82,12 +83,13 @@ def _by_folders(root: Path, shape: FolderShape) -> Draft:
     return draft
 
 
-def _by_names(root: Path, paths: Sequence[str], named: NamedLabels) -> Draft:
+def _by_names(root: Path, parts: Parts, named: NamedLabels) -> Draft:
     draft = Draft(root=root, dataset={"layout": "folders", "label_regex": named.regex})
     draft.say("layout", "file names", "unsure", named.reason, named.question)
+    _parts(draft, parts)
     frame = pl.DataFrame(named.values)
     columns = guess_columns(frame, [], trusted=True)
-    subject_by_name(draft, paths, list(named.values.values()), NO_NAMES)
+    subject_by_name(draft, parts.paths, list(named.values.values()), NO_NAMES)
     propose_labels(draft, columns, frame)
     at = next(i for i, one in enumerate(draft.said) if one.what == "target")
     target = draft.said.pop(at)
@@ -95,7 +97,7 @@ def _by_names(root: Path, paths: Sequence[str], named: NamedLabels) -> Draft:
     return draft
 
 
-def _parts(draft: Draft, shape: FolderShape) -> None:
+def _parts(draft: Draft, shape: FolderShape | Parts) -> None:
     """Folders called train, val and test above the class folders."""
     if shape.exclude:
         draft.dataset["exclude"] = list(shape.exclude)

@@ -69,6 +69,31 @@ class _Stripped:
     passed: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Photos without folders of classes, below folders such as train and test.
+
+    Args:
+        paths: photos outside the test part [N].
+        parts: the folders' names.
+        exclude: glob patterns of what is left out.
+        test: the test part, or None.
+    """
+
+    paths: list[str]
+    parts: tuple[str, ...]
+    exclude: tuple[str, ...]
+    test: str | None
+
+
+def parts_of(paths: Sequence[str]) -> Parts:
+    """The photos without their test part, where folders are parts and nothing more; else all as they are."""
+    tree = _stripped(paths)
+    if tree is None or any(tree.inner) or not tree.parts:
+        return Parts(list(paths), (), (), None)
+    return Parts(tree.paths, tuple(tree.parts), tuple(tree.exclude), tree.test)
+
+
 def folder_shape(paths: Sequence[str]) -> FolderShape | None:
     """The shape of a tree of photos (posix paths); None where folders say nothing (all photos in one)."""
     tree = _stripped(paths)
@@ -312,7 +337,7 @@ def _pair(outer: Sequence[str], inner: Sequence[str]) -> _Pair:
 def _like_ids(level: Sequence[str]) -> bool:
     """Whether the folders are called by numbers, as cases are: a digit in nearly every name, one shape for most."""
     names = set(level)
-    numbered = sum(bool(re.search(r"\d", n)) for n in names)
+    numbered = sum(bool(re.search(r"\d", n)) for n in names) if len(names) >= FEWEST_SUBJECTS else 0
     shapes = Counter(re.sub(r"\d+", "0", n) for n in names)
     return numbered > 0.9 * len(names) and shapes.most_common(1)[0][1] >= 0.5 * len(names)
 

@@ -79,8 +79,7 @@ def propose(path: Path | str) -> Proposal:
     known = path.is_dir() and competition.train_folder(path) is not None
     draft = competition_proposal(path) if known else _draft(path)
     for unread in passed_over(draft.root):
-        if unread.pictures or unread.ending not in (".json", ".xml"):
-            draft.pass_over(unread.said, unread.remedy)
+        draft.pass_over(unread.said, unread.remedy)
     raw = _checked(draft)
     _size(draft, raw)
     _split(draft, raw)
@@ -170,7 +169,8 @@ def _checked(draft: Draft) -> RawTable | None:
             draft.labels = {"target": first, "attributes": draft.labels["attributes"]}
             draft.said = [i for i in draft.said if i.what != "target"]
             why = f"the first attribute; {lonely:.0%} of the photos are of a composite class that one subject alone has"
-            draft.say("target", first, "unsure", why)
+            names = ", ".join(schema.names)
+            draft.say("target", first, "unsure", why, f"Which is to be predicted (labels.target): {names}?")
             return raw
         combinations = len({tuple(row) for row in codes.tolist() if min(row) >= 0})
         possible = schema.n_target_classes

@@ -26,7 +26,7 @@ from hoego.data.proposals.toml_text import Certainty
 
 _RECOGNISED = frozenset(("individual", "identity", "name"))  # often what is to be predicted itself
 FEWEST, LEAST_SCORE, FAR = 10, 1.0, 1.0
-_ID_SHAPE = r"^(?:[A-Za-z]+[-_ ]?\d{2,}|[A-Za-z]*0\d+|[0-9a-f]{6,}|[\d.]{12,})\w{0,3}$"
+_ID_SHAPE = r"^(?:[A-Za-z]+[-_ ]?\d+|[A-Za-z]*0\d+|[0-9a-f]{6,}|[\d.]{12,})\w{0,3}$"
 NONE = "no column looks like one, so each photo counts as its own subject; if that is wrong, scores leak"
 ASK = "Can several photos show one subject (person, animal, specimen, burst)? Then name its column: dataset.subject."
 

@@ -132,6 +132,11 @@ def _passed_over(draft: Draft, found: Labelled) -> None:
         rows = "1 row" if found.missing == 1 else f"{found.missing:,} rows"
         draft.pass_over(rows, "no photo of the name is here")
     taken = set(found.paths)
+    named = len(found.paths) - found.missing
+    if named > len(taken - {""}):
+        more = named - len(taken - {""})
+        why = f"{more:,} rows name a photo that stands in another row already: a row is one photo"
+        draft.say("problem", "repeated photos", "problem", why)
     beside = [p for p in photos_below(found.root) if p not in taken]
     test = [p for p in beside if any(word in p.lower() for word in _NOT_OURS)]
     rest = [p for p in beside if p not in set(test)]

@@ -105,10 +105,9 @@ def _attributes(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> N
     ruler = _ruler(attributes, texts)
     if ruler is not None and best.points < 2:
         others = ", ".join(b.name for b in attributes if b is not ruler)
-        trait = head(ruler.column)[0] in TRAITS
-        _choose(
-            draft, ruler, "unsure" if trait else "likely", f"it determines {others}", asked if trait else ""
-        )
+        doubtful = head(ruler.column)[0] in TRAITS or len(ruler.classes) > max(10, frame.height // 20)
+        why = f"it determines {others}"
+        _choose(draft, ruler, "unsure" if doubtful else "likely", why, asked if doubtful else "")
         return
     if best.points >= 2:
         tied = ", ".join(c.guess.name for c in claims if c.points == best.points)
