@@ -157,7 +157,7 @@ IMPORTED_AS = {
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
 }
-PENDING = {("", "pyyaml"), ("", "tomlkit")}
+PENDING = {("", "tomlkit")}
 NEEDED_BY = {"torchvision": "timm"}
 """What we do not import but list, so that pip chooses it together with torch: the package that imports it."""
 TRAINING = {"safetensors", "timm", "torch", "torchvision"}
