@@ -44,9 +44,7 @@ def quiet(_: str) -> None:
 
 def ask(store: RunStore, settings: Any, **changes: Any) -> Record:
     return enqueue(
-        store,
-        {**settings.to_dict(), **changes},
-        QueueOptions(name="tiny", why="it learns", extra={"fold": 0}),
+        store, {**settings.to_dict(), **changes}, QueueOptions(name="tiny", why="it learns", fold=0)
     )
 
 

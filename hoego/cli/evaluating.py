@@ -9,6 +9,7 @@ import typer
 
 from hoego.cli.options import (
     AllowInSample,
+    FoldChoice,
     Json,
     Overrides,
     Profile,
@@ -192,7 +193,7 @@ def ablate(
         int, typer.Option(help="Seeds a side; three or more allow a claim about the recipe.")
     ] = 3,
     metric: Annotated[str, typer.Option(help="Metric to compare.")] = "macro_f1",
-    fold: Annotated[str, typer.Option(help="Fold of every run, or all.")] = "",
+    fold: FoldChoice = "",
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
     why: Why = "",
@@ -214,7 +215,7 @@ def ablate(
     as_json: Json = False,
 ) -> None:
     """Test changes of a recipe: each against the unchanged recipe, in one table."""
-    from hoego.cli.training import fold_of
+    from hoego.recipe import parse_fold
     from hoego.runs.ablate import AblateRequest
     from hoego.runs.ablate import ablate as run_ablation
     from hoego.runs.project import open_project
@@ -225,7 +226,7 @@ def ablate(
     folder = project_folder()
     workshop = StudyRunner(
         folder,
-        fold=fold_of(fold) or 0,
+        fold=parse_fold(fold),
         tags=("ablate",),
         log=lambda t: err.print(t, highlight=False),
         max_parallel=beside,

@@ -15,6 +15,15 @@ Overrides = Annotated[
     list[str],
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set one setting, such as model.name=resnet18."),
 ]
+FoldChoice = Annotated[
+    str,
+    typer.Option(
+        "--fold",
+        metavar="FOLD",
+        help="A fold's number, or \"all\" for out-of-fold predictions; the recipe's where not given.",
+        show_default=False,
+    ),
+]
 Profile = Annotated[str | None, typer.Option(help="Apply a profile to the recipe: quick or overnight.")]
 RecipeFile = Annotated[
     Path | None,

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hoego.cli.options import Json, Overrides, Profile, RecipeFile, RunsFolder, Why, recipe_of, runs_folder
+from hoego.cli.options import (
+    FoldChoice,
+    Json,
+    Overrides,
+    Profile,
+    RecipeFile,
+    RunsFolder,
+    Why,
+    recipe_of,
+    runs_folder,
+)
 from hoego.cli.output import console, echo, emit, literal, table
 from hoego.cli.records import RunArgument
 
@@ -37,7 +47,7 @@ def add(
     recipe: RecipeFile = None,
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
-    fold: Annotated[str, typer.Option(help="Fold to train, or all.")] = "0",
+    fold: FoldChoice = "",
     after: Annotated[list[str], typer.Option(help="Runs that must be done first.")] = [],  # noqa: B006
     priority: Annotated[
         int | None, typer.Option(help="Higher runs first; by default queue.priority.")
@@ -47,13 +57,14 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a run to the queue; its recipe is resolved and the code's state stored now."""
+    from hoego.recipe import parse_fold
     from hoego.runs.queue.train_record import queue_run
 
     chosen = recipe_of(recipe, overrides, profile)
     record = queue_run(
         runs_folder(folder),
         chosen,
-        fold=fold,
+        fold=parse_fold(fold),
         after=tuple(after),
         priority=chosen.queue.priority if priority is None else priority,
         why=why,

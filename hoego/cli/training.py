@@ -9,6 +9,7 @@ import typer
 
 from hoego.cli.options import (
     AllowInSample,
+    FoldChoice,
     Json,
     Overrides,
     Profile,
@@ -40,7 +41,7 @@ def train(
     recipe: RecipeFile = None,
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
-    fold: Annotated[str, typer.Option(help='A fold\'s number, or "all" for out-of-fold predictions.')] = "",
+    fold: FoldChoice = "",
     resume: Annotated[str, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = "",
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run continues when the terminal closes.")
@@ -50,6 +51,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a recipe: one fold, or all folds for out-of-fold predictions of every photo."""
+    from hoego.recipe import parse_fold
     from hoego.runs.train import TrainOptions
     from hoego.runs.train import resume as go_on
     from hoego.runs.train import train as run
@@ -61,7 +63,7 @@ def train(
 
         chosen = None if resume else recipe_of(recipe, overrides, profile)
         started = start_in_background(
-            runs_folder(None), chosen, resume=resume, fold=fold, why=why, tags=tuple(tags)
+            runs_folder(None), chosen, resume=resume, fold=parse_fold(fold), why=why, tags=tuple(tags)
         )
         emit(
             started,
@@ -77,7 +79,7 @@ def train(
         if resume:
             result = go_on(store.find(resume))
         else:
-            options = TrainOptions(project_folder(), fold=fold_of(fold), why=why, tags=tags)
+            options = TrainOptions(project_folder(), fold=parse_fold(fold), why=why, tags=tags)
             result = run(recipe_of(recipe, overrides, profile), options)
     emit(result, as_json, _show_run)
 
@@ -90,17 +92,6 @@ def _refuse_changes(given: list[Any]) -> None:
             "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --tag and --why are not taken.",
             remedy="Leave them out, or train anew without --resume. Tags: hoego tag RUN TAG.",
         )
-
-
-def fold_of(text: str) -> Any:
-    """The fold of a command line: a number, "all", or None for the recipe's."""
-    from hoego.errors import UsageError
-
-    if text in ("", "all"):
-        return text or None
-    if not text.isdigit():
-        raise UsageError(f'--fold takes a number or "all", not {text!r}.')
-    return int(text)
 
 
 def _show_run(result: RunResult) -> None:

@@ -1,6 +1,7 @@
 """TOML, profiles and overrides to one frozen, validated recipe."""
 
 from hoego.recipe.base import Setting, SettingsSection
+from hoego.recipe.fold import ALL, Fold, fold_of, parse_fold
 from hoego.recipe.inputs import Inputs, contradictions, fill, is_filled, normalisation
 from hoego.recipe.profiles import PROFILES
 from hoego.recipe.recipe import Recipe
@@ -30,12 +31,14 @@ from hoego.recipe.sections import (
 )
 
 __all__ = [
+    "ALL",
     "PROFILES",
     "PROJECT_FILE",
     "AttributeSettings",
     "AuditSettings",
     "CropSettings",
     "DatasetSettings",
+    "Fold",
     "Inputs",
     "LabelSettings",
     "ModelSettings",
@@ -52,9 +55,11 @@ __all__ = [
     "contradictions",
     "fill",
     "find_project",
+    "fold_of",
     "is_filled",
     "merge",
     "normalisation",
+    "parse_fold",
     "parse_override",
     "read_toml",
     "resolve",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from hoego.recipe.base import SettingsSection
+from hoego.recipe.fold import Fold
 from hoego.recipe.losses import DistillSettings, HeadsSettings, LossOptions, OrdinalSettings, loss_weights
 from hoego.recipe.sections import (
     AuditSettings,
@@ -56,7 +57,7 @@ class Recipe(SettingsSection):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
     threads: int = Field(0, ge=0, description="CPU threads of the model; 0 takes every core.")
-    fold: int | Literal["all"] = Field(
+    fold: Fold = Field(
         0,
         description='Fold that is held out, or "all" for out-of-fold predictions of every photo; --fold overrides.',
     )

@@ -156,14 +156,14 @@ def ablate(
         for change in ((), *changes)
     ]
     store = workshop.store
-    known = known_runs(store, workshop.fold, dataset)
+    known = known_runs(store, workshop.fold_of(recipe), dataset)
     queued = request.queue
     if queued is None:
         mine = [known[k] for plan in plans for r in plan if (k := key_of(r)) in known]
         queued = worker_alive(store) or any(r.state in ON_THE_WAY for r in mine)
     if queued:
         with locked(store):
-            known = known_runs(store, workshop.fold, dataset)
+            known = known_runs(store, workshop.fold_of(recipe), dataset)
             records = through_queue(plans, known, workshop, why=request.why, enqueue=enqueue)
     else:
         refuse_twice(plans, known)

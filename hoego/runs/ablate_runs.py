@@ -11,7 +11,7 @@ from typing import Any
 from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.errors import HoegoError, UsageError
-from hoego.recipe import Recipe, build
+from hoego.recipe import Fold, Recipe, build
 from hoego.runs.queue import QueueOptions, retry
 from hoego.runs.queue.train_record import enqueue as add_run
 from hoego.runs.records import Record, RunStore
@@ -40,7 +40,7 @@ Plans = Sequence[Sequence[Recipe]]
 """The recipes of an ablation, a list for each side, one a seed."""
 
 
-def known_runs(store: RunStore, fold: int | str, dataset: Dataset) -> dict[str, Record]:
+def known_runs(store: RunStore, fold: Fold, dataset: Dataset) -> dict[str, Record]:
     """What was trained, or will be, on this data set and fold: the settings that decide a training -> its run.
 
     Of several runs with one recipe that which is done comes first, else that which is nearest to it. Failed,
@@ -50,7 +50,7 @@ def known_runs(store: RunStore, fold: int | str, dataset: Dataset) -> dict[str, 
     found: dict[str, Record] = {}
     for record in store.list():
         meta, state = record.meta, record.state
-        if meta.extra.get("fold", 0) != fold or meta.extra.get("kind") or state not in RANK:
+        if state not in RANK or meta.extra.get("kind") or record.fold != fold:
             continue
         if state not in ("done", *ON_THE_WAY) and TAG not in meta.tags:
             continue
@@ -91,7 +91,7 @@ def through_queue(
         key = key_of(recipe)
         if key not in made:
             tags = tuple(dict.fromkeys((TAG, *workshop.tags)))
-            ask = QueueOptions(name=recipe.name, why=why, tags=tags, extra={"fold": workshop.fold})
+            ask = QueueOptions(name=recipe.name, why=why, tags=tags, fold=workshop.fold)
             made[key] = enqueue(store, recipe.to_dict(), ask)
             workshop.log(f"{recipe.name}: waits as {made[key].id}")
         elif made[key].state == "interrupted":

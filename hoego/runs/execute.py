@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from hoego.errors import HoegoError, SplitError, TrainError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, SelectionCandidates, score
 from hoego.predictions import Predictions, concat
+from hoego.recipe import ALL, Fold
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from hoego.train.fold import FoldResult, FoldTask
 
 Bits = NDArray[np.bool_]
-Fold = int | Literal["all"]
 PREDICTIONS = "predictions.parquet"
 
 
@@ -77,7 +77,7 @@ class RunResult:
 
 def folds_of(split: Split, fold: Fold) -> list[int]:
     """The folds that a run trains. Raises SplitError where the split has no such fold."""
-    if fold != "all":
+    if fold != ALL:
         split.val_mask(fold)
         return [fold]
     if split.kind != "folds":
@@ -99,7 +99,7 @@ class RunExecution:
     def __init__(self, record: Record, project: ProjectData, callbacks: Callbacks, started: float) -> None:
         self.record, self.callbacks, self.started = record, callbacks, started
         self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
-        self.fold: Fold = record.meta.extra.get("fold", 0)
+        self.fold: Fold = record.fold
         self.notes: list[str] = []
         self.timing: dict[str, Any] = dict(record.meta.timing)
         self.throughput: dict[str, Any] = dict(record.meta.throughput)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecipeError, RecordError, UsageError
-from hoego.recipe import Recipe, build
+from hoego.recipe import Fold, Recipe, build
 from hoego.recipe.resolve import apply_overrides
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.queue import QueueOptions, RunTimeHistory
@@ -192,7 +192,7 @@ class IdeaWorker:
     """
 
     recipe: Mapping[str, Any] | None = None
-    fold: int | str | None = None
+    fold: Fold | None = None
     seeds: int = SEEDS
     judge: Judge | None = None
     log: Callable[[str], None] = no_log
@@ -286,14 +286,14 @@ class IdeaWorker:
         """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
         untried = [idea for idea in ideas(store).ideas if idea.state == "untried"]
         history = RunTimeHistory.of(store)
-        usual = history.predict(leader, self._extra()).seconds or 1.0
+        usual = history.predict(leader, self.fold).seconds or 1.0
 
         def worth(idea: Idea) -> float:
             try:
                 recipe = overlaid(leader, idea).to_dict()
             except RecipeError:
                 return 0.0
-            return idea.promise / (history.predict(recipe, self._extra()).seconds or usual)
+            return idea.promise / (history.predict(recipe, self.fold).seconds or usual)
 
         return sorted(untried, key=worth, reverse=True)
 
@@ -313,23 +313,22 @@ class IdeaWorker:
         have = [[self._reusable(store, side, seed) for seed in self._seeds(leader)] for side in sides]
         missing = [(side, seed) for side in (0, 1) for seed, run in enumerate(have[side]) if run is None]
         history = RunTimeHistory.of(store)
-        needed = [history.predict(sides[side].to_dict(), self._extra()).seconds for side, _ in missing]
+        needed = [history.predict(sides[side].to_dict(), self.fold).seconds for side, _ in missing]
         if sum(s for s in needed if s is not None) > left:
             return False
         ids = [[run.id if run else "" for run in side] for side in have]
         for side, k in missing:
             seeded = {**sides[side].to_dict(), "seed": self._seeds(leader)[k]}
-            about = {"idea": idea.id, "side": ("baseline", "idea")[side], **self._extra()}
+            about = {"idea": idea.id, "side": ("baseline", "idea")[side]}
             name = f"idea: {idea.text}" if side else f"{leader.get('name') or 'the recipe'} that leads"
-            ask = QueueOptions(name=name, why=idea.why if side else "", tags=("idea",), extra=about)
+            ask = QueueOptions(
+                name=name, why=idea.why if side else "", tags=("idea",), fold=self.fold, extra=about
+            )
             ids[side][k] = self.enqueue(store, seeded, ask).id
         event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
         files.append_line(store.root / IDEAS, event)
         self.log(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
         return True
-
-    def _extra(self) -> dict[str, Any]:
-        return {} if self.fold is None else {"fold": self.fold}
 
     def _seeds(self, leader: Mapping[str, Any]) -> list[int]:
         first = int(leader.get("seed", 0))
@@ -339,8 +338,7 @@ class IdeaWorker:
         """A run (done, or on its way) of this very recipe with this seed and these folds."""
         for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
             own = recipe.fold if self.fold is None else self.fold
-            same_fold = str(record.meta.extra.get("fold", recipe.fold)) == str(own)
-            if same_fold and "shortened" not in record.meta.extra and _is(record, recipe, seed):
+            if record.fold == own and "shortened" not in record.meta.extra and _is(record, recipe, seed):
                 return record
         return None
 

@@ -68,7 +68,7 @@ def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
     for kind in ("naive", "holdout"):
         split = recipe.split.model_copy(update={"kind": kind, "ratio": ratio, "name": ""})
         chosen = varied(recipe, (), name=f"{recipe.name or 'recipe'} ({kind})", refit=False)
-        chosen = chosen.model_copy(update={"split": split})
+        chosen = chosen.model_copy(update={"split": split, "fold": 0})
         runs[kind] = workshop.find_or_train(chosen, why="what a photo-level split would have promised")
     return compare_promises(runs["naive"], runs["holdout"])
 

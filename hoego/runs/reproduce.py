@@ -70,7 +70,7 @@ def _prepared(record: Record, folder: Path) -> Record:
     }
     options = TrainOptions(
         folder=folder,
-        fold=record.meta.extra.get("fold", 0),
+        fold=record.fold,
         why=f"repeats {record.id}",
         tags=("reproduction",),
         parents=(record.id,),

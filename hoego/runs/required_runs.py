@@ -10,12 +10,12 @@ from typing import Any
 
 from hoego.errors import HoegoError, TrainError
 from hoego.predictions import Predictions
-from hoego.recipe import Recipe, fill
+from hoego.recipe import Fold, Recipe, fill
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.runs.project import open_project
 from hoego.runs.records import Record, RunStore
 from hoego.runs.side_by_side import train_side_by_side
-from hoego.runs.train import Fold, RunResult, TrainOptions, fingerprints
+from hoego.runs.train import RunResult, TrainOptions, fingerprints
 from hoego.train.callbacks import Callbacks
 
 MADE_OF = ("dataset", "labels", "split")
@@ -28,7 +28,7 @@ class StudyRunner:
 
     Args:
         folder: the project's folder.
-        fold: the fold of every run, or "all".
+        fold: the fold of every run, or "all"; None takes what each recipe says.
         tags: of every run.
         log: told what is about to be trained.
         progress: whether training shows its progress.
@@ -38,7 +38,7 @@ class StudyRunner:
     """
 
     folder: Path
-    fold: Fold = 0
+    fold: Fold | None = None
     tags: Sequence[str] = ()
     log: Callable[[str], None] = field(default=lambda _: None)
     progress: bool = True
@@ -49,6 +49,10 @@ class StudyRunner:
     @property
     def store(self) -> RunStore:
         return RunStore(self.folder / "runs")
+
+    def fold_of(self, recipe: Recipe) -> Fold:
+        """Give the fold that a run of the recipe holds out."""
+        return recipe.fold if self.fold is None else self.fold
 
     def find_or_train(self, recipe: Recipe, *, why: str = "") -> Record:
         """The record of a recipe: one that is done with the same settings, seed and fold, or a new one.
@@ -106,7 +110,7 @@ class StudyRunner:
         """The trained runs with a recipe's settings and the fold, the newest first."""
         wanted, found = training_settings(recipe), []
         for record in reversed(self.store.list(states=("done",))):
-            if record.meta.extra.get("fold", 0) != self.fold or record.meta.extra.get("kind"):
+            if record.meta.extra.get("kind") or record.fold != self.fold_of(recipe):
                 continue
             with contextlib.suppress(HoegoError):  # a record of another version that cannot be read any more
                 if training_settings(build(record.recipe)) == wanted:
@@ -115,10 +119,13 @@ class StudyRunner:
 
 
 def training_settings(recipe: Recipe) -> dict[str, Any]:
-    """The settings that decide what a training gives: all but its name and what only the queue or the score reads."""
-    dropped = ("name", "queue", "submission", "score", "audit", "threads", "weights")
+    """Give the settings that decide a training: all but its name and what only the queue or the score reads.
+
+    The fold is left out as well: it may be chosen beside the recipe, so whoever looks for a run asks the record.
+    """
+    dropped = ("name", "fold", "queue", "submission", "score", "audit", "threads", "weights")
     if not recipe.model.pretrained and recipe.model.checkpoint is None:
-        recipe = fill(recipe)  # what is not said and what is said as it would be anyway train alike
+        recipe = fill(recipe)  # a setting left out and one set to its default train alike
     return {k: v for k, v in recipe.to_dict().items() if k not in dropped}
 
 

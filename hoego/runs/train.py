@@ -15,9 +15,9 @@ from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.errors import HoegoError, RecordError
 from hoego.extras import require
-from hoego.recipe import Recipe, build
+from hoego.recipe import Fold, Recipe, build
 from hoego.runs.combined import is_combined, member_names
-from hoego.runs.execute import Fold, RunExecution, RunResult, folds_of, print_status
+from hoego.runs.execute import RunExecution, RunResult, folds_of, print_status
 from hoego.runs.project import ProjectData, open_project
 from hoego.runs.records import Record, RunStore
 from hoego.split import Split
@@ -30,7 +30,6 @@ from hoego.train.weights.start import start_of
 
 __all__ = [
     "SPLIT_FILE",
-    "Fold",
     "RunResult",
     "TrainOptions",
     "begin",
@@ -121,6 +120,8 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
 
         audited = audit(dataset, recipe)
         require_clean(audited)
+    # The fold may come from the command line; the recipe that is recorded is the one that runs.
+    recipe = recipe.model_copy(update={"fold": fold})
     record = RunStore(options.runs or options.folder / "runs").create(
         recipe.to_dict(),
         name=recipe.name,

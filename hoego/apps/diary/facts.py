@@ -15,6 +15,7 @@ from typing import Any
 from hoego import files
 from hoego.apps.diary.period import Period
 from hoego.errors import HoegoError
+from hoego.recipe import fold_of
 from hoego.runs.records import DiaryNote, Record, RunStore, notes
 from hoego.runs.records.difference import changes
 
@@ -318,7 +319,7 @@ def _trial(recipe: Mapping[str, Any], extra: Mapping[str, Any], id_: str) -> str
     if not recipe or extra.get("kind"):
         return id_
     kept = {k: v for k, v in recipe.items() if k not in ASIDE}
-    text = json.dumps([kept, str(extra.get("fold", 0))], sort_keys=True, default=str)
+    text = json.dumps([kept, str(fold_of(recipe, extra.get("fold")))], sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 

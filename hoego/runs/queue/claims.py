@@ -12,6 +12,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
+from hoego.recipe.fold import Fold
 from hoego.runs.records import Record, RunMeta, RunStore, now, process
 from hoego.runs.records.environment import code_state, machine_key
 
@@ -24,7 +25,7 @@ class QueueOptions:
     """What may be said of a run that is queued, beside its recipe.
 
     `after`: ids of runs that must be done first. `value`: what it is worth beside others of its priority when
-    the time is not enough for all. `extra`: further fields for the runner (which folds, for instance).
+    the time is not enough for all. `fold`: what is held out; None takes what the recipe says.
     """
 
     name: str = ""
@@ -34,6 +35,7 @@ class QueueOptions:
     parents: tuple[str, ...] = ()
     priority: int = 0
     value: float = 1.0
+    fold: Fold | None = None
     extra: Mapping[str, Any] | None = None
 
 
@@ -53,7 +55,7 @@ def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None
         after=after_of(store, options),
         priority=options.priority,
         value=options.value,
-        extra=dict(options.extra or {}),
+        extra={**(options.extra or {}), **({} if options.fold is None else {"fold": options.fold})},
     )
 
 

@@ -96,7 +96,7 @@ class WorkerContext:
         if self.limit is None or self._reason or left.seconds is None:
             return left
         window = self.limit - self.clock()
-        total = units(self._recipe, self.record.meta.extra)
+        total = units(self._recipe, self.record.fold)
         unfinished = self.done_before + len(self.epoch_seconds) < total
         next_epoch = max(self.epoch_seconds[-3:]) * 1.15 if unfinished else 0.0
         if next_epoch > window:
@@ -111,9 +111,9 @@ class WorkerContext:
         """Seconds to the end, as far as is known."""
         recipe = dict(self._recipe)
         if self.done_before:
-            folds = units({**recipe, "epochs": 1}, self.record.meta.extra)
+            folds = units({**recipe, "epochs": 1}, self.record.fold)
             recipe["epochs"] = max(0.0, recipe.get("epochs", 10) - self.done_before / max(folds, 1.0))
-        return self.history.remaining(recipe, self.record.meta.extra, self.epoch_seconds)
+        return self.history.remaining(recipe, self.record.fold, self.epoch_seconds)
 
     @contextlib.contextmanager
     def interrupting(self, patience: float = 10.0) -> Iterator[None]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from hoego.recipe.fold import Fold
 from hoego.runs.queue.times import format_duration
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 
@@ -20,11 +21,11 @@ LEAST_SHARE = 0.4
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A waiting run as the planner sees it: the recipe, what its runner is told, its place in the queue."""
+    """A waiting run as the planner sees it: the recipe, its fold (None: the recipe's), its place in the queue."""
 
     id: str
     recipe: Mapping[str, Any]
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    fold: Fold | None = None
     priority: int = 0
     value: float = 1.0
     created: str = ""
@@ -81,7 +82,7 @@ def order(
     by_time = sorted(jobs, key=lambda job: (-job.priority, job.created, job.id))
     if window is None:
         return by_time
-    seconds = {job.id: history.predict(job.recipe, job.extra, done=job.done).seconds for job in jobs}
+    seconds = {job.id: history.predict(job.recipe, job.fold, done=job.done).seconds for job in jobs}
     known = [s for s in seconds.values() if s is not None]
     if sum(known) <= 0.8 * window * workers:
         return by_time
@@ -100,7 +101,7 @@ def fit(
     A run that does not fit as asked and may be shortened gets the most epochs that fit, if these are at least
     LEAST_SHARE of what was asked.
     """
-    estimate = history.predict(job.recipe, job.extra, done=job.done)
+    estimate = history.predict(job.recipe, job.fold, done=job.done)
     if estimate.seconds is None:
         return None, None, estimate
     if estimate.within(CONFIDENCE) <= left:
@@ -108,7 +109,7 @@ def fit(
     if job.may_shorten:
         epochs = int(job.recipe.get("epochs", 10))
         for fewer in range(epochs - 1, math.ceil(LEAST_SHARE * epochs) - 1, -1):
-            shorter = history.predict({**job.recipe, "epochs": fewer}, job.extra)
+            shorter = history.predict({**job.recipe, "epochs": fewer}, job.fold)
             if fewer > 0 and shorter.within(CONFIDENCE) <= left:
                 return True, fewer, shorter
     return False, None, estimate
@@ -166,7 +167,7 @@ def _line(job: PlannedJob, history: RunTimeHistory, left: float, start: float) -
         at_most = format_duration(estimate.within(CONFIDENCE))
         reason = f"needs {about}, {at_most} with the margin; {format_duration(left)} left by then"
         return PlannedRun(job.id, False, estimate.seconds, None, None, reason), 0.0
-    asked = units(job.recipe, job.extra)
+    asked = units(job.recipe, job.fold)
     shorter = f"; shortened from {job.recipe.get('epochs')} to {epochs} epochs" if epochs else ""
     goes_on = f"; goes on after {job.done:g} of {asked:g} epochs" if job.done else ""
     line = PlannedRun(

@@ -64,15 +64,15 @@ def status(store: RunStore, *, ended: int = 5) -> QueueStatus:
 def _row(record: Record, states: dict[str, str], history: RunTimeHistory) -> QueueRow:
     meta = record.meta
     state = states[record.id]
-    total = units(record.recipe, meta.extra)
+    total = units(record.recipe, record.fold)
     done = progress_of(record)
     seconds = None
     if state == "waiting":
-        seconds = history.predict(record.recipe, meta.extra, done=done).seconds
+        seconds = history.predict(record.recipe, record.fold, done=done).seconds
     elif state == "running":
         rows = [row for fold in record.folds() for row in record.epochs(fold)]
         own = [s for row in rows if (s := row_seconds(row)) is not None]
-        seconds = history.remaining(record.recipe, meta.extra, own).seconds
+        seconds = history.remaining(record.recipe, record.fold, own).seconds
     return QueueRow(
         run=meta.id,
         name=meta.name,

@@ -17,6 +17,7 @@ from hashlib import blake2b
 from typing import Any
 
 from hoego.errors import RecordError
+from hoego.recipe.fold import ALL, Fold, fold_of
 from hoego.runs.records import Record, RunMeta, RunStore
 from hoego.runs.records.environment import machine_key
 
@@ -77,10 +78,13 @@ def student_quantile(probability: float, freedom: float) -> float:
     return z + sum(term / freedom ** (k + 1) for k, term in enumerate(terms))
 
 
-def units(recipe: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> float:
-    """Epochs in all: those of each fold that runs, and of the last model on all subjects (`refit`)."""
+def units(recipe: Mapping[str, Any], fold: Fold | None = None) -> float:
+    """Epochs in all: those of each fold that runs, and of the last model on all subjects (`refit`).
+
+    `fold` is what the run holds out; None takes what the recipe says.
+    """
     split = recipe.get("split", {})
-    every = (extra or {}).get("fold", recipe.get("fold")) == "all" and split.get("kind") == "folds"
+    every = fold_of(recipe, fold) == ALL and split.get("kind") == "folds"
     folds = int(split.get("folds", 5)) if every else 1
     return float(recipe.get("epochs", 10)) * (folds + (1 if recipe.get("refit") else 0))
 
@@ -173,18 +177,18 @@ class RunTimeHistory:
             self.samples.append(sample)
 
     def predict(
-        self, recipe: Mapping[str, Any], extra: Mapping[str, Any] | None = None, *, done: float = 0
+        self, recipe: Mapping[str, Any], fold: Fold | None = None, *, done: float = 0
     ) -> DurationEstimate:
         """Seconds that a run of `recipe` will take, `done` of its epochs being behind it."""
         rate, spread, freedom, level, count = self._rate(recipe)
         if rate is None:
             return DurationEstimate(None)
-        left = max(0.0, units(recipe, extra) - done)
+        left = max(0.0, units(recipe, fold) - done)
         basis = f"{count} run{'s' * (count != 1)} of {LEVELS[level]}"
         return DurationEstimate(self._overhead(recipe, level) + left * rate, spread, freedom, basis, level)
 
     def remaining(
-        self, recipe: Mapping[str, Any], extra: Mapping[str, Any] | None, epoch_seconds: Sequence[float]
+        self, recipe: Mapping[str, Any], fold: Fold | None, epoch_seconds: Sequence[float]
     ) -> DurationEstimate:
         """Seconds to the end of a run after the epochs that took `epoch_seconds`.
 
@@ -192,7 +196,7 @@ class RunTimeHistory:
         one predicted from past runs are averaged in the logarithm, each by its precision.
         """
         if not epoch_seconds:
-            return self.predict(recipe, extra)
+            return self.predict(recipe, fold)
         done = len(epoch_seconds)
         prior, prior_spread, freedom, level, _ = self._rate(recipe)
         first = statistics.median([s.first for s in self._alike(recipe, level)] or [1.0])
@@ -202,7 +206,7 @@ class RunTimeHistory:
             weight = spread**-2 / (spread**-2 + max(prior_spread, 0.02) ** -2)
             measured = math.exp(weight * math.log(max(measured, 1e-9)) + (1 - weight) * math.log(prior))
             spread = (spread**-2 + max(prior_spread, 0.02) ** -2) ** -0.5
-        left = max(0.0, units(recipe, extra) - done)
+        left = max(0.0, units(recipe, fold) - done)
         tail = 0.7 * self._overhead(recipe, level) if prior is not None else 0.5 * measured
         basis = f"{done} epoch{'s' * (done != 1)} of its own"
         return DurationEstimate(left * measured + tail, max(spread, 0.03), max(freedom, 8.0), basis, 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from hoego.errors import RecordError, UsageError
 from hoego.extras import require
-from hoego.recipe import Recipe, build
+from hoego.recipe import Fold, Recipe, build
 from hoego.runs.queue.claims import QueueOptions, after_of
 from hoego.runs.queue.context import RunOutcome, WorkerContext
 from hoego.runs.queue.worker_processes import BackgroundWorker, start_background
@@ -16,22 +16,11 @@ from hoego.runs.records import Record, RunStore
 from hoego.train.callbacks import Callbacks
 
 
-def parse_fold(text: str | int | None) -> Any:
-    """A fold's number, or "all"; None (the recipe's) where nothing is said. Raises UsageError for anything else."""
-    if text == "all" or isinstance(text, int):
-        return text
-    if not text:
-        return None
-    if not text.isdigit():
-        raise UsageError(f"{text!r} is not a fold", remedy="Give a number from 0, or all.")
-    return int(text)
-
-
 def queue_run(
     runs: Path,
     recipe: Recipe,
     *,
-    fold: str | int | None = None,
+    fold: Fold | None = None,
     after: Sequence[str] = (),
     priority: int = 0,
     why: str = "",
@@ -43,7 +32,7 @@ def queue_run(
         SplitError: there is no such fold.
         RecordError: a run in `after` does not exist or can no longer be done.
     """
-    ask = QueueOptions(why=why, after=tuple(after), priority=priority, extra={"fold": fold})
+    ask = QueueOptions(why=why, after=tuple(after), priority=priority, fold=fold)
     return _asked(runs, recipe, ask, audit=True)
 
 
@@ -71,14 +60,13 @@ def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> 
     from hoego.runs.project import open_project
     from hoego.runs.train import TrainOptions, prepare
 
-    extra = dict(ask.extra or {})
     options = TrainOptions(
         folder=_project_folder(runs),
-        fold=parse_fold(extra.pop("fold", None)),
+        fold=ask.fold,
         why=ask.why,
         tags=ask.tags,
         parents=ask.parents,
-        extra=extra,
+        extra=dict(ask.extra or {}),
         audit=audit,
     )
     return prepare(open_project(recipe, options.folder), options, state="interrupted")
@@ -89,7 +77,7 @@ def start_in_background(
     recipe: Recipe | None,
     *,
     resume: str = "",
-    fold: str | int | None = None,
+    fold: Fold | None = None,
     why: str = "",
     tags: Sequence[str] = (),
 ) -> BackgroundWorker:
@@ -102,9 +90,7 @@ def start_in_background(
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
     if recipe is not None:
         require("train", "Training")
-        record = _prepared(
-            runs, recipe, QueueOptions(why=why, tags=tuple(tags), extra={"fold": fold}), audit=True
-        )
+        record = _prepared(runs, recipe, QueueOptions(why=why, tags=tuple(tags), fold=fold), audit=True)
     else:
         from hoego.runs.train import require_trained
 

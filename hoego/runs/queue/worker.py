@@ -151,7 +151,7 @@ def job(record: Record) -> PlannedJob:
     return PlannedJob(
         id=meta.id,
         recipe=record.recipe,
-        extra=meta.extra,
+        fold=record.fold,
         priority=meta.priority,
         value=meta.value,
         created=meta.created,
@@ -255,8 +255,7 @@ def _shorten(record: Record, epochs: int) -> None:
 
 def _run(worker: _Worker, record: Record) -> None:
     options, done = worker.options, claims.progress_of(record)
-    recipe, extra = record.recipe, record.meta.extra
-    predicted = worker.history.predict(recipe, extra, done=done)
+    predicted = worker.history.predict(record.recipe, record.fold, done=done)
     context = WorkerContext(
         record=record,
         history=worker.history,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hoego.errors import UsageError
 from hoego.extras import require
-from hoego.recipe import Recipe, find_project, resolve
+from hoego.recipe import Fold, Recipe, find_project, resolve
 from hoego.runs.ideas import IdeaWorker
 from hoego.runs.queue import WorkOptions, WorkReport, gpu_count, parse_duration, parse_until, work_many
 from hoego.runs.queue.train_record import enqueue, train_runner, warm_up
@@ -33,7 +33,7 @@ class WorkRequest:
     ideas: bool = False
     wait: bool = False
     leader: Recipe | None = None
-    fold: int | str | None = None
+    fold: Fold | None = None
 
 
 def to_stderr(text: str) -> None:

@@ -78,8 +78,7 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tup
 
 def _as_it_ran(record: Record) -> dict[str, Any]:
     """The recipe with the fold that was trained, which `--fold` may have set."""
-    recipe = dict(record.recipe)
-    return recipe | {key: record.meta.extra[key] for key in ("fold",) if key in record.meta.extra}
+    return {**record.recipe, "fold": record.fold}
 
 
 def _code(a: Record, b: Record) -> tuple[ValueChange, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
+from hoego.recipe.fold import Fold, fold_of, parse_fold
 from hoego.runs.records import process, toml
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
@@ -62,6 +63,12 @@ class Record:
             who = meta.process or {}
             return f"its process ended without a word (pid {who.get('pid', '?')} on {who.get('host', '?')})"
         return meta.reason
+
+    @property
+    def fold(self) -> Fold:
+        """The fold that the run holds out, or "all"."""
+        kept = parse_fold(self.meta.extra.get("fold"))
+        return fold_of(self.recipe) if kept is None else kept
 
     def is_alive(self) -> bool:
         """Whether the process that runs this record is alive (see `process.is_alive`)."""
