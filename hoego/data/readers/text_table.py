@@ -192,7 +192,7 @@ def _frame(table: TextTable, names: list[str]) -> pl.DataFrame:
             )
     except pl.exceptions.NoDataError:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         frame = _slowly(table, names)
     frame = frame.select(pl.col(pl.String).str.strip_chars())
     frame = frame.with_columns(
