@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from docs.reference import FOLDER, HEADER, api  # noqa: E402
 
 project = "Hoego"
 author = "The Hoego authors"
@@ -28,12 +32,17 @@ nitpicky = False
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300
+nb_output_stderr = "remove"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-autosummary_generate = True
+# The page follows `hoego.__all__` by itself; it is written here because autosummary looks for names before it builds.
+API = HEADER.replace("make docs", "make site") + api()
+if not (FOLDER / "api.md").is_file() or (FOLDER / "api.md").read_text(encoding="utf-8") != API:
+    (FOLDER / "api.md").write_text(API, encoding="utf-8")
+autosummary_generate = ["reference/api.md"]  # named, since a build that goes on from an older one does not look for new pages
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"

@@ -107,6 +107,16 @@ def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         yield from walk(command.get_command(None, name), (*path, name))
 
 
+def api() -> str:
+    """The page of the public names; Sphinx makes one page of each (the site's build writes it, see conf.py)."""
+    import hoego
+
+    names = sorted((n for n in hoego.__all__ if not n.startswith("_")), key=str.lower)
+    text = "# Python API\n\n`import hoego` loads none of these until its first use, and PyTorch only to train or predict.\n\n"
+    listed = "\n".join(f"   hoego.{name}" for name in names)
+    return f"{text}```{{eval-rst}}\n.. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n{listed}\n```\n"
+
+
 PAGES = {"commands": commands, "settings": settings, "metrics": metrics, "checks": checks}
 
 
