@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,8 @@ WORKS = {
     "idea add": "idea add flip --set augment.flip=0.5",
     "idea list": "idea list",
     "idea adopt": "idea adopt generalise",
+    "weights list": "weights list",
+    "weights show": "weights show resnet18.mine --folder weights",
 }
 """A command line of each command that needs no extra; A and B are runs that are done, WAITING waits."""
 
@@ -63,6 +66,8 @@ NEEDS = {
     "ablate": ("ablate --set epochs=4 --vary epochs=5,6 --here",),
     "reproduce": ("reproduce A",),
     "queue work": ("queue work",),
+    "weights fetch": ("weights fetch resnet18",),
+    "weights add": ("weights add weights/resnet18.mine.safetensors --name resnet18.mine --to kept",),
     "mirror": ("mirror mlflow=http://localhost:1", "mirror wandb=hoego"),
     "diagnose": ("diagnose --leak recipe.toml",),
 }
@@ -92,6 +97,8 @@ def bare(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     (project / "elsewhere").mkdir(exist_ok=True)
     (project / "code").mkdir(exist_ok=True)
     (project / "code" / "train.py").write_text("import torch\n\nprint(torch.rand(3))\n")
+    (project / "weights").mkdir(exist_ok=True)
+    (project / "weights" / "resnet18.mine.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
     (project / "recipe.toml").write_text("epochs = 1\n")
 
 
@@ -139,7 +146,7 @@ def test_it_says_in_one_line_which_extra_it_needs(
 ) -> None:
     extra = "track" if line.startswith("mirror") else "train"
     module = line.split("=")[0].split()[-1] if extra == "track" else "torch"
-    command = " ".join(w for w in line.split()[:2] if w in (line.split()[0], "work"))
+    command = next(name for name, lines in NEEDS.items() if line in lines)
     records = len(RunStore(Path("runs")).list()) + line.count("UNFINISHED")
     assert run(line, monkeypatch) == 2
     said = capfd.readouterr().err.strip().splitlines()
