@@ -251,7 +251,8 @@ def _how_sure(names: Sequence[str], counts: Counter[str]) -> tuple[Certainty, st
         f"Are the {len(names)} folders, such as {names[0]!r}, the classes, or the subjects (dataset.subject)?"
     )
     few = sum(c < 2 for c in counts.values())
-    about_people = any(_words(re.sub(r"\d+", " ", n)) & set(SUBJECT_WORDS) for n in names)
+    people = [n for n in names if _words(re.sub(r"\d+", " ", n)) & set(SUBJECT_WORDS) and re.search(r"\d", n)]
+    about_people = len(people) > 0.5 * len(names)
     numbered = sum(bool(_ID.match(n)) for n in names) > 0.8 * len(names)
     dated = sum(bool(_DATE.match(n)) for n in names) > 0.5 * len(names)
     if about_people or dated or few > 0.1 * len(names) or (numbered and len(names) >= 10):

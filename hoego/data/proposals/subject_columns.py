@@ -105,7 +105,7 @@ def _certainty(best: _Evidence, rivals: Sequence[_Evidence], values: pl.Series) 
         numbered = values.str.contains(r"\d").mean()
         return "sure" if best.marked or best.named or numbered == 1 else "likely"
     told = best.strength > 0 or best.named
-    return "likely" if told and (best.n_values >= FEWEST or best.strength == 2) else "unsure"
+    return "likely" if told and best.n_values >= FEWEST else "unsure"
 
 
 def _weigh(column: str, values: pl.Series, paths: Sequence[str]) -> _Evidence | None:
