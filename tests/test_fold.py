@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from hoego.cli.main import app
-from hoego.errors import RecipeError, UsageError
+from hoego.errors import RecipeError, SplitError, UsageError
 from hoego.recipe import Fold, build, fold_of, parse_fold
 from hoego.runs.queue import status
 from hoego.runs.queue.timing import units
@@ -91,7 +91,7 @@ def test_queue_add_queues_all_folds_of_a_recipe_that_says_so(signs: Path) -> Non
     refused = CliRunner().invoke(
         app, ["queue", "add", str(RECIPE), "--set", f"dataset.root={signs}", "--fold", "9"]
     )
-    assert refused.exit_code == 2
+    assert refused.exit_code == SplitError.exit_code
     assert len(store.list()) == 2
 
 
