@@ -181,3 +181,33 @@ def test_pseudo_labels_of_an_honest_teacher(photos: Path, tmp_path: Path) -> Non
     assert (
         result.score.honesty == "selected"
     )  # the teacher's epoch was chosen on the subjects that are scored
+
+
+@pytest.mark.parametrize("kind", ["holdout", "naive"])
+def test_starting_weights_that_have_seen_the_held_out_subjects_are_refused_before_the_first_step(
+    photos: Path, tmp_path: Path, kind: str
+) -> None:
+    options = TrainOptions(tmp_path, audit=False)
+    first = train(recipe(photos, refit=True), options, QUIET)
+    weights = {"checkpoint": str(first.folder / "refit" / "last.safetensors")}
+    asked = recipe(photos)
+    asked = build(
+        {**asked.to_dict(), "split": {"kind": kind}, "model": {**asked.to_dict()["model"], **weights}}
+    )
+    rows: list[dict[str, Any]] = []
+    with pytest.raises(LeakError, match="its starting weights"):
+        train(asked, options, Callbacks(progress=False, measure_seconds=0, on_epoch=rows.append))
+    assert rows == []
+    (refused,) = RunStore(tmp_path / "runs").list(states=["failed"])
+    assert not list(refused.folder.rglob("epochs.jsonl")), "no number of a held-out photo may be kept"
+
+
+def test_the_progress_of_a_naive_run_says_so(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = recipe(photos)
+    asked = build({**asked.to_dict(), "split": {"kind": "naive"}})
+    train(asked, TrainOptions(tmp_path, audit=False), Callbacks(measure_seconds=0))
+    shown = [line for line in capsys.readouterr().err.splitlines() if "macro F1" in line]
+    assert shown
+    assert all("(naive)" in line for line in shown)

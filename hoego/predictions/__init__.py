@@ -10,6 +10,7 @@ from hoego.predictions.honesty import (
     honesty,
     require_honest,
     require_same_dataset,
+    require_unseen,
     suggested_by,
     suggestion,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "require_alike",
     "require_honest",
     "require_same_dataset",
+    "require_unseen",
     "softmax",
     "suggested_by",
     "suggestion",

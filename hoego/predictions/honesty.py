@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.errors import LeakError, MismatchError
 from hoego.predictions.predictions import Predictions
+from hoego.predictions.provenance import Provenance
 
 Mask = NDArray[np.bool_]
 
@@ -93,29 +94,58 @@ def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sampl
     """
     found = honesty(predictions, dataset)
     if found.in_sample.any() and not allow_in_sample:
-        rows = dataset.positions(predictions.images)[found.in_sample]
-        names = np.unique(dataset.subjects[dataset.subject_index[rows]])
-        paths = [
-            p
-            for k in np.unique(predictions.source[found.in_sample]).tolist()
-            for p in predictions.sources[k].path
-        ]
-        shown = ", ".join(names[:5].tolist())
-        since = (
-            "hoego.toml has joined subjects since this was trained: train it again. "
-            if dataset.merged_subjects
-            else ""
-        )
-        raise LeakError(
-            f"{len(rows):,} of {len(predictions.images):,} rows are in-sample: the model behind them has seen "
-            f"{len(names):,} of the scored subjects ({shown}{', …' if len(names) > 5 else ''}). "
-            f"Seen by: {'; '.join(dict.fromkeys(paths)) or 'not recorded'}.",
-            remedy=f"{since}Score out-of-fold predictions (hoego train --fold all). "
-            "Only where these are other people, who share no more than names with those that were seen, give one of "
-            "the data sets a dataset.namespace. "
-            "--allow-in-sample prints the number, marked.",
+        sources = np.unique(predictions.source[found.in_sample]).tolist()
+        paths = [p for k in sources for p in predictions.sources[k].path]
+        raise _leak(
+            dataset, dataset.positions(predictions.images)[found.in_sample], len(predictions.images), paths
         )
     return found
+
+
+def require_unseen(given: Provenance, dataset: Dataset, held: Mask, *, naive: bool = False) -> None:
+    """Refuse starting weights that have seen what a training is to be scored on, before its first step.
+
+    Args:
+        given: of the starting weights.
+        dataset: N images.
+        held: mask [N] of the images that are held out.
+        naive: the split is by photo, so only the photos themselves must be new.
+
+    Raises:
+        LeakError: names subjects and the path by which they were seen.
+    """
+    universe = given.universe
+    for source in given.sources:
+        seen = source.seen | source.seen_through
+        if naive and source.seen_images is not None:
+            shown = np.isin(dataset.contents, source.seen_images)
+        elif naive:
+            shown = np.isin(dataset.contents, universe.images_of(seen))
+        else:
+            shown = universe.images_showing(seen, dataset)
+        rows = np.flatnonzero(shown & held)
+        if len(rows):
+            raise _leak(dataset, rows, int(held.sum()), [f"its starting weights: {p}" for p in source.path])
+
+
+def _leak(dataset: Dataset, rows: NDArray[np.intp], n: int, paths: list[str]) -> LeakError:
+    """Make the error that names the subjects of in-sample `rows` of a data set, of `n` that are scored."""
+    names = np.unique(dataset.subjects[dataset.subject_index[rows]])
+    shown = ", ".join(names[:5].tolist())
+    since = (
+        "hoego.toml has joined subjects since this was trained: train it again. "
+        if dataset.merged_subjects
+        else ""
+    )
+    return LeakError(
+        f"{len(rows):,} of {n:,} rows are in-sample: the model behind them has seen "
+        f"{len(names):,} of the scored subjects ({shown}{', …' if len(names) > 5 else ''}). "
+        f"Seen by: {'; '.join(dict.fromkeys(paths)) or 'not recorded'}.",
+        remedy=f"{since}Score out-of-fold predictions (hoego train --fold all). "
+        "Only where these are other people, who share no more than names with those that were seen, give one of "
+        "the data sets a dataset.namespace. "
+        "--allow-in-sample prints the number, marked.",
+    )
 
 
 def require_same_dataset(predictions: Predictions, dataset: Dataset) -> None:

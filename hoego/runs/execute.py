@@ -16,7 +16,7 @@ from hoego import files
 from hoego.errors import HoegoError, SplitError, TrainError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, SelectionCandidates, score
-from hoego.predictions import Predictions, concat
+from hoego.predictions import Predictions, concat, require_unseen
 from hoego.recipe import ALL, Fold
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
@@ -118,6 +118,7 @@ class RunExecution:
         folds = folds_of(self.split, self.fold)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
         self.lessons = {k: self._soft_targets(k) for k in folds}
+        self._require_unseen(folds)
         parts = []
         for k in folds:
             parts.append((yield from self._fold(k)))
@@ -143,6 +144,17 @@ class RunExecution:
             refit=self.recipe.refit,
             notes=tuple(self.notes),
         )
+
+    def _require_unseen(self, folds: list[int]) -> None:
+        """Refuse starting weights that have seen a held-out subject, before a number of it can be shown."""
+        from hoego.train.checkpoints import provenance_of_weights
+
+        if self.recipe.model.checkpoint is None:
+            return
+        known = provenance_of_weights(Path(self.recipe.model.checkpoint))
+        if known is not None:
+            for k in folds:
+                require_unseen(known, self.dataset, self.split.val_mask(k), naive=self.split.naive)
 
     def _start(self) -> None:
         """Fill in what belongs to the weights, which must be those that the record names."""

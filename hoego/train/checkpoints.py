@@ -109,6 +109,16 @@ def about_weights(path: Path) -> dict[str, Any]:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
 
 
+def provenance_of_weights(path: Path) -> Provenance | None:
+    """Read which subjects the weights of a file have seen, without reading the tensors; None where it does not say.
+
+    Raises:
+        TrainError: no such file, or a damaged one.
+    """
+    known = about_weights(path).get("provenance")
+    return None if known is None else Provenance.from_dict(known)
+
+
 def _load_safetensors(path: Path) -> CheckpointWeights:
     try:
         with safetensors.safe_open(path, framework="pt") as file:

@@ -147,7 +147,7 @@ def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughp
     provenance = _kept_provenance(task.folder) if resuming else provenance_of(task, parts.built)
     if not resuming:
         _keep_provenance(task.folder, provenance)
-    settings = TrainingLoopOptions(task.folder, task.name, callbacks, provenance)
+    settings = TrainingLoopOptions(task.folder, task.name, callbacks, provenance, task.naive)
     held, inner = (_held(task, mask, parts.device, callbacks) for mask in (task.val_mask, task.inner_mask))
     return TrainingLoop(parts, settings, held, inner), speed
 

@@ -51,12 +51,14 @@ class TrainingLoopOptions:
         name: of the source.
         callbacks: the caller's; they say how often the state is written, too.
         provenance: what the weights will have seen.
+        naive: the split is by photo.
     """
 
     folder: Path
     name: str
     callbacks: Callbacks
     provenance: Provenance
+    naive: bool
 
 
 class TrainingStopped(Exception):
@@ -98,7 +100,9 @@ class TrainingLoop:
         self._restore()
         callbacks = self.settings.callbacks
         epochs = self.parts.recipe.epochs
-        with TrainingProgress(self.settings.name, epochs, self.parts.steps, callbacks.progress) as progress:
+        with TrainingProgress(
+            self.settings.name, epochs, self.parts.steps, callbacks.progress, naive=self.settings.naive
+        ) as progress:
             while self.epoch < epochs and not self.stopped:
                 figures = yield from self._epoch(progress)
                 callbacks.on_epoch(figures)

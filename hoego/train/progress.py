@@ -18,10 +18,14 @@ class TrainingProgress:
         epochs: of the training.
         steps: per epoch.
         shown: whether anything is printed.
+        naive: the split is by photo, which every score that is shown says.
     """
 
-    def __init__(self, name: str, epochs: int, steps: int, shown: bool = True) -> None:
+    def __init__(
+        self, name: str, epochs: int, steps: int, shown: bool = True, *, naive: bool = False
+    ) -> None:
         self.name, self.epochs, self.steps, self.shown = name, epochs, steps, shown
+        self.mark = " (naive)" if naive else ""
         self.start = self.last_print = time.monotonic()
         self.first: int | None = None
         self.line = ""
@@ -62,7 +66,9 @@ class TrainingProgress:
         if not self.shown:
             return
         epoch = figures["epoch"] + 1
-        self.line = f"epoch {epoch}/{self.epochs} loss {figures['train_loss']:.4f}{_scores(figures)}"
+        self.line = (
+            f"epoch {epoch}/{self.epochs} loss {figures['train_loss']:.4f}{_scores(figures, self.mark)}"
+        )
         speed = figures["images_per_second"]
         if speed:
             self.line += f" {speed:,.0f} img/s"
@@ -77,6 +83,6 @@ class TrainingProgress:
             print(f"{self.name}: {self.line}, {left:.0f} s left", file=sys.stderr, flush=True)
 
 
-def _scores(figures: dict[str, Any]) -> str:
+def _scores(figures: dict[str, Any], mark: str) -> str:
     said = {"macro_f1": "macro F1", "macro_f1_ema": "ema", "macro_f1_swa": "swa", "inner_macro_f1": "inner"}
-    return "".join(f" {words} {figures[key]:.4f}" for key, words in said.items() if key in figures)
+    return "".join(f" {words} {figures[key]:.4f}{mark}" for key, words in said.items() if key in figures)
