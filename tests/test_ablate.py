@@ -67,7 +67,7 @@ def test_through_the_queue_runs_wait_and_the_same_call_reads_them(tmp_path: Path
     for run in table.rows[1].runs:
         verdict = store.find(run).meta.verdict
         assert verdict is not None
-        assert (verdict["verdict"], verdict["scope"]) == ("better", "recipes")
+        assert (verdict["outcome"], verdict["scope"]) == ("better", "recipes")
         assert verdict["baseline"] == list(table.rows[0].runs)
 
 

@@ -12,9 +12,11 @@ import pytest
 from hoego.errors import RecipeError, RecordError, UsageError
 from hoego.recipe import build
 from hoego.recipe.resolve import apply_overrides
+from hoego.results.score import DefinedEstimate
+from hoego.results.verdict import ComparisonVerdict
 from hoego.runs import queue
 from hoego.runs.idea_lists import LISTS
-from hoego.runs.ideas import IdeaWorker, Verdict, adopt, ideas
+from hoego.runs.ideas import IdeaWorker, adopt, ideas
 from hoego.runs.ideas import add as add_idea
 from hoego.runs.queue import RunOutcome, WorkerContext, WorkOptions
 from hoego.runs.records import Record, RunStore, merge
@@ -34,12 +36,19 @@ def train(record: Record, context: WorkerContext) -> RunOutcome:
     return RunOutcome("done", score={"macro_f1": {"value": value}, "honesty": "selected"})
 
 
-def judge(_: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
+def judge(_: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> ComparisonVerdict:
     sides = [[r.meta.score["macro_f1"]["value"] for r in side] for side in (baseline, runs)]  # type: ignore[index]
     difference = statistics.fmean(sides[1]) - statistics.fmean(sides[0])
     words = "not distinguishable" if abs(difference) < 0.01 else "better" if difference > 0 else "worse"
     ids = tuple(r.id for r in baseline), tuple(r.id for r in runs)
-    return Verdict(words, "macro_f1", difference, None, None, None, "recipes", *ids)
+    return ComparisonVerdict(
+        outcome=words,
+        metric="macro_f1",
+        difference=DefinedEstimate(value=difference),
+        scope="recipes",
+        baseline=ids[0],
+        runs=ids[1],
+    )
 
 
 def work(store: RunStore, **fields: Any) -> queue.WorkReport:
@@ -70,13 +79,13 @@ def test_three_ideas_leave_three_verdicts(tmp_path: Path) -> None:
     for idea in kept.ideas:
         assert idea.verdict is not None
         gain = GAIN[texts[idea.id]]
-        assert idea.verdict.words == (
+        assert idea.verdict.outcome == (
             "better" if gain > 0 else "worse" if gain < 0 else "not distinguishable"
         )
         assert len(idea.runs) == len(idea.baseline) == 3
         assert [store.find(r).recipe["seed"] for r in idea.runs] == [0, 1, 2]
         for run in idea.runs:
-            assert store.find(run).meta.verdict["words"] == idea.verdict.words  # type: ignore[index]
+            assert store.find(run).meta.verdict["outcome"] == idea.verdict.outcome  # type: ignore[index]
     assert kept.leader is not None
     assert kept.leader["optim"]["lr"] == 0.01
     assert all(ran.state == "done" for ran in report.ran)
@@ -127,13 +136,13 @@ def test_what_the_leader_does_already_is_not_run(tmp_path: Path) -> None:
     assert work(store).ran == ()
     (idea,) = ideas(store).ideas
     assert idea.verdict is not None
-    assert (idea.state, idea.verdict.words) == ("tried", "already so")
+    assert (idea.state, idea.verdict.outcome) == ("tried", "already so")
 
 
 def test_a_lucky_run_does_not_lead_without_being_better(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     add_idea(store, "lucky", ["optim.lr=0.01"])
-    undecided = lambda s, a, b: Verdict("not distinguishable", "", 0.1, None, None, None, "recipes")  # noqa: E731
+    undecided = lambda s, a, b: ComparisonVerdict(outcome="not distinguishable", scope="recipes")  # noqa: E731
     work(store, recipe=None, fallback=LEADER, judge=undecided)
     add_idea(store, "smaller batches", ["batch_size=32"])
     work(store, recipe=None, fallback=LEADER)
@@ -156,8 +165,8 @@ def test_an_idea_whose_run_fails_says_so_and_the_others_go_on(tmp_path: Path) ->
     queue.work(store, breaks, WorkOptions(idle=worker.idle, after_run=worker.after_run))
     states = {i.id: i for i in ideas(store).ideas}
     assert states[bad.id].state == "failed"
-    assert "not a number" in states[bad.id].verdict.reason  # type: ignore[union-attr]
-    assert states[good.id].verdict.words == "better"  # type: ignore[union-attr]
+    assert "not a number" in states[bad.id].verdict.sentence  # type: ignore[union-attr]
+    assert states[good.id].verdict.outcome == "better"  # type: ignore[union-attr]
 
 
 def test_an_idea_that_lost_to_an_older_leader_changes_nothing(tmp_path: Path) -> None:
@@ -166,7 +175,7 @@ def test_an_idea_that_lost_to_an_older_leader_changes_nothing(tmp_path: Path) ->
     for setting in ("optim.lr=0.01", "batch_size=32"):
         add_idea(store, setting, [setting])
     always = IdeaWorker(
-        recipe=LEADER, judge=lambda s, a, b: Verdict("better", "", 1, None, None, None, "recipes")
+        recipe=LEADER, judge=lambda s, a, b: ComparisonVerdict(outcome="better", scope="recipes")
     )
     assert always.idle(store, 1e9)
     assert always.idle(store, 1e9)

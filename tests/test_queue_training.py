@@ -103,7 +103,7 @@ def test_three_ideas_leave_three_verdicts_that_agree_with_compare(photos: Path, 
     ]
     assert shown.comparison is not None
     assert shown.comparison["scope"] == "models"
-    assert shown.to_dict()["words"] == shown.comparison["sentence"]
+    assert shown.to_dict()["words"] == shown.comparison.sentence
     theirs = RunStore(tmp_path / "theirs" / "runs")
     assert set(merge(store, theirs).copied) == set(store.ids())
     assert len(merge(store, theirs).same) == len(store.ids())

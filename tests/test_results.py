@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scored_people import people, predict
 
+from hoego.evaluate.compare import CompareOptions, compare
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.results.base import Result
 from hoego.results.honesty import HonestyLevel, ScoreHonesty
-from hoego.results.score import IntervalEstimate, MetricEstimate, Score, ScoreSummary
+from hoego.results.score import DefinedEstimate, IntervalEstimate, MetricEstimate, Score, ScoreSummary
+from hoego.results.verdict import ComparisonVerdict
 
 
 def round_trip(found: Result) -> None:
@@ -60,6 +62,42 @@ def test_summaries_of_early_records_are_read() -> None:
     assert ScoreSummary.model_validate({"macro_f1": 0.5, "honest": True}).rankable
     assert not ScoreSummary.model_validate({"macro_f1": 0.5, "honest": False}).rankable
     assert not ScoreSummary.model_validate({"macro_f1": 0.5}).rankable
+
+
+def test_a_comparison_reads_back_equal() -> None:
+    dataset = people(40)
+    runs = [predict(dataset, name="a"), predict(dataset, name="b", seed=1)]
+    found = compare(runs, dataset, CompareOptions(resamples=100, permutations=99))
+    round_trip(found)
+    assert found.model_dump()["best_set"] == list(found.best_set)
+
+
+def test_both_old_verdicts_are_read_as_one() -> None:
+    sides = {"scope": "recipes", "baseline": ["a"], "runs": ["b"], "p_value": 0.01}
+    idea = {
+        "words": "better",
+        "metric": "accuracy",
+        "difference": 0.1,
+        "low": 0.05,
+        "high": 0.15,
+        "reason": "why",
+    }
+    ablation = {
+        "words": "x=1: better, by far",
+        "verdict": "better",
+        "difference": {"value": 0.1, "low": 0.05},
+    }
+    one = ComparisonVerdict.model_validate({**idea, **sides, "idea": "i", "text": "lr"})
+    other = ComparisonVerdict.model_validate({**ablation, **sides})
+    assert (one.outcome, one.subject, one.sentence, one.metric) == ("better", "lr", "why", "accuracy")
+    assert (other.outcome, other.subject, other.metric) == ("better", "x=1", "macro_f1")
+    assert one.difference == DefinedEstimate(value=0.1, low=0.05, high=0.15)
+    for found in (one, other, ComparisonVerdict(outcome="failed", sentence="gone")):
+        round_trip(found)
+    merged = {**idea, **sides, **one.model_dump(mode="json")}
+    assert ComparisonVerdict.model_validate(merged) == one, "an older verdict in the same run.json"
+    bare = ComparisonVerdict.model_validate({"words": "already so", "difference": None, "reason": "same"})
+    assert (bare.difference, str(bare)) == (None, "already so: same")
 
 
 def test_a_key_that_nobody_declared_is_refused() -> None:

@@ -66,25 +66,24 @@ def compare(
 
 
 def _show_comparison(found: Comparison) -> None:
-    facts = found.to_dict()
-    echo(f"{styled(facts['verdict'], VERDICT_STYLE.get(facts['verdict'], ''))}   scope: {facts['scope']}")
-    echo(literal(facts["sentence"]))
-    d = facts["difference"]
-    p = "–" if facts["p_value"] is None else f"{facts['p_value']:.4f}"
-    detectable = "–" if facts["detectable"] is None else f"{facts['detectable']:.4f}"
-    echo(f"difference {interval(d['value'], d['low'], d['high'], 4)}   p {p}   detectable {detectable}")
+    echo(f"{styled(found.verdict, VERDICT_STYLE.get(found.verdict, ''))}   scope: {found.scope}")
+    echo(literal(found.sentence))
+    d = found.difference
+    p = "–" if found.p_value is None else f"{found.p_value:.4f}"
+    detectable = "–" if found.detectable is None else f"{found.detectable:.4f}"
+    echo(f"difference {interval(d.value, d.low, d.high, 4)}   p {p}   detectable {detectable}")
     rows = [
         (
-            r["rank"],
-            r["name"],
-            f"{r['value']:.4f}",
-            "yes" if r["in_best_set"] else "no",
-            r["p_adjusted"] if r["p_adjusted"] is None else f"{r['p_adjusted']:.4f}",
+            r.rank,
+            r.name,
+            f"{r.value:.4f}",
+            "yes" if r.in_best_set else "no",
+            r.p_adjusted if r.p_adjusted is None else f"{r.p_adjusted:.4f}",
         )
-        for r in facts["ranking"]
+        for r in found.ranking
     ]
-    table("ranking", ("rank", "run", facts["metric"], "not distinguishable from the best", "p (Holm)"), rows)
-    for note in facts["notes"]:
+    table("ranking", ("rank", "run", found.metric, "not distinguishable from the best", "p (Holm)"), rows)
+    for note in found.notes:
         echo(f"[yellow]note[/] {literal(note)}")
 
 

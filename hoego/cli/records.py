@@ -94,6 +94,7 @@ def _cell(column: str, value: Any) -> str:
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Show one run: its state, its recipe, its score with its honesty."""
+    from hoego.results.verdict import verdict_of
     from hoego.runs.records import RunStore
 
     record = RunStore(runs_folder(folder)).find(run)
@@ -111,8 +112,8 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     if facts["why"]:
         echo(literal(f"why: {facts['why']}"))
     show_score(facts["score"])
-    if verdict := facts.get("verdict"):
-        echo(literal(f"verdict: {verdict.get('words', verdict)}"))
+    if verdict := verdict_of(facts["verdict"]):
+        echo(literal(f"verdict: {verdict.sentence or verdict.outcome}"))
     rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
     table("recipe", ("setting", "value"), rows)
     echo(literal(f"folder: {facts['folder']}"))

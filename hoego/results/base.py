@@ -1,4 +1,4 @@
-"""The base of all results: `Result.model_dump(mode="json")` writes one, `JsonResult.model_validate` reads one.
+"""The base of all results: `Result.model_dump(mode="json")` writes one, `Result.model_validate` reads one.
 
 Reading what was written gives an equal object. A class whose JSON once looked different names the functions that
 bring the old shape to the present one (`UPGRADES`).

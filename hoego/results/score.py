@@ -59,6 +59,12 @@ class MetricEstimate(Result):
         return f"{self.value:.4f} ({100 * self.level:g} % interval {self.low:.4f} to {self.high:.4f})"
 
 
+class DefinedEstimate(MetricEstimate):
+    """An estimate whose value is always defined, whether or not it has an interval."""
+
+    value: float
+
+
 class IntervalEstimate(Result):
     """A value that is always defined, with its interval at `level`: differences, gains, gaps."""
 

@@ -13,6 +13,8 @@ from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.compare import CompareOptions, compare
 from hoego.recipe import Recipe, parse_override
+from hoego.results.score import DefinedEstimate
+from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.ablate_runs import (
     ON_THE_WAY,
     Enqueue,
@@ -269,7 +271,7 @@ def judge(
     rows.sort(key=lambda r: -sign * r.value)
     scope = found[0].scope
     words = tuple(_words(r, scope, request.metric) for r in rows)
-    _write_verdicts(rows, words, records, scope)
+    _write_verdicts(rows, words, records, scope=scope, metric=request.metric)
     notes = tuple(dict.fromkeys(n for f in found for n in f.notes))
     return Ablation(name, request.metric, scope, (base, *rows), words, notes)
 
@@ -376,20 +378,26 @@ def _words(row: AblationEffect, scope: str, metric: str) -> str:
 
 
 def _write_verdicts(
-    rows: Sequence[AblationEffect], words: Sequence[str], records: Sequence[Sequence[Record]], scope: str
+    rows: Sequence[AblationEffect],
+    words: Sequence[str],
+    records: Sequence[Sequence[Record]],
+    *,
+    scope: str,
+    metric: str,
 ) -> None:
     by_id = {r.id: r for side in records for r in side}
-    baseline = [r.id for r in records[0]]
+    baseline = tuple(r.id for r in records[0])
     for row, text in zip(rows, words, strict=True):
+        verdict = ComparisonVerdict(
+            outcome=row.verdict,
+            sentence=text,
+            subject=row.title,
+            metric=metric,
+            difference=None if row.difference is None else DefinedEstimate.model_validate(row.difference),
+            p_value=row.p_adjusted,
+            scope=scope,
+            baseline=baseline,
+            runs=row.runs,
+        )
         for run in row.runs:
-            by_id[run].update(
-                verdict={
-                    "words": text,
-                    "verdict": row.verdict,
-                    "scope": scope,
-                    "difference": dict(row.difference or {}),
-                    "p_value": row.p_adjusted,
-                    "baseline": baseline,
-                    "runs": list(row.runs),
-                }
-            )
+            by_id[run].update(verdict=verdict.model_dump(mode="json"))

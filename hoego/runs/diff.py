@@ -7,6 +7,7 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import HoegoError
+from hoego.results.comparison import Comparison
 from hoego.runs.records import Record, RecordDifference, ValueChange, differences_of
 
 _LABELS = ("labels", "labels_version")
@@ -14,11 +15,11 @@ _LABELS = ("labels", "labels_version")
 
 @dataclass(frozen=True)
 class RunDiff:
-    """Two runs beside each other. `comparison` is what `hoego compare` says of them (as its `to_dict`), None where
+    """Two runs beside each other. `comparison` is what `hoego compare` says of them, None where
     they cannot be compared; `words` is the verdict, or why there is none."""
 
     difference: RecordDifference
-    comparison: dict[str, Any] | None
+    comparison: Comparison | None
     words: str
 
     @property
@@ -50,10 +51,10 @@ def diff(a: Record, b: Record) -> RunDiff:
         comparison = _compared(a, b)
     except HoegoError as problem:
         return RunDiff(found, None, f"The results cannot be compared: {problem.message}")
-    return RunDiff(found, comparison, str(comparison["sentence"]))
+    return RunDiff(found, comparison, comparison.sentence)
 
 
-def _compared(a: Record, b: Record) -> dict[str, Any]:
+def _compared(a: Record, b: Record) -> Comparison:
     from hoego.runs.verdicts import compare_records
 
-    return compare_records([a], [b]).to_dict()
+    return compare_records([a], [b])

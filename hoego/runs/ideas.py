@@ -10,13 +10,14 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from hoego import files
 from hoego.errors import RecipeError, RecordError, UsageError
 from hoego.recipe import Fold, Recipe, build
 from hoego.recipe.resolve import apply_overrides
+from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.queue import QueueOptions, RunTimeHistory
 from hoego.runs.queue import add as add_run
@@ -29,40 +30,6 @@ SEEDS = 3
 """Seeds a side: a claim about a recipe needs at least three."""
 
 STATES = ("untried", "queued", "tried", "failed")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the comparison of idea and leader said: `words` is better, worse or not distinguishable
-    (or: already so, failed).
-
-    `difference` is the idea's score less the leader's, with its interval `low` to `high`; `scope` is "recipes"
-    with at least three seeds a side. `baseline` and `runs` are the ids of both sides' runs.
-    """
-
-    words: str
-    metric: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    p_value: float | None
-    scope: str
-    baseline: tuple[str, ...] = ()
-    runs: tuple[str, ...] = ()
-    reason: str = ""
-
-    def __str__(self) -> str:
-        if self.difference is None:
-            return f"{self.words}: {self.reason}" if self.reason else self.words
-        interval = f" ({self.low:+.4f} to {self.high:+.4f})" if None not in (self.low, self.high) else ""
-        p = "" if self.p_value is None else f", p {self.p_value:.3g}"
-        return (
-            f"{self.words}: {self.metric} {self.difference:+.4f}{interval}{p}, {len(self.runs)} runs a side"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -80,14 +47,14 @@ class Idea:
     state: str = "untried"
     runs: tuple[str, ...] = ()
     baseline: tuple[str, ...] = ()
-    verdict: Verdict | None = None
+    verdict: ComparisonVerdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types: `set` is the overlay, `verdict` its word, `words` the sentence with its numbers."""
-        plain = {**asdict(self), "set": list(self.overlay), "comparison": None, "words": ""}
-        plain["verdict"] = "" if self.verdict is None else self.verdict.words
+        plain = {**vars(self), "set": list(self.overlay), "comparison": None, "words": ""}
+        plain["verdict"] = "" if self.verdict is None else self.verdict.outcome
         if self.verdict is not None:
-            plain |= {"comparison": self.verdict.to_dict(), "words": str(self.verdict)}
+            plain |= {"comparison": self.verdict, "words": str(self.verdict)}
         del plain["overlay"]
         return dict(files.plain(plain))
 
@@ -105,7 +72,7 @@ class IdeaList:
         return {"ideas": [i.to_dict() for i in self.ideas], "counts": counts, "leader": self.leader}
 
 
-Judge = Callable[[RunStore, Sequence[Record], Sequence[Record]], Verdict]
+Judge = Callable[[RunStore, Sequence[Record], Sequence[Record]], ComparisonVerdict]
 """Compares the idea's runs (second) with the leader's (first)."""
 
 
@@ -165,11 +132,8 @@ def ideas(store: RunStore) -> IdeaList:
         elif id_ in found and kind == "queued":
             found[id_] = _with(found[id_], "queued", event)
         elif id_ in found and kind == "verdict":
-            content = event["verdict"]
-            verdict = Verdict(
-                **{**content, "baseline": tuple(content["baseline"]), "runs": tuple(content["runs"])}
-            )
-            state = "failed" if verdict.words == "failed" else "tried"
+            verdict = ComparisonVerdict.model_validate(event["verdict"])
+            state = "failed" if verdict.outcome == "failed" else "tried"
             found[id_] = _with(found[id_], state, event, verdict)
     return IdeaList(tuple(sorted(found.values(), key=lambda i: (i.time, i.id))), leader)
 
@@ -177,7 +141,7 @@ def ideas(store: RunStore) -> IdeaList:
 _BLANK = Idea("", "", "", ())
 
 
-def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: Verdict | None = None) -> Idea:
+def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: ComparisonVerdict | None = None) -> Idea:
     runs = tuple(event.get("runs", idea.runs))
     baseline = tuple(event.get("baseline", idea.baseline))
     return Idea(**{**_kept(idea), "state": state, "runs": runs, "baseline": baseline, "verdict": verdict})
@@ -228,29 +192,34 @@ class IdeaWorker:
         if states != {"done"}:
             bad = next(r for r in records if r is None or r.state != "done")
             why = "a run of it is gone" if bad is None else f"{bad.id} {bad.state}: {bad.reason}"
-            verdict = Verdict("failed", "", None, None, None, None, "", idea.baseline, idea.runs, why)
+            verdict = ComparisonVerdict(
+                outcome="failed", sentence=why, baseline=idea.baseline, runs=idea.runs
+            )
         else:
             base, own = ([r for r in side if r is not None] for side in sides)
             verdict = (self.judge or compared)(store, base, own)
         self._write(store, idea, verdict, sides[1])
         return True
 
-    def _write(self, store: RunStore, idea: Idea, verdict: Verdict, runs: Sequence[Record | None]) -> None:
+    def _write(
+        self, store: RunStore, idea: Idea, verdict: ComparisonVerdict, runs: Sequence[Record | None]
+    ) -> None:
+        verdict = verdict.with_(idea=idea.id, subject=idea.text)
         event: dict[str, Any] = {
             "kind": "verdict",
             "idea": idea.id,
             "time": now(),
-            "verdict": verdict.to_dict(),
+            "verdict": verdict,
         }
         files.append_line(store.root / IDEAS, event)
         for record in runs:
             if record is not None:
-                record.update(verdict={**verdict.to_dict(), "idea": idea.id, "text": idea.text})
-        if verdict.words == "better" and runs and runs[0] is not None and self._against_leader(store, idea):
+                record.update(verdict=verdict.model_dump(mode="json"))
+        if verdict.outcome == "better" and runs and runs[0] is not None and self._against_leader(store, idea):
             recipe = {**runs[0].recipe, "seed": self._leader(store).get("seed", 0), "name": idea.text}
             event = {"kind": "leader", "idea": idea.id, "time": now(), "recipe": recipe, "selected": True}
             files.append_line(store.root / IDEAS, event)
-        self.log(f"idea {idea.id} ({idea.text}): {verdict.words}")
+        self.log(f"idea {idea.id} ({idea.text}): {verdict.outcome}")
 
     def _against_leader(self, store: RunStore, idea: Idea) -> bool:
         """Whether the idea was compared with the recipe that leads now."""
@@ -301,13 +270,13 @@ class IdeaWorker:
         try:
             recipe = overlaid(leader, idea)
         except RecipeError as problem:
-            verdict = Verdict("failed", "", None, None, None, None, "", reason=problem.message)
+            verdict = ComparisonVerdict(outcome="failed", sentence=problem.message)
             self._write(store, idea, verdict, ())
             return False
         sides = (build(leader), recipe)
         if sides[0].fingerprint == sides[1].fingerprint:
             reason = "the recipe that leads has these settings already"
-            verdict = Verdict("already so", "", None, None, None, None, "", reason=reason)
+            verdict = ComparisonVerdict(outcome="already so", sentence=reason)
             self._write(store, idea, verdict, ())
             return False
         have = [[self._reusable(store, side, seed) for seed in self._seeds(leader)] for side in sides]
@@ -365,7 +334,7 @@ def _naive(record: Record) -> bool:
     return "naive" in str((record.meta.score or {}).get("honesty", ""))
 
 
-def compared(store: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> Verdict:
+def compared(store: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> ComparisonVerdict:
     """The verdict of `hoego compare` on the two sides, at scope `recipes`."""
     from hoego.runs.verdicts import compare_sides
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hoego.evaluate.compare import CompareOptions, Comparison, compare
 from hoego.predictions import Predictions
-from hoego.runs.ideas import Verdict
+from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.loading import dataset_of
 from hoego.runs.records import Record
 from hoego.runs.required_runs import predictions_of
@@ -34,18 +34,18 @@ def compare_records(
     return compare(sides, dataset, options)
 
 
-def compare_sides(baseline: Sequence[Record], runs: Sequence[Record], names: tuple[str, str]) -> Verdict:
+def compare_sides(
+    baseline: Sequence[Record], runs: Sequence[Record], names: tuple[str, str]
+) -> ComparisonVerdict:
     """The verdict on an idea: its runs less those of the recipe that led."""
     found = compare_records(runs, baseline, CompareOptions(names=(names[1], names[0])))
-    return Verdict(
-        words=found.verdict,
+    return ComparisonVerdict(
+        outcome=found.verdict,
+        sentence=found.sentence,
         metric=found.metric,
-        difference=found.difference.value,
-        low=found.difference.low,
-        high=found.difference.high,
+        difference=found.difference,
         p_value=found.p_value,
         scope=found.scope,
         baseline=tuple(record.id for record in baseline),
         runs=tuple(record.id for record in runs),
-        reason=found.sentence,
     )

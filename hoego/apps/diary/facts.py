@@ -16,6 +16,8 @@ from hoego import files
 from hoego.apps.diary.period import Period
 from hoego.errors import HoegoError
 from hoego.recipe import fold_of
+from hoego.results.score import DefinedEstimate
+from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import DiaryNote, Record, RunStore, notes
 from hoego.runs.records.difference import changes
 
@@ -24,39 +26,6 @@ MOST_EARLIER = 300
 
 ASIDE = ("name", "seed", "queue", "threads", "device", "precision", "workers")
 """Settings that do not make another trial."""
-
-
-@dataclass(frozen=True)
-class RecordedValue:
-    """A number with its interval, as a record holds it."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A comparison as it stands in the records.
-
-    Args:
-        word: better, worse, not distinguishable, or what else was said.
-        subject: what was compared, in the words of the record (an idea, or the settings changed).
-        metric, difference: with its interval; None where nothing could be said.
-        scope: recipes or models.
-        runs, baseline: ids of both sides.
-        source: file that holds it, relative to the store.
-    """
-
-    word: str
-    subject: str
-    metric: str
-    difference: RecordedValue | None
-    p_value: float | None
-    scope: str
-    runs: tuple[str, ...]
-    baseline: tuple[str, ...]
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,8 +51,8 @@ class RunSummary:
     trial: str
     kind: str
     target: str
-    score: RecordedValue | None
-    metrics: Mapping[str, RecordedValue]
+    score: DefinedEstimate | None
+    metrics: Mapping[str, DefinedEstimate]
     honesty: str
     honest: bool
     optimism: float | None
@@ -114,7 +83,7 @@ class SubmissionSummary:
     file: str
     lineage: tuple[str, ...]
     honest: float | None
-    expected: RecordedValue | None
+    expected: DefinedEstimate | None
     public: float | None
 
 
@@ -147,7 +116,7 @@ class PeriodRecords:
     runs: tuple[RunSummary, ...]
     earlier: tuple[RunSummary, ...]
     waiting: tuple[RunSummary, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ComparisonVerdict, ...]
     notes: tuple[tuple[datetime.datetime, DiaryNote], ...]
     sent: tuple[SubmissionSummary, ...]
     ideas: tuple[IdeaSummary, ...]
@@ -296,13 +265,15 @@ def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _value(metric: Any) -> RecordedValue | None:
+def _value(metric: Any) -> DefinedEstimate | None:
     if isinstance(metric, Mapping):
         value = _finite(metric.get("value"))
         return (
             None
             if value is None
-            else RecordedValue(value, _finite(metric.get("low")), _finite(metric.get("high")))
+            else DefinedEstimate(
+                value=value, low=_finite(metric.get("low")), high=_finite(metric.get("high"))
+            )
         )
     return None
 
@@ -323,50 +294,25 @@ def _trial(recipe: Mapping[str, Any], extra: Mapping[str, Any], id_: str) -> str
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _verdicts(runs: Sequence[RunSummary]) -> list[Verdict]:
+def _verdicts(runs: Sequence[RunSummary]) -> list[ComparisonVerdict]:
     """One verdict for each comparison: runs of several seeds carry the same one."""
-    found: dict[tuple[Any, ...], Verdict] = {}
+    found: dict[tuple[Any, ...], ComparisonVerdict] = {}
     sides: dict[tuple[Any, ...], list[str]] = {}
     for run in runs:
         content = run.verdict
         if not content or run.state != "done":
             continue
         made = _verdict(run, content)
-        key = (made.word, made.subject, made.difference, made.p_value, made.reason)
+        key = (made.outcome, made.subject, made.difference, made.p_value, made.sentence)
         found.setdefault(key, made)
         sides.setdefault(key, []).append(run.id)
-    return [v if v.runs else Verdict(**{**v.__dict__, "runs": tuple(sides[key])}) for key, v in found.items()]
+    return [v if v.runs else v.with_(runs=tuple(sides[key])) for key, v in found.items()]
 
 
-def _verdict(run: RunSummary, content: Mapping[str, Any]) -> Verdict:
-    """Both ways in which records keep a verdict: an idea's, and a row of an ablation."""
-    given = content.get("difference")
-    if isinstance(given, Mapping):
-        difference = _value(given)
-        word, metric = str(content.get("verdict", "")), "macro_f1"
-        sentence = str(content.get("words", ""))
-        subject, _, _ = sentence.partition(": ")
-        reason = sentence
-    else:
-        value = _finite(given)
-        difference = (
-            None
-            if value is None
-            else RecordedValue(value, _finite(content.get("low")), _finite(content.get("high")))
-        )
-        word, metric = str(content.get("words", "")), str(content.get("metric") or "macro_f1")
-        subject, reason = str(content.get("text") or run.name or run.id), str(content.get("reason") or "")
-    return Verdict(
-        word=word,
-        subject=subject or run.name or run.id,
-        metric=metric,
-        difference=difference,
-        p_value=_finite(content.get("p_value")),
-        scope=str(content.get("scope") or ""),
-        runs=tuple(content.get("runs") or ()),
-        baseline=tuple(content.get("baseline") or ()),
-        reason=reason,
-    )
+def _verdict(run: RunSummary, content: Mapping[str, Any]) -> ComparisonVerdict:
+    """The verdict in a run's record, with a subject and a metric even where an old one names none."""
+    found = ComparisonVerdict.model_validate(content)
+    return found.with_(subject=found.subject or run.name or run.id, metric=found.metric or "macro_f1")
 
 
 def _sent(project: Path, period: Period) -> list[SubmissionSummary]:

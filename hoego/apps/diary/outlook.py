@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from hoego import files
-from hoego.apps.diary.facts import PeriodRecords, RunSummary, Verdict
+from hoego.apps.diary.facts import PeriodRecords, RunSummary
 from hoego.apps.diary.model import RecordReference, ReportSection, ReportTable, Statement
 from hoego.apps.diary.pictures import scores_picture
 from hoego.apps.diary.power import RequiredEvidence, undecided
@@ -15,6 +15,7 @@ from hoego.apps.diary.story import ended, of_run, of_sent, of_verdict, outside, 
 from hoego.apps.diary.words import Phrases, named, shown
 from hoego.errors import HoegoError
 from hoego.recipe import parse_override
+from hoego.results.verdict import ComparisonVerdict
 
 MOST_IDEAS = 6
 MOST_TRIALS = 15
@@ -39,7 +40,7 @@ def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     return ReportSection("next", say("next"), tuple(told))
 
 
-def _open(verdict: Verdict, need: RequiredEvidence, say: Phrases) -> Statement:
+def _open(verdict: ComparisonVerdict, need: RequiredEvidence, say: Phrases) -> Statement:
     d = verdict.difference
     value = "?" if d is None else f"{d.value:+.4f}"
     times = "?" if need.subjects is None else f"{need.subjects:,.{int(need.subjects < 10)}f}"
@@ -219,7 +220,7 @@ def _results(facts: PeriodRecords, say: Phrases) -> ReportSection:
 
 
 def _good(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
-    better = [v for v in facts.verdicts if v.word == "better"]
+    better = [v for v in facts.verdicts if v.outcome == "better"]
     yield from (verdict_statement(v, say) for v in better)
     back = [s for s in facts.sent if s.public is not None and s.expected is not None]
     if back and not any(map(outside, back)):
@@ -231,7 +232,7 @@ def _good(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
 
 
 def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[Statement]:
-    worse = [verdict_statement(v, say) for v in facts.verdicts if v.word == "worse"]
+    worse = [verdict_statement(v, say) for v in facts.verdicts if v.outcome == "worse"]
     failed = [ended(r, say) for r in facts.runs if r.state == "failed"]
     holes = [s for s in gaps.statements if s.kind == "gap"]
     yield from (*worse, *failed)

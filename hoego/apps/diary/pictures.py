@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-from hoego.apps.diary.facts import PeriodRecords, RunSummary, Verdict
+from hoego.apps.diary.facts import PeriodRecords, RunSummary
 from hoego.apps.diary.model import Chart
 from hoego.apps.diary.words import Phrases, named
 from hoego.draw import ForestRow, bars, forest
+from hoego.results.verdict import ComparisonVerdict
 
 MOST_ROWS = 24
 
@@ -46,12 +47,12 @@ def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrase
     return (Chart("scores", forest(rows, label=say("pic_scores")), say("pic_scores")),)
 
 
-def effects_picture(verdicts: Sequence[Verdict], say: Phrases) -> tuple[Chart, ...]:
+def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tuple[Chart, ...]:
     """Paired differences round the line of no difference."""
     marks = {"better": 2, "worse": 3}
     rows = [
         ForestRow(
-            v.subject, v.difference.value, v.difference.low, v.difference.high, mark=marks.get(v.word, 5)
+            v.subject, v.difference.value, v.difference.low, v.difference.high, mark=marks.get(v.outcome, 5)
         )
         for v in verdicts[:MOST_ROWS]
         if v.difference is not None

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import variance
 
-from hoego.apps.diary.facts import RunSummary, Verdict
+from hoego.apps.diary.facts import RunSummary
+from hoego.results.verdict import ComparisonVerdict
 
 POWER = 2.8
 MOST_SUBJECTS = 10.0
@@ -36,7 +37,7 @@ class RequiredEvidence:
     subjects: float | None = None
 
 
-def need(verdict: Verdict, runs: Mapping[str, RunSummary]) -> RequiredEvidence:
+def need(verdict: ComparisonVerdict, runs: Mapping[str, RunSummary]) -> RequiredEvidence:
     """What would decide this verdict, of the scores that the records hold."""
     d = verdict.difference
     if d is None or d.low is None or d.high is None or d.high <= d.low:
@@ -65,15 +66,15 @@ def _scores(ids: Sequence[str], runs: Mapping[str, RunSummary]) -> list[float]:
 
 
 def undecided(
-    verdicts: Sequence[Verdict], runs: Mapping[str, RunSummary]
-) -> list[tuple[Verdict, RequiredEvidence]]:
+    verdicts: Sequence[ComparisonVerdict], runs: Mapping[str, RunSummary]
+) -> list[tuple[ComparisonVerdict, RequiredEvidence]]:
     """The undecided comparisons, what could still gain most first, of equal gains what needs fewer runs first."""
-    open_ = [(v, need(v, runs)) for v in verdicts if v.word == "not distinguishable"]
+    open_ = [(v, need(v, runs)) for v in verdicts if v.outcome == "not distinguishable"]
     return sorted(
         open_, key=lambda p: (p[1].kind in ("small", "zero"), -round(_gain(p[0]), 3), p[1].runs or 0)
     )
 
 
-def _gain(verdict: Verdict) -> float:
+def _gain(verdict: ComparisonVerdict) -> float:
     d = verdict.difference
     return d.high if d is not None and d.high is not None else 0.0

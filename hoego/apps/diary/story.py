@@ -6,11 +6,18 @@ import datetime
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from hoego.apps.diary.facts import PeriodRecords, RecordedValue, RunSummary, SubmissionSummary, Verdict, apart
+from hoego.apps.diary.facts import (
+    PeriodRecords,
+    RunSummary,
+    SubmissionSummary,
+    apart,
+)
 from hoego.apps.diary.model import RecordReference, ReportSection, Statement
 from hoego.apps.diary.period import day_title
 from hoego.apps.diary.pictures import days_picture, effects_picture, ledger_picture
 from hoego.apps.diary.words import Phrases, named, shown
+from hoego.results.score import DefinedEstimate
+from hoego.results.verdict import ComparisonVerdict
 
 LEDGER = "../submissions/ledger.jsonl"
 
@@ -19,7 +26,7 @@ def of_run(*runs: RunSummary) -> tuple[RecordReference, ...]:
     return tuple(RecordReference("run", r.id, f"{r.id}/run.json") for r in runs)
 
 
-def of_verdict(verdict: Verdict) -> tuple[RecordReference, ...]:
+def of_verdict(verdict: ComparisonVerdict) -> tuple[RecordReference, ...]:
     return tuple(RecordReference("run", i, f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline))
 
 
@@ -85,10 +92,10 @@ def _best(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
         yield Statement(say("before", **values), "result", of_run(old, best))
 
 
-def _counted(verdicts: Sequence[Verdict], say: Phrases) -> Statement:
+def _counted(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> Statement:
     if not verdicts:
         return Statement(say("no_verdicts"), "word")
-    words = [v.word for v in verdicts]
+    words = [v.outcome for v in verdicts]
     text = say(
         "verdicts",
         n=say.n(len(words), "comparison"),
@@ -208,18 +215,20 @@ def outside(sent: SubmissionSummary) -> bool:
     return not e.low <= sent.public <= e.high
 
 
-def verdict_statement(verdict: Verdict, say: Phrases) -> Statement:
+def verdict_statement(verdict: ComparisonVerdict, say: Phrases) -> Statement:
     """A comparison in words with its numbers."""
     subject = verdict.subject.replace("`", "'")
-    if verdict.word == "failed":
-        text = say("failed_idea", subject=subject, reason=sentence(verdict.reason) if verdict.reason else "")
+    if verdict.outcome == "failed":
+        text = say(
+            "failed_idea", subject=subject, reason=sentence(verdict.sentence) if verdict.sentence else ""
+        )
     elif verdict.difference is None:
-        word = say(verdict.word) if verdict.word in _WORDS else verdict.word
+        word = say(verdict.outcome) if verdict.outcome in _WORDS else verdict.outcome
         text = say(
             "verdict_bare",
             subject=subject,
             word=word,
-            reason=sentence(verdict.reason) if verdict.reason else "",
+            reason=sentence(verdict.sentence) if verdict.sentence else "",
         )
     else:
         scope = (
@@ -230,7 +239,7 @@ def verdict_statement(verdict: Verdict, say: Phrases) -> Statement:
         text = say(
             "verdict",
             subject=subject,
-            word=say(verdict.word) if verdict.word in _WORDS else verdict.word,
+            word=say(verdict.outcome) if verdict.outcome in _WORDS else verdict.outcome,
             metric=verdict.metric.replace("macro_f1", "macro F1"),
             difference=say.effect(verdict.difference),
             p="" if verdict.p_value is None else f", p = {verdict.p_value:.3g}",
@@ -246,7 +255,7 @@ def learned(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """Decided comparisons, better first; then what the leaderboard taught of the honest score."""
     order = {"better": 0, "worse": 1, "not distinguishable": 2}
     told = [v for v in facts.verdicts if v.difference is not None]
-    told.sort(key=lambda v: (order.get(v.word, 3), -_size(v.difference)))
+    told.sort(key=lambda v: (order.get(v.outcome, 3), -_size(v.difference)))
     statements = [*_leaks(facts, say), *(verdict_statement(v, say) for v in told)]
     pairs = [(s, s.public - s.honest) for s in facts.sent if s.public is not None and s.honest is not None]
     if len(pairs) >= 2:
@@ -274,15 +283,15 @@ def _leaks(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
             yield Statement(say("leak", gap=gap, **values), "result", of_run(naive, honest))
 
 
-def _apart(a: RecordedValue, b: RecordedValue) -> RecordedValue:
+def _apart(a: DefinedEstimate, b: DefinedEstimate) -> DefinedEstimate:
     """The difference of two independent values; its interval adds their squared half-widths."""
     value = a.value - b.value
     if a.low is None or a.high is None or b.low is None or b.high is None:
-        return RecordedValue(value)
+        return DefinedEstimate(value=value)
     below = ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5
     above = ((a.high - a.value) ** 2 + (b.value - b.low) ** 2) ** 0.5
-    return RecordedValue(value, value - below, value + above)
+    return DefinedEstimate(value=value, low=value - below, high=value + above)
 
 
-def _size(value: RecordedValue | None) -> float:
+def _size(value: DefinedEstimate | None) -> float:
     return abs(value.value) if value is not None else 0.0

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hoego.apps.diary.facts import RecordedValue, RunSummary
+from hoego.apps.diary.facts import RunSummary
 from hoego.errors import UsageError
+from hoego.results.score import DefinedEstimate
 
 LANGUAGES = ("ko", "en")
 
@@ -249,13 +250,13 @@ class Phrases:
             return f"{minutes}분" if self.lang == "ko" else f"{minutes} minute{'s' if minutes != 1 else ''}"
         return f"{hours:.1f}시간" if self.lang == "ko" else f"{hours:.1f} hours"
 
-    def score(self, value: RecordedValue) -> str:
+    def score(self, value: DefinedEstimate) -> str:
         """0.7213 [0.6980, 0.7446]."""
         if value.low is None or value.high is None:
             return f"{value.value:.4f}"
         return f"{value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
 
-    def effect(self, value: RecordedValue) -> str:
+    def effect(self, value: DefinedEstimate) -> str:
         """+0.0123 [-0.0040, +0.0286]."""
         if value.low is None or value.high is None:
             return f"{value.value:+.4f}"

@@ -2,7 +2,7 @@
 
 from hoego.evaluate.compare.comparing import CompareOptions, Side, compare, verdict
 from hoego.evaluate.compare.paired import PairedDifference, PairedResamples
-from hoego.evaluate.compare.result import Comparison, RankedSide, SideResult
+from hoego.results.comparison import Comparison, RankedSide, SideResult
 
 __all__ = [
     "PairedResamples",

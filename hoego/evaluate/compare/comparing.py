@@ -19,13 +19,14 @@ from hoego.evaluate.compare.resamples import (
     auroc_evidence,
     log_loss_evidence,
 )
-from hoego.evaluate.compare.result import Comparison, RankedSide, SideResult
 from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, metric
 from hoego.evaluate.score.scoring import scored_target
 from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of, voted
 from hoego.predictions import NAIVE, Honesty, Predictions, require_alike, require_honest
 from hoego.results.base import number
-from hoego.results.score import MetricEstimate
+from hoego.results.comparison import Comparison, RankedSide, SideResult
+from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import DefinedEstimate
 
 Side = Predictions | Sequence[Predictions]
 SIGNIFICANT = 0.05
@@ -104,9 +105,7 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
         label=spaces[0].name,
         scope=first.scope,
         sides=tuple(
-            SideResult(
-                n, tuple(r.name for r in side), v, ", ".join(dict.fromkeys(checked[i].label for i in m))
-            )
+            SideResult(name=n, runs=tuple(r.name for r in side), value=v, honesty=_honesty(checked, m))
             for n, side, v, m in zip(names, grouped, values, members, strict=True)
         ),
         difference=as_estimate(first, settings.level),
@@ -154,10 +153,10 @@ def verdict(found: PairedDifference, higher: bool) -> str:
     return "better" if (found.difference > 0) == higher else "worse"
 
 
-def as_estimate(found: PairedDifference, level: float) -> MetricEstimate:
+def as_estimate(found: PairedDifference, level: float) -> DefinedEstimate:
     """A paired difference as a number with an interval."""
     few = not np.isfinite(found.low)
-    return MetricEstimate(
+    return DefinedEstimate(
         value=found.difference,
         low=number(found.low),
         high=number(found.high),
@@ -211,6 +210,12 @@ def _spaces(
     if not out[0].n_rows:
         raise NotEstimableError(f"No compared image has a label for {name!r}.")
     return out
+
+
+def _honesty(checked: Sequence[Honesty], members: Sequence[int]) -> ScoreHonesty:
+    """The honesty of a side's runs together."""
+    parts = [part for i in members for part in checked[i].label.split(", ")]
+    return ScoreHonesty(", ".join(dict.fromkeys(parts)))
 
 
 def _distinct(side: Sequence[Predictions]) -> list[Predictions]:

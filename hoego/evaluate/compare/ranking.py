@@ -14,9 +14,9 @@ import numpy as np
 from scipy.stats import t as student
 
 from hoego.evaluate.compare.paired import PairedDifference, PairedResamples
-from hoego.evaluate.compare.result import RankedSide
 from hoego.results.base import number
-from hoego.results.score import MetricEstimate
+from hoego.results.comparison import RankedSide
+from hoego.results.score import DefinedEstimate
 
 RESOLVED = 10
 
@@ -35,12 +35,23 @@ def ranked(
     for step, i in enumerate(sorted(p, key=lambda i: p[i] if np.isfinite(p[i]) else 2.0)):
         largest = max(largest, min(1.0, (k * (k - 1) // 2 - step) * p[i])) if np.isfinite(p[i]) else np.nan
         adjusted[i] = max(largest, pairs[i].p_value)
-    none = MetricEstimate(value=0.0, low=0.0, high=0.0, level=bench.level, standard_error=0.0)
-    out = [RankedSide(1, best, names[best], float(values[best]), none, None, None, True)]
+    none = DefinedEstimate(value=0.0, low=0.0, high=0.0, level=bench.level, standard_error=0.0)
+    out = [
+        RankedSide(
+            rank=1,
+            side=best,
+            name=names[best],
+            value=float(values[best]),
+            behind=none,
+            p_value=None,
+            p_adjusted=None,
+            in_best_set=True,
+        )
+    ]
     for rank, i in enumerate(order[1:], start=2):
         found = pairs[i]
         excludes = found.low > 0 or found.high < 0
-        behind = MetricEstimate(
+        behind = DefinedEstimate(
             value=found.difference,
             low=number(found.low),
             high=number(found.high),
@@ -49,14 +60,14 @@ def ranked(
         )
         out.append(
             RankedSide(
-                rank,
-                i,
-                names[i],
-                float(values[i]),
-                behind,
-                number(found.p_value),
-                number(adjusted[i]),
-                not (adjusted[i] < 0.05 and excludes),
+                rank=rank,
+                side=i,
+                name=names[i],
+                value=float(values[i]),
+                behind=behind,
+                p_value=number(found.p_value),
+                p_adjusted=number(adjusted[i]),
+                in_best_set=not (adjusted[i] < 0.05 and excludes),
             )
         )
     return tuple(out)

@@ -1,16 +1,15 @@
-"""What a comparison says."""
+"""What a comparison says: its sides, the paired difference, and the ranking of all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-from hoego.results.base import number
-from hoego.results.score import MetricEstimate
+from hoego.results.base import MaybeFloat, Result
+from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import DefinedEstimate
 
 
-@dataclass(frozen=True)
-class SideResult:
+class SideResult(Result):
     """One side: a model, or a recipe's runs under several seeds.
 
     Args:
@@ -23,14 +22,10 @@ class SideResult:
     name: str
     runs: tuple[str, ...]
     value: float
-    honesty: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "runs": list(self.runs), "value": self.value, "honesty": self.honesty}
+    honesty: ScoreHonesty
 
 
-@dataclass(frozen=True)
-class RankedSide:
+class RankedSide(Result):
     """One side's place among all.
 
     Args:
@@ -48,26 +43,13 @@ class RankedSide:
     side: int
     name: str
     value: float
-    behind: MetricEstimate
-    p_value: float | None
-    p_adjusted: float | None
+    behind: DefinedEstimate
+    p_value: MaybeFloat
+    p_adjusted: MaybeFloat
     in_best_set: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "rank": self.rank,
-            "side": self.side,
-            "name": self.name,
-            "value": self.value,
-            "behind": self.behind.model_dump(mode="json"),
-            "p_value": self.p_value,
-            "p_adjusted": self.p_adjusted,
-            "in_best_set": self.in_best_set,
-        }
 
-
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Result):
     """The first side against the second, and the ranking of all.
 
     Args:
@@ -82,14 +64,16 @@ class Comparison:
         ranking: all sides, best first.
     """
 
+    DERIVED: ClassVar[tuple[str, ...]] = ("best_set",)
+
     metric: str
     better: str
     label: str
     scope: str
     sides: tuple[SideResult, ...]
-    difference: MetricEstimate
-    p_value: float | None
-    detectable: float | None
+    difference: DefinedEstimate
+    p_value: MaybeFloat
+    detectable: MaybeFloat
     verdict: str
     sentence: str
     ranking: tuple[RankedSide, ...]
@@ -107,28 +91,3 @@ class Comparison:
     def best_set(self) -> tuple[str, ...]:
         """Names of the sides that are not distinguishable from the best."""
         return tuple(r.name for r in self.ranking if r.in_best_set)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "metric": self.metric,
-            "better": self.better,
-            "label": self.label,
-            "scope": self.scope,
-            "sides": [s.to_dict() for s in self.sides],
-            "difference": self.difference.model_dump(mode="json"),
-            "p_value": number(self.p_value),
-            "detectable": number(self.detectable),
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "ranking": [r.to_dict() for r in self.ranking],
-            "best_set": list(self.best_set),
-            "n_images": self.n_images,
-            "n_subjects": self.n_subjects,
-            "dataset_fingerprint": self.dataset_fingerprint,
-            "split_fingerprint": self.split_fingerprint,
-            "labels_version": self.labels_version,
-            "resamples": self.resamples,
-            "permutations": self.permutations,
-            "seed": self.seed,
-            "notes": list(self.notes),
-        }
