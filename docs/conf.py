@@ -43,6 +43,10 @@ API = HEADER.replace("make docs", "make site") + api()
 if not (FOLDER / "api.md").is_file() or (FOLDER / "api.md").read_text(encoding="utf-8") != API:
     (FOLDER / "api.md").write_text(API, encoding="utf-8")
 autosummary_generate = ["reference/api.md"]  # named, since a build that goes on from an older one does not look for new pages
+# hoego.Score and hoego.score are one file where case does not count.
+autosummary_filename_map = {
+    f"hoego.{name}": f"hoego.{name}-function" for name in ("ensemble", "runs", "score")
+}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
