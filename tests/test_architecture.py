@@ -31,7 +31,7 @@ ORDER = (
     ("data",),
     ("recipe",),
     ("results", "weights"),
-    ("files", "draw", "extras", "version"),
+    ("files", "draw", "extras", "terminal", "version"),
     ("errors",),
 )
 LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}

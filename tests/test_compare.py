@@ -308,3 +308,15 @@ def test_equal_models_are_seldom_called_better_and_intervals_cover() -> None:
         said += verdict(found, higher=True) != "not distinguishable"
     assert 0.90 <= held / 400 <= 0.99
     assert said / 400 <= 0.064 + 3 * np.sqrt(0.064 * 0.936 / 400)
+
+
+def test_an_equal_metric_is_not_taken_for_equal_predictions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flat.py").write_text("def constant(truth, probabilities):\n    return 0.5\n")
+    dataset = people(30)
+    runs = [predict(dataset, seed=k, name=f"run{k}") for k in (1, 2)]
+    found = compare(runs, dataset, CompareOptions(metric="flat.py:constant", resamples=200))
+    assert "predict the same" not in found.sentence + " ".join(found.notes)
+    assert "the metric never differs" in found.sentence

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from hoego.cli import data, evaluating, plugins, queueing, records, submitting, training, weights
 from hoego.errors import HoegoError, MissingExtra
 from hoego.extras import missing_extra
+from hoego.terminal import visible
 
 SECTIONS = {
     "The whole story": ("demo",),
@@ -118,7 +119,7 @@ def report_error(error: HoegoError) -> int:
     """Print the error on stderr, with --json also as one object on stdout; return the exit status."""
     if isinstance(error, MissingExtra):
         error = MissingExtra(_called(sys.argv[1:]), error.module, error.extra)
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print(visible(f"{type(error).__name__}: {error}", keep="\n"), file=sys.stderr)
     if "--json" in sys.argv:
         from hoego.cli.output import print_json
 

@@ -1,7 +1,8 @@
 """Printing results: one JSON object, or a text for people.
 
 Brackets are printed as they are, unless they hold a style of STYLES and are closed by `[/]`. A value that somebody
-typed goes through `literal` where it stands in a line with styles, so that it cannot be taken for one.
+typed goes through `literal` where it stands in a line of the output, so that it cannot be taken for a style or for a
+line of Hoego's own; no control character of any text reaches the terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from hoego.cli.options import plain
+from hoego.terminal import visible
 
 
 class HasToDict(Protocol):
@@ -43,7 +45,7 @@ def literal(value: object) -> str:
     >>> literal("see [/x]")
     'see \\\\[/x]'
     """
-    return str(value).replace("[", "\\[")
+    return visible(value).replace("[", "\\[")
 
 
 def styled(value: object, style: str) -> StyledText:
@@ -75,7 +77,9 @@ def table(
     """A table on stdout; as wide as needed where stdout is no terminal."""
     from rich.table import Table
 
-    out = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    out = Table(
+        title=visible(title) or None, title_justify="left", header_style="bold", box=None, pad_edge=False
+    )
     for column in columns:
         out.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -84,8 +88,7 @@ def table(
 
 
 def _cell(value: Any) -> Any:
-    text = "" if value is None else str(value)
-    return _rich(text) if isinstance(value, StyledText) else text
+    return "" if value is None else _rich(value) if isinstance(value, StyledText) else visible(value)
 
 
 def echo(text: str = "") -> None:
@@ -96,6 +99,7 @@ def echo(text: str = "") -> None:
 def _rich(text: str) -> Any:
     from rich.text import Text
 
+    text = visible(text, keep="\n\t")
     out, end = Text(), 0
     for mark in _MARKS.finditer(text):
         out.append(text[end : mark.start()])
@@ -111,8 +115,14 @@ def console(stderr: bool = False) -> Any:
     """A rich console that prints text as it is; wide where the stream is no terminal, so that nothing is cut."""
     from rich.console import Console
 
+    class PlainConsole(Console):
+        """A console that shows the control characters of the texts that it is given."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(visible(o, keep="\n\t") if type(o) is str else o for o in objects), **options)
+
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 200, markup=False, emoji=False)
+    return PlainConsole(file=stream, width=None if stream.isatty() else 200, markup=False, emoji=False)
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:

@@ -25,6 +25,7 @@ from hoego.runs.records import Record
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
 from hoego.split import Split
+from hoego.terminal import visible
 from hoego.train.callbacks import Callbacks
 from hoego.train.steps import Steps
 from hoego.train.weights.start import start_of
@@ -90,7 +91,7 @@ def folds_of(split: Split, fold: Fold) -> list[int]:
 
 def print_status(text: str) -> None:
     """A line for people."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text, keep="\n"), file=sys.stderr, flush=True)
 
 
 class RunExecution:

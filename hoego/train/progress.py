@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from hoego.terminal import visible
+
 SPARSE_SECONDS = 15.0
 
 
@@ -80,7 +82,7 @@ class TrainingProgress:
             self.last_print = now
             done = epoch * self.steps - (self.first or 0)
             left = (now - self.start) / max(done, 1) * (self.epochs - epoch) * self.steps
-            print(f"{self.name}: {self.line}, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(visible(f"{self.name}: {self.line}, {left:.0f} s left"), file=sys.stderr, flush=True)
 
 
 def _scores(figures: dict[str, Any], mark: str) -> str:

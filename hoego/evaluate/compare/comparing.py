@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,7 +93,9 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
         members.append(list(range(start, start + len(side))))
         start += len(side)
     names = list(settings.names) if len(settings.names) == len(sides) else _names(grouped)
-    first = bench.pair(members[0], members[1])
+    first = replace(
+        bench.pair(members[0], members[1]), same_classes=_same_classes(spaces, members[0], members[1])
+    )
     higher = row.better == "higher"
     notes += _said(grouped, spaces, checked, first)
     values = [float(bench.evidence.values[m].mean()) for m in members]
@@ -236,6 +238,12 @@ def _same(a: Predictions, b: Predictions) -> bool:
     )
 
 
+def _same_classes(spaces: Sequence[LabelSpace], first: Sequence[int], second: Sequence[int]) -> bool:
+    """Whether all runs of two sides predict the same class for every image."""
+    own = spaces[first[0]].predicted
+    return all(np.array_equal(own, spaces[k].predicted) for k in (*first, *second))
+
+
 def _names(grouped: Sequence[Sequence[Predictions]]) -> list[str]:
     names = [" + ".join(dict.fromkeys(r.name for r in side)) or "unnamed" for side in grouped]
     return [n if names.count(n) == 1 else f"{n} ({i + 1})" for i, n in enumerate(names)]
@@ -264,7 +272,7 @@ def _said(
         if len(never):
             shown = ", ".join(space.classes[c] for c in never[:5].tolist())
             notes.append(f"{r.name} never predicts {shown}{', …' if len(never) > 5 else ''}")
-    if first.difference == 0 and first.standard_error == 0:
+    if first.same_classes:
         notes.append("the first two predict the same classes for every image")
     return notes
 
@@ -287,7 +295,13 @@ def _sentence(
         f"p = {found.p_value:.4f}, {n_subjects} subjects)"
     )
     if found.standard_error == 0 and found.difference == 0:
-        text = f"{a} and {b} are not distinguishable: they predict the same for every image."
+        # An equal metric is not equal predictions: a metric of one's own may be constant.
+        equal = (
+            "they predict the same class for every image"
+            if found.same_classes
+            else "the metric never differs"
+        )
+        text = f"{a} and {b} are not distinguishable: {equal}."
     elif said == "not distinguishable":
         text = (
             f"{a} and {b} are not distinguishable, {whose}: {facts}. "

@@ -40,6 +40,7 @@ class PairedDifference:
         p_value: two-sided; NaN likewise.
         standard_error: of the difference.
         scope: `models` or `recipes`.
+        same_classes: both sides predict the same class for every image.
     """
 
     difference: float
@@ -48,6 +49,7 @@ class PairedDifference:
     p_value: float
     standard_error: float
     scope: str
+    same_classes: bool = False
 
     @property
     def detectable(self) -> float:

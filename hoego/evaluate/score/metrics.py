@@ -167,8 +167,22 @@ def load_own(name: str) -> OwnMetric:
 
 
 def own_value(function: OwnMetric, truth: Ints, probabilities: Float) -> float:
-    """One's own metric of N images. Raises CannotSay unless it is a finite number."""
-    found = float(function(truth, probabilities))
+    """Compute one's own metric of N images, on arrays that it cannot change.
+
+    Raises:
+        UsageError: the function fails, or tries to write into what it was given.
+        NotEstimableError: its value is not a finite number.
+    """
+    truth, probabilities = truth.view(), probabilities.view()
+    truth.setflags(write=False)
+    probabilities.setflags(write=False)
+    try:
+        found = float(function(truth, probabilities))
+    except Exception as e:
+        raise UsageError(
+            f"The metric {getattr(function, '__name__', function)!s} failed: {type(e).__name__}: {e}.",
+            remedy="It is given read-only arrays: truth [N] and probabilities [N, C]. Copy what it changes.",
+        ) from e
     if not np.isfinite(found):
         raise NotEstimableError(f"The metric {getattr(function, '__name__', function)!s} gave {found}.")
     return found

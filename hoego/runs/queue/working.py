@@ -16,6 +16,7 @@ from hoego.runs.queue import WorkOptions, WorkReport, gpu_count, parse_duration,
 from hoego.runs.queue.train_record import enqueue, train_runner, warm_up
 from hoego.runs.records import RunStore
 from hoego.runs.records.mirrors import following
+from hoego.terminal import visible
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class WorkRequest:
 
 def to_stderr(text: str) -> None:
     """A line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text, keep="\n"), file=sys.stderr, flush=True)
 
 
 def deadline_of(request: WorkRequest, *, now: datetime.datetime | None = None) -> datetime.datetime | None:
