@@ -2,10 +2,12 @@
 
 from hoego.predictions.honesty import (
     CROSS_FITTED,
+    DECLARED,
     IN_SAMPLE,
     NAIVE,
     OUT_OF_FOLD,
     SELECTED,
+    WITNESSED,
     Honesty,
     honesty,
     require_honest,
@@ -14,7 +16,8 @@ from hoego.predictions.honesty import (
     suggested_by,
     suggestion,
 )
-from hoego.predictions.predictions import Predictions, concat, join_rows, require_alike, softmax
+from hoego.predictions.joining import concat, join_rows, require_alike
+from hoego.predictions.predictions import Predictions, softmax
 from hoego.predictions.provenance import (
     Provenance,
     RowProvenance,
@@ -26,6 +29,7 @@ from hoego.predictions.provenance import (
 
 __all__ = [
     "CROSS_FITTED",
+    "DECLARED",
     "IN_SAMPLE",
     "NAIVE",
     "OUT_OF_FOLD",
@@ -35,6 +39,7 @@ __all__ = [
     "Provenance",
     "RowProvenance",
     "SubjectUniverse",
+    "WITNESSED",
     "concat",
     "fitted_source",
     "honesty",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,19 @@ from hoego.data.dataset import Dataset
 from hoego.errors import LeakError, MismatchError
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import Provenance
+from hoego.results.honesty import ScoreHonesty
 
 Mask = NDArray[np.bool_]
 
 OUT_OF_FOLD = "out-of-fold"
 SELECTED = "selected"
 CROSS_FITTED = "cross-fitted"
+WITNESSED = "witnessed"
+DECLARED = "declared"
 NAIVE = "naive"
 IN_SAMPLE = "in-sample"
+_BESIDE = (SELECTED, CROSS_FITTED, WITNESSED, DECLARED)
 SUSPECTS = "suspects of "
-LEVELS = (OUT_OF_FOLD, SELECTED, CROSS_FITTED, NAIVE, IN_SAMPLE)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Honesty:
     """What is known of each row of N predictions against one data set.
 
     Args:
-        in_sample, naive, selected, cross_fitted: masks [N]; a row can be selected and cross-fitted.
+        in_sample, naive, selected, cross_fitted, witnessed, declared: masks [N]; a row can be selected, cross-fitted
+            and of a model that was trained outside.
         notes: what must be said beside any number: independence not shown, external checkpoints, suggested labels.
     """
 
@@ -37,6 +41,8 @@ class Honesty:
     naive: Mask
     selected: Mask
     cross_fitted: Mask
+    witnessed: Mask
+    declared: Mask
     notes: tuple[str, ...]
 
     @property
@@ -46,17 +52,22 @@ class Honesty:
             return IN_SAMPLE
         if self.naive.any():
             return NAIVE
-        parts = [
-            name
-            for name, rows in ((SELECTED, self.selected), (CROSS_FITTED, self.cross_fitted))
-            if rows.any()
-        ]
+        parts = [name for name in _BESIDE if self._rows(name).any()]
         return ", ".join(parts) or OUT_OF_FOLD
 
     @property
     def honest(self) -> bool:
-        """Whether the score may be ranked: nothing in-sample, nothing naive."""
-        return not (self.in_sample.any() or self.naive.any())
+        """Whether the score may be ranked: nothing in-sample, nothing naive, no model trained outside."""
+        return ScoreHonesty(self.label).rankable
+
+    @property
+    def outside(self) -> bool:
+        """Whether a model behind the rows was trained outside Hoego."""
+        return bool(self.witnessed.any() or self.declared.any())
+
+    def _rows(self, level: str) -> Mask:
+        rows: Mask = getattr(self, level.replace("-", "_"))
+        return rows
 
 
 def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
@@ -69,7 +80,7 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
     require_same_dataset(predictions, dataset)
     rows = dataset.positions(predictions.images)
     n = len(rows)
-    flags = {name: np.zeros(n, dtype=bool) for name in ("in_sample", "naive", "selected", "cross_fitted")}
+    flags = {f.name: np.zeros(n, dtype=bool) for f in fields(Honesty) if f.name != "notes"}
     universe = predictions.universe
     for k, source in enumerate(predictions.sources):
         mine = predictions.source == k
@@ -83,6 +94,8 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
         flags["in_sample"] |= seen
         flags["cross_fitted"] |= universe.images_showing(source.seen_through, dataset)[rows] & mine & ~seen
         flags["selected"] |= universe.images_showing(source.selected, dataset)[rows] & mine & ~seen
+        if source.outside:
+            flags[source.outside] |= mine & ~seen
     return Honesty(**flags, notes=_notes(predictions, dataset))
 
 
@@ -170,12 +183,22 @@ def require_same_dataset(predictions: Predictions, dataset: Dataset) -> None:
     )
 
 
+_OUTSIDE_NOTES = {
+    WITNESSED: "witnessed: trained outside Hoego, which watched that the training opened no held-out photo; what the "
+    "weights had seen before is not known",
+    DECLARED: "declared: trained outside Hoego; that no model has seen the photos it predicts here is somebody's word, "
+    "and what its weights had seen before is not known",
+}
+
+
 def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
     notes = []
     if not dataset.subject_shown:
         notes.append("independence not shown")
     external = dict.fromkeys(e for s in predictions.sources for e in s.external)
     notes += [f"external, stated, not provable: {e}" for e in external]
+    marks = {s.outside for s in predictions.sources}
+    notes += [text for mark, text in _OUTSIDE_NOTES.items() if mark in marks]
     return (*notes, *_suggested(predictions, dataset))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -18,10 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import DataError, MismatchError, RecordError
-from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse, join_sources
+from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse
+
+if TYPE_CHECKING:
+    from hoego.data.dataset import Dataset
+    from hoego.split import Split
 
 Scale = Literal["logits", "probabilities"]
-FORMAT = 1
+FORMAT = 2
+"""1: every model was Hoego's own. 2: a source says whether its model was trained outside (see `provenance`)."""
 RESERVED = ("image", "fold", "source")
 
 
@@ -93,6 +98,79 @@ class Predictions:
         from hoego.predictions.html import predictions_html
 
         return predictions_html(self)
+
+    @classmethod
+    def from_probabilities(
+        cls,
+        p: Any,
+        images: Sequence[Any] | NDArray[Any],
+        dataset: Dataset,
+        split: Split,
+        attribute: str | None = None,
+        fold: int | None = None,
+    ) -> Predictions:
+        """Take the probabilities of a model that was trained outside Hoego; every score of them says `declared`.
+
+        Args:
+            p: [N, C], each row sums to 1, columns in the schema's order of classes; or a data frame of class columns,
+                in any order.
+            images: ids [N] of the photos, or their files.
+            dataset: of the photos.
+            split: by whose folds the models were trained.
+            attribute: what is predicted; the target where None.
+            fold: the fold that the model held out; None for rows of all folds, each made by its fold's model.
+
+        Raises:
+            LeakError: a photo was on the training side of the model that predicts it.
+            DataError: a shape is wrong, a photo stands twice or is unknown, or these are no probabilities.
+            MismatchError: held-out photos are missing, or the split is of another data set.
+        """
+        from hoego.predictions.frame_columns import from_columns
+        from hoego.predictions.outside import HeldOut
+
+        return from_columns(p, images, HeldOut(dataset, split, attribute, fold), "probabilities")
+
+    @classmethod
+    def from_logits(
+        cls,
+        logits: Any,
+        images: Sequence[Any] | NDArray[Any],
+        dataset: Dataset,
+        split: Split,
+        attribute: str | None = None,
+        fold: int | None = None,
+    ) -> Predictions:
+        """Take the logits of a model that was trained outside Hoego. Arguments and errors as `from_probabilities`."""
+        from hoego.predictions.frame_columns import from_columns
+        from hoego.predictions.outside import HeldOut
+
+        return from_columns(logits, images, HeldOut(dataset, split, attribute, fold), "logits")
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        dataset: Dataset,
+        split: Split,
+        attribute: str | None = None,
+        fold: int | None = None,
+        scale: Scale = "probabilities",
+    ) -> Predictions:
+        """Take a data frame with a column that names the photo and a column for each class, found by name.
+
+        A frame of pandas may name the photos in its index, as AutoGluon's `predict_proba` does. Other arguments and
+        errors as `from_probabilities`.
+        """
+        from hoego.predictions.frame_columns import read_frame
+        from hoego.predictions.outside import HeldOut, make_predictions
+
+        held_out = HeldOut(dataset, split, attribute, fold)
+        rows = read_frame(frame, held_out)
+        return make_predictions(rows.values, rows.images, held_out, scale)
+
+    def named(self, name: str) -> Predictions:
+        """Return the same rows under another name, as an ensemble of several needs them."""
+        return replace(self, name=name, lineage=(name,) if len(self.lineage) < 2 else self.lineage)
 
     @property
     def n_images(self) -> int:
@@ -251,6 +329,12 @@ class Predictions:
         if not table.height:
             raise RecordError("The file holds no rows: nothing was predicted.", file=path)
         meta = json.loads(text)
+        if meta.get("format", 1) > FORMAT:
+            raise RecordError(
+                f"The file has the format {meta['format']}, this Hoego reads up to {FORMAT}.",
+                remedy="Upgrade Hoego on this machine.",
+                file=path,
+            )
         provenance = Provenance.from_dict(meta["provenance"])
         values = {}
         for name in meta["scale"]:
@@ -310,87 +394,3 @@ def _require_probabilities(name: str, array: NDArray[np.float32]) -> None:
             f"What is given as probabilities of {name!r} is negative or does not sum to 1.",
             remedy="Give logits as logits (scale='logits').",
         )
-
-
-def concat(parts: Sequence[Predictions]) -> Predictions:
-    """Rows of several predictions of one data set, split and schema under one another (the folds of a run).
-
-    Raises:
-        MismatchError: they differ in what they are of; the message says in what.
-    """
-    first = parts[0]
-    require_alike(parts)
-    universe, sources, offsets = _shared_sources(parts)
-    return replace(
-        first,
-        images=np.concatenate([p.images for p in parts]),
-        values={k: np.concatenate([p.values[k] for p in parts]) for k in first.values},
-        fold=np.concatenate([p.fold for p in parts]),
-        source=np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=True)]).astype(np.int32),
-        sources=sources,
-        universe=universe,
-        lineage=tuple(dict.fromkeys(r for p in parts for r in p.lineage)),
-    )
-
-
-def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
-    """Raises MismatchError unless all are of one data set, one split and one schema."""
-    first = parts[0]
-    for p in parts[1:]:
-        for what, a, b in (
-            ("data set", first.dataset_fingerprint, p.dataset_fingerprint),
-            ("split", first.split_fingerprint, p.split_fingerprint),
-            ("label schema", first.schema.fingerprint, p.schema.fingerprint),
-        ):
-            if a != b:
-                raise MismatchError(
-                    f"{first.name!r} and {p.name!r} differ in their {what}: {a or 'none'} against {b or 'none'}.",
-                    remedy="Only predictions of the same photos, on the same split, can stand side by side.",
-                )
-        if values and (set(first.values) != set(p.values) or dict(first.scale) != dict(p.scale)):
-            raise MismatchError(
-                f"{first.name!r} and {p.name!r} predict different things: "
-                f"{dict(first.scale)} against {dict(p.scale)}."
-            )
-
-
-def _shared_sources(
-    parts: Sequence[Predictions],
-) -> tuple[SubjectUniverse, tuple[RowProvenance, ...], list[int]]:
-    universe = parts[0].universe
-    for p in parts[1:]:
-        universe = universe.union(p.universe)
-    sources: list[RowProvenance] = []
-    offsets = []
-    for p in parts:
-        offsets.append(len(sources))
-        sources += [s.lifted(p.universe, universe) for s in p.sources]
-    return universe, tuple(sources), offsets
-
-
-def join_rows(
-    members: Sequence[Predictions], name: str
-) -> tuple[SubjectUniverse, NDArray[np.int32], tuple[RowProvenance, ...]]:
-    """The sources of rows made from the same row of several aligned members: joined row by row.
-
-    Args:
-        members: M predictions with the same images in the same order (see `align`).
-        name: the combination's name.
-
-    Returns:
-        the common universe, the source of each row [N], and the sources.
-    """
-    images = members[0].images
-    for m in members[1:]:
-        if len(m.images) != len(images) or (m.images != images).any():
-            raise MismatchError(
-                f"{members[0].name!r} and {m.name!r} are not aligned.", remedy="Call align() first."
-            )
-    universe, sources, offsets = _shared_sources(members)
-    rows = np.stack([m.source + o for m, o in zip(members, offsets, strict=True)], axis=1)
-    patterns, source = np.unique(rows, axis=0, return_inverse=True)
-    joined = tuple(
-        join_sources(name, [sources[i] for i in sorted(set(pattern))], universe)
-        for pattern in patterns.tolist()
-    )
-    return universe, source.reshape(-1).astype(np.int32), joined

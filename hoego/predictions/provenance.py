@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from hoego.data.spelling import pack_names, unpack_names
 from hoego.errors import RecordError
 
 Bits = NDArray[np.bool_]
+Outside = Literal["", "witnessed", "declared"]
+OUTSIDE: tuple[Outside, ...] = get_args(Outside)
+"""The marks of a source, from the one of which most is known to the one of which least is."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,8 @@ class RowProvenance:
             where whole subjects were.
         external: outside checkpoints: stated, not provable.
         path: sentences that say how the subjects came to be seen.
+        outside: "" for a model that Hoego trained; for one that was trained elsewhere "witnessed" (its training was
+            watched) or "declared" (what it has seen is somebody's word).
     """
 
     name: str
@@ -155,6 +160,7 @@ class RowProvenance:
     seen_images: NDArray[np.uint64] | None = None
     external: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    outside: Outside = ""
 
     @classmethod
     def from_training(
@@ -208,10 +214,17 @@ class RowProvenance:
             else _pack(self.seen_images.astype("<u8").tobytes()),
             "external": list(self.external),
             "path": list(self.path),
+            "outside": self.outside,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], n_subjects: int) -> RowProvenance:
+        data = _without_outside(data)
+        if data["outside"] not in OUTSIDE:
+            raise RecordError(
+                f"the provenance of {data['name']!r} is marked {data['outside']!r}, which this Hoego does not know",
+                remedy="Upgrade Hoego on this machine.",
+            )
         images = data["seen_images"]
         return cls(
             data["name"],
@@ -221,7 +234,18 @@ class RowProvenance:
             None if images is None else np.frombuffer(_unpack(images), dtype="<u8").astype(np.uint64),
             tuple(data["external"]),
             tuple(data["path"]),
+            data["outside"],
         )
+
+
+def _without_outside(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Bring a source of format 1 to format 2: all models were Hoego's own then."""
+    return {"outside": "", **data}
+
+
+def _least_sure(sources: Iterable[RowProvenance]) -> Outside:
+    """Give the mark of what rests on several sources: that of the one least is known of."""
+    return max((s.outside for s in sources), key=OUTSIDE.index, default="")
 
 
 def join_sources(name: str, sources: Sequence[RowProvenance], universe: SubjectUniverse) -> RowProvenance:
@@ -240,6 +264,7 @@ def join_sources(name: str, sources: Sequence[RowProvenance], universe: SubjectU
         images,
         _distinct(e for s in sources for e in s.external),
         _distinct(p for s in sources for p in s.path),
+        _least_sure(sources),
     )
 
 
@@ -275,6 +300,7 @@ def fitted_source(
         images,
         _distinct([*own.external, *(e for s in fitted_on for e in s.external)]),
         _distinct([*own.path, f"{by} was fitted on the labels of {int(fitted_subjects.sum()):,} subjects"]),
+        _least_sure([own, *fitted_on]),
     )
 
 

@@ -17,10 +17,15 @@ HONESTY = {
         "Every scored photo is of a subject unseen by its models; the combiner was fitted on rows whose models had "
         "seen it (ordinary stacking across folds).",
     ),
-    "selected, cross-fitted": (
-        "good",
-        "Unseen subjects; the epoch or a decision rule was chosen by these photos, and a combiner or rule was fitted "
-        "across folds.",
+    "witnessed": (
+        "warn",
+        "A model behind the score was trained outside Hoego, which watched that its training opened no held-out photo. "
+        "What its weights had seen before is not known, so the score is not ranked beside out-of-fold ones.",
+    ),
+    "declared": (
+        "warn",
+        "A model behind the score was trained outside Hoego. That it has not seen the scored subjects is somebody's "
+        "word, so the score is not ranked beside out-of-fold ones.",
     ),
     "naive": (
         "bad",
@@ -32,8 +37,14 @@ HONESTY = {
 
 
 def honesty_of(label: str) -> tuple[str, str]:
-    """Colour and explanation of an honesty."""
-    return HONESTY.get(label, ("warn", ""))
+    """Give the colour and the explanation of an honesty, of one level or of several joined by ", ".
+
+    >>> honesty_of("selected, declared")[0]
+    'warn'
+    """
+    parts = [HONESTY.get(part, ("warn", "")) for part in label.split(", ")]
+    colour = max((c for c, _ in parts), key=("good", "warn", "bad").index)
+    return colour, " ".join(text for _, text in parts if text)
 
 
 def interval(estimate: dict[str, float | None] | None, digits: int = 3) -> str:

@@ -256,8 +256,13 @@ def _said(
     first: PairedDifference,
 ) -> list[str]:
     notes = []
-    if any(not h.honest for h in checked):
-        notes.append(f"not honest: {', '.join(dict.fromkeys(h.label for h in checked if not h.honest))}")
+    runs = [r for side in grouped for r in side]
+    leaked = [h.label for h in checked if h.in_sample.any() or h.naive.any()]
+    if leaked:
+        notes.append(f"not honest: {', '.join(dict.fromkeys(leaked))}")
+    outside = [f"{r.name} ({h.label})" for r, h in zip(runs, checked, strict=True) if h.outside]
+    if outside:
+        notes.append(f"trained outside Hoego: {', '.join(outside)}; the difference is as sure as that")
     if any(h.selected.any() for h in checked):
         notes.append("selected: the epoch was chosen on the scored images; the difference may be flattered")
     sizes = [len(side) for side in grouped[:2]]
@@ -266,7 +271,6 @@ def _said(
     elif first.scope == "models":
         notes.append("these two models, not their recipes: one seed a side")
     present = np.unique(spaces[0].truth)
-    runs = [r for side in grouped for r in side]
     for r, space in zip(runs, spaces, strict=True):
         never = np.setdiff1d(present, space.predicted)
         if len(never):

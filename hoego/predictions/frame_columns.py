@@ -1,0 +1,181 @@
+"""A data frame of predictions from outside: which column names the photo, and which one is which class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hoego.data.readers.frames import to_polars
+from hoego.data.schema import COMPOSITE
+from hoego.errors import DataError, LeakError, nearest
+from hoego.predictions.match_images import match_images
+from hoego.predictions.outside import HeldOut, make_predictions
+from hoego.predictions.predictions import Predictions, Scale
+
+IMAGE_COLUMNS = (
+    "image", "image_id", "id", "path", "image_path", "file_path", "filepath", "file", "filename", "file_name", "fname",
+    "item", "items", "name", "img", "photo", "__index_level_0__", "index", "",
+)  # fmt: skip
+"""Names (lower case) by which the column of photos is known, the surest first; the last are those of a saved index."""
+SAID_BESIDE = (
+    "fold",
+    "label",
+    "labels",
+    "target",
+    "truth",
+    "true",
+    "y",
+    "pred",
+    "prediction",
+    "predicted",
+    "source",
+)
+"""Columns (lower case) that tools write beside the classes; of these only `fold` is read."""
+PREFIXES = ("p:", "p_", "prob_", "proba_", "probability_", "logit_", "logits_", "score_")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRows:
+    """What a data frame says: N photos by name, and values [N, C] in the schema's order of classes."""
+
+    images: list[str]
+    values: NDArray[np.float32]
+
+
+def read_frame(frame: Any, held_out: HeldOut, image: str | None = None) -> FrameRows:
+    """Read a data frame with one row per photo and one column per class, found by name in any order.
+
+    Args:
+        frame: of polars or pandas, or a mapping of columns. Where no column names the photo, pandas' index does.
+        held_out: what is predicted. A column `fold` is checked against the split.
+        image: the column that names the photo; found by its name where None.
+
+    Raises:
+        DataError: a class has no column, a column is no class, or a value is no number; names it.
+        LeakError: the column `fold` says another fold than the split for a photo.
+    """
+    table = _table(frame)
+    named = _image_column(table, image, held_out)
+    columns = class_columns([c for c in table.columns if c != named], held_out)
+    values = np.empty((table.height, len(columns)), dtype=np.float32)
+    for k, column in enumerate(columns):
+        values[:, k] = _numbers(table[column])
+    photos = table[named]
+    if photos.null_count():
+        row = int(photos.is_null().arg_max() or 0)
+        raise DataError(f"Row {row} (from 0) names no photo.", column=named, remedy="Name each row's photo.")
+    images = photos.cast(pl.String).to_list()
+    fold = next((c for c in table.columns if c.lower() == "fold" and c not in columns), None)
+    if fold is not None:
+        _require_folds(images, table[fold], held_out)
+    return FrameRows(images, values)
+
+
+def _table(frame: Any) -> pl.DataFrame:
+    if type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns"):
+        names = {str(c).lower() for c in frame.columns}
+        if not names & set(IMAGE_COLUMNS) and all(n is None for n in frame.index.names):
+            frame = frame.rename_axis("__index_level_0__")
+    table = to_polars(frame)
+    if table is None:
+        raise DataError(
+            f"{type(frame).__name__} is no data frame.",
+            remedy="Give one of pandas or polars, or a mapping of columns.",
+        )
+    return table
+
+
+def _image_column(table: pl.DataFrame, asked: str | None, held_out: HeldOut) -> str:
+    if asked is not None:
+        if asked not in table.columns:
+            raise DataError(f"There is no column {asked!r}.", remedy=nearest(asked, table.columns))
+        return asked
+    lower = {c.lower(): c for c in reversed(table.columns) if c not in held_out.classes}
+    for name in IMAGE_COLUMNS:
+        if name in lower:
+            return lower[name]
+    raise DataError(
+        f"No column names the photos among {', '.join(map(repr, table.columns[:8]))}.",
+        remedy="Add one with the ids or the paths of the photos, called image.",
+    )
+
+
+def class_columns(columns: Sequence[str], held_out: HeldOut) -> list[str]:
+    """Find the column of each class, in the schema's order.
+
+    A class is called by its name, by its name after one common prefix (`p:`, `prob_` and the like), or, for the
+    composite, by its number.
+
+    Raises:
+        DataError: a class has no column, or a column is none of the classes; names it and the nearest one.
+    """
+    classes = held_out.classes
+    free = [c for c in columns if c.lower() not in SAID_BESIDE or c in classes]
+    spelled = [list(classes), *([f"{p}{c}" for c in classes] for p in PREFIXES)]
+    if held_out.column == COMPOSITE:
+        spelled.append([str(k) for k in range(len(classes))])
+    found = max(spelled, key=lambda names: len(set(names) & set(free)))
+    missing = [c for c in found if c not in free]
+    stray = [c for c in free if c not in found]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(classes)} classes of {held_out.column!r} have no column: "
+            f"{', '.join(map(repr, missing[:6]))}{', …' if len(missing) > 6 else ''}.",
+            remedy=nearest(missing[0], free) if free else "Give one column per class, called as the class.",
+        )
+    if stray:
+        raise DataError(
+            f"{', '.join(map(repr, stray[:6]))}{', …' if len(stray) > 6 else ''} is no class of {held_out.column!r}.",
+            column=stray[0],
+            remedy="Leave out columns that are no class. A model with further classes is of another task.",
+        )
+    return found
+
+
+def _numbers(column: pl.Series) -> NDArray[np.float32]:
+    if column.dtype == pl.String:
+        column = column.str.strip_chars()
+    plain = column.cast(pl.Float32, strict=False)
+    if plain.null_count():
+        row = int(plain.is_null().arg_max() or 0)
+        raise DataError(
+            f"Row {row} (from 0) holds {column[row]!r}, no number.",
+            column=column.name,
+            remedy="Give a number for each class of each photo.",
+        )
+    out: NDArray[np.float32] = plain.to_numpy()
+    return out
+
+
+def _require_folds(images: Sequence[str], column: pl.Series, held_out: HeldOut) -> None:
+    """Raise LeakError where the frame itself says that another fold's model made a row."""
+    said = column.cast(pl.Int64, strict=False).to_numpy()
+    split = held_out.split
+    ids = match_images(images, held_out.dataset)
+    truth = split.fold[np.searchsorted(split.images, ids)]
+    wrong = np.flatnonzero(~(said == truth))
+    if len(wrong):
+        row = int(wrong[0])
+        raise LeakError(
+            f"{len(wrong):,} of {len(ids):,} rows say another fold than the split {split.name!r}: row {row} (from 0), "
+            f"{ids[row]!r}, says {column[row]!r}, and the split holds it out in fold {int(truth[row])}.",
+            remedy="Train the model of each fold on this split (hoego folds export), or leave out the column fold if "
+            "it means something else.",
+        )
+
+
+def from_columns(
+    values: Any, images: Sequence[Any] | NDArray[Any], held_out: HeldOut, scale: Scale
+) -> Predictions:
+    """Make predictions of an array in the schema's order of classes, or of a data frame of class columns alone."""
+    if hasattr(values, "columns") or isinstance(values, dict):
+        table = to_polars(values)
+        if table is not None:
+            columns = class_columns(table.columns, held_out)
+            values = np.stack([_numbers(table[c]) for c in columns], axis=1)
+    return make_predictions(values, images, held_out, scale)

@@ -1,0 +1,97 @@
+"""Several predictions as one: the folds of a run under one another, aligned members with joined provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoego.errors import MismatchError
+from hoego.predictions.predictions import Predictions
+from hoego.predictions.provenance import RowProvenance, SubjectUniverse, join_sources
+
+
+def concat(parts: Sequence[Predictions]) -> Predictions:
+    """Rows of several predictions of one data set, split and schema under one another (the folds of a run).
+
+    Raises:
+        MismatchError: they differ in what they are of; the message says in what.
+    """
+    first = parts[0]
+    require_alike(parts)
+    universe, sources, offsets = _shared_sources(parts)
+    return replace(
+        first,
+        images=np.concatenate([p.images for p in parts]),
+        values={k: np.concatenate([p.values[k] for p in parts]) for k in first.values},
+        fold=np.concatenate([p.fold for p in parts]),
+        source=np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=True)]).astype(np.int32),
+        sources=sources,
+        universe=universe,
+        lineage=tuple(dict.fromkeys(r for p in parts for r in p.lineage)),
+    )
+
+
+def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
+    """Raises MismatchError unless all are of one data set, one split and one schema."""
+    first = parts[0]
+    for p in parts[1:]:
+        for what, a, b in (
+            ("data set", first.dataset_fingerprint, p.dataset_fingerprint),
+            ("split", first.split_fingerprint, p.split_fingerprint),
+            ("label schema", first.schema.fingerprint, p.schema.fingerprint),
+        ):
+            if a != b:
+                raise MismatchError(
+                    f"{first.name!r} and {p.name!r} differ in their {what}: {a or 'none'} against {b or 'none'}.",
+                    remedy="Only predictions of the same photos, on the same split, can stand side by side.",
+                )
+        if values and (set(first.values) != set(p.values) or dict(first.scale) != dict(p.scale)):
+            raise MismatchError(
+                f"{first.name!r} and {p.name!r} predict different things: "
+                f"{dict(first.scale)} against {dict(p.scale)}."
+            )
+
+
+def _shared_sources(
+    parts: Sequence[Predictions],
+) -> tuple[SubjectUniverse, tuple[RowProvenance, ...], list[int]]:
+    universe = parts[0].universe
+    for p in parts[1:]:
+        universe = universe.union(p.universe)
+    sources: list[RowProvenance] = []
+    offsets = []
+    for p in parts:
+        offsets.append(len(sources))
+        sources += [s.lifted(p.universe, universe) for s in p.sources]
+    return universe, tuple(sources), offsets
+
+
+def join_rows(
+    members: Sequence[Predictions], name: str
+) -> tuple[SubjectUniverse, NDArray[np.int32], tuple[RowProvenance, ...]]:
+    """The sources of rows made from the same row of several aligned members: joined row by row.
+
+    Args:
+        members: M predictions with the same images in the same order (see `align`).
+        name: the combination's name.
+
+    Returns:
+        the common universe, the source of each row [N], and the sources.
+    """
+    images = members[0].images
+    for m in members[1:]:
+        if len(m.images) != len(images) or (m.images != images).any():
+            raise MismatchError(
+                f"{members[0].name!r} and {m.name!r} are not aligned.", remedy="Call align() first."
+            )
+    universe, sources, offsets = _shared_sources(members)
+    rows = np.stack([m.source + o for m, o in zip(members, offsets, strict=True)], axis=1)
+    patterns, source = np.unique(rows, axis=0, return_inverse=True)
+    joined = tuple(
+        join_sources(name, [sources[i] for i in sorted(set(pattern))], universe)
+        for pattern in patterns.tolist()
+    )
+    return universe, source.reshape(-1).astype(np.int32), joined

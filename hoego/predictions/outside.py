@@ -1,0 +1,207 @@
+"""Predictions of models that were trained outside Hoego: arrays and data frames in, rows with provenance out.
+
+What such a model has seen is not recorded anywhere. The split says what it should have seen: the model that predicts
+fold k, all subjects outside fold k. The rows are marked `declared`, since that is somebody's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hoego.data.dataset import Dataset
+from hoego.errors import DataError, LeakError, MismatchError, nearest
+from hoego.predictions.match_images import match_images
+from hoego.predictions.predictions import Predictions, Scale
+from hoego.predictions.provenance import Outside, RowProvenance, SubjectUniverse
+from hoego.split import Split
+
+NAME = "outside"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Which photos predictions from outside are of.
+
+    Args:
+        dataset: of the photos.
+        split: by whose folds the models were trained.
+        attribute: what is predicted; None for the target.
+        fold: the fold that the model held out; None where the rows are those of all folds, each by its fold's model.
+        outside: what is known of the trainings.
+    """
+
+    dataset: Dataset
+    split: Split
+    attribute: str | None = None
+    fold: int | None = None
+    outside: Outside = "declared"
+
+    @property
+    def column(self) -> str:
+        """The attribute that is predicted. Raises DataError naming the nearest where there is no such one."""
+        schema = self.dataset.schema
+        name = schema.target if self.attribute is None else self.attribute
+        if name not in schema.columns():
+            raise DataError(f"There is no attribute {name!r}.", remedy=nearest(name, list(schema.columns())))
+        return name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the C classes that are predicted."""
+        return self.dataset.schema.classes(self.column)
+
+
+def make_predictions(
+    values: ArrayLike, images: Sequence[Any] | NDArray[Any], held_out: HeldOut, scale: Scale
+) -> Predictions:
+    """Make predictions of N held-out photos.
+
+    Args:
+        values: [N, C], a column per class in the order of `held_out.classes`.
+        images: [N], the photos' ids, or their files, in any order.
+        held_out: which photos these must be.
+        scale: what the values are.
+
+    Raises:
+        LeakError: a photo was on the training side of the model that predicts it.
+        DataError: a shape is wrong, a photo stands twice or is not known, values are not finite, or they are not of
+            that scale.
+        MismatchError: held-out photos are missing, or the split is of another data set.
+    """
+    dataset, split = held_out.dataset, held_out.split
+    if split.dataset_fingerprint != dataset.fingerprint:
+        raise MismatchError(
+            f"The split {split.name!r} is of another data set ({split.dataset_fingerprint}, here "
+            f"{dataset.fingerprint}).",
+            remedy="Give the data set that the split was made for.",
+        )
+    array = _matrix(values, held_out, len(images))
+    _require_scale(array, scale, held_out.column)
+    ids = match_images(images, dataset)
+    fold = _folds_of(ids, held_out)
+    numbers = np.unique(fold).tolist()
+    return Predictions(
+        images=ids,
+        values={held_out.column: array},
+        scale={held_out.column: scale},
+        schema=dataset.schema,
+        fold=fold,
+        source=np.searchsorted(numbers, fold).astype(np.int32),
+        sources=tuple(outside_source(held_out, k) for k in numbers),
+        universe=SubjectUniverse.of(dataset),
+        dataset_fingerprint=dataset.fingerprint,
+        split_fingerprint=split.fingerprint,
+        split_kind=split.kind,
+        name=NAME,
+        lineage=(NAME,),
+    )
+
+
+def outside_source(held_out: HeldOut, fold: int) -> RowProvenance:
+    """Derive the source of a fold's model from the split: it has seen every subject that the fold does not hold out."""
+    split = held_out.split
+    rows = _rows_in_split(held_out.dataset.image_ids, split)
+    train = split.train_mask(fold)[rows]
+    name = f"{NAME} fold {fold}"
+    source = RowProvenance.from_training(name, held_out.dataset, train, naive=split.naive)
+    said = {"witnessed": "as Hoego watched", "declared": "by somebody's word"}.get(held_out.outside, "")
+    path = f"{name}, trained outside Hoego on the other side of the split {split.name!r} ({said})"
+    return RowProvenance(
+        name,
+        source.seen,
+        source.seen_through,
+        source.selected,
+        source.seen_images,
+        (),
+        (path,),
+        held_out.outside,
+    )
+
+
+def _rows_in_split(images: NDArray[Any], split: Split) -> NDArray[np.int64]:
+    return np.searchsorted(split.images, images).astype(np.int64)
+
+
+def _folds_of(ids: NDArray[Any], held_out: HeldOut) -> NDArray[np.int16]:
+    """The fold that holds each photo out [N], after a check that these are just the held-out ones."""
+    split = held_out.split
+    fold = split.fold[_rows_in_split(ids, split)]
+    wanted = split.val_mask(held_out.fold) if held_out.fold is not None else split.fold >= 0
+    trained = fold != held_out.fold if held_out.fold is not None else fold < 0
+    if trained.any():
+        side = f"fold {held_out.fold}" if held_out.fold is not None else "the held-out side"
+        raise LeakError(
+            f"{int(trained.sum()):,} of {len(ids):,} rows are of photos outside {side} of the split {split.name!r}, "
+            f"which its model was trained on: {_some(ids[trained])}.",
+            remedy=f"Give the rows of {side} alone"
+            + (
+                ", or leave the fold out where each row was made by the model that held it out."
+                if split.n_folds > 1
+                else "."
+            ),
+        )
+    missing = np.setdiff1d(split.images[wanted], ids)
+    if len(missing):
+        raise MismatchError(
+            f"{len(missing):,} of {int(wanted.sum()):,} held-out photos have no row: {_some(missing)}.",
+            remedy="Predict every held-out photo; a score on chosen ones says nothing."
+            + (
+                " For the rows of one fold give its number."
+                if held_out.fold is None and split.n_folds > 1
+                else ""
+            ),
+        )
+    return fold.astype(np.int16)
+
+
+def _matrix(values: ArrayLike, held_out: HeldOut, n_images: int) -> NDArray[np.float32]:
+    try:
+        array = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as problem:
+        raise DataError(
+            f"The values are not numbers: {problem}.", remedy="Give an array [N, C], a column per class."
+        ) from None
+    want = (n_images, len(held_out.classes))
+    if array.shape != want:
+        raise DataError(
+            f"The values have the shape {array.shape}, not {want}: {n_images:,} photos and {want[1]} classes of "
+            f"{held_out.column!r} ({', '.join(held_out.classes[:6])}{', …' if want[1] > 6 else ''}).",
+            remedy="Give a row per photo and a column per class, in this order; a data frame names its columns.",
+        )
+    if not n_images:
+        raise DataError("There are no rows.", remedy="Predict the held-out photos.")
+    return array
+
+
+def _require_scale(array: NDArray[np.float32], scale: Scale, name: str) -> None:
+    """Raise DataError where logits are given for probabilities, or probabilities for logits."""
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise DataError(
+            f"The values of row {row} (from 0) are not finite.", remedy="The model diverged; train again."
+        )
+    sums = array.sum(axis=1, dtype=np.float64)
+    looks_like_probabilities = bool(array.min() >= 0 and np.abs(sums - 1).max() <= 1e-3)
+    if scale == "probabilities" and not looks_like_probabilities:
+        row = int(np.argmax(np.maximum(np.abs(sums - 1), -array.min(axis=1))))
+        raise DataError(
+            f"What is given as probabilities of {name!r} is negative or does not sum to 1: row {row} (from 0) sums to "
+            f"{sums[row]:.4g}, its smallest value is {array[row].min():.4g}.",
+            remedy="Give logits as logits (from_logits; --logits). Independent sigmoids are not probabilities of "
+            "classes.",
+        )
+    if scale == "logits" and looks_like_probabilities and array.shape[1] > 1:
+        raise DataError(
+            f"What is given as logits of {name!r} are probabilities: every row sums to 1 and none is negative.",
+            remedy="Give probabilities as probabilities (from_probabilities; without --logits).",
+        )
+
+
+def _some(images: NDArray[Any], most: int = 5) -> str:
+    shown = ", ".join(map(repr, np.sort(images)[:most].tolist()))
+    return f"{shown}{', …' if len(images) > most else ''}"
