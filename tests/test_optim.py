@@ -193,3 +193,14 @@ def test_smoothing_is_bias_corrected() -> None:
 def test_a_loss_that_is_no_number_gives_no_rate() -> None:
     with pytest.raises(NotEstimableError, match="determines no learning rate"):
         find_lr(lambda rate: float("nan"))
+
+
+def test_layer_decay_tells_the_layers_of_a_whole_learner_apart() -> None:
+    from hoego.recipe import ModelSettings
+    from hoego.train import learner as module
+    from hoego.train.models import build_network
+
+    network = build_network(ModelSettings(name="resnet10t"), {"a": 2}, (32, 32)).network
+    names = [n for n, _ in torch.nn.ModuleDict({"network": network}).named_parameters()]
+    own = [n for n in names if n.startswith(module.BODY)]
+    assert len(own) == len(list(network.backbone.parameters()))

@@ -40,7 +40,7 @@ from hoego.train.pseudo import TeacherTargets, epoch_batches, n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
 from hoego.train.weights.start import folder_of, start_of
 
-BODY = "network.body."
+BODY = "network.backbone."
 
 
 class TrainableModules(nn.Module):
