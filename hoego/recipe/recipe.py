@@ -56,7 +56,9 @@ class Recipe(SettingsSection):
         "auto", description="torch.compile; auto decides by device and length of the run."
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
-    threads: int = Field(0, ge=0, description="CPU threads of the model; 0 takes every core.")
+    threads: int = Field(
+        0, ge=0, description="CPU threads of the model; 0 times one to all and takes the fastest."
+    )
     fold: Fold = Field(
         0,
         description='Fold that is held out, or "all" for out-of-fold predictions of every photo; --fold overrides.',

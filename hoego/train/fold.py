@@ -280,7 +280,9 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> Resolve
         def make(precision: Precision) -> Callable[[], None]:
             trial = Resolved(str(device), torch.get_num_threads(), precision)
             parts = TrainStepper(task.recipe, task.dataset, rows, pixels, trial)
-            parts.start_epoch(0)
+            parts.start_epoch(
+                task.recipe.epochs - 1
+            )  # all layers learn by then: the steps that take the time
             images, batch = parts.synthetic()
 
             def step() -> None:

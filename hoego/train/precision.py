@@ -15,6 +15,7 @@ from torch import Tensor
 from hoego.data.images import cpu_count
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
+from hoego.train.threads import fastest_threads
 
 Precision = Literal["float32", "bfloat16", "float16"]
 GAIN = 1.05
@@ -31,6 +32,7 @@ class Resolved:
         precision: of the forward and backward pass; weights and optimiser stay in float32.
         compile: whether torch.compile is used.
         step_ms: milliseconds per step of each precision that was timed; {} where none was.
+        threads_ms: milliseconds per step of each number of threads that was timed; {} where none was.
     """
 
     device: str
@@ -38,6 +40,7 @@ class Resolved:
     precision: Precision
     compile: bool = False
     step_ms: dict[str, float] | None = None
+    threads_ms: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -46,11 +49,13 @@ class Resolved:
             "precision": self.precision,
             "compile": self.compile,
             "step_ms": self.step_ms or {},
+            "threads_ms": self.threads_ms or {},
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Resolved:
-        return cls(data["device"], data["threads"], data["precision"], data["compile"], data.get("step_ms"))
+        timed = data.get("step_ms"), data.get("threads_ms")
+        return cls(data["device"], data["threads"], data["precision"], data["compile"], *timed)
 
 
 def resolve_device(setting: str) -> torch.device:
@@ -217,10 +222,20 @@ def resolve(
         make_step: for a device, gives training steps by precision.
     """
     device = resolve_device(recipe.device)
-    threads = resolve_threads(recipe.threads)
+    threads, maker = resolve_threads(recipe.threads), make_step(device)
     torch.set_num_threads(threads)
-    precision, step_ms = choose_precision(recipe.precision, device, make_step(device))
+    threads_ms: dict[str, float] = {}
+    if not recipe.threads and device.type == "cpu" and threads > 1:
+        first: Precision = "float32" if recipe.precision == "auto" else recipe.precision
+        threads, taken = fastest_threads(maker(first), threads, steps=steps)
+        threads_ms = {str(n): ms for n, ms in taken.items()}
+    precision, step_ms = choose_precision(recipe.precision, device, maker)
     seconds = step_ms.get(precision, 50.0) / 1e3
     return Resolved(
-        str(device), threads, precision, resolve_compile(recipe.compile, device, steps, seconds), step_ms
+        str(device),
+        threads,
+        precision,
+        resolve_compile(recipe.compile, device, steps, seconds),
+        step_ms,
+        threads_ms,
     )

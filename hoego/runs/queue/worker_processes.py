@@ -47,7 +47,8 @@ def work_many(store: RunStore, runner: Runner, options: WorkOptions, *, workers:
     for k in range(workers):
         gpu = gpus[k % len(gpus)] if gpus else None
         own = replace(options, name=f"{options.name or 'worker'}-{k}")
-        child = context.Process(target=_child, args=(answers, str(store.root), runner, own, gpu))
+        cores = () if gpus else own_cores(k, workers)
+        child = context.Process(target=_child, args=(answers, str(store.root), runner, own, gpu, cores))
         child.start()
         children.append(child)
     reports: list[WorkReport] = []
@@ -70,9 +71,24 @@ def _visible_gpus() -> list[str]:
     return [str(k) for k in range(gpu_count())]
 
 
-def _child(answers: Any, root: str, runner: Runner, options: WorkOptions, gpu: str | None) -> None:
+def own_cores(worker: int, workers: int) -> tuple[int, ...]:
+    """Return the cores of worker k of n: an even share of those of this process, so that no two share one.
+
+    Nothing is shared out where the cores are fewer than the workers, or where the system has no affinity: ().
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return ()
+    cores = sorted(os.sched_getaffinity(0))
+    return tuple(cores[worker::workers]) if len(cores) >= workers else ()
+
+
+def _child(
+    answers: Any, root: str, runner: Runner, options: WorkOptions, gpu: str | None, cores: tuple[int, ...]
+) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    if cores:
+        os.sched_setaffinity(0, cores)
     keep_freed_memory()
     answers.put(work(RunStore(root), runner, options))
 

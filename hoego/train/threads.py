@@ -1,0 +1,64 @@
+"""CPU threads of a training: as many as are fastest on the machine as it is now, measured."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+SHORT = 5.0
+"""Seconds of training below which measuring would cost more than it gains."""
+
+TURNS = 3
+"""Steps timed of each number of threads, in turns, after one that warms up."""
+
+
+def thread_counts(most: int) -> tuple[int, ...]:
+    """Return the numbers of threads to try: 1, 2, 4, ... and all.
+
+    >>> thread_counts(6)
+    (1, 2, 4, 6)
+    """
+    return tuple(sorted({*(2**k for k in range(most.bit_length()) if 2**k <= most), most}))
+
+
+def fastest_threads(
+    step: Callable[[], object], most: int, *, steps: int = 10**9, seconds: float = 6.0
+) -> tuple[int, dict[int, float]]:
+    """Time a step with one thread to all and leave torch with the fastest number.
+
+    Beside another busy process two threads can be several times slower than one: every parallel loop waits for the
+    thread that was preempted (79 images/s with two threads, 513 with one, on two cores beside two busy processes).
+
+    Args:
+        step: one training step.
+        most: threads that this process may use.
+        steps: of the whole run; one of less than SHORT seconds is not measured, and takes all threads.
+        seconds: after which no further round is begun.
+
+    Returns:
+        the number, and milliseconds per step (the median) of each; {} where nothing was measured.
+    """
+    torch.set_num_threads(most)
+    step()
+    begun = time.perf_counter()
+    step()
+    if steps * (time.perf_counter() - begun) < SHORT:
+        return most, {}
+    taken: dict[int, list[float]] = {n: [] for n in thread_counts(most)}
+    begun = time.perf_counter()
+    for turn in range(TURNS + 1):
+        if turn > 1 and time.perf_counter() - begun > seconds:
+            break
+        for n, times in taken.items():
+            torch.set_num_threads(n)
+            start = time.perf_counter()
+            step()
+            if turn:
+                times.append(time.perf_counter() - start)
+    ms = {n: 1e3 * statistics.median(times) for n, times in taken.items()}
+    best = min(ms, key=ms.__getitem__)
+    torch.set_num_threads(best)
+    return best, {n: round(v, 3) for n, v in ms.items()}
