@@ -25,6 +25,7 @@ from hoego.cli.records import LastRun, RunArgument, show_score
 
 if TYPE_CHECKING:
     from hoego.evaluate.score import Score
+    from hoego.runs.first_look import FirstLook
     from hoego.runs.train import RunResult
 
 
@@ -42,6 +43,10 @@ def train(
     overrides: Overrides = [],  # noqa: B006
     profile: Profile = None,
     fold: FoldChoice = "",
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Without a recipe: fine-tune published weights in so many minutes.", min=0.1),
+    ] = None,
     resume: Annotated[str, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = "",
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run continues when the terminal closes.")
@@ -57,11 +62,11 @@ def train(
     from hoego.runs.train import train as run
 
     if resume:
-        _refuse_changes([recipe, overrides, profile, fold, tags, why])
+        _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why])
     if background:
         from hoego.runs.queue.train_record import start_in_background
 
-        chosen = None if resume else recipe_of(recipe, overrides, profile)
+        chosen = None if resume else _asked(recipe, overrides, profile, minutes, fold).recipe
         started = start_in_background(
             runs_folder(None), chosen, resume=resume, fold=parse_fold(fold), why=why, tags=tuple(tags)
         )
@@ -79,9 +84,34 @@ def train(
         if resume:
             result = go_on(store.find(resume))
         else:
-            options = TrainOptions(project_folder(), fold=parse_fold(fold), why=why, tags=tags)
-            result = run(recipe_of(recipe, overrides, profile), options)
+            asked = _asked(recipe, overrides, profile, minutes, fold)
+            told = {"chosen": list(asked.reasons)} if asked.reasons else {}
+            options = TrainOptions(project_folder(), fold=parse_fold(fold), why=why, tags=tags, extra=told)
+            result = run(asked.recipe, options)
     emit(result, as_json, _show_run)
+
+
+def _asked(
+    recipe: Path | None, overrides: list[str], profile: str | None, minutes: float | None, fold: str
+) -> FirstLook:
+    """The recipe of the command line; under --minutes one that fits them, with its reasons shown."""
+    from hoego.errors import UsageError
+    from hoego.recipe import find_project, parse_fold
+    from hoego.runs.execute import print_status
+    from hoego.runs.first_look import FirstLook, first_look
+
+    if minutes is None:
+        return FirstLook(recipe_of(recipe, overrides, profile))
+    if recipe is not None or profile is not None:
+        raise UsageError(
+            "--minutes chooses size and epochs where there is no recipe.",
+            remedy="Leave it out, or leave the recipe and the profile out. --set epochs=N sets the epochs.",
+        )
+    project = find_project(Path.cwd())
+    found = first_look(minutes, overrides, project, project_folder(), parse_fold(fold))
+    for reason in found.reasons:
+        print_status(reason)
+    return found
 
 
 def _refuse_changes(given: list[Any]) -> None:
@@ -89,7 +119,8 @@ def _refuse_changes(given: list[Any]) -> None:
 
     if any(given):
         raise UsageError(
-            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --tag and --why are not taken.",
+            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --tag and --why are "
+            "not taken.",
             remedy="Leave them out, or train anew without --resume. Tags: hoego tag RUN TAG.",
         )
 

@@ -33,3 +33,30 @@ FIRST_LOOK: dict[str, Any] = {
     },
 }
 """What is trained where there is no recipe: the profile quick, with changes that no label of photos depends on."""
+
+FINE_TUNE: dict[str, Any] = {
+    "model": {"pretrained": True, "head": "multi", "drop": 0.2},
+    "batch_size": 32,
+    "refit": True,
+    "loss": "smooth",
+    "sampling": {"strength": 0.0},
+    "optim": {
+        "name": "adamw",
+        "lr": 1e-3,
+        "head_lr": 3.0,
+        "layer_decay": 0.85,
+        "weight_decay": 0.02,
+        "schedule": "onecycle",
+        "warmup": 0.2,
+    },
+    "average": {"ema": 0.98},
+    "select": {"on": "last"},
+    "augment": {
+        "rotate": 8.0,
+        "translate": 0.05,
+        "scale": [0.9, 1.1],
+        "brightness": 0.15,
+        "contrast": 0.15,
+    },
+}
+"""What is trained where there is no recipe and weights are found; size, epochs and balance are chosen by then."""

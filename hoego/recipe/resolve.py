@@ -164,22 +164,24 @@ def resolve(
     overrides: Sequence[str] = (),
     profile: str | None = None,
     project: Path | None = None,
+    first: Mapping[str, Any] = FIRST_LOOK,
 ) -> Recipe:
     """One Recipe: the project's hoego.toml, the recipe over it, the profile over that, the overrides last.
 
     Args:
-        recipe: a TOML file, the name of a recipe that comes with Hoego, or plain data; None takes `FIRST_LOOK`, the
-            profile quick with light augmentation.
+        recipe: a TOML file, the name of a recipe that comes with Hoego, or plain data; None takes `first`.
         overrides: `a.b=c` each; relative paths in them start from the working directory.
         profile: a name of PROFILES.
         project: the hoego.toml to use; None for no project.
+        first: what lies under everything where there is neither recipe nor profile; the profile quick with light
+            augmentation by default.
 
     Raises:
         RecipeError: an unknown key (with the nearest valid one), a wrong type, a value out of range.
     """
     data: dict[str, Any] = {}
     if recipe is None:
-        data = merge(data, PROFILES.get(profile or "", FIRST_LOOK))
+        data = merge(data, PROFILES.get(profile or "", first))
     if project is not None:
         base = anchored(read_toml(project), project.parent)
         base.setdefault("dataset", {}).setdefault("root", str(project.parent.resolve()))

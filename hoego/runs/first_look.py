@@ -1,0 +1,216 @@
+"""What is trained without a recipe: where weights are found, a fine-tuning that fits the minutes, with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hoego.data.dataset import Dataset
+from hoego.extras import EXTRAS
+from hoego.recipe import Fold, Recipe, resolve
+from hoego.recipe.profiles import FINE_TUNE
+from hoego.runs.execute import folds_of
+from hoego.runs.project import ProjectData, open_project
+from hoego.weights import Found, Wanted, find
+
+CANDIDATES = (
+    "tf_efficientnet_lite0.in1k",
+    "resnet18.a1_in1k",
+    "mobilenetv3_large_100.ra_in1k",
+    "resnet34.a1_in1k",
+)
+"""Small models, first choice first; the first whose weights are on this machine is taken."""
+
+SIZES = (224, 160, 128, 96)
+"""Sides that are tried, in pixels, the largest first."""
+
+WISHED, MOST = 3, 11
+"""Epochs: a size is taken if it leaves WISHED of all layers; more than MOST gain little in a fine-tuning."""
+
+UNEVEN = 1.5
+"""Largest class over smallest from which classes are balanced."""
+
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """A recipe that nobody wrote, and why it is as it is.
+
+    Args:
+        recipe: resolved; hoego.toml and the overrides stand over every choice.
+        reasons: a line for each choice.
+    """
+
+    recipe: Recipe
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run computes in an epoch.
+
+    Args:
+        trained: photos that the optimiser sees, over all folds and the refit.
+        scored: photos that are predicted once at the end, with each kind of weights.
+    """
+
+    trained: int
+    scored: int
+
+
+def first_look(
+    minutes: float, overrides: Sequence[str], project: Path | None, folder: Path, fold: Fold | None
+) -> FirstLook:
+    """Choose what is trained where there is no recipe.
+
+    Args:
+        minutes: for all folds and the last model together, after decoding.
+        overrides: `a.b=c` each.
+        project: hoego.toml.
+        folder: where splits/ lies.
+        fold: of the command line; None for the recipe's.
+    """
+    plain = resolve(None, overrides=overrides, project=project)
+    found = None if plain.model.checkpoint else weights_here(plain)
+    if found is None:
+        return FirstLook(
+            plain, ("no published weights are here (hoego weights list): the small network of always",)
+        )
+    first = _with(FINE_TUNE, model={"name": found.name})
+    asked = resolve(None, overrides=overrides, project=project, first=first)
+    opened = open_project(asked, folder)
+    said = asked.dataset.size
+    sizes = SIZES if said is None else (round((said[0] * said[1]) ** 0.5),)
+    work = work_of(opened, fold)
+    first, told = _suited(first, opened)
+    from hoego.train.budget import speeds_of
+
+    speeds = speeds_of(resolve(None, overrides=overrides, project=project, first=first), sizes)
+    chosen = fit(speeds, work, 60 * minutes)
+    first = _with(
+        first,
+        dataset={"size": [chosen.size, chosen.size]},
+        epochs=chosen.epochs,
+        select={"every": chosen.epochs},
+        optim={"freeze_epochs": chosen.frozen},
+    )
+    recipe = resolve(None, overrides=overrides, project=project, first=first)
+    reasons = _reasons(found, chosen, speeds[chosen.size], work, minutes)
+    changed = [
+        f"{key} is as it was said" for key, same in (("epochs", recipe.epochs == chosen.epochs),) if not same
+    ]
+    return FirstLook(recipe, (*reasons, *told, *changed))
+
+
+def _reasons(found: Found, chosen: Fit, speed: Any, work: Work, minutes: float) -> tuple[str, ...]:
+    how = (
+        "the heads alone, since all layers take longer than there is"
+        if chosen.frozen == chosen.epochs
+        else f"the heads alone for {chosen.frozen}, then all layers"
+    )
+    return (
+        f"model: {found.text}, the first of the small ones whose weights are here ({found.place})",
+        f"size: {chosen.size} px, by what this machine does in the time ({speed.train:.0f} images/s in training, "
+        f"{speed.predict:.0f} in prediction, with {speed.threads} threads)",
+        f"epochs: {chosen.epochs} ({how}), from {minutes:g} minutes for {work.trained:,} photos an epoch over the "
+        "folds and the last model; the last epoch counts, so that no score chose it",
+    )
+
+
+def weights_here(recipe: Recipe) -> Found | None:
+    """Return the first of the small models whose weights are on this machine; None without torch or without weights."""
+    from importlib.util import find_spec
+
+    if any(find_spec(module) is None for module in EXTRAS["train"]):
+        return None
+    folder = None if recipe.weights.folder is None else Path(recipe.weights.folder)
+    for name in CANDIDATES:
+        found = find(Wanted.named(name), folder)
+        if isinstance(found, Found):
+            return found
+    return None
+
+
+def work_of(project: ProjectData, fold: Fold | None) -> Work:
+    """Return what an epoch and a scoring of a run cost, in photos."""
+    chosen = project.recipe.fold if fold is None else fold
+    folds = folds_of(project.split, chosen)
+    n = project.dataset.n_images
+    held = sum(int(project.split.val_mask(k).sum()) for k in folds)
+    refit = n if project.recipe.refit else 0
+    return Work(len(folds) * n - held + refit, 2 * held)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What fits the time: the side in pixels, the epochs, and how many of them train the heads alone."""
+
+    size: int
+    epochs: int
+    frozen: int
+
+
+def fit(speeds: Mapping[int, Any], work: Work, seconds: float) -> Fit:
+    """Choose size and epochs: the heads for one epoch, then all layers; the heads alone where all is too slow.
+
+    Args:
+        speeds: images per second by side (`hoego.train.budget.Speed`).
+        work: photos of an epoch and of the scoring.
+        seconds: for all of it; an eighth is left for what is not counted.
+    """
+    room = {size: seconds * 7 / 8 - work.scored / s.predict for size, s in speeds.items()}
+    whole = {n: int((room[n] - work.trained / s.predict) * s.train / work.trained) for n, s in speeds.items()}
+    heads = {n: int(room[n] * s.predict / work.trained) for n, s in speeds.items()}
+    for size in sorted(speeds, reverse=True):
+        if whole[size] >= WISHED:
+            return Fit(size, 1 + min(MOST, whole[size]), 1)
+    small = min(speeds)
+    if whole[small] >= 1:
+        return Fit(small, 1 + whole[small], 1)
+    large = [size for size in speeds if heads[size] >= WISHED]
+    size = max(large, default=small)
+    epochs = max(1, min(MOST, heads[size]))
+    return Fit(size, epochs, epochs)
+
+
+def _suited(first: Mapping[str, Any], project: ProjectData) -> tuple[dict[str, Any], tuple[str, str]]:
+    """The settings that the data decide, and a line about flips and one about classes."""
+    dataset = project.dataset
+    turned = says_sides(dataset) and not project.recipe.augment.mirror
+    out = _with(first, augment={"flip": 0.0}) if turned else dict(first)
+    flips = (
+        "no flips, since a class name says left or right" if turned else "flips: no class name says a side"
+    )
+    counts = np.bincount(dataset.target[dataset.target >= 0])
+    counts = counts[counts > 0]
+    ratio = float(counts.max() / counts.min()) if len(counts) else 1.0
+    if ratio > UNEVEN:
+        out = _with(out, sampling={"strength": 0.5})
+    balance = "classes drawn half way to equal" if ratio > UNEVEN else "each photo once an epoch"
+    return out, (
+        f"augmentation: light ({flips}), label smoothing 0.1",
+        f"classes: {balance}, since the largest class has {ratio:.1f} times the photos of the smallest",
+    )
+
+
+def says_sides(dataset: Dataset) -> bool:
+    """Return whether the name of a class says left or right, so that a flipped photo would be of another class."""
+    words = {
+        word
+        for attribute in dataset.schema.attributes
+        for name in attribute.classes
+        for word in str(name).lower().replace("-", " ").replace("_", " ").split()
+    }
+    return any(side in words for side in SIDES)
+
+
+def _with(settings: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    out = dict(settings)
+    for key, value in changes.items():
+        out[key] = {**out.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return out
