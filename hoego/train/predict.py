@@ -77,7 +77,7 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedMo
     assert size is not None
     built = build_network(recipe.model, about["outputs"], size, initialise=False)
     own = {k.removeprefix("network."): v for k, v in weights.tensors.items() if k.startswith("network.")}
-    # Checkpoints of before 2026 called the backbone `body`.
+    # Older checkpoints call the backbone `body`.
     built.network.load_state_dict({re.sub(r"^body\.", "backbone.", k): v for k, v in own.items()})
     where = resolve_device(device)
     network = built.network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
