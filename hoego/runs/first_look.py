@@ -56,7 +56,7 @@ class Work:
 
     Args:
         trained: photos that the optimiser sees, over all folds and the refit.
-        scored: photos that are predicted once at the end, with each kind of weights.
+        scored: photos that are predicted: at the end of the last epoch, and again for the record.
     """
 
     trained: int
