@@ -24,7 +24,7 @@ from hoego.errors import RecipeError, TrainError  # noqa: E402
 from hoego.predictions import Predictions, suggestion  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
-from hoego.train.checkpoints import load_weights  # noqa: E402
+from hoego.train.checkpoints import load_weights, save_weights  # noqa: E402
 from hoego.train.edits import LabelEdits, Relabel  # noqa: E402
 from hoego.train.epochs import EpochStore  # noqa: E402
 from hoego.train.fold import FoldResult, FoldTask, train_fold, training_rows  # noqa: E402
@@ -78,6 +78,22 @@ def test_every_criterion_keeps_its_own_best_epoch(tmp_path: Path) -> None:
     about = load_weights(tmp_path / "age.safetensors").metadata
     assert (about["epoch"], about["weights"]) == (best.epoch, best.weights)
     assert result.selected == result.best["macro_f1"]
+
+
+def test_an_older_checkpoint_that_calls_the_backbone_body_predicts_the_same(tmp_path: Path) -> None:
+    fold(tmp_path)
+    new = tmp_path / "macro_f1.safetensors"
+    kept = load_weights(new)
+    renamed = {k.replace("network.backbone.", "network.body."): v for k, v in kept.tensors.items()}
+    assert renamed.keys() != kept.tensors.keys()
+    save_weights(tmp_path / "old.safetensors", renamed, kept.metadata, kept.provenance)
+    _, cache = tiny_dataset()
+    ids = tiny_dataset()[0].image_ids
+    ours, theirs = (
+        predict_photos([load_model(path, "cpu")], cache, ids) for path in (new, tmp_path / "old.safetensors")
+    )
+    for name, values in ours.values.items():
+        np.testing.assert_array_equal(values, theirs.values[name])
 
 
 def test_checkpoint_predicts_what_the_run_predicted(tmp_path: Path) -> None:
