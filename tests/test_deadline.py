@@ -95,9 +95,9 @@ def test_units_are_epochs_of_all_folds_and_the_refit() -> None:
     folds = {"split": {"kind": "folds", "folds": 4}}
     assert units(recipe()) == 10
     assert units(recipe(refit=True)) == 20
-    assert units(recipe(**folds), {"fold": "all"}) == 40
-    assert units(recipe(**folds, refit=True), {"fold": "all"}) == 50
-    assert units(recipe(**folds), {"fold": "2"}) == 10
+    assert units(recipe(**folds), "all") == 40
+    assert units(recipe(**folds, refit=True), "all") == 50
+    assert units(recipe(**folds), 2) == 10
 
 
 def test_a_prediction_scales_with_epochs_and_ignores_the_seed() -> None:
