@@ -267,6 +267,12 @@ def test_without_the_word_offline_the_network_is_asked_last(monkeypatch: pytest.
         raise OSError("Name or service not known")
 
     monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(sys.modules["hoego.train.weights.start"], "getproxies", dict)
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("the hub's client waits a minute"))
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    with pytest.raises(TrainError, match=r"the network \(OSError: Name or service not known\)"):
+        find_weights("resnet10t")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
     monkeypatch.setattr(timm, "create_model", refused)
     with pytest.raises(TrainError, match=r"the network \(OSError: Name or service not known\)"):
         find_weights("resnet10t")

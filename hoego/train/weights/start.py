@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import getproxies
 
 from hoego.errors import TrainError, nearest
 from hoego.recipe import Inputs, ModelSettings, Recipe, contradictions, fill
@@ -136,6 +139,8 @@ def _download(wanted: Wanted) -> str:
     """Let timm fetch the weights into its cache; the reason where it cannot."""
     import timm
 
+    if wanted.hub and (reason := _unknown_host()):
+        return reason
     name = f"hf-hub:{wanted.hub}" if wanted.model == wanted.hub else wanted.name
     try:
         with warnings.catch_warnings():
@@ -144,6 +149,19 @@ def _download(wanted: Wanted) -> str:
     except Exception as e:
         return f"{type(e).__name__}: {' '.join(str(e).split())[:120]}"
     return "fetched, and not in the cache"
+
+
+def _unknown_host() -> str:
+    """The error where the hub's host has no address: its client would try for a minute. "" where it may be asked."""
+    from timm.models._hub import HfApi, has_hf_hub  # type: ignore[attr-defined]
+
+    if not has_hf_hub() or getproxies():
+        return ""
+    try:
+        socket.getaddrinfo(urlparse(HfApi().endpoint).hostname, 443)
+    except OSError as e:
+        return f"{type(e).__name__}: {e}"
+    return ""
 
 
 def _nowhere(wanted: Wanted, searched: Searched, reason: str) -> TrainError:
