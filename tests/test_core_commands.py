@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import typer
 from test_cli import project  # noqa: F401  (a fixture)
@@ -35,6 +36,7 @@ WORKS = {
     "show": "show A",
     "diff": "diff A B",
     "merge": "merge elsewhere",
+    "import": "import said.csv --name theirs",
     "tag": "tag A good",
     "submit": "submit",
     "note": "note remember",
@@ -100,6 +102,8 @@ def bare(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     (project / "weights").mkdir(exist_ok=True)
     (project / "weights" / "resnet18.mine.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
     (project / "recipe.toml").write_text("epochs = 1\n")
+    photos = pl.read_csv(project / "photos.csv").select("path")
+    photos.with_columns(pl.lit(1 / 18).alias(str(k)) for k in range(18)).write_csv(project / "said.csv")
 
 
 def run(line: str, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from hoego.cli import data, evaluating, plugins, queueing, records, submitting, training, weights
+from hoego.cli import data, evaluating, outside, plugins, queueing, records, submitting, training, weights
 from hoego.errors import HoegoError, MissingExtra
 from hoego.extras import missing_extra
 from hoego.terminal import visible
@@ -18,6 +18,7 @@ SECTIONS = {
     "The whole story": ("demo",),
     "Data": ("people", "init", "audit", "split"),
     "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
+    "Other trainers": ("import",),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
     "Records": ("runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
@@ -66,7 +67,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, training, evaluating, records, queueing, submitting, weights):
+for module in (data, training, evaluating, records, queueing, submitting, weights, outside):
     module.register(app)
 
 

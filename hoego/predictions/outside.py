@@ -81,7 +81,7 @@ def make_predictions(
             remedy="Give the data set that the split was made for.",
         )
     array = _matrix(values, held_out, len(images))
-    _require_scale(array, scale, held_out.column)
+    require_scale(array, scale, held_out.column)
     ids = match_images(images, dataset)
     fold = _folds_of(ids, held_out)
     numbers = np.unique(fold).tolist()
@@ -178,7 +178,7 @@ def _matrix(values: ArrayLike, held_out: HeldOut, n_images: int) -> NDArray[np.f
     return array
 
 
-def _require_scale(array: NDArray[np.float32], scale: Scale, name: str) -> None:
+def require_scale(array: NDArray[np.float32], scale: Scale, name: str) -> None:
     """Raise DataError where logits are given for probabilities, or probabilities for logits."""
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])

@@ -19,6 +19,8 @@ from hoego.predictions import Predictions, RowProvenance, join_sources
 from hoego.recipe import build
 from hoego.runs.combined import is_combined, member_names, predict_combined
 from hoego.runs.inputs import REFIT, decode, preprocess_of
+from hoego.runs.outside.facts import NEW_PHOTOS, is_outside
+from hoego.runs.outside.new_photos import predict_outside
 from hoego.runs.records import Record, RunStore
 
 FORMATS = (".parquet", ".csv")
@@ -93,10 +95,13 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
             remedy="Name a .parquet file, which keeps the provenance, or a .csv file.",
             file=options.out,
         )
-    require("train", "Predicting")
     record = RunStore(runs).find(run)
+    if not is_outside(record):
+        require("train", "Predicting")
     if is_combined(record):
         models = member_names(record)
+    elif is_outside(record):
+        models = (NEW_PHOTOS,)
     else:
         models = tuple(str(p.relative_to(record.folder)) for p in models_of(record))
     predictions = predict_run(record, options.on, root=options.root, views=options.views)
@@ -154,6 +159,8 @@ def predict_run(
     if is_combined(record):
         store = RunStore(record.folder.parent)
         return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
+    if is_outside(record):
+        return predict_outside(record, on, root)
     return predict_with(record, models_of(record), on, root=root, views=views)
 
 

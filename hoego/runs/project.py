@@ -15,6 +15,9 @@ from hoego.errors import DataError
 from hoego.recipe import Recipe
 from hoego.split import FOLDER, Split, load_or_make
 
+SPLIT_FILE = "split.parquet"
+"""The split of a run, in its record."""
+
 
 @dataclass(frozen=True)
 class ProjectData:

@@ -18,7 +18,8 @@ from hoego.extras import require
 from hoego.recipe import Fold, Recipe, build
 from hoego.runs.combined import is_combined, member_names
 from hoego.runs.execute import RunExecution, RunResult, folds_of, print_status
-from hoego.runs.project import ProjectData, open_project
+from hoego.runs.outside.facts import is_outside
+from hoego.runs.project import SPLIT_FILE, ProjectData, open_project
 from hoego.runs.records import Record, RunStore
 from hoego.split import Split
 from hoego.split import load as load_split
@@ -41,8 +42,6 @@ __all__ = [
     "train",
     "train_project",
 ]
-
-SPLIT_FILE = "split.parquet"
 
 
 @dataclass(frozen=True)
@@ -198,6 +197,11 @@ def require_trained(record: Record) -> None:
         raise RecordError(
             f"{record.id} is {'an ensemble' if kind == 'ensemble' else 'a composition'}: it was not trained.",
             remedy=f"Name one of its members ({members}), or combine them anew (hoego ensemble, hoego compose).",
+        )
+    if is_outside(record):
+        raise RecordError(
+            f"{record.id} was trained outside Hoego: its recipe is not known here.",
+            remedy="Train it again with the tool that made it, and import what it predicts (hoego import).",
         )
 
 

@@ -1,0 +1,146 @@
+"""`hoego import`: a file of predictions becomes a record of kind `outside`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hoego import files
+from hoego.errors import UsageError
+from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
+from hoego.predictions import Predictions
+from hoego.predictions.outside import HeldOut, make_predictions
+from hoego.recipe import Recipe
+from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
+from hoego.runs.outside.read_file import digest_of, read_file
+from hoego.runs.project import SPLIT_FILE, ProjectData
+from hoego.runs.records import Record, RunStore
+from hoego.runs.train import fingerprints
+from hoego.split import FOLDER, Split, load, load_or_make, path_of, save
+from hoego.split.make_split import settings_of
+
+PREDICTIONS = "predictions.parquet"
+SECTIONS = ("name", "dataset", "labels", "split", "audit", "fold", "score", "submission")
+"""The settings that hold for a run that was not trained here; of the training nothing is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest:
+    """What to import.
+
+    Args:
+        file: .csv, .tsv, .parquet or .npz.
+        name: of the run, such as fastai-rn18.
+        attribute: what is predicted; None for the target.
+        fold: the fold that the model held out; None for rows of all folds.
+        logits: the values are logits, not probabilities.
+        image: the column that names the photo; found by its name where None.
+        why: the hypothesis.
+        tags: of the record.
+    """
+
+    file: Path
+    name: str
+    attribute: str | None = None
+    fold: int | None = None
+    logits: bool = False
+    image: str | None = None
+    why: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImportedRun:
+    """A record that was made of a file, with its score."""
+
+    record: Record
+    score: Score
+    facts: OutsideFacts
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record's id and folder, the score, and where the predictions came from."""
+        return {
+            "run": self.record.id,
+            "folder": str(self.record.folder),
+            "name": self.record.meta.name,
+            "score": self.score.model_dump(mode="json"),
+            "outside": self.facts.model_dump(mode="json"),
+        }
+
+
+def project_with(recipe: Recipe, dataset: Any, folder: Path, name: str = "") -> ProjectData:
+    """Give the project with the split of a name; with the recipe's own, made where there is none, for "".
+
+    Raises:
+        SplitError: there is no split of that name, or it breaks a guarantee.
+        MismatchError: it is of another state of the data set.
+    """
+    if not name:
+        return ProjectData(recipe, dataset, load_or_make(dataset, recipe.split, folder / FOLDER))
+    split = load(path_of(name, folder / FOLDER), dataset)
+    settings = settings_of(split, recipe.split.join)
+    return ProjectData(recipe.model_copy(update={"split": settings}), dataset, split)
+
+
+def import_predictions(project: ProjectData, request: ImportRequest, runs: Path) -> ImportedRun:
+    """Make a record of predictions that a model trained outside made of held-out photos.
+
+    Everything is checked and scored before the record appears.
+
+    Args:
+        project: the data set and the split by which the model was trained.
+        request: the file and what it holds.
+        runs: the folder of the records.
+
+    Raises:
+        LeakError: a photo was on the training side of the model that predicts it.
+        DataError: what the file holds does not fit; names file and row.
+        MismatchError: held-out photos are missing.
+    """
+    if not request.name.strip():
+        raise UsageError("The run needs a name.", remedy="--name fastai-rn18")
+    held_out = HeldOut(project.dataset, project.split, request.attribute, request.fold)
+    rows = read_file(request.file, held_out, request.image)
+    made = make_predictions(
+        rows.values, rows.images, held_out, "logits" if request.logits else "probabilities"
+    )
+    found = score(made, project.dataset, ScoreOptions(resamples=project.recipe.score.resamples))
+    facts = OutsideFacts(
+        file=request.file.name,
+        digest=digest_of(request.file),
+        size=request.file.stat().st_size,
+        attribute=held_out.column,
+        scale=made.scale[held_out.column],
+        fold=request.fold,
+        honesty=held_out.outside,
+        split=project.split.name,
+    )
+    record = _record(project, request, made, runs)
+    found = found.model_copy(update={"name": record.id})
+    files.write_json(record.folder / OUTSIDE, facts.model_dump(mode="json"))
+    files.write_json(record.folder / "score.json", found.model_dump(mode="json"))
+    record.update(score=ScoreSummary.of(found).model_dump(mode="json"))
+    record.set_state("done")
+    return ImportedRun(record, found, facts)
+
+
+def _record(project: ProjectData, request: ImportRequest, made: Predictions, runs: Path) -> Record:
+    fold = "all" if request.fold is None and project.split.n_folds > 1 else request.fold or 0
+    recipe = project.recipe.model_copy(update={"fold": fold, "name": request.name})
+    record = RunStore(runs).create(
+        {k: v for k, v in recipe.to_dict().items() if k in SECTIONS},
+        name=request.name,
+        why=request.why,
+        tags=("outside", *request.tags),
+        fingerprints=fingerprints(recipe, project.dataset, project.split),
+        extra={"kind": "outside", "fold": fold, "target": made.schema.target},
+    )
+    _write_split(project.split, record.folder)
+    replace(made, name=record.id, lineage=(record.id,)).write(record.folder / PREDICTIONS)
+    return record
+
+
+def _write_split(split: Split, folder: Path) -> None:
+    save(split, folder / SPLIT_FILE)
+    files.write_json(folder / "split.json", split.to_dict())
