@@ -29,7 +29,8 @@ from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.evaluate.diagnose import LabelIssue, find_label_issues
 from hoego.recipe import resolve
-from hoego.runs.required_runs import StudyRunner, predictions_of
+from hoego.runs.record_predictions import predictions_of
+from hoego.runs.required_runs import StudyRunner
 
 FOLDS = 5
 

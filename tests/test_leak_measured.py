@@ -41,7 +41,7 @@ def test_scores_vary_together_by_the_people_on_both_sides() -> None:
 
 def run(store: RunStore, run_of: Predictions, **fingerprints: str) -> Record:
     record = store.create({}, state="done", fingerprints={"dataset": "d", "labels": "l", **fingerprints})
-    run_of.write(record.folder / "predictions.parquet")
+    replace(run_of, name=record.id).write(record.folder / "predictions.parquet")
     found = score(run_of, PEOPLE, ScoreOptions(resamples=200)).model_dump(mode="json")
     record.update(score={"macro_f1": found["macro_f1"]})
     return record

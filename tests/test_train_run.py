@@ -16,10 +16,11 @@ pytestmark = pytest.mark.torch
 from PIL import Image  # noqa: E402
 from tiny_training import SIZE, tiny_dataset  # noqa: E402
 
-from hoego.errors import LeakError, RecordError, SplitError  # noqa: E402
+from hoego.errors import LeakError, RecordError, SplitError, TrainError  # noqa: E402
 from hoego.predictions import Predictions, honesty  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
 from hoego.runs.predict import PredictOptions, predict  # noqa: E402
+from hoego.runs.record_predictions import predictions_of  # noqa: E402
 from hoego.runs.records import RunStore  # noqa: E402
 from hoego.runs.train import TrainOptions, resume, train  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
@@ -211,3 +212,47 @@ def test_the_progress_of_a_naive_run_says_so(
     shown = [line for line in capsys.readouterr().err.splitlines() if "macro F1" in line]
     assert shown
     assert all("(naive)" in line for line in shown)
+
+
+def two_runs(photos: Path, tmp_path: Path) -> tuple[Any, Any]:
+    options = TrainOptions(tmp_path, audit=False)
+    made = [train(recipe(photos, refit=True, seed=k), options, QUIET) for k in range(2)]
+    store = RunStore(tmp_path / "runs")
+    return tuple(store.find(r.run) for r in made)  # type: ignore[return-value]
+
+
+def test_files_of_another_run_are_refused_where_they_are_read(photos: Path, tmp_path: Path) -> None:
+    first, second = two_runs(photos, tmp_path)
+    for name in ("predictions.parquet", "fold-0/predictions.parquet"):
+        own = (second.folder / name).read_bytes()
+        (second.folder / name).write_bytes((first.folder / name).read_bytes())
+        with pytest.raises(RecordError, match=f"{first.id}.*not of {second.id}"):
+            predictions_of(second, None if "/" not in name else 0)
+        (second.folder / name).write_bytes(own)
+    assert predictions_of(second, 0).name == second.id
+
+
+def test_weights_of_another_run_or_of_the_refit_are_neither_resumed_nor_used(
+    photos: Path, tmp_path: Path
+) -> None:
+    first, second = two_runs(photos, tmp_path)
+    second.update(state="interrupted", score=None)
+    for file in second.folder.rglob("predictions.parquet"):
+        file.unlink()
+    weights = next(p for p in (second.folder / "fold-0").glob("*.safetensors"))
+    for other in (first.folder / "fold-0" / weights.name, second.folder / "refit" / "last.safetensors"):
+        for mine in (second.folder / "fold-0").glob("*.safetensors"):
+            mine.write_bytes(other.read_bytes())
+        with pytest.raises(RecordError, match="not of"):
+            resume(second, QUIET)
+    assert second.refresh().score is None
+
+
+def test_weights_that_were_changed_after_they_were_written_are_refused(photos: Path, tmp_path: Path) -> None:
+    result = train(recipe(photos, refit=True), TrainOptions(tmp_path, audit=False), QUIET)
+    path = result.folder / "refit" / "last.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TrainError, match="not those that were written"):
+        predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "t.parquet"))

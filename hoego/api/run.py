@@ -15,6 +15,7 @@ from hoego.evaluate.score import Score
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build
 from hoego.runs.loading import dataset_of
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
 
 
@@ -62,13 +63,7 @@ class Run:
     @cached_property
     def predictions(self) -> Predictions:
         """The held-out predictions, with their provenance. Raises RecordError where there are none yet."""
-        path = self.record.folder / "predictions.parquet"
-        if not path.is_file():
-            raise RecordError(
-                f"The run {self.id} has no predictions: it is {self.state}.",
-                remedy=f"Go on with it: hoego train --resume {self.id}",
-            )
-        return Predictions.read(path)
+        return predictions_of(self.record)
 
     @cached_property
     def score(self) -> Score:

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from hoego.data.dataset import Dataset
 from hoego.draw import ForestRow, LineSeries, bars, forest, heatmap, lines, page, reliability, waterfall
-from hoego.predictions import Predictions
 from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
 from hoego.report.words import duration, honesty_of, interval
+from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record
 
 FEW_CLASSES = 45
@@ -170,10 +170,9 @@ def _float(value: Any) -> float:
 
 
 def _mistakes(record: Record, dataset: Dataset | None) -> Any:
-    path = record.folder / "predictions.parquet"
-    if dataset is None or not path.is_file():
+    if dataset is None or not (record.folder / PREDICTIONS).is_file():
         return ()
-    return most_confident_mistakes(Predictions.read(path), dataset, heat=record.folder / "heat")
+    return most_confident_mistakes(predictions_of(record), dataset, heat=record.folder / "heat")
 
 
 def _speed(throughput: Facts, timing: Facts) -> str:

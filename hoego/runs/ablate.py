@@ -28,8 +28,9 @@ from hoego.runs.ablate_runs import (
     worker_alive,
 )
 from hoego.runs.queue.train_record import enqueue as add_run
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
-from hoego.runs.required_runs import StudyRunner, predictions_of, varied
+from hoego.runs.required_runs import StudyRunner, varied
 
 SIGNIFICANT = 0.05
 NOT_COMPARABLE = {

@@ -12,10 +12,10 @@ from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners
 from hoego.evaluate.ensemble.compose import Composition, compose
 from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
+from hoego.runs.record_predictions import PREDICTIONS
 from hoego.runs.records import Record, RunStore
 
 COMBINED = "combined.json"
-PREDICTIONS = "predictions.parquet"
 PredictOne = Callable[[Record], Predictions]
 
 

@@ -21,6 +21,7 @@ from hoego.recipe import ALL, Fold
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData
+from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from hoego.train.fold import FoldResult, FoldTask
 
 Bits = NDArray[np.bool_]
-PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class RunExecution:
         """The held-out predictions of a fold: those that lie in its folder, or those of training it."""
         path = self.record.fold_folder(k) / PREDICTIONS
         if path.is_file():
-            return Predictions.read(path)
+            return predictions_of(self.record, k)
         made = yield from self._train(f"fold-{k}", k)
         assert made is not None
         made.write(path)

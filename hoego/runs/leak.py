@@ -23,8 +23,9 @@ from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.runs.loading import dataset_of
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
-from hoego.runs.required_runs import StudyRunner, predictions_of, varied
+from hoego.runs.required_runs import StudyRunner, varied
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from hoego.evaluate.score import Score, ScoreOptions
 from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build, find_project, read_toml
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore
 
 
@@ -100,14 +101,8 @@ def load_runs(folder: Path, names: Sequence[str]) -> LoadedRuns:
             predictions.append(Predictions.read(path))
             continue
         record = store.find(name)
-        file = record.folder / "predictions.parquet"
-        if not file.is_file():
-            raise RecordError(
-                f"The run {record.id} has no predictions: it is {record.state}.",
-                remedy=f"hoego train --resume {record.id}" if record.state != "done" else "Train it again.",
-            )
         records.append(record)
-        predictions.append(Predictions.read(file))
+        predictions.append(predictions_of(record))
     if not records:
         raise RecordError(
             "Files of predictions alone do not say where the photos and labels are.",

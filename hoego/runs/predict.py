@@ -174,9 +174,12 @@ def predict_with(
 ) -> Predictions:
     """The mean of what some of a run's checkpoints say, with the provenance of each."""
     require("train", "Predicting")
+    from hoego.train.checkpoints import require_written_by
     from hoego.train.predict import load_model, predict_photos
 
     models = [load_model(path, views=views) for path in checkpoints]
+    for path, model in zip(checkpoints, models, strict=True):
+        require_written_by(model.provenance, f"{record.id}/{path.parent.name}", path)
     first = models[0]
     dataset = on if isinstance(on, Dataset) else load_unlabelled(Path(on), first.schema, root=root)
     if dataset.schema.fingerprint != first.schema.fingerprint:

@@ -9,6 +9,7 @@ from typing import Any
 from hoego import files
 from hoego.errors import RecordError
 from hoego.extras import require
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore, ValueChange, differences_of
 
 TOLERANCE = 1e-5
@@ -105,15 +106,8 @@ def compare_repetition(record: Record, again: Record) -> Reproduction:
 def _largest_difference(record: Record, again: Record) -> float:
     import numpy as np
 
-    from hoego.predictions import Predictions
-
-    sides = []
-    for side in (record, again):
-        path = side.folder / "predictions.parquet"
-        if not path.is_file():
-            raise RecordError("the run has no predictions", file=path, remedy="Choose a run that is done.")
-        sides.append(Predictions.read(path))
-    first, second = sides[0], sides[1].align(sides[0].images)
+    first = predictions_of(record)
+    second = predictions_of(again).align(first.images)
     gaps = [
         float(np.abs(first.probabilities(name) - second.probabilities(name)).max(initial=0.0))
         for name in first.values

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hoego.errors import HoegoError, TrainError
-from hoego.predictions import Predictions
 from hoego.recipe import Fold, Recipe, fill
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.runs.project import open_project
@@ -133,8 +132,3 @@ def varied(recipe: Recipe, overrides: Sequence[str], *, name: str, **changes: An
     """A recipe with some settings changed, under another name."""
     data: Mapping[str, Any] = apply_overrides(recipe.to_dict(), overrides)
     return build({**data, "name": name, **changes})
-
-
-def predictions_of(record: Record) -> Predictions:
-    """The predictions of a run."""
-    return Predictions.read(record.folder / "predictions.parquet")

@@ -8,8 +8,8 @@ from hoego.evaluate.compare import CompareOptions, Comparison, compare
 from hoego.predictions import Predictions
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.loading import dataset_of
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
-from hoego.runs.required_runs import predictions_of
 
 
 def compare_records(

@@ -8,6 +8,7 @@ import pickle
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from hoego.errors import TrainError
+from hoego.errors import RecordError, TrainError
 from hoego.predictions import Provenance
 
 METADATA_KEY = "hoego"
@@ -64,6 +65,7 @@ def save_weights(
     if provenance is not None:
         content["provenance"] = provenance.to_dict()
     plain = {name: t.detach().to("cpu").contiguous().clone() for name, t in tensors.items()}
+    content["digest"] = _digest(plain)
     metadata = {METADATA_KEY: json.dumps(content)}
     write_atomically(path, lambda p: safetensors.torch.save_file(plain, p, metadata=metadata))
 
@@ -127,8 +129,45 @@ def _load_safetensors(path: Path) -> CheckpointWeights:
         about = json.loads(metadata.get(METADATA_KEY, "{}"))
     except (safetensors.SafetensorError, ValueError) as e:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
+    written = about.pop("digest", None)
+    if written is not None and written != _digest(tensors):
+        raise TrainError(
+            "The weights are not those that were written with this provenance.",
+            file=path,
+            remedy="Restore the file from a copy, or train the run again.",
+        )
     provenance = about.pop("provenance", None)
     return CheckpointWeights(tensors, about, None if provenance is None else Provenance.from_dict(provenance))
+
+
+def require_written_by(provenance: Provenance | None, name: str, path: Path) -> None:
+    """Refuse a file that another training wrote: it may have seen what this one holds out.
+
+    Args:
+        provenance: what the file says.
+        name: of the training, such as "run/fold-0".
+        path: the file.
+
+    Raises:
+        RecordError: the file is of another run or fold, or does not say.
+    """
+    names = () if provenance is None else tuple(s.name for s in provenance.sources)
+    if names != (name,):
+        raise RecordError(
+            f"The file is of {', '.join(names) or 'an unknown training'}, not of {name}.",
+            file=path,
+            remedy="Restore the record from a copy, or train the run again.",
+        )
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Hash names, types, shapes and bytes of tensors, so that a file that was changed later is noticed."""
+    h = blake2b(digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        h.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        h.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return h.hexdigest()
 
 
 def _reason(error: BaseException) -> str:

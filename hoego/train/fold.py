@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
 from hoego.data.schema import COMPOSITE
@@ -19,7 +20,7 @@ from hoego.errors import LeakError, TrainError
 from hoego.predictions import Predictions, Provenance
 from hoego.recipe import Recipe
 from hoego.train.callbacks import Callbacks
-from hoego.train.checkpoints import write_atomically
+from hoego.train.checkpoints import require_written_by, write_atomically
 from hoego.train.data import PixelLoader, open_pixels
 from hoego.train.edits import LabelEdits, TrainingLabels, training_labels
 from hoego.train.forward import PredictedValues
@@ -144,7 +145,7 @@ def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughp
         torn.unlink(missing_ok=True)
     resuming = (task.folder / "state.pt").is_file()
     parts, speed = _prepare(task, callbacks, resuming)
-    provenance = _kept_provenance(task.folder) if resuming else provenance_of(task, parts.built)
+    provenance = _kept_provenance(task) if resuming else provenance_of(task, parts.built)
     if not resuming:
         _keep_provenance(task.folder, provenance)
     settings = TrainingLoopOptions(task.folder, task.name, callbacks, provenance, task.naive)
@@ -259,8 +260,11 @@ def _keep_provenance(folder: Path, provenance: Provenance) -> None:
     write_atomically(folder / "provenance.json", write)
 
 
-def _kept_provenance(folder: Path) -> Provenance:
-    return Provenance.from_dict(json.loads((folder / "provenance.json").read_text()))
+def _kept_provenance(task: FoldTask) -> Provenance:
+    path = task.folder / "provenance.json"
+    provenance = Provenance.from_dict(files.read_json(path))
+    require_written_by(provenance, task.name, path)
+    return provenance
 
 
 def _held(

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from hoego.data.dataset import Dataset
-from hoego.errors import TrainError
+from hoego.errors import RecordError, TrainError
 from hoego.predictions import Predictions, Provenance
 from hoego.train.averaging import reestimate_batch_norm
 from hoego.train.callbacks import Callbacks
-from hoego.train.checkpoints import load_state, load_weights, save_state, save_weights
+from hoego.train.checkpoints import load_state, load_weights, require_written_by, save_state, save_weights
 from hoego.train.data import PixelLoader
 from hoego.train.epochs import EpochStore
 from hoego.train.forward import PredictedValues, outputs_of, read_outputs
@@ -269,7 +269,9 @@ class TrainingLoop:
         assert self.held is not None
         path = checkpoint_of(self.settings.folder, LAST if self.by_last else self.select.by)
         learner = self.parts.learner
-        learner.load_state_dict(load_weights(path).tensors)
+        weights = load_weights(path)
+        require_written_by(weights.provenance, self.settings.name, path)
+        learner.load_state_dict(weights.tensors)
         if not self.parts.recipe.views.n:
             return self._outputs(learner, self.held), None
         return view_outputs(self.parts, learner, self.held.pixels, self.held.dataset.image_ids)
@@ -279,6 +281,7 @@ class TrainingLoop:
         self.seconds += now - self._clock
         self._clock = now
         state = {
+            "name": self.settings.name,
             "epoch": self.epoch,
             "number": self.number,
             "stopped": self.stopped,
@@ -293,6 +296,12 @@ class TrainingLoop:
         state = load_state(self.state_file)
         if state is None:
             return
+        if (name := state.get("name", self.settings.name)) != self.settings.name:
+            raise RecordError(
+                f"The state is of {name}, not of {self.settings.name}.",
+                file=self.state_file,
+                remedy="Restore the record from a copy, or remove the file: the fold begins anew.",
+            )
         self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]
         self.loss_sum.copy_(state["loss_sum"])
         self.seconds = state["seconds"]

@@ -27,8 +27,9 @@ from hoego.runs.evaluate_runs import diagnose_record
 from hoego.runs.leak import measure_leak
 from hoego.runs.predict import predict_run
 from hoego.runs.project import audit_project, open_project
+from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
-from hoego.runs.required_runs import StudyRunner, predictions_of, varied
+from hoego.runs.required_runs import StudyRunner, varied
 
 BASE: dict[str, Any] = {
     "name": "baseline",
