@@ -21,7 +21,7 @@ from score_worlds import write_results
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.evaluate.ensemble import RULES, DecideOptions, decide
-from hoego.evaluate.ensemble.class_counts import macro_f1_score
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 
 PHOTOS, FOLDS, FRESH = 3, 4, 10_000

@@ -12,12 +12,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from scipy import stats
 
 from hoego.errors import UsageError
 from hoego.runs.queue import PlannedJob, RunTimeHistory, RunTimeSample, make_plan, parse_duration, parse_until
 from hoego.runs.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
-from hoego.runs.queue.timing import cost_keys, sample_of, student_quantile, units
+from hoego.runs.queue.timing import cost_keys, sample_of, units
 
 SEOUL = zoneinfo.ZoneInfo("Asia/Seoul")
 NOON = datetime.datetime(2022, 3, 1, 12, 0, tzinfo=SEOUL)
@@ -73,13 +72,6 @@ def test_what_is_not_a_time(text: str) -> None:
 def test_a_time_that_has_passed_is_refused() -> None:
     with pytest.raises(UsageError, match="has passed"):
         parse_until("2022-03-01 11:59", now=NOON)
-
-
-@pytest.mark.parametrize("freedom", [4, 12, 30, 200])
-@pytest.mark.parametrize("probability", [0.5, 0.9, 0.98])
-def test_student_quantile_against_scipy(probability: float, freedom: int) -> None:
-    expected = stats.t.ppf(probability, freedom)
-    assert student_quantile(probability, freedom) == pytest.approx(expected, rel=0.01, abs=1e-9)
 
 
 def recipe(**fields: Any) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import LeakError, NotEstimableError, UsageError
 from hoego.evaluate.ensemble import DecideOptions, EnsembleOptions, Offsets, decide, ensemble, with_fitted
-from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.decision import STRENGTHS, best_offset, fit_offsets
 from hoego.evaluate.score import ScoreOptions, score
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, honesty
 
 FAST = ScoreOptions(resamples=200)

@@ -22,6 +22,7 @@ from hoego.evaluate.diagnose import (
     diagnose,
     find_label_issues,
     read_curves,
+    suspects,
 )
 from hoego.evaluate.diagnose.boundary import decide, fit_thresholds
 from hoego.evaluate.diagnose.calibration import fit_temperature, reliability, scale
@@ -236,6 +237,15 @@ def test_the_built_in_ranking_follows_the_confident_joint() -> None:
     p = np.asarray([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9], [0.05, 0.95]])
     given = np.asarray([0, 0, 1, 1, 0])
     assert confidently_contradicted(given, p).tolist() == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_suspects_say_which_method_found_them(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    p = np.asarray([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9], [0.05, 0.95]])
+    given = np.asarray([0, 0, 1, 1, 0])
+    monkeypatch.setattr(suspects, "find_spec", lambda _: object() if installed else None)
+    monkeypatch.setattr(suspects, "_by_cleanlab", confidently_contradicted)
+    assert suspects.doubtful(given, p)[1] == ("cleanlab" if installed else "confident joint")
 
 
 def test_slices_with_few_subjects_say_that_they_cannot_say(found: Diagnosis) -> None:

@@ -21,6 +21,7 @@ from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 from hoego.data.dataset import LabelCorrection  # noqa: E402
 from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import RecipeError, TrainError  # noqa: E402
+from hoego.evaluate.score.formulas import macro_f1_score  # noqa: E402
 from hoego.predictions import Predictions, suggestion  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
@@ -32,7 +33,7 @@ from hoego.train.mirroring import FlipLabels  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.precision import choose_precision  # noqa: E402
 from hoego.train.predict import load_model, predict_photos  # noqa: E402
-from hoego.train.selection import BestTracker, macro_f1  # noqa: E402
+from hoego.train.selection import BestTracker  # noqa: E402
 
 QUIET = Callbacks(measure_seconds=0, progress=False)
 DATASET, CACHE = tiny_dataset()
@@ -54,7 +55,7 @@ def test_macro_f1_is_sklearns_over_the_classes_present() -> None:
         truth, guess = random.integers(0, 5, 40), random.integers(0, 7, 40)
         present = np.unique(truth)
         expected = f1_score(truth, guess, labels=present, average="macro", zero_division=0)
-        assert macro_f1(truth, guess, 7) == pytest.approx(expected)
+        assert macro_f1_score(guess, truth, 7) == pytest.approx(expected)
 
 
 def test_every_criterion_keeps_its_own_best_epoch(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from PIL import Image  # noqa: E402
 from tiny_training import SIZE, tiny_dataset  # noqa: E402
 
 from hoego.errors import LeakError, RecordError, SplitError, TrainError  # noqa: E402
+from hoego.evaluate.score import ScoreOptions  # noqa: E402
 from hoego.predictions import Predictions, honesty  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
+from hoego.runs.loading import rescore  # noqa: E402
 from hoego.runs.predict import PredictOptions, predict  # noqa: E402
 from hoego.runs.record_predictions import predictions_of  # noqa: E402
 from hoego.runs.records import RunStore  # noqa: E402
@@ -182,6 +184,20 @@ def test_pseudo_labels_of_an_honest_teacher(photos: Path, tmp_path: Path) -> Non
     assert (
         result.score.honesty == "selected"
     )  # the teacher's epoch was chosen on the subjects that are scored
+    student = rescore(tmp_path / "runs", result.run, ScoreOptions())
+    assert (student.honesty, student.optimism) == ("selected", None), (
+        "not what the teacher's choice was worth"
+    )
+
+
+def test_a_run_that_is_scored_again_shows_the_optimism_of_its_candidates(
+    photos: Path, tmp_path: Path
+) -> None:
+    made = train(recipe(photos, split={"ratio": 0.5}), TrainOptions(tmp_path, audit=False), QUIET)
+    assert made.score is not None
+    assert made.score.optimism is not None
+    again = rescore(tmp_path / "runs", made.run, ScoreOptions(resamples=200))
+    assert again.optimism == made.score.optimism
 
 
 @pytest.mark.parametrize("kind", ["holdout", "naive"])

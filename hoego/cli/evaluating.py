@@ -164,7 +164,8 @@ def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
     for x in facts["consistency"]:
         echo(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {literal(x['attribute'])}")
     review = "(--overlay FILE writes them for review)" if overlay is None else f"written: {literal(overlay)}"
-    echo(f"{len(facts['suspects'])} suspected labels {review}")
+    by = ", ".join(dict.fromkeys(s["method"] for s in facts["suspects"]))
+    echo(f"{len(facts['suspects'])} suspected labels{f', found by {by}' if by else ''} {review}")
     for r in facts["curves"]:
         echo(f"fold {r['fold']}: {r['words']}")
     if o := facts["optimism"]:
@@ -317,7 +318,7 @@ def ensemble(
 def _show_combined(made: CombinedRun) -> None:
     facts = made.to_dict()
     echo(f"[bold]{facts['run']}[/] {literal(facts.get('name', ''))}")
-    show_score(facts["score"])
+    show_score(made.score)
     if facts.get("members"):
         rows = [
             (

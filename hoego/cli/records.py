@@ -11,6 +11,7 @@ from hoego.cli.options import Json, RunsFolder, runs_folder
 from hoego.cli.output import echo, emit, literal, print_json, styled, table
 
 if TYPE_CHECKING:
+    from hoego.results.score import Score, ScoreSummary
     from hoego.runs.records import MergeResult, RunsTable
 
 STATE_STYLE = {
@@ -94,6 +95,7 @@ def _cell(column: str, value: Any) -> str:
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Show one run: its state, its recipe, its score with its honesty."""
+    from hoego.results.score import ScoreSummary
     from hoego.results.verdict import verdict_of
     from hoego.runs.records import RunStore
 
@@ -111,7 +113,7 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     echo(f"[bold]{facts['id']}[/]  {name}   {_cell('state', facts['state'])} {reason}")
     if facts["why"]:
         echo(literal(f"why: {facts['why']}"))
-    show_score(facts["score"])
+    show_score(ScoreSummary.model_validate(facts["score"]) if facts["score"] else None)
     if verdict := verdict_of(facts["verdict"]):
         echo(literal(f"verdict: {verdict.sentence or verdict.outcome}"))
     rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
@@ -119,25 +121,23 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     echo(literal(f"folder: {facts['folder']}"))
 
 
-def show_score(score: dict[str, Any] | None) -> None:
-    """A score's two main numbers with interval and honesty, and its notes."""
+def show_score(score: Score | ScoreSummary | None) -> None:
+    """Print a score's two main numbers with interval and honesty, its optimism, and its notes."""
     from hoego.cli.output import interval
 
-    if not score:
+    if score is None:
         echo("no score yet")
         return
     for name in ("macro_f1", "accuracy"):
-        if e := score.get(name):
+        if e := score.metrics.get(name):
             label = name.replace("_", " ").replace("f1", "F1")
-            echo(
-                f"{label} [bold]{interval(e['value'], e['low'], e['high'])}[/]   honesty: {score['honesty']}"
-            )
-    optimism = score.get("optimism")
-    if optimism:
-        echo(f"optimism {optimism['optimism']:+.4f}: expected of this choice {optimism['corrected']:.4f}")
-    elif "selected" in score.get("honesty", ""):
+            echo(f"{label} [bold]{interval(e.value, e.low, e.high)}[/]   honesty: {score.honesty}")
+    if score.optimism is not None:
+        o = score.optimism
+        echo(f"optimism {o.optimism:+.4f}: expected of this choice {o.corrected:.4f}")
+    elif "selected" in score.honesty:
         echo("optimism: not estimated")
-    for note in score.get("notes", []):
+    for note in score.notes:
         echo(f"[yellow]note[/] {literal(note)}")
 
 

@@ -128,7 +128,7 @@ def _refuse_changes(given: list[Any]) -> None:
 def _show_run(result: RunResult) -> None:
     facts = result.to_dict()
     echo(f"\n[bold]{facts['run']}[/] {facts['state']} {literal(facts['reason'])}")
-    show_score(facts["score"])
+    show_score(result.score)
     speed = facts["throughput"]
     if speed.get("train_images_per_second"):
         echo(
@@ -202,15 +202,17 @@ def score(
 
 def _show_scored(found: Score, names: list[str]) -> None:
     from hoego.evaluate.score.metrics import METRICS
+    from hoego.results.score import ScoreSummary
 
-    facts = found.model_dump(mode="json")
     for name in names:
         if name in ("macro_f1", "accuracy"):
             continue
-        e = facts.get(name)
-        value = interval(e["value"], e["low"], e["high"]) if e else "cannot say: the classes have no order"
-        echo(f"{literal(name)} [bold]{value}[/]   honesty: {facts['honesty']}")
-    show_score({k: v for k, v in facts.items() if not names or k not in METRICS or k in names})
+        e = found.metrics.get(name)
+        value = interval(e.value, e.low, e.high) if e else "cannot say: the classes have no order"
+        echo(f"{literal(name)} [bold]{value}[/]   honesty: {found.honesty}")
+    summary = ScoreSummary.of(found)
+    kept = {k: v for k, v in summary.metrics.items() if not names or k not in METRICS or k in names}
+    show_score(summary.with_(metrics=kept))
 
 
 def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:

@@ -15,6 +15,7 @@ from hoego.evaluate.diagnose import DiagnoseOptions, Diagnosis, as_corrections, 
 from hoego.evaluate.ensemble import Ensemble, EnsembleOptions, compose_best, ensemble
 from hoego.evaluate.score import Optimism, OptimismOptions, Score, ScoreOptions, optimism, score
 from hoego.predictions import Predictions
+from hoego.runs.candidates import recorded_candidates
 from hoego.runs.combined import save_composition, save_ensemble
 from hoego.runs.loading import LoadedRuns, load_runs
 from hoego.runs.records import Record, RunStore
@@ -95,13 +96,7 @@ def diagnose_record(
 
 def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Optimism | None:
     """What the choice of the epoch was worth; None where none was made, or too few subjects are held out to say."""
-    from hoego.runs.execute import candidates_of
-
-    if not (record.folder / "recipe.toml").is_file() or record.meta.extra.get("kind"):
-        return None
-    if not any(s.selected.any() for s in predictions.sources):
-        return None
-    candidates = candidates_of(record, record.folds(), predictions)
+    candidates = recorded_candidates(record, predictions)
     if candidates is None:
         return None
     aligned = predictions.align(candidates.images)

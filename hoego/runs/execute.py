@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.errors import HoegoError, SplitError, TrainError
 from hoego.evaluate.diagnose import diagnose
-from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, SelectionCandidates, score
+from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
 from hoego.recipe import ALL, Fold
+from hoego.runs.candidates import candidates_of
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData
@@ -353,39 +354,3 @@ class RunExecution:
         )
         self.record.note_environment()
         self.record.set_state("done")
-
-
-def candidates_of(
-    record: Record, folds: Sequence[int], predictions: Predictions
-) -> SelectionCandidates | None:
-    """What the scored epochs were chosen from: the target classes that every candidate predicted, over all folds.
-
-    A fold that stopped early repeats its last candidate. None where the model does not predict the target.
-    """
-    from hoego.train.epochs import EpochStore
-
-    target = predictions.schema.target
-    if not predictions.has(target):
-        return None
-    images: list[str] = []
-    tables: list[list[NDArray[np.int64]]] = []
-    for k in folds:
-        store = EpochStore(record.folder / f"fold-{k}")
-        index = store.index()
-        own = predictions.align(np.asarray(index["images"]))
-        scale = {name: head["scale"] for name, head in index["heads"].items()}
-        rows = []
-        for candidate in store.read():
-            values = {name: _whole(v, scale[name]) for name, v in candidate.values.items()}
-            rows.append(replace(own, values=values, scale=scale).probabilities(target).argmax(axis=1))
-        images += index["images"]
-        tables.append(rows)
-    most = max(len(rows) for rows in tables)
-    padded = [np.stack([rows[min(m, len(rows) - 1)] for m in range(most)]) for rows in tables]
-    return SelectionCandidates(np.asarray(images), np.concatenate(padded, axis=1))
-
-
-def _whole(values: NDArray[np.float16], scale: str) -> NDArray[np.float32]:
-    """Half precision leaves probabilities that sum to nearly 1."""
-    out = values.astype(np.float32)
-    return out if scale == "logits" else out / np.maximum(out.sum(axis=1, keepdims=True), 1e-6)

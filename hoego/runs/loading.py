@@ -16,6 +16,7 @@ from hoego.evaluate.score import Score, ScoreOptions
 from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build, find_project, read_toml
+from hoego.runs.candidates import recorded_candidates
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore
 
@@ -114,6 +115,9 @@ def load_runs(folder: Path, names: Sequence[str]) -> LoadedRuns:
 
 
 def rescore(folder: Path, name: str, options: ScoreOptions) -> Score:
-    """Score a run again on today's labels."""
+    """Score a run again on today's labels; the optimism is estimated where the record holds the candidates."""
     found = load_runs(folder, [name])
-    return score_predictions(found.predictions[0], found.dataset, options)
+    predictions = found.predictions[0]
+    if options.candidates is None and found.records:
+        options = replace(options, candidates=recorded_candidates(found.records[0], predictions))
+    return score_predictions(predictions, found.dataset, options)

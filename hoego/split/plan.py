@@ -84,7 +84,7 @@ class Guarantees:
 
     Attributes:
         subjects_on_two_sides: 0, except for the naive kind.
-        empty_sides: 0.
+        empty_sides: counted on the assignment; 0, since a split with an empty side is refused.
         worst_deviation: the largest absolute deviation of any class's share on any side, over the target and every
             listed attribute (see `hoego.split.balance`).
         deviations: the same for each label alone, by name.

@@ -77,7 +77,9 @@ def verify_split(
         missing += _absences(label, dataset.schema.classes(label), counts, held_by, names)
     ideal = np.full(n_folds, 1.0 / n_folds) if n_folds > 1 else np.array([ratio, 1.0 - ratio])
     off = float(np.round(np.abs(images / images.sum() - ideal).max(), 12))
-    guarantees = Guarantees(len(shared), 0, max(deviations.values()), deviations, off, tuple(missing))
+    guarantees = Guarantees(
+        len(shared), int((images == 0).sum()), max(deviations.values()), deviations, off, tuple(missing)
+    )
     return guarantees, _sides(dataset, side, names, np.bincount(cells % n_sides, minlength=n_sides))
 
 

@@ -10,27 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.errors import RecipeError, nearest
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
 from hoego.recipe import SelectSettings
 
 PRIMARY = "macro_f1"
 SMALLER_IS_BETTER = ("loss",)
-
-
-def macro_f1(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], n_classes: int) -> float:
-    """Mean F1 over the classes present in the truth [N] (-1: not scored); NaN where nothing is scored."""
-    known = truth >= 0
-    t, p = truth[known], predicted[known]
-    support = np.bincount(t, minlength=n_classes)
-    if not support.any():
-        return math.nan
-    hits = np.bincount(t[t == p], minlength=n_classes)
-    f1 = 2 * hits / np.maximum(support + np.bincount(p, minlength=n_classes), 1)
-    return float(f1[support > 0].mean())
 
 
 def criteria(predictions: Predictions, dataset: Dataset) -> dict[str, float]:
@@ -45,14 +33,18 @@ def criteria(predictions: Predictions, dataset: Dataset) -> dict[str, float]:
     probabilities = predictions.probabilities(own)
     guess = probabilities.argmax(axis=1)
     known = truth >= 0
-    out = {PRIMARY: macro_f1(truth, guess, schema.n_classes(own)), "accuracy": math.nan, "loss": math.nan}
+    out = {
+        PRIMARY: macro_f1_score(guess, truth, schema.n_classes(own)),
+        "accuracy": math.nan,
+        "loss": math.nan,
+    }
     if known.any():
         of_truth = probabilities[known, truth[known]]
         out["accuracy"] = float((guess[known] == truth[known]).mean())
         out["loss"] = float(-np.log(np.maximum(of_truth, 1e-12)).mean())
     for name in predictions.attributes:
         found = predictions.probabilities(name).argmax(axis=1)
-        out[name] = macro_f1(dataset.classes_of(name), found, schema.n_classes(name))
+        out[name] = macro_f1_score(found, dataset.classes_of(name), schema.n_classes(name))
     return out
 
 

@@ -12,6 +12,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute
 from hoego.evaluate.compare.variants import variants_of
 from hoego.evaluate.ensemble.crossfit import cross_fit, parts_of
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
 from hoego.results.score import IntervalEstimate
 
@@ -136,21 +137,15 @@ def fit_thresholds(probabilities: Floats, truth: Ints) -> tuple[float, ...]:
     known = truth >= 0
     p, t = probabilities[known], truth[known]
     thresholds = [0.5] * (p.shape[1] - 1)
+    if not len(t):
+        return tuple(thresholds)
     for _ in range(2):
         for k in range(len(thresholds)):
             tried = [(*thresholds[:k], float(g), *thresholds[k + 1 :]) for g in GRID]
-            scores = [_macro_f1(t, decide(p, candidate)) for candidate in tried]
+            scores = [macro_f1_score(decide(p, candidate), t, p.shape[1]) for candidate in tried]
             best = max(scores)
             near = min(
                 (abs(g - 0.5), float(g)) for g, s in zip(GRID, scores, strict=True) if s >= best - 1e-12
             )
             thresholds[k] = near[1]
     return tuple(thresholds)
-
-
-def _macro_f1(truth: Ints, predicted: Ints) -> float:
-    n = int(max(truth.max(initial=0), predicted.max(initial=0))) + 1
-    true = np.bincount(truth, minlength=n)
-    right = np.bincount(truth[truth == predicted], minlength=n)
-    f1 = 2 * right / np.maximum(true + np.bincount(predicted, minlength=n), 1)
-    return float(f1[true > 0].mean()) if (true > 0).any() else 0.0

@@ -22,6 +22,10 @@ from hoego.predictions import Predictions, suggestion
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
+CLEANLAB = "cleanlab"
+CONFIDENT_JOINT = "confident joint"
+METHODS = (CLEANLAB, CONFIDENT_JOINT)
+"""How suspects are found: cleanlab's confident learning, or the built-in off-diagonal of the confident joint."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class LabelIssue:
         images: the photos that carry it (all of a subject's where the attribute is constant within subjects).
         margin: probability of the suggested class less that of the given one.
         confident: whether confident learning flags it too.
+        method: what decided `confident`: METHODS.
     """
 
     attribute: str
@@ -41,6 +46,7 @@ class LabelIssue:
     suggested: str
     margin: float
     confident: bool
+    method: str
 
     def to_dict(self) -> dict[str, Any]:
         return {**self.__dict__, "images": list(self.images)}
@@ -82,7 +88,7 @@ def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list
     else:
         owned = [images[i : i + 1] for i in range(len(images))]
         names = dataset.subjects[subject]
-    doubted = doubtful(given, p)
+    doubted, method = doubtful(given, p)
     classes = predictions.schema.classes(name)
     best = p.argmax(axis=1)
     return [
@@ -94,16 +100,17 @@ def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list
             classes[best[i]],
             float(p[i, best[i]] - p[i, given[i]]),
             bool(doubted[i]),
+            method,
         )
         for i in np.flatnonzero(best != given).tolist()
     ]
 
 
-def doubtful(given: Ints, p: Floats) -> NDArray[np.bool_]:
-    """Which labels [N] the probabilities [N, C] contradict, by cleanlab where it is installed."""
+def doubtful(given: Ints, p: Floats) -> tuple[NDArray[np.bool_], str]:
+    """Say which labels [N] the probabilities [N, C] contradict, and by which of METHODS this was found."""
     if find_spec("cleanlab") is not None and len(np.unique(given)) > 1:
-        return _by_cleanlab(given, p)
-    return confidently_contradicted(given, p)
+        return _by_cleanlab(given, p), CLEANLAB
+    return confidently_contradicted(given, p), CONFIDENT_JOINT
 
 
 def confidently_contradicted(given: Ints, p: Floats) -> NDArray[np.bool_]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError, UsageError
-from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.compose import (
     AttributeChoice,
     Composition,
@@ -19,6 +18,7 @@ from hoego.evaluate.ensemble.compose import (
     require_attribute,
 )
 from hoego.evaluate.ensemble.crossfit import cross_fitted, fitted_on_all, parts_of
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, concat, join_rows, require_honest
 
 Parts = NDArray[np.int64]

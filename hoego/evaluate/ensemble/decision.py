@@ -26,9 +26,9 @@ from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError, UsageError, nearest
 from hoego.evaluate.compare import PairedDifference, verdict
 from hoego.evaluate.compare.variants import variants_of
-from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.compose import what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, parts_of
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
 from hoego.results.score import LEVEL, IntervalEstimate
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.evaluate.score.formulas import macro_f1_of_counts
+
 Stack = NDArray[np.float32]
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -112,7 +114,7 @@ class _Search:
 
     def _macro_f1(self, right: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
         there = self.true > 0
-        return float((2 * right[there] / (predicted[there] + self.true[there])).mean())
+        return float(macro_f1_of_counts(right[there], predicted[there], self.true[there]))
 
 
 def _counts(predicted: Ints, truth: Ints, n_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.evaluate.compare import PairedDifference, verdict
 from hoego.evaluate.compare.variants import variants_of
-from hoego.evaluate.ensemble.class_counts import macro_f1_score
 from hoego.evaluate.ensemble.combiners import Combiner, Stack
+from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
 from hoego.results.score import LEVEL, IntervalEstimate
 

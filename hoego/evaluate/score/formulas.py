@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hoego.evaluate.score.count_columns import CountColumns
 
 Float = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 
 
@@ -31,10 +32,47 @@ def _mean_over_present(values: Float, held: NDArray[Any]) -> Float:
     return out
 
 
+def f1_of_counts(right: NDArray[Any], predicted: NDArray[Any], truth: NDArray[Any]) -> Float:
+    """F1 of each class [..., C] from the images right, predicted and true of it; NaN where it is neither."""
+    return _ratio(2.0 * right, truth + predicted)
+
+
+def macro_f1_of_counts(right: NDArray[Any], predicted: NDArray[Any], truth: NDArray[Any]) -> Float:
+    """Mean F1 [...] over the classes of the truth, from the images right, predicted and true of each [..., C].
+
+    The package's one definition of macro F1: classes that no scored image has are left out.
+    """
+    return _mean_over_present(f1_of_counts(right, predicted, truth), truth)
+
+
+def macro_f1_score(predicted: Ints, truth: Ints, n_classes: int) -> float:
+    """Macro F1 of the classes `predicted` [N] against the truth [N]; -1 in the truth leaves an image out.
+
+    NaN where no image has a label.
+    """
+    known = truth >= 0
+    if not known.all():
+        predicted, truth = predicted[known], truth[known]
+    columns = (predicted[predicted == truth], predicted, truth)
+    right, said, true = (np.bincount(c, minlength=n_classes) for c in columns)
+    there = true > 0
+    return float(macro_f1_of_counts(right[there], said[there], true[there]))
+
+
+def _counts(
+    totals: NDArray[Any], at: CountColumns, present: Mask
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The images right, predicted and true of each present class [..., K]."""
+    return (
+        at.right(totals)[..., present],
+        at.predicted(totals)[..., present],
+        at.truth(totals)[..., present],
+    )
+
+
 def class_f1(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """F1 of each present class [..., K]: 2 right / (truth + predicted); NaN where the class is neither."""
-    below = at.truth(totals)[..., present] + at.predicted(totals)[..., present]
-    return _ratio(2.0 * at.right(totals)[..., present], below)
+    return f1_of_counts(*_counts(totals, at, present))
 
 
 def class_sensitivity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
@@ -56,7 +94,7 @@ def class_specificity(totals: NDArray[Any], at: CountColumns, present: Mask) -> 
 
 def macro_f1(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
     """Mean F1 [...] over the present classes."""
-    return _mean_over_present(class_f1(totals, at, present), at.truth(totals)[..., present])
+    return macro_f1_of_counts(*_counts(totals, at, present))
 
 
 def balanced_accuracy(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from scipy.special import stdtrit
+
 from hoego.errors import RecordError
 from hoego.recipe.fold import ALL, Fold, fold_of
 from hoego.runs.records import Record, RunMeta, RunStore
@@ -62,20 +64,7 @@ class DurationEstimate:
         """Seconds that are enough with this probability (one-sided); infinite where nothing is known."""
         if self.seconds is None:
             return math.inf
-        return self.seconds * math.exp(student_quantile(confidence, self.freedom) * self.spread)
-
-
-def student_quantile(probability: float, freedom: float) -> float:
-    """Quantile of Student's t by the expansion in 1/freedom (Abramowitz and Stegun 26.7.5); within 1 % for
-    freedom >= 4 and probabilities up to 0.995."""
-    z = statistics.NormalDist().inv_cdf(probability)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / freedom ** (k + 1) for k, term in enumerate(terms))
+        return self.seconds * math.exp(float(stdtrit(self.freedom, confidence)) * self.spread)
 
 
 def units(recipe: Mapping[str, Any], fold: Fold | None = None) -> float:
