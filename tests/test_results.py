@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree.ElementTree import fromstring as parse
 
 import pytest
 from hypothesis import given
@@ -119,3 +120,47 @@ numbers = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True))
 @given(numbers, numbers, numbers, st.text())
 def test_estimates_read_back_equal(value, low, high, note: str) -> None:
     round_trip(MetricEstimate(value=value, low=low, high=high, note=note[:50]))
+
+
+def pages(scored: Score) -> dict[str, Result]:
+    dataset = people(40)
+    runs = [predict(dataset, name="<b>a</b>"), predict(dataset, name="b", seed=1)]
+    compared = compare(runs, dataset, CompareOptions(resamples=100, permutations=99))
+    space = scored.attributes["age"]
+    return {
+        "score": scored,
+        "summary": ScoreSummary.of(scored),
+        "space": space,
+        "class": space.classes[0],
+        "estimate": space.metrics["macro_f1"],
+        "comparison": compared,
+        "side": compared.sides[0],
+        "ranked": compared.ranking[1],
+        "verdict": ComparisonVerdict(
+            outcome="better", subject="<script>", difference=compared.difference, runs=("a",)
+        ),
+    }
+
+
+def test_a_notebook_shows_value_interval_honesty_and_chart(scored: Score) -> None:
+    for name, found in pages(scored).items():
+        page = found._repr_html_()
+        root = parse("<div>" + page.replace("&times;", "x") + "</div>")
+        facts = {row[0].text: row[1].text for row in root.iter("tr")}
+        assert facts["honesty"], name
+        assert "<script" not in page
+        assert "<b>a</b>" not in page
+        assert name == "side" or list(root.iter("svg")), name
+    page = scored._repr_html_()
+    assert "out-of-fold" in page
+    assert f"{scored.primary.value:.4f}" in page
+    assert f"{scored.primary.low:.4f}" in page
+
+
+def test_a_score_of_unknown_honesty_says_so() -> None:
+    assert "not known" in ScoreSummary.model_validate({"macro_f1": 0.5})._repr_html_()
+
+
+@pytest.mark.parametrize("level", HonestyLevel)
+def test_every_honesty_is_shown(scored: Score, level: HonestyLevel) -> None:
+    assert level.value in scored.with_(honesty=ScoreHonesty(level))._repr_html_()

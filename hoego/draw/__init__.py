@@ -4,7 +4,7 @@ Colours are CSS variables of `STYLE`, which a page includes once. Every function
 text is escaped.
 """
 
-from hoego.draw.card import card, class_bars
+from hoego.draw.card import card, class_bars, notebook_chart
 from hoego.draw.charts import (
     ForestRow,
     LineSeries,
@@ -30,6 +30,7 @@ __all__ = [
     "heatmap",
     "lines",
     "matrix",
+    "notebook_chart",
     "page",
     "reliability",
     "scatter",

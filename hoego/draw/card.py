@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
+
+from hoego.draw.page import STYLE
 
 MOST_BARS = 20
 """Classes that get a bar; the others are counted in one line, so that a thousand classes do not fill the page."""
@@ -28,6 +31,26 @@ def card(title: str, facts: Mapping[str, str], body: str = "", notes: Sequence[s
     )
     said = "".join(f'<div style="opacity:.75">{escape(note)}</div>' for note in notes)
     return f'<div style="margin:.4em 0"><b>{title}</b><table>{rows}</table>{body}{said}</div>'
+
+
+def _chart_style() -> str:
+    """The rules of the pages' style that charts need, for the inside of `notebook_chart` alone.
+
+    A notebook has its own light and dark themes, so text takes the colour of the text around it.
+    """
+    found = re.search(r":root\{(.*?)\}", STYLE, re.DOTALL)
+    assert found is not None
+    rules = [line for line in STYLE.splitlines() if line.startswith((".chart", "svg.chart"))]
+    scoped = "".join(rules).replace("svg.chart", ".chart").replace(".chart", ".hoego-result .chart")
+    return f".hoego-result{{{found[1]};--ink:currentColor;--muted:currentColor}}{scoped}".replace("\n", "")
+
+
+_CHART_STYLE = _chart_style()
+
+
+def notebook_chart(svg: str) -> str:
+    """Wrap a chart of `hoego.draw` so that it has its colours in a notebook, and changes nothing outside itself."""
+    return f'<div class="hoego-result"><style>{_CHART_STYLE}</style>{svg}</div>' if svg else ""
 
 
 def class_bars(counts: Mapping[str, int]) -> str:

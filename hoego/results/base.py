@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 from hoego import files
+from hoego.draw import ForestRow, card, forest, notebook_chart
 
 Content = dict[str, Any]
 Upgrade = Callable[[Content], Content]
@@ -28,6 +30,16 @@ Upgrade = Callable[[Content], Content]
 def number(x: float | None) -> float | None:
     """Turn a number into what JSON can hold: a float, or None for None, NaN and the infinities."""
     return None if x is None or not math.isfinite(x) else float(x)
+
+
+def _is_estimate(value: Any) -> bool:
+    return all(hasattr(value, name) for name in ("value", "low", "high"))
+
+
+def forest_row(label: str, found: Any) -> ForestRow:
+    """Return an estimate as a row of a chart."""
+    low, high = number(found.low), number(found.high)
+    return ForestRow(label, number(found.value), low, high, "" if found.value is not None else str(found))
 
 
 def _finite(x: Any) -> Any:
@@ -50,6 +62,8 @@ class Result(BaseModel):
     Class attributes:
         DERIVED: properties that are written beside the fields, for those who read the JSON; not read back.
         FLAT: the field, a mapping, whose entries are written beside the other fields, not inside a key of its own.
+        TITLE: what a notebook shows above the result; the class's name where empty.
+        HONESTY_OF: where the honesty of a part's numbers is stated, for classes that hold none themselves.
         UPGRADES: functions from older JSON to the present one, in order; each leaves present JSON as it is.
     """
 
@@ -57,6 +71,8 @@ class Result(BaseModel):
 
     DERIVED: ClassVar[tuple[str, ...]] = ()
     FLAT: ClassVar[str] = ""
+    TITLE: ClassVar[str] = ""
+    HONESTY_OF: ClassVar[str] = ""
     UPGRADES: ClassVar[tuple[Upgrade, ...]] = ()
 
     @model_validator(mode="before")
@@ -91,6 +107,36 @@ class Result(BaseModel):
         return type(self).model_validate(
             {**{k: getattr(self, k) for k in type(self).model_fields}, **changes}
         )
+
+    def _repr_html_(self) -> str:
+        """Show the result in a notebook: what it says, its honesty, and its numbers with their intervals."""
+        rows = self._intervals()
+        stated = {"honesty": self._honesty_text(), **self._summary()}
+        chart = notebook_chart(forest(rows, zero=self._zero())) if rows else ""
+        return card(escape(self.TITLE or type(self).__name__), stated, chart, getattr(self, "notes", ()))
+
+    def _honesty_text(self) -> str:
+        """The honesty that every display of the numbers carries; "" only for results without a score."""
+        stated = getattr(self, "honesty", None)
+        return self.HONESTY_OF if stated is None else str(stated) or "not known"
+
+    def _summary(self) -> dict[str, str]:
+        """What a notebook shows beside the honesty: name -> text."""
+        fields = {k: getattr(self, k) for k in type(self).model_fields if k not in ("honesty", "notes")}
+        return {
+            name.replace("_", " "): f"{value:.4f}" if isinstance(value, float) else str(value)
+            for name, value in fields.items()
+            if value is not None and (isinstance(value, str | int | float) or _is_estimate(value))
+        }
+
+    def _intervals(self) -> list[ForestRow]:
+        """The rows of the chart: every estimate among the fields."""
+        found = {k: getattr(self, k) for k in type(self).model_fields}
+        return [forest_row(k.replace("_", " "), v) for k, v in found.items() if _is_estimate(v)]
+
+    def _zero(self) -> float | None:
+        """Where the chart draws the line of no difference; None draws none."""
+        return None
 
     def __repr__(self) -> str:
         shown = []

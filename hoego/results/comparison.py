@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hoego.results.base import MaybeFloat, Result
+from hoego.draw import ForestRow
+from hoego.results.base import MaybeFloat, Result, forest_row
 from hoego.results.honesty import ScoreHonesty
 from hoego.results.score import DefinedEstimate
 
@@ -38,6 +39,8 @@ class RankedSide(Result):
         p_adjusted: Holm's, over all pairs of sides.
         in_best_set: not distinguishable from the best.
     """
+
+    HONESTY_OF: ClassVar[str] = "that of its side in the comparison"
 
     rank: int
     side: int
@@ -91,3 +94,28 @@ class Comparison(Result):
     def best_set(self) -> tuple[str, ...]:
         """Names of the sides that are not distinguishable from the best."""
         return tuple(r.name for r in self.ranking if r.in_best_set)
+
+    def _honesty_text(self) -> str:
+        return "; ".join(f"{s.name}: {s.honesty or 'not known'}" for s in self.sides)
+
+    def _summary(self) -> dict[str, str]:
+        ranked = "; ".join(f"{r.rank}. {r.name} {r.value:.4f}" for r in self.ranking)
+        return {
+            "verdict": self.verdict,
+            "": self.sentence,
+            "difference": str(self.difference),
+            "p": "" if self.p_value is None else f"{self.p_value:.4f}",
+            "scope": self.scope,
+            self.metric.replace("_", " "): ranked,
+            "images": f"{self.n_images:,}",
+            "subjects": f"{self.n_subjects:,}",
+        }
+
+    def _intervals(self) -> list[ForestRow]:
+        best = self.ranking[0].name
+        others = self.ranking[1:] if len(self.sides) > 2 else ()
+        behind = [forest_row(f"{best} less {r.name}", r.behind) for r in others]
+        return [forest_row(f"{self.sides[0].name} less {self.sides[1].name}", self.difference), *behind]
+
+    def _zero(self) -> float | None:
+        return 0.0

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from hoego.results.base import Content, MaybeFloat, NanFloat, Result, Upgrade
+from hoego.draw import ForestRow
+from hoego.results.base import Content, MaybeFloat, NanFloat, Result, Upgrade, forest_row
 from hoego.results.honesty import HonestyMark, ScoreHonesty
 
 LEVEL = 0.95
+PART = "that of the score it is part of"
 
 
 def _bare_number(content: Content) -> Content:
@@ -41,12 +43,17 @@ class MetricEstimate(Result):
         note: why something is None.
     """
 
+    HONESTY_OF: ClassVar[str] = PART
+
     value: MaybeFloat
     low: MaybeFloat = None
     high: MaybeFloat = None
     level: float = LEVEL
     standard_error: MaybeFloat = None
     note: str = ""
+
+    def _intervals(self) -> list[ForestRow]:
+        return [forest_row("value", self)]
 
     def _arranged(self, content: Content) -> Content:
         return content if self.note else {k: v for k, v in content.items() if k != "note"}
@@ -68,10 +75,15 @@ class DefinedEstimate(MetricEstimate):
 class IntervalEstimate(Result):
     """A value that is always defined, with its interval at `level`: differences, gains, gaps."""
 
+    HONESTY_OF: ClassVar[str] = PART
+
     value: float
     low: NanFloat
     high: NanFloat
     level: float = LEVEL
+
+    def _intervals(self) -> list[ForestRow]:
+        return [forest_row("value", self)]
 
     def named(self, name: str) -> dict[str, float]:
         """Return the same as a dictionary with the value under another key."""
@@ -88,6 +100,7 @@ class ClassScore(Result):
         metrics: f1, sensitivity, specificity, precision, auroc.
     """
 
+    HONESTY_OF: ClassVar[str] = PART
     FLAT: ClassVar[str] = "metrics"
 
     name: str
@@ -95,6 +108,9 @@ class ClassScore(Result):
     subjects: int
     predicted: int
     metrics: Mapping[str, MetricEstimate]
+
+    def _intervals(self) -> list[ForestRow]:
+        return _shares(self.metrics)
 
 
 class LabelSpaceScore(Result):
@@ -112,6 +128,7 @@ class LabelSpaceScore(Result):
         notes: what must be said beside the numbers.
     """
 
+    HONESTY_OF: ClassVar[str] = PART
     FLAT: ClassVar[str] = "metrics"
 
     name: str = ""
@@ -124,6 +141,9 @@ class LabelSpaceScore(Result):
     confusion: tuple[tuple[int, ...], ...]
     notes: tuple[str, ...] = ()
 
+    def _intervals(self) -> list[ForestRow]:
+        return _shares(self.metrics)
+
 
 class LabelsScore(Result):
     """The means over several labels, each an attribute of the classes no and yes.
@@ -133,6 +153,8 @@ class LabelsScore(Result):
         macro_f1: mean over labels of the F1 of yes; labels that no scored photo has are left out.
         macro_auroc: mean over the labels that are there and absent among the scored photos.
     """
+
+    HONESTY_OF: ClassVar[str] = PART
 
     labels: tuple[str, ...]
     macro_f1: MetricEstimate
@@ -152,6 +174,8 @@ class Optimism(Result):
         n_candidates: M.
         resamples: R.
     """
+
+    HONESTY_OF: ClassVar[str] = PART
 
     metric: str
     plain: NanFloat
@@ -254,6 +278,13 @@ class Score(Result):
         """Macro F1 of the target."""
         return self.target.metrics["macro_f1"]
 
+    def _summary(self) -> dict[str, str]:
+        return _score_facts(self, self.target.name)
+
+    def _intervals(self) -> list[ForestRow]:
+        spaces = {self.target.name: self.target, **self.attributes}
+        return [forest_row(f"macro F1 of {k}", v.metrics["macro_f1"]) for k, v in spaces.items()]
+
     def _arranged(self, content: Content) -> Content:
         target = content["target"]
         space = {k: v for k, v in target.items() if k not in _NAMED_ELSEWHERE}
@@ -312,3 +343,27 @@ class ScoreSummary(Result):
     def primary(self) -> MetricEstimate | None:
         """Macro F1 of the target; None where the record does not hold it."""
         return self.metrics.get("macro_f1")
+
+    def _summary(self) -> dict[str, str]:
+        return _score_facts(self, self.target)
+
+    def _intervals(self) -> list[ForestRow]:
+        return _shares(self.metrics)
+
+
+def _shares(metrics: Mapping[str, MetricEstimate]) -> list[ForestRow]:
+    """The metrics that lie between 0 and 1, which one axis can hold."""
+    return [forest_row(k.replace("_", " "), v) for k, v in metrics.items() if k not in ("mae", "log_loss")]
+
+
+def _score_facts(score: Score | ScoreSummary, target: str) -> dict[str, str]:
+    """What a notebook says of a score beside its honesty."""
+    return {
+        "said beside it": ", ".join(score.marks),
+        "target": target,
+        **{k.replace("_", " "): str(v) for k, v in score.metrics.items()},
+        "images": "" if score.n_images is None else f"{score.n_images:,}",
+        "subjects": "" if score.n_subjects is None else f"{score.n_subjects:,}",
+        "labels": score.labels_version,
+        "optimism": "" if score.optimism is None else str(score.optimism),
+    }

@@ -64,6 +64,8 @@ class ComparisonVerdict(Result):
         idea: id of the idea that was tried; empty without one.
     """
 
+    HONESTY_OF: ClassVar[str] = "that of the runs compared"
+    TITLE: ClassVar[str] = "Verdict"
     UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_of_idea, _of_ablation)
 
     outcome: str
@@ -76,6 +78,9 @@ class ComparisonVerdict(Result):
     baseline: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     idea: str = ""
+
+    def _zero(self) -> float | None:
+        return 0.0
 
     def __str__(self) -> str:
         found = self.difference
