@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from xml.etree.ElementTree import fromstring as parse
 
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scored_people import people, predict
 
+import hoego
 from hoego.evaluate.compare import CompareOptions, compare
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.results.base import Result
@@ -164,3 +169,139 @@ def test_a_score_of_unknown_honesty_says_so() -> None:
 @pytest.mark.parametrize("level", HonestyLevel)
 def test_every_honesty_is_shown(scored: Score, level: HonestyLevel) -> None:
     assert level.value in scored.with_(honesty=ScoreHonesty(level))._repr_html_()
+
+
+PACKAGE = Path(hoego.__file__).parent
+READS_KEYS = """
+    apps/demo/__init__.py
+    apps/demo/result.py
+    apps/demo/week.py
+    apps/diary/facts.py
+    apps/diary/outlook.py
+    cli/data.py
+    cli/evaluating.py
+    cli/submitting.py
+    data/schema.py
+    report/combined.py
+    report/run_report.py
+    runs/ablate_runs.py
+    runs/candidates.py
+    runs/combined.py
+    runs/ideas.py
+    runs/queue/keep.py
+    runs/queue/timing.py
+    runs/required_runs.py
+    runs/submission/entry.py
+    runs/submission/ledger.py
+    runs/train.py
+    split/store.py
+"""
+"""Modules that read "honesty", "kind" or "macro_f1" by key where a typed result should stand; only ever shorter."""
+
+CONVERTS_BY_HAND = """
+    apps/demo/result.py
+    apps/diary/model.py
+    apps/diary/period.py
+    apps/doctor/against.py
+    apps/doctor/convert.py
+    apps/doctor/report.py
+    apps/people/write.py
+    cli/output.py
+    data/aliases.py
+    data/audit/findings.py
+    data/preprocess.py
+    data/proposals/propose.py
+    data/schema.py
+    evaluate/diagnose/boundary.py
+    evaluate/diagnose/calibration.py
+    evaluate/diagnose/consistency.py
+    evaluate/diagnose/curves.py
+    evaluate/diagnose/design.py
+    evaluate/diagnose/diagnosing.py
+    evaluate/diagnose/oracle.py
+    evaluate/diagnose/product_law.py
+    evaluate/diagnose/slices.py
+    evaluate/diagnose/suspects.py
+    evaluate/ensemble/combiners.py
+    evaluate/ensemble/compose.py
+    evaluate/ensemble/decision.py
+    evaluate/ensemble/ensembling.py
+    evaluate/ensemble/judge.py
+    predictions/provenance.py
+    recipe/base.py
+    recipe/inputs.py
+    recipe/ready.py
+    recipe/recipe.py
+    runs/ablate.py
+    runs/ablate_runs.py
+    runs/diff.py
+    runs/evaluate_runs.py
+    runs/execute.py
+    runs/ideas.py
+    runs/leak.py
+    runs/learning_rate.py
+    runs/outside/importing.py
+    runs/predict.py
+    runs/queue/keep.py
+    runs/queue/plan.py
+    runs/queue/status.py
+    runs/queue/worker.py
+    runs/queue/worker_processes.py
+    runs/records/difference.py
+    runs/records/listing.py
+    runs/records/merging.py
+    runs/records/meta.py
+    runs/records/mirrors.py
+    runs/records/notes.py
+    runs/reproduce.py
+    runs/submission/entry.py
+    runs/submission/expected.py
+    runs/submission/ledger.py
+    split/plan.py
+    train/optim.py
+    train/precision.py
+    train/selection.py
+    train/throughput.py
+    train/weights/start.py
+    weights/facts.py
+    weights/listing.py
+    weights/shelf.py
+"""
+"""Modules with a `to_dict` or `from_dict` of their own; only ever shorter."""
+
+
+def read_keys(tree: ast.Module) -> Iterator[object]:
+    """Constant keys that are read: `x["key"]`, `x.get("key")`, `x.pop("key")`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            key: ast.expr = node.slice
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("get", "pop")
+            and node.args
+        ):
+            key = node.args[0]
+        else:
+            continue
+        if isinstance(key, ast.Constant):
+            yield key.value
+
+
+def test_only_records_and_results_read_scores_by_key() -> None:
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if {"honesty", "kind", "macro_f1"} & {*read_keys(ast.parse(path.read_text(encoding="utf-8")))}
+    }
+    found = {f for f in found if not f.startswith(("results/", "runs/records/"))}
+    assert found <= {*READS_KEYS.split()}, "take the typed result instead of its JSON"
+
+
+def test_no_more_conversions_by_hand() -> None:
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"def (to|from)_dict\(", path.read_text(encoding="utf-8"))
+    }
+    assert found <= {*CONVERTS_BY_HAND.split()}, "results derive from hoego.results.base.Result"
