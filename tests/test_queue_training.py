@@ -91,18 +91,22 @@ def test_three_ideas_leave_three_verdicts_that_agree_with_compare(photos: Path, 
         assert idea.verdict is not None
         sides = [[store.find(run) for run in side] for side in (idea.runs, idea.baseline)]
         again = compare_records(*sides)
-        assert (idea.verdict.words, idea.verdict.difference) == (again.verdict, again.difference.value)
+        assert idea.verdict.difference is not None
+        assert (idea.verdict.outcome, idea.verdict.difference.value) == (
+            again.verdict,
+            again.difference.value,
+        )
         assert idea.verdict.scope == again.scope == "recipes"
     bad = next(idea for idea in found if idea.overlay == ("optim.lr=1e-7",))
     assert bad.verdict is not None
-    assert bad.verdict.words == "worse"
+    assert bad.verdict.outcome == "worse"
     one, other = store.find(bad.runs[0]), store.find(bad.baseline[0])
     shown = diff(one, other)
     assert [(c.key, c.a, c.b) for c in shown.difference.recipe if c.key != "name"] == [
         ("optim.lr", 1e-7, 1e-2)
     ]
     assert shown.comparison is not None
-    assert shown.comparison["scope"] == "models"
+    assert shown.comparison.scope == "models"
     assert shown.to_dict()["words"] == shown.comparison.sentence
     theirs = RunStore(tmp_path / "theirs" / "runs")
     assert set(merge(store, theirs).copied) == set(store.ids())
