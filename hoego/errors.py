@@ -1,4 +1,4 @@
-"""The exception tree: every error says where it is, what is wrong and what to do about it."""
+"""The exceptions: each names the place, the problem and the remedy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class HoegoError(Exception):
-    """Base of every error that a user can cause or mend.
+    """Base of every error that a user can cause or correct.
 
     Args:
         message: what is wrong, one or more sentences.
@@ -94,15 +94,15 @@ class RecipeError(HoegoError):
 
 
 class SplitError(HoegoError):
-    """A split that was asked for cannot exist, or a saved one breaks its guarantees."""
+    """A requested split cannot exist, or a saved one breaks its guarantees."""
 
 
 class LeakError(HoegoError):
-    """A number was asked for of images whose subjects the model had seen."""
+    """A score was requested on images whose subjects the model has seen."""
 
 
 class MismatchError(HoegoError):
-    """Two things that must be of one data set, split or schema are not; the message says what differs."""
+    """Two things that must be of one data set, split or schema are not; the message names the differences."""
 
 
 class RecordError(HoegoError):
@@ -110,15 +110,15 @@ class RecordError(HoegoError):
 
 
 class TrainError(HoegoError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class NotEstimableError(HoegoError):
-    """The data do not determine the number that was asked for."""
+    """The data do not determine the requested number."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The clause that names the closest valid name, or lists the few there are.
+    """Return the clause that names the closest valid name, or lists the few there are.
 
     >>> nearest("epoch", ["epochs", "seed"])
     "did you mean 'epochs'?"
@@ -126,7 +126,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'valid names: epochs, seed'
     """
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(
+        name, names, n=1, cutoff=0.6
+    )  # difflib's default: a typo, not another word
     if close:
         return f"did you mean {close[0]!r}?"
     shown = ", ".join(names[:20])
@@ -134,7 +136,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
-    """Whether memory ran out: Python's MemoryError, torch's OutOfMemoryError, or an allocator's RuntimeError."""
+    """Return whether memory ran out: Python's MemoryError, torch's OutOfMemoryError, or an allocator's RuntimeError."""
+    # torch's error is compared by name, since this module must not import torch.
     if isinstance(problem, MemoryError) or type(problem).__name__ == "OutOfMemoryError":
         return True
     text = str(problem).lower()

@@ -1,4 +1,4 @@
-"""What `pip install hoego` leaves out: the extras, and the one error for what needs them."""
+"""The extras that `pip install hoego` leaves out, and the error of commands that need one."""
 
 from __future__ import annotations
 

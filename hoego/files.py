@@ -27,23 +27,25 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fchmod(stream.fileno(), 0o644)
+            os.fchmod(
+                stream.fileno(), 0o644
+            )  # mkstemp gives 0600, which colleagues on one machine cannot read
             if durable:
                 os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # also KeyboardInterrupt: no partial file must stay behind
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """`write_bytes` of UTF-8 text."""
+    """Write UTF-8 text with `write_bytes`."""
     write_bytes(path, text.encode(), durable=durable)
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON types: tuples and sets to lists, paths to text, NaN and infinities to None."""
+    """Convert `value` to JSON types: tuples and sets to lists, paths to text, NaN and infinities to None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -72,7 +74,7 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`.
+    """Read the JSON object in `path`.
 
     Raises RecordError naming the file, and the row where the JSON breaks.
     """
@@ -114,7 +116,7 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a .jsonl file, one per line; [] where there is no file.
+    """Read the JSON objects of a .jsonl file, one per line; [] where there is no file.
 
     A torn last line is left out. A broken line anywhere else raises RecordError with its row.
     """
@@ -130,6 +132,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         try:
             rows.append(json.loads(line))
         except (json.JSONDecodeError, UnicodeDecodeError):
+            # The writer was killed, or writes this line now: all complete lines are valid.
             if number == len(lines):
                 break
             raise RecordError(

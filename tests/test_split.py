@@ -54,7 +54,7 @@ def held_by(groups: Any, labels: Any) -> dict[int, set[int]]:
 def test_no_subject_in_two_folds_and_no_fold_empty(problem: Problem, n_folds: int, seed: int) -> None:
     groups, labels = problem
     if len(np.unique(groups)) < n_folds:
-        with pytest.raises(SplitError, match="no subject may stand on two sides"):
+        with pytest.raises(SplitError, match="no subject may be on two sides"):
             assign_folds(groups, [labels], n_folds, seed)
         return
     fold = assign_folds(groups, [labels], n_folds, seed)
@@ -278,7 +278,7 @@ def test_a_tampered_file_is_refused_by_what_is_wrong(tmp_path: Path) -> None:
         (with_fold([0, 1, 2, 3], other), "moved between sides"),
         (lambda t: t[1:], "1 images of the data set are not in it"),
         (lambda t: t[::-1], "out of order"),
-        (lambda t: pl.concat([t[:1], t]), "stands twice"),
+        (lambda t: pl.concat([t[:1], t]), "occurs twice"),
         (lambda t: t.drop("fold"), "not a split"),
     ]
     for change, said in cases:
@@ -308,7 +308,7 @@ def test_joined_subjects_make_an_old_split_unfit(tmp_path: Path) -> None:
     names = data.images["subject"].to_list()
     joined = [names[first] if n == names[second] else n for n in names]
     changed = Dataset(data.root, data.schema, data.images.with_columns(subject=pl.Series(joined)), data.codes)
-    with pytest.raises(SplitError, match="stand on two sides") as error:
+    with pytest.raises(SplitError, match="are on two sides") as error:
         load(path, changed)
     assert "data set has changed" in str(error.value)
 

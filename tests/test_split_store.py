@@ -62,7 +62,7 @@ def test_a_split_without_a_name_is_made_again_when_subjects_are_joined(tmp_path:
 def test_one_with_a_name_is_kept_and_the_error_says_what_to_do(tmp_path: Path) -> None:
     data = people()
     before = load_or_make(data, NAMED, tmp_path)
-    with pytest.raises(SplitError, match="stand on two sides") as caught:
+    with pytest.raises(SplitError, match="are on two sides") as caught:
         load_or_make(joined(data, before.fold), NAMED, tmp_path)
     assert "data set has changed" in caught.value.remedy
     assert "another split.name" in caught.value.remedy

@@ -60,7 +60,7 @@ class LineSeries:
 def forest(
     rows: Sequence[ForestRow], *, zero: float | None = None, digits: int = 3, label: str = "intervals"
 ) -> str:
-    """Values with intervals, one row each; `zero` draws the line of no difference."""
+    """Draw values with intervals, one row each; `zero` adds the line of no difference."""
     ends = [v for r in rows for v in (r.value, r.low, r.high) if v is not None and math.isfinite(v)]
     if not ends:
         return svg(720, 40, [text(8, 24, "nothing to show", css="muted")], label)
@@ -109,7 +109,7 @@ def lines(
     mark_x: float | None = None,
     label: str = "curves",
 ) -> str:
-    """Line chart with a legend; `mark_x` draws a vertical line (the selected epoch)."""
+    """Draw a line chart with a legend; `mark_x` adds a vertical line (the selected epoch)."""
     xs = [v for s in series for v in s.x]
     ys = [v for s in series for group in (s.y, s.low or (), s.high or ()) for v in group if math.isfinite(v)]
     if not xs or not ys:
@@ -155,7 +155,7 @@ def heatmap(
     *,
     label: str = "confusion",
 ) -> str:
-    """A confusion matrix: rows are the truth, shaded by their share of the row, with counts where they fit."""
+    """Draw a confusion matrix: rows are the truth, shaded by their share of the row, with counts where they fit."""
     n, m = len(rows), len(columns)
     cell = max(14.0, min(48.0, 620.0 / max(m, 1)))
     left = 16 + max((text_width(shorten(r, 24)) for r in rows), default=0)
@@ -193,7 +193,7 @@ def heatmap(
 def waterfall(
     start: ForestRow, steps: Sequence[ForestRow], end: ForestRow, *, label: str = "waterfall"
 ) -> str:
-    """From today's score, gain by gain, to the end: one bar each, with the interval of each gain."""
+    """Draw the gains from today's score to the final one: one bar each, with the interval of each gain."""
     names = [start.label, *(s.label for s in steps), end.label]
     slot = max(86.0, min(150.0, 700.0 / len(names)))
     width, height = 60 + slot * len(names), 300.0
@@ -233,7 +233,7 @@ def bars(
     other: Sequence[float] | None = None,
     label: str = "bars",
 ) -> str:
-    """Horizontal bars; `other` draws a second bar under each (training beside predicted)."""
+    """Draw horizontal bars; `other` adds a second bar under each (training beside predicted)."""
     top = max([*values, *(other or ()), 1e-12])
     left = 16 + max((text_width(shorten(s, 30)) for s in labels), default=0)
     x = AxisScale(0, top, left, 640)
@@ -254,7 +254,7 @@ def bars(
 
 
 def reliability(bins: Sequence[tuple[float, float, int]], *, label: str = "reliability") -> str:
-    """Reliability diagram: mean confidence, accuracy and count of each bin; the diagonal is perfect calibration."""
+    """Draw a reliability diagram: confidence, accuracy and count of each bin; the diagonal is perfect calibration."""
     size = 280.0
     x, y = AxisScale(0, 1, 44, size), AxisScale(0, 1, size - 36, 12)
     parts = [line((x(t), y.start), (x(t), y.end), css="grid") for t in x.ticks(4)]
@@ -288,7 +288,7 @@ def scatter(
     diagonal: bool = False,
     label: str = "scatter",
 ) -> str:
-    """Points with a tip each; `diagonal` draws y = x."""
+    """Draw points with a tooltip each; `diagonal` adds y = x."""
     if not points:
         return svg(420, 40, [text(8, 24, "nothing to show", css="muted")], label)
     values = [v for p in points for v in p[:2]]

@@ -19,13 +19,13 @@ def matrix(
     says: str = "{row} and {column}: {value:.3f}",
     label: str = "matrix",
 ) -> str:
-    """A symmetric matrix as a heat map; the diagonal is left empty.
+    """Draw a symmetric matrix as a heat map; the diagonal is left empty.
 
     Args:
         values: [n, n]; None and NaN are left blank.
         names: of the rows and the columns [n].
         top: the value with the full colour; less than 0 takes another colour.
-        says: the tip of a cell, with `row`, `column` and `value`.
+        says: tooltip of a cell, with `row`, `column` and `value`.
         label: of the picture.
     """
     n = len(names)

@@ -9,7 +9,7 @@ STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
 
 
 def page(title: str, body: str, *, lang: str = "en", head: str = "") -> str:
-    """A whole HTML document.
+    """Return a whole HTML document.
 
     Args:
         title: plain text.

@@ -1,4 +1,4 @@
-"""The waist: predictions with their provenance, and what may be done with them."""
+"""Predictions with their provenance, and the checks of what may be scored."""
 
 from hoego.predictions.honesty import (
     CROSS_FITTED,

@@ -41,7 +41,7 @@ PREFIXES = ("p:", "p_", "prob_", "proba_", "probability_", "logit_", "logits_", 
 
 @dataclass(frozen=True, eq=False)
 class FrameRows:
-    """What a data frame says: N photos by name, and values [N, C] in the schema's order of classes."""
+    """The content of a data frame: N photos by name, and values [N, C] in the schema's order of classes."""
 
     images: list[str]
     values: NDArray[np.float32]
@@ -57,7 +57,7 @@ def read_frame(frame: Any, held_out: HeldOut, image: str | None = None) -> Frame
 
     Raises:
         DataError: a class has no column, a column is no class, or a value is no number; names it.
-        LeakError: the column `fold` says another fold than the split for a photo.
+        LeakError: the column `fold` gives a photo another fold than the split.
     """
     table = _table(frame)
     named = _image_column(table, image, held_out)
@@ -153,7 +153,7 @@ def _numbers(column: pl.Series) -> NDArray[np.float32]:
 
 
 def _require_folds(images: Sequence[str], column: pl.Series, held_out: HeldOut) -> None:
-    """Raise LeakError where the frame itself says that another fold's model made a row."""
+    """Raise LeakError where the frame states that another fold's model made a row."""
     said = column.cast(pl.Int64, strict=False).to_numpy()
     split = held_out.split
     ids = match_images(images, held_out.dataset)

@@ -29,12 +29,12 @@ SUSPECTS = "suspects of "
 
 @dataclass(frozen=True)
 class Honesty:
-    """What is known of each row of N predictions against one data set.
+    """The honesty of each of N rows of predictions against one data set.
 
     Args:
         in_sample, naive, selected, cross_fitted, witnessed, declared: masks [N]; a row can be selected, cross-fitted
             and of a model that was trained outside.
-        notes: what must be said beside any number: independence not shown, external checkpoints, suggested labels.
+        notes: sentences to show beside every score: independence not shown, external checkpoints, suggested labels.
     """
 
     in_sample: Mask
@@ -47,7 +47,7 @@ class Honesty:
 
     @property
     def label(self) -> str:
-        """The honesty of the worst row, in the words of the design's table."""
+        """The honesty of the worst row, in the words of `LEVELS`."""
         if self.in_sample.any():
             return IN_SAMPLE
         if self.naive.any():
@@ -74,7 +74,7 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
     """Check every row against the subjects and images of a data set.
 
     Raises:
-        MismatchError: the predictions are of another data set (the message says what differs), or of images that
+        MismatchError: the predictions are of another data set (the message names the differences), or of images that
             it does not have.
     """
     require_same_dataset(predictions, dataset)
@@ -87,6 +87,7 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
         if not mine.any():
             continue
         seen = universe.images_showing(source.seen, dataset)[rows] & mine
+        # A naive split trains on other photos of the held-out subjects: only the very photos count as in-sample.
         if source.seen_images is not None:
             same_photo = np.isin(dataset.contents[rows], source.seen_images)
             flags["naive"] |= seen & ~same_photo
@@ -100,7 +101,7 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
 
 
 def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sample: bool = False) -> Honesty:
-    """The honesty of predictions that are about to be scored.
+    """Return the honesty of predictions that are about to be scored; refuse in-sample rows.
 
     Raises:
         LeakError: rows are in-sample; names subjects and the path by which they were seen.
@@ -162,7 +163,7 @@ def _leak(dataset: Dataset, rows: NDArray[np.intp], n: int, paths: list[str]) ->
 
 
 def require_same_dataset(predictions: Predictions, dataset: Dataset) -> None:
-    """Raises MismatchError that says what differs between the predictions' data set and this one."""
+    """Raise MismatchError unless the predictions are of this data set; the message names the differences."""
     if predictions.dataset_fingerprint == dataset.fingerprint:
         return
     here, there = set(dataset.image_ids.tolist()), set(predictions.images.tolist())
@@ -203,7 +204,7 @@ def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _suggested(predictions: Predictions, dataset: Dataset) -> list[str]:
-    """Which of the scored labels a run suggested, this one or another."""
+    """Return a note for each run that suggested some of the scored labels."""
     scored = set(predictions.images.tolist())
     counts = Counter(
         run for c in dataset.corrections if c.image in scored and (run := suggested_by(c.source))
@@ -218,12 +219,12 @@ def _suggested(predictions: Predictions, dataset: Dataset) -> list[str]:
 
 
 def suggestion(run: str) -> str:
-    """The `source` of a correction that was suggested by a run's own predictions."""
+    """Return the `source` of a correction suggested by a run's own predictions."""
     return f"{SUSPECTS}{run}"
 
 
 def suggested_by(source: str) -> str:
-    """The run whose predictions suggested a correction of this source; "" where none did.
+    """Return the run whose predictions suggested a correction with this source; "" where none did.
 
     >>> suggested_by(suggestion("20220301-120000-abcde"))
     '20220301-120000-abcde'

@@ -1,4 +1,4 @@
-"""How predictions show themselves in a notebook."""
+"""The HTML of predictions in a notebook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def predictions_html(predictions: Predictions) -> str:
-    """Return the rows, their provenance and a bar for each predicted class, as HTML; no score, which takes labels."""
+    """Return the rows, their provenance and a bar for each predicted class, as HTML; a score would need labels."""
     schema = predictions.schema
     name = schema.target if predictions.has(schema.target) else predictions.attributes[0]
     predicted = predictions.probabilities(name).argmax(axis=1)

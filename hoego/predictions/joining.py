@@ -14,10 +14,10 @@ from hoego.predictions.provenance import RowProvenance, SubjectUniverse, join_so
 
 
 def concat(parts: Sequence[Predictions]) -> Predictions:
-    """Rows of several predictions of one data set, split and schema under one another (the folds of a run).
+    """Concatenate the rows of several predictions of one data set, split and schema (the folds of a run).
 
     Raises:
-        MismatchError: they differ in what they are of; the message says in what.
+        MismatchError: they are of different data sets, splits or schemas; the message names the difference.
     """
     first = parts[0]
     require_alike(parts)
@@ -35,7 +35,7 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
 
 
 def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
-    """Raises MismatchError unless all are of one data set, one split and one schema."""
+    """Raise MismatchError unless all are of one data set, one split and one schema."""
     first = parts[0]
     for p in parts[1:]:
         for what, a, b in (
@@ -46,7 +46,7 @@ def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
             if a != b:
                 raise MismatchError(
                     f"{first.name!r} and {p.name!r} differ in their {what}: {a or 'none'} against {b or 'none'}.",
-                    remedy="Only predictions of the same photos, on the same split, can stand side by side.",
+                    remedy="Only predictions of the same photos, on the same split, can be combined.",
                 )
         if values and (set(first.values) != set(p.values) or dict(first.scale) != dict(p.scale)):
             raise MismatchError(
@@ -72,7 +72,7 @@ def _shared_sources(
 def join_rows(
     members: Sequence[Predictions], name: str
 ) -> tuple[SubjectUniverse, NDArray[np.int32], tuple[RowProvenance, ...]]:
-    """The sources of rows made from the same row of several aligned members: joined row by row.
+    """Join the sources of several aligned members row by row.
 
     Args:
         members: M predictions with the same images in the same order (see `align`).

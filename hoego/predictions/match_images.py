@@ -95,7 +95,7 @@ def _require_distinct(texts: Sequence[str], found: Sequence[str | None]) -> None
     for row, image in enumerate(found):
         if image in seen:
             raise DataError(
-                f"The photo {image!r} stands twice: as {texts[seen[image]]!r} (row {seen[image]}, from 0) and as "
+                f"The photo {image!r} occurs twice: as {texts[seen[image]]!r} (row {seen[image]}, from 0) and as "
                 f"{texts[row]!r} (row {row}).",
                 remedy="Give one row per photo; average the views of a photo before.",
             )

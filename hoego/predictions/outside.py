@@ -1,6 +1,6 @@
 """Predictions of models that were trained outside Hoego: arrays and data frames in, rows with provenance out.
 
-What such a model has seen is not recorded anywhere. The split says what it should have seen: the model that predicts
+No record holds what such a model has seen. The split defines what it should have seen: the model that predicts
 fold k, all subjects outside fold k. The rows are marked `declared`, since that is somebody's word.
 """
 
@@ -69,7 +69,7 @@ def make_predictions(
 
     Raises:
         LeakError: a photo was on the training side of the model that predicts it.
-        DataError: a shape is wrong, a photo stands twice or is not known, values are not finite, or they are not of
+        DataError: a shape is wrong, a photo occurs twice or is unknown, values are not finite, or they are not of
             that scale.
         MismatchError: held-out photos are missing, or the split is of another data set.
     """
@@ -128,7 +128,7 @@ def _rows_in_split(images: NDArray[Any], split: Split) -> NDArray[np.int64]:
 
 
 def _folds_of(ids: NDArray[Any], held_out: HeldOut) -> NDArray[np.int16]:
-    """The fold that holds each photo out [N], after a check that these are just the held-out ones."""
+    """Return the fold that holds out each photo [N]; require that the photos are exactly the held-out ones."""
     split = held_out.split
     fold = split.fold[_rows_in_split(ids, split)]
     wanted = split.val_mask(held_out.fold) if held_out.fold is not None else split.fold >= 0
@@ -149,7 +149,7 @@ def _folds_of(ids: NDArray[Any], held_out: HeldOut) -> NDArray[np.int16]:
     if len(missing):
         raise MismatchError(
             f"{len(missing):,} of {int(wanted.sum()):,} held-out photos have no row: {_some(missing)}.",
-            remedy="Predict every held-out photo; a score on chosen ones says nothing."
+            remedy="Predict every held-out photo; a score on selected photos is not an estimate."
             + (
                 " For the rows of one fold give its number."
                 if held_out.fold is None and split.n_folds > 1
@@ -190,7 +190,7 @@ def require_scale(array: NDArray[np.float32], scale: Scale, name: str) -> None:
     if scale == "probabilities" and not looks_like_probabilities:
         row = int(np.argmax(np.maximum(np.abs(sums - 1), -array.min(axis=1))))
         raise DataError(
-            f"What is given as probabilities of {name!r} is negative or does not sum to 1: row {row} (from 0) sums to "
+            f"The probabilities of {name!r} are negative or do not sum to 1: row {row} (from 0) sums to "
             f"{sums[row]:.4g}, its smallest value is {array[row].min():.4g}.",
             remedy="Give logits as logits (from_logits; --logits). Independent sigmoids are not probabilities of "
             "classes.",

@@ -1,4 +1,4 @@
-"""Predictions: the waist of the whole program. Per image, per attribute, with provenance, without labels."""
+"""Predictions per image and attribute, with provenance and without labels: what every score is computed from."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 Scale = Literal["logits", "probabilities"]
 FORMAT = 2
-"""1: every model was Hoego's own. 2: a source says whether its model was trained outside (see `provenance`)."""
+"""1: all models were trained by Hoego. 2: a source states whether its model was trained outside (see `provenance`)."""
 RESERVED = ("image", "fold", "source")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
-    """What M models say of N images; rows are found by image id, never by position.
+    """Predictions of M models for N images; rows are found by image id, never by position.
 
     Args:
         images: ids [N], distinct.
@@ -42,7 +42,7 @@ class Predictions:
         fold: int16 [N]: the fold in which the image was held out; -1 for new images.
         source: int32 [N]: position in `sources` of each row's source.
         sources: where rows come from.
-        universe: the subjects that the sources speak of.
+        universe: the subjects over which the sources are recorded.
         dataset_fingerprint: of the data set of the images.
         split_fingerprint, split_kind: of the split that held them out; "" for new images.
         name: run id, or the name of a combination.
@@ -88,7 +88,7 @@ class Predictions:
                 _require_probabilities(name, array)
 
     def __repr__(self) -> str:
-        """Show of what they are in one line; a score takes the labels, which are not here."""
+        """Show the rows and attributes in one line; a score needs labels, which predictions do not hold."""
         folds = len(np.unique(self.fold[self.fold >= 0]))
         held = f"held out in {folds} fold{'s' if folds != 1 else ''}" if folds else "new images"
         return f"Predictions({self.name!r}: {self.n_images:,} images, {', '.join(self.values)}, {held})"
@@ -109,7 +109,7 @@ class Predictions:
         attribute: str | None = None,
         fold: int | None = None,
     ) -> Predictions:
-        """Take the probabilities of a model that was trained outside Hoego; every score of them says `declared`.
+        """Take the probabilities of a model that was trained outside Hoego; every score of them is marked `declared`.
 
         Args:
             p: [N, C], each row sums to 1, columns in the schema's order of classes; or a data frame of class columns,
@@ -122,7 +122,7 @@ class Predictions:
 
         Raises:
             LeakError: a photo was on the training side of the model that predicts it.
-            DataError: a shape is wrong, a photo stands twice or is unknown, or these are no probabilities.
+            DataError: a shape is wrong, a photo occurs twice or is unknown, or the values are not probabilities.
             MismatchError: held-out photos are missing, or the split is of another data set.
         """
         from hoego.predictions.frame_columns import from_columns
@@ -179,12 +179,12 @@ class Predictions:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The attributes whose probabilities can be had, in the order of the schema."""
+        """The attributes with available probabilities, in the order of the schema."""
         inside = self.schema.composite if COMPOSITE in self.values else ()
         return tuple(a for a in self.schema.names if a in self.values or a in inside)
 
     def has(self, name: str) -> bool:
-        """Whether `probabilities(name)` can be had."""
+        """Return whether `probabilities(name)` is available."""
         if name in self.values:
             return True
         if name == COMPOSITE:
@@ -192,20 +192,20 @@ class Predictions:
         return COMPOSITE in self.values and name in self.schema.composite
 
     def probabilities(self, name: str) -> NDArray[np.float64]:
-        """Probabilities [N, C] of an attribute or of "composite".
+        """Return probabilities [N, C] of an attribute or of "composite".
 
         Where the model gives attributes alone, the composite is their product, over the combinations that exist
         and normalised there; where it gives the composite alone, an attribute is its marginal.
 
         Raises:
-            MismatchError: the model says nothing of it.
+            MismatchError: the model does not predict it.
         """
         if name in self.values:
             array = self.values[name].astype(np.float64)
             return softmax(array) if self.scale[name] == "logits" else array
         if not self.has(name):
             raise MismatchError(
-                f"Predictions {self.name!r} say nothing of {name!r}; they hold {', '.join(self.values)}.",
+                f"Predictions {self.name!r} do not include {name!r}; they hold {', '.join(self.values)}.",
                 remedy="Train a head for it, or compose it from several runs.",
             )
         if name == COMPOSITE:
@@ -228,11 +228,11 @@ class Predictions:
         return out
 
     def target_probabilities(self) -> NDArray[np.float64]:
-        """Probabilities [N, C] of the target."""
+        """Return probabilities [N, C] of the target."""
         return self.probabilities(self.schema.target)
 
     def take(self, rows: NDArray[Any]) -> Predictions:
-        """Some rows: a mask [N] or positions."""
+        """Return some of the rows, given as a mask [N] or as positions."""
         return replace(
             self,
             images=self.images[rows],
@@ -242,7 +242,7 @@ class Predictions:
         )
 
     def align(self, images: NDArray[Any]) -> Predictions:
-        """The rows of `images`, in that order. Raises MismatchError naming images that have no row."""
+        """Return the rows of `images`, in that order. Raises MismatchError naming images that have no row."""
         if len(images) == self.n_images and (self.images == images).all():
             return self
         where = {image: i for i, image in enumerate(self.images.tolist())}
@@ -255,12 +255,12 @@ class Predictions:
         return self.take(np.asarray([where[i] for i in images.tolist()], dtype=np.int64))
 
     def with_values(self, values: Mapping[str, ArrayLike], scale: Scale, **changes: Any) -> Predictions:
-        """The same rows with other numbers (and other fields, by name)."""
+        """Return the same rows with other numbers (and other fields, by name)."""
         arrays = {k: np.asarray(v, dtype=np.float32) for k, v in values.items()}
         return replace(self, values=arrays, scale=dict.fromkeys(arrays, scale), **changes)
 
     def write(self, path: Path) -> None:
-        """One Parquet file: a row per image, a fixed-size list column per attribute, provenance in the metadata.
+        """Write one Parquet file: a row per image, a fixed-size list column per attribute, provenance in the metadata.
 
         The file appears whole or not at all.
         """
@@ -366,7 +366,7 @@ class Predictions:
         return out
 
     def write_csv(self, path: Path) -> None:
-        """A CSV of ids, the target's class and its probabilities. It carries no provenance."""
+        """Write a CSV of ids, the target's class and its probabilities, without provenance."""
         probabilities = self.target_probabilities()
         classes = self.schema.target_classes
         best = probabilities.argmax(axis=1)
@@ -381,7 +381,7 @@ class Predictions:
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Softmax over the last axis, in double precision."""
+    """Compute the softmax over the last axis, in double precision."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     np.exp(shifted, out=shifted)
     out: NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
@@ -389,8 +389,9 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def _require_probabilities(name: str, array: NDArray[np.float32]) -> None:
+    # The tolerance is for float32 sums and for tables that were rounded to a few digits.
     if len(array) and (float(array.min()) < 0 or float(np.abs(array.sum(axis=1) - 1).max()) > 1e-3):
         raise DataError(
-            f"What is given as probabilities of {name!r} is negative or does not sum to 1.",
+            f"The probabilities of {name!r} are negative or do not sum to 1.",
             remedy="Give logits as logits (scale='logits').",
         )

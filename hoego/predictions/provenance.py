@@ -1,4 +1,4 @@
-"""Where a row of predictions comes from: the subjects that its models, teachers and combiners have seen.
+"""The provenance of a row of predictions: the subjects that its models, teachers and combiners have seen.
 
 A `RowProvenance` holds sets of the subjects of a `SubjectUniverse` (one bit per subject). Sets are joined row by
 row, never run by run, so an average of two runs' out-of-fold predictions on one split stays out-of-fold.
@@ -26,12 +26,12 @@ from hoego.errors import RecordError
 Bits = NDArray[np.bool_]
 Outside = Literal["", "witnessed", "declared"]
 OUTSIDE: tuple[Outside, ...] = get_args(Outside)
-"""The marks of a source, from the one of which most is known to the one of which least is."""
+"""The marks of a source, from the best known to the least known."""
 
 
 @dataclass(frozen=True)
 class SubjectUniverse:
-    """The subjects that provenance speaks of, with the content of their images.
+    """The subjects over which provenance is recorded, with the content hashes of their images.
 
     Contents let a subject be found again under another name: a renamed subject, or the same photo in another
     data set, is still seen.
@@ -40,7 +40,7 @@ class SubjectUniverse:
         names: subjects [S], sorted.
         owner: position in `names` of each image's subject [N].
         contents: content hash of each image [N].
-        aliases: what else the subjects are called.
+        aliases: other names of the subjects.
     """
 
     names: NDArray[Any]
@@ -50,15 +50,17 @@ class SubjectUniverse:
 
     @classmethod
     def of(cls, dataset: Dataset) -> SubjectUniverse:
-        """The universe of a data set's subjects."""
+        """Build the universe of a data set's subjects."""
         return cls(dataset.subjects, dataset.subject_index, dataset.contents, dataset.aliases)
 
     @property
     def n_subjects(self) -> int:
+        """Number of subjects S."""
         return len(self.names)
 
     @cached_property
     def digest(self) -> str:
+        """16 hex digits over names, owners, contents and aliases; equal digests mean equal universes."""
         h = blake2b(pack_names(self.names.tolist()), digest_size=8)
         h.update(np.ascontiguousarray(self.owner).tobytes())
         h.update(np.ascontiguousarray(self.contents).tobytes())
@@ -66,11 +68,11 @@ class SubjectUniverse:
         return h.hexdigest()
 
     def no_subjects(self) -> Bits:
-        """The empty set of subjects [S]."""
+        """Return the empty set of subjects [S]."""
         return np.zeros(self.n_subjects, dtype=bool)
 
     def union(self, other: SubjectUniverse) -> SubjectUniverse:
-        """The universe that holds the subjects of both."""
+        """Return the universe that holds the subjects of both."""
         if other.digest == self.digest:
             return self
         names = np.union1d(self.names, other.names)
@@ -83,7 +85,7 @@ class SubjectUniverse:
         )
 
     def lift(self, bits: Bits, to: SubjectUniverse) -> Bits:
-        """The set `bits` [S] of this universe as a set of `to`, a universe that holds it."""
+        """Convert the set `bits` [S] of this universe to a set of `to`, a universe that contains it."""
         if to.digest == self.digest:
             return bits
         out = to.no_subjects()
@@ -91,11 +93,13 @@ class SubjectUniverse:
         return out
 
     def images_of(self, bits: Bits) -> NDArray[np.uint64]:
-        """Sorted content hashes of the images of a set of subjects."""
+        """Return the sorted content hashes of the images of a set of subjects."""
         return np.unique(self.contents[bits[self.owner]])
 
     def images_showing(self, bits: Bits, dataset: Dataset) -> Bits:
-        """Which images [N] of a data set show a subject of the set, by any of its names or by a photo's content."""
+        """Return the mask [N] of the images that show a subject of the set, by any of its names or by a photo's
+        content.
+        """
         named = np.isin(dataset.subjects, self.names[bits])
         if other := self.aliases.shared(self.names[bits], dataset.aliases, dataset.subjects):
             named |= np.isin(dataset.subjects, sorted(other))
@@ -108,6 +112,7 @@ class SubjectUniverse:
         return members
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the universe as compressed text, for metadata."""
         return {
             "names": _pack(pack_names(self.names.tolist())),
             "owner": _pack(self.owner.astype("<i4").tobytes()),
@@ -117,6 +122,7 @@ class SubjectUniverse:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SubjectUniverse:
+        """Read what `to_dict` returned. Raises RecordError where names and photos do not match."""
         names = unpack_names(_unpack(data["names"]))
         owner = np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32)
         if len(names) != (int(owner.max()) + 1 if len(owner) else 0):
@@ -137,7 +143,7 @@ class SubjectUniverse:
 
 @dataclass(frozen=True)
 class RowProvenance:
-    """What is behind a row of predictions.
+    """The source of a row of predictions: the subjects that its models have seen, and how.
 
     Args:
         name: run and fold, or the combination's name.
@@ -150,7 +156,7 @@ class RowProvenance:
         external: outside checkpoints: stated, not provable.
         path: sentences that say how the subjects came to be seen.
         outside: "" for a model that Hoego trained; for one that was trained elsewhere "witnessed" (its training was
-            watched) or "declared" (what it has seen is somebody's word).
+            watched) or "declared" (the user states what it has seen).
     """
 
     name: str
@@ -172,7 +178,7 @@ class RowProvenance:
         naive: bool = False,
         selection_mask: Bits | None = None,
     ) -> RowProvenance:
-        """The source of a model trained on the images `train_mask` [N] of a data set.
+        """Build the source of a model trained on the images `train_mask` [N] of a data set.
 
         Args:
             name: run and fold.
@@ -193,7 +199,7 @@ class RowProvenance:
         )
 
     def lifted(self, universe: SubjectUniverse, to: SubjectUniverse) -> RowProvenance:
-        """The same source in the words of a larger universe."""
+        """Return the same source with its sets over a larger universe."""
         if universe.digest == to.digest:
             return self
         return replace(
@@ -204,6 +210,7 @@ class RowProvenance:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the source in plain types, its sets compressed to text."""
         return {
             "name": self.name,
             "seen": _pack_bits(self.seen),
@@ -219,6 +226,7 @@ class RowProvenance:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], n_subjects: int) -> RowProvenance:
+        """Read what `to_dict` returned. Raises RecordError where the mark `outside` is unknown."""
         data = _without_outside(data)
         if data["outside"] not in OUTSIDE:
             raise RecordError(
@@ -239,17 +247,17 @@ class RowProvenance:
 
 
 def _without_outside(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Bring a source of format 1 to format 2: all models were Hoego's own then."""
+    """Convert a source of format 1 to format 2. In format 1 every model was trained by Hoego."""
     return {"outside": "", **data}
 
 
 def _least_sure(sources: Iterable[RowProvenance]) -> Outside:
-    """Give the mark of what rests on several sources: that of the one least is known of."""
+    """Return the weakest mark among several sources."""
     return max((s.outside for s in sources), key=OUTSIDE.index, default="")
 
 
 def join_sources(name: str, sources: Sequence[RowProvenance], universe: SubjectUniverse) -> RowProvenance:
-    """The source of a row made of rows of several sources of one universe: every set is their union."""
+    """Join several sources of one universe into the source of a combined row: every set is their union."""
     if len(sources) == 1:
         return sources[0]
     images = None
@@ -276,7 +284,7 @@ def fitted_source(
     *,
     by: str,
 ) -> RowProvenance:
-    """The source of a row made by a fitted combiner (stack weights, thresholds, a temperature, chosen members).
+    """Return the source of a row made by a fitted combiner (stack weights, thresholds, a temperature, chosen members).
 
     Args:
         own: the joined source of the row itself.
@@ -285,6 +293,8 @@ def fitted_source(
         universe: the universe of all of them.
         by: the combiner, in words.
     """
+    # The combiner has read the labels of `fitted_subjects`; the models behind the rows it was fitted on are one step
+    # further away, so their subjects are recorded apart and a score of them is marked cross-fitted.
     seen = own.seen | fitted_subjects
     through = own.seen_through.copy()
     for s in fitted_on:
@@ -307,7 +317,8 @@ def fitted_source(
 def student_source(
     student: RowProvenance, teachers: Sequence[RowProvenance], universe: SubjectUniverse, *, by: str
 ) -> RowProvenance:
-    """The source of a model that started from, or learnt from, what others made (checkpoint, pseudo-labels, teacher).
+    """Return the source of a model initialised from or trained on the output of others (checkpoint, pseudo-labels,
+    teacher).
 
     What a teacher saw, or saw through its combiner, the student has seen; a subject that chose the teacher's epoch
     has chosen the student's too.
@@ -318,7 +329,7 @@ def student_source(
 
 
 def _seen_whole(teacher: RowProvenance, universe: SubjectUniverse) -> RowProvenance:
-    """A teacher of whom everything that it saw through others counts as seen."""
+    """Return a teacher's source in which the subjects seen through others count as seen."""
     images = teacher.seen_images
     if images is not None:
         images = np.unique(np.concatenate([images, universe.images_of(teacher.seen_through)]))
@@ -364,9 +375,11 @@ class Provenance:
     sources: tuple[RowProvenance, ...] = field(default_factory=tuple)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the universe and the sources in plain types."""
         return {"universe": self.universe.to_dict(), "sources": [s.to_dict() for s in self.sources]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
+        """Read what `to_dict` returned."""
         universe = SubjectUniverse.from_dict(data["universe"])
         return cls(universe, tuple(RowProvenance.from_dict(s, universe.n_subjects) for s in data["sources"]))

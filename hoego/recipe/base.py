@@ -1,4 +1,4 @@
-"""What every section of a recipe is: frozen, closed to unknown keys, and a table of its own settings."""
+"""The base of every section of a recipe: frozen, closed to unknown keys, listed by `hoego settings`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 
 class SettingsSection(BaseModel):
-    """A frozen part of a recipe. Every field carries a description: it is the help, the docs and the check."""
+    """A frozen part of a recipe. The description of each field is shown by `hoego settings` and in the reference."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
@@ -36,6 +36,7 @@ class Setting:
     help: str
 
     def to_dict(self) -> dict[str, str]:
+        """Return the line in plain types, as `hoego settings --json` prints it."""
         return {
             "key": self.key,
             "type": self.type,
@@ -46,7 +47,7 @@ class Setting:
 
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
-    """Every setting below a section, depth first, in the order of its fields."""
+    """Yield every setting below a section, depth first, in the order of its fields."""
     for name, field in section.model_fields.items():
         key = f"{prefix}{name}"
         inner, named = _inner_section(field.annotation)
@@ -70,7 +71,7 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def _inner_section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The section that a field holds, and whether it holds one per name (a dict of sections)."""
+    """Return the section that a field holds, and whether it holds one per name (a dict of sections)."""
     for a in _alternatives(annotation):
         if isinstance(a, type) and issubclass(a, BaseModel):
             return a, False
@@ -86,7 +87,7 @@ def _plain_alternatives(annotation: Any) -> list[Any]:
 
 
 def describe_type(annotation: Any) -> str:
-    """A type in the words of a TOML file."""
+    """Return the name of a type in the words of a TOML file."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(describe_type(a) for a in _alternatives(annotation)))

@@ -23,15 +23,17 @@ class Inputs:
 
     size: tuple[int, int] = (224, 224)
     interpolation: Interpolation = "bilinear"
+    # ImageNet's mean and standard deviation, the values of timm and torchvision.
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Inputs:
-        """Read a configuration of weights as timm writes it; what it leaves out is as for a network from scratch."""
+        """Read timm's configuration of weights; missing entries take the defaults of a network from scratch."""
         plain = cls()
         size = tuple(config.get("input_size") or (3, *plain.size))[1:]
         filter_ = str(config.get("interpolation") or plain.interpolation)
+        # timm also names filters that a recipe cannot set, such as "random".
         if filter_ not in get_args(Interpolation):
             filter_ = "bicubic"
         mean, std = (tuple(float(v) for v in config.get(k) or getattr(plain, k)) for k in ("mean", "std"))
@@ -54,13 +56,13 @@ class Inputs:
 
 
 def is_filled(recipe: Recipe) -> bool:
-    """Return whether a recipe says everything that otherwise comes from the weights."""
+    """Return whether a recipe sets everything that is otherwise read from the weights."""
     data, model = recipe.dataset, recipe.model
     return None not in (data.size, data.interpolation, model.mean, model.std)
 
 
 def fill(recipe: Recipe, own: Inputs | None = None) -> Recipe:
-    """Return the recipe with what it leaves to the weights filled in; what it says stands.
+    """Return the recipe with the settings it leaves open taken from the weights; settings it makes are kept.
 
     Args:
         recipe: resolved.
@@ -77,7 +79,7 @@ def fill(recipe: Recipe, own: Inputs | None = None) -> Recipe:
 
 
 def normalisation(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation of each channel of a recipe; weights must have been asked for theirs before.
+    """Return mean and deviation of each channel of a recipe. Call `fill` first where it starts from weights.
 
     Raises:
         TrainError: the recipe starts from weights, and what belongs to them is not filled in.

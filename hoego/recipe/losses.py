@@ -1,4 +1,4 @@
-"""What losses there are, what they are called and what can be set of them, without torch."""
+"""The table of losses, their names and their options, without torch."""
 
 from __future__ import annotations
 
@@ -13,20 +13,28 @@ from hoego.recipe.base import SettingsSection
 
 
 class SmoothOptions(SettingsSection):
+    """Options of cross-entropy with label smoothing."""
+
     eps: float = Field(0.1, ge=0, lt=1, description="Share of the label that is spread over all classes.")
 
 
 class FocalOptions(SettingsSection):
+    """Options of the focal loss."""
+
     gamma: float = Field(2.0, ge=0, description="Exponent of 1 - p; 0 is cross-entropy.")
 
 
 class ClassBalancedOptions(SettingsSection):
+    """Options of the class-balanced loss."""
+
     beta: float = Field(
         0.999, ge=0, lt=1, description="Effective number of n photos is (1 - beta^n) / (1 - beta)."
     )
 
 
 class LdamOptions(SettingsSection):
+    """Options of the label-distribution-aware margin loss (LDAM)."""
+
     margin: float = Field(0.5, gt=0, description="Margin of the rarest class.")
     scale: float = Field(
         1.0, gt=0, description="Scale s of the logits: 1 for a linear head, 30 for a cosine head."
@@ -40,16 +48,22 @@ class LdamOptions(SettingsSection):
 
 
 class LogitAdjustedOptions(SettingsSection):
+    """Options of the logit-adjusted loss."""
+
     tau: float = Field(1.0, ge=0, description="Multiple of the log prior added to the logits.")
 
 
 class SymmetricOptions(SettingsSection):
+    """Options of the symmetric cross-entropy."""
+
     alpha: float = Field(0.1, ge=0, description="Weight of the cross-entropy.")
     beta: float = Field(1.0, ge=0, description="Weight of the reverse cross-entropy.")
     log_zero: float = Field(-4.0, lt=0, description="The number that stands for log 0.")
 
 
 class AsymmetricOptions(SettingsSection):
+    """Options of the asymmetric loss."""
+
     gamma_pos: float = Field(0.0, ge=0, description="Focusing exponent of the true class.")
     gamma_neg: float = Field(4.0, ge=0, description="Focusing exponent of the other classes.")
     eps: float = Field(
@@ -130,7 +144,10 @@ LOSS_NAMES: tuple[str, ...] = tuple(row.name for row in LOSSES)
 
 
 def loss_weights(spec: str | Mapping[str, float]) -> dict[str, float]:
-    """A loss setting as a table of weights. Raises RecipeError on unknown names and on weights that are not above 0.
+    """Return a loss setting as a table of weights.
+
+    Raises:
+        RecipeError: a name is unknown, or a weight is not above 0.
 
     >>> loss_weights("focal")
     {'focal': 1.0}

@@ -1,4 +1,4 @@
-"""Profiles: what is laid over any recipe to make it answer in minutes, or to use the whole night."""
+"""Profiles: settings merged over a recipe so that it finishes in minutes, or uses a whole night."""
 
 from __future__ import annotations
 

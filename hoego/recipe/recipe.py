@@ -1,4 +1,4 @@
-"""The recipe: every setting of a run in one frozen object, which is what runs and what is recorded."""
+"""The recipe: all settings of a run in one frozen object, which a run executes and its record keeps."""
 
 from __future__ import annotations
 
@@ -97,12 +97,14 @@ class Recipe(SettingsSection):
         return value
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types, None left out: what TOML can hold."""
+        """Return the recipe in plain types without the settings that are None, since TOML has no null."""
         return self.model_dump(mode="json", exclude_none=True)
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits over everything but the name, the seed, where weights lie and what only the queue reads."""
+        # Runs that differ in these alone are repetitions of one experiment: seeds and folds are averaged over, and the
+        # others change where or when a run is made, not what it computes.
         left_out = ("name", "seed", "fold", "queue", "threads", "weights")
         data = {k: v for k, v in self.to_dict().items() if k not in left_out}
         return blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -20,12 +20,12 @@ FILE_KEYS = ("root", "overlay", "unlabelled", "table")
 
 
 def settings_table() -> list[Setting]:
-    """Every setting, in the order of the recipe."""
+    """Return every setting, in the order of the recipe."""
     return list(settings_of(Recipe))
 
 
 def find_project(start: Path) -> Path | None:
-    """The nearest hoego.toml in `start` or above it."""
+    """Return the nearest hoego.toml in `start` or above it; None where there is none."""
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / PROJECT_FILE).is_file():
             return folder / PROJECT_FILE
@@ -33,9 +33,16 @@ def find_project(start: Path) -> Path | None:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file. Raises RecipeError naming the file, and the line where the parser gives one."""
+    """Read a TOML file.
+
+    Raises:
+        RecipeError: the file is missing or is not valid TOML; the message names the file, and the line where the
+            parser gives one.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(
+            path.read_text(encoding="utf-8-sig")
+        )  # editors on Windows write a byte order mark
     except FileNotFoundError:
         raise RecipeError(f"There is no file {path}.", remedy="Check the path.") from None
     except IsADirectoryError:
@@ -45,7 +52,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
-    """`a.b=c` as a key path and a value; the value is TOML, or else plain text.
+    """Parse `a.b=c` into a key path and a value; the value is TOML, or else plain text.
 
     >>> parse_override("mixing.mixup.share=0.5")
     (('mixing', 'mixup', 'share'), 0.5)
@@ -65,11 +72,11 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
 
 
 WHOLE = ("loss", "attributes")
-"""Tables that a file gives whole: it replaces what lies below instead of adding to it."""
+"""Tables that a file replaces as a whole. Merging key by key would keep a loss or an attribute that the file drops."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any], whole: Sequence[str] = WHOLE) -> dict[str, Any]:
-    """`over` laid on `base`, tables merged key by key, everything else and the tables `whole` replaced."""
+    """Merge `over` into `base`: tables key by key; all other values and the tables in `whole` are replaced."""
     out = dict(base)
     for key, value in over.items():
         below = out.get(key)
@@ -81,8 +88,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], whole: Sequence[str]
 
 
 def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """The data with each `a.b=c` set. The first `loss.X=w` replaces a loss given by name or by file."""
+    """Return the data with each `a.b=c` set. The first `loss.X=w` replaces a loss given by name or by file."""
     out = merge({}, data)
+    # Without this, `--set loss.focal=1` would blend focal with the loss of the recipe instead of replacing it.
     if any(parse_override(text)[0][0] == "loss" and len(parse_override(text)[0]) > 1 for text in overrides):
         out["loss"] = {}
     for text in overrides:
@@ -98,7 +106,7 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 
 
 def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The data with the paths that a file says made absolute against the file's folder."""
+    """Return the data of a file with its relative paths resolved against the file's folder."""
     out = merge({}, data)
     section = dict(out.get("dataset", {}))
     root = folder / section["root"] if isinstance(section.get("root"), str) else None
@@ -119,7 +127,11 @@ def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def build(data: Mapping[str, Any], *, file: Path | None = None) -> Recipe:
-    """A Recipe of plain data. Raises RecipeError naming the key and the nearest valid one."""
+    """Build a Recipe from plain data.
+
+    Raises:
+        RecipeError: a setting is unknown or invalid; the message names the key and the nearest valid one.
+    """
     try:
         return Recipe.model_validate(dict(data))
     except ValidationError as e:
@@ -166,15 +178,15 @@ def resolve(
     project: Path | None = None,
     first: Mapping[str, Any] = FIRST_LOOK,
 ) -> Recipe:
-    """One Recipe: the project's hoego.toml, the recipe over it, the profile over that, the overrides last.
+    """Resolve one Recipe: the project's hoego.toml, the recipe over it, the profile over that, the overrides last.
 
     Args:
         recipe: a TOML file, the name of a recipe that comes with Hoego, or plain data; None takes `first`.
         overrides: `a.b=c` each; relative paths in them start from the working directory.
         profile: a name of PROFILES.
         project: the hoego.toml to use; None for no project.
-        first: what lies under everything where there is neither recipe nor profile; the profile quick with light
-            augmentation by default.
+        first: the base where there is neither recipe nor profile; by default the profile quick with light
+            augmentation.
 
     Raises:
         RecipeError: an unknown key (with the nearest valid one), a wrong type, a value out of range.
@@ -184,6 +196,7 @@ def resolve(
         data = merge(data, PROFILES.get(profile or "", first))
     if project is not None:
         base = anchored(read_toml(project), project.parent)
+        # Each file is validated alone before the merge, so that an error names the file that holds the key.
         base.setdefault("dataset", {}).setdefault("root", str(project.parent.resolve()))
         build(base, file=project)
         data = merge(data, base)

@@ -1,4 +1,4 @@
-"""The sections of a recipe that say what is predicted, of whom, and how it is judged."""
+"""The sections of a recipe for data, labels, split, model, selection, scoring, queue and submission."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class MultiSettings(SettingsSection):
 
 
 class LabelSettings(SettingsSection):
-    """What is said of a photo and what is to be predicted."""
+    """The attributes of a photo and the target to predict."""
 
     target: str | None = Field(
         None,
@@ -126,7 +126,7 @@ class LabelSettings(SettingsSection):
 
 
 class SplitSettings(SettingsSection):
-    """Who is held out."""
+    """How subjects are divided into training and held-out sides."""
 
     name: str = Field("", description="Name of the saved split; empty: made from kind and seed.")
     kind: Literal["holdout", "folds", "naive"] = Field(
@@ -143,7 +143,7 @@ class SplitSettings(SettingsSection):
 
 
 class AuditSettings(SettingsSection):
-    """What the audit lets pass."""
+    """Which findings the audit accepts."""
 
     accept: tuple[str, ...] = Field((), description="Names of checks whose errors you accept.")
     near_distance: int = Field(
@@ -184,7 +184,7 @@ class ModelSettings(SettingsSection):
 
 
 class WeightsSettings(SettingsSection):
-    """Where published weights lie."""
+    """Where published weights are stored."""
 
     folder: str | None = Field(
         None,

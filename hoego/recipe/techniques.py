@@ -71,7 +71,7 @@ class MixingSettings(SettingsSection):
     @model_validator(mode="after")
     def _shares_fit(self) -> MixingSettings:
         total = sum(getattr(self, name).share for name in type(self).model_fields)
-        if total > 1 + 1e-9:
+        if total > 1 + 1e-9:  # shares such as 0.1 + 0.2 + 0.7 sum to a little more than 1
             raise ValueError(f"the shares of all kinds of mixing sum to {total:g}, which is more than 1")
         return self
 

@@ -1,4 +1,4 @@
-"""Who is held out: splits by subject, stratified, that prove what they promise."""
+"""Splits by subject, stratified, with guarantees that are verified on the result."""
 
 from hoego.split.assign import assign_folds, assign_holdout
 from hoego.split.balance import side_counts, spread_deviation, worst_deviation

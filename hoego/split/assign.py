@@ -17,10 +17,10 @@ def assign_folds(
 ) -> NDArray[np.int16]:
     """Divide N images of S subjects into K folds, stratified, no subject in two folds.
 
-    What is promised: no fold is empty; a class held by m subjects stands in min(m, K) folds, unless no such
-    arrangement was found because its subjects hold other rare classes too; the worst deviation (see
-    `hoego.split.balance`) is small: a greedy placing is improved by local search. The result depends on `seed` and on
-    the set of (subject, labels) rows, not on their order.
+    Guarantees: no fold is empty; a class of m subjects is in min(m, K) folds, unless no such assignment was found
+    because its subjects hold other rare classes too; the worst deviation (see `hoego.split.balance`) is small, since
+    local search improves a greedy assignment. The result depends on `seed` and on the set of (subject, labels) rows,
+    not on their order.
 
     Args:
         groups: int[N], the subject of each image.
@@ -40,7 +40,7 @@ def assign_folds(
     """
     if n_folds < 2:
         raise SplitError(
-            f"A split needs at least 2 folds, {n_folds} were asked for.", remedy="Set split.folds = 5."
+            f"A split needs at least 2 folds, {n_folds} requested.", remedy="Set split.folds = 5."
         )
     return _assign(groups, strata, np.full(n_folds, 1.0 / n_folds), seed, f"{n_folds} folds")
 
@@ -50,8 +50,8 @@ def assign_holdout(
 ) -> NDArray[np.int16]:
     """Hold out about `ratio` of N images, whole subjects at a time, stratified.
 
-    The promises are those of `assign_folds` with two sides: neither is empty, and a class held by two subjects or more
-    stands on both.
+    The guarantees are those of `assign_folds` with two sides: neither is empty, and a class of two subjects or more is
+    on both.
 
     Args:
         ratio: the share of the images to hold out, strictly between 0 and 1.
@@ -71,26 +71,27 @@ def assign_holdout(
 
 
 def _assign(
-    groups: ArrayLike, strata: Sequence[ArrayLike], ideal: Floats, seed: int, asked: str
+    groups: ArrayLike, strata: Sequence[ArrayLike], ideal: Floats, seed: int, wanted: str
 ) -> NDArray[np.int16]:
     names, owner = np.unique(np.asarray(groups), return_inverse=True)
     n_sides = len(ideal)
     if len(names) < n_sides:
         raise SplitError(
-            f"There are {len(names)} subjects for {asked}: no subject may stand on two sides.",
+            f"There are {len(names)} subjects for {wanted}: no subject may be on two sides.",
             remedy="Ask for fewer folds, or check the subject columns.",
         )
     labels = [np.asarray(s, dtype=np.int64) for s in strata]
     problem, kind = problem_of(owner.astype(np.int64), labels, ideal)
     rng = np.random.default_rng(seed)
     placed = solve(problem, rng).placed
+    # Ties of greedy placing go to the lowest side. Sides of equal size are exchangeable, so their numbers are shuffled.
     if (ideal == ideal[0]).all():
         placed = placed[rng.permutation(n_sides)]
     return _subject_sides(placed, kind, rng)[owner].astype(np.int16)
 
 
 def _subject_sides(placed: Ints, kind: Ints, rng: np.random.Generator) -> Ints:
-    """int64[S], the side of each subject: the equal subjects of a type are dealt to its sides at random."""
+    """Return the side of each subject, int64[S]: the equal subjects of a type are dealt to its sides at random."""
     shuffled = rng.permutation(len(kind))
     order = shuffled[np.argsort(kind[shuffled], kind="stable")]
     sides = np.repeat(np.tile(np.arange(len(placed)), placed.shape[1]), placed.T.ravel())

@@ -1,4 +1,4 @@
-"""How far a division of subjects is from perfect stratification, and which classes stand on which side.
+"""How far an assignment of subjects is from perfect stratification, and which classes are on which side.
 
 The measure of balance, used everywhere a split prints one number, is *the largest absolute deviation of any class's
 share on any side*:
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def side_counts(side: NDArray[np.integer], labels: NDArray[np.integer], n_sides: int, n_classes: int) -> Ints:
-    """Images of each class on each side.
+    """Count the images of each class on each side.
 
     Args:
         side: int[N], the side of each image, 0..K-1.
@@ -39,7 +39,7 @@ def side_counts(side: NDArray[np.integer], labels: NDArray[np.integer], n_sides:
 
 
 def worst_deviation(counts: NDArray[np.integer]) -> float:
-    """The largest absolute deviation of any class's share on any side (see the module's text).
+    """Return the largest absolute deviation of any class's share on any side (see the module's docstring).
 
     Args:
         counts: int[K, C], images of each class on each side.
@@ -58,13 +58,15 @@ def worst_deviation(counts: NDArray[np.integer]) -> float:
     if (sizes == 0).any():
         return 1.0
     gap = np.abs(counts / sizes - counts.sum(axis=0) / counts.sum())
-    return float(np.round(gap.max(), 12))
+    return float(
+        np.round(gap.max(), 12)
+    )  # rounding makes the figure equal on machines that sum in another order
 
 
 def spread_deviation(counts: NDArray[np.integer], ideal: Floats) -> float:
-    """The other way to look at balance: the largest | n_kc / n_c - ideal_k |, how unevenly one class is spread.
+    """Return the largest | n_kc / n_c - ideal_k |: how unevenly one class is spread over the sides.
 
-    A class held by one subject makes this large whatever the split does, which is why it is not the measure. The
+    A class of one subject makes this large whatever the split does, so it is not the measure that is reported. The
     search lowers it too.
 
     Args:
@@ -80,7 +82,7 @@ def spread_deviation(counts: NDArray[np.integer], ideal: Floats) -> float:
 
 
 def holders(groups: NDArray[np.integer], labels: NDArray[np.integer], n_classes: int) -> Ints:
-    """int64[C], the number of subjects that hold each class.
+    """Count the subjects of each class, int64[C].
 
     Args:
         groups: int[N], the subject of each image.

@@ -13,7 +13,7 @@ from hoego.split.prove import notes_on, strata_of, verify_split
 
 
 def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
-    """Divide a data set's subjects as the settings ask, and prove the result.
+    """Make the split of a data set that the settings describe, and verify it.
 
     The naive kind divides photos instead; identical photos stay on one side even then, so that what it measures is the
     leak through subjects and not through copies.
@@ -22,6 +22,7 @@ def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
         SplitError: fewer subjects than folds, no labels, an unknown attribute to balance.
     """
     settings = settings or SplitSettings()
+    # A split is stored sorted by image id, so that its fingerprint does not depend on the order of the table.
     order = np.argsort(dataset.image_ids, kind="stable")
     if (order != np.arange(dataset.n_images)).any():
         dataset = dataset.take(order)
@@ -59,7 +60,7 @@ def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
 
 
 def default_name(settings: SplitSettings) -> str:
-    """The name of a split that was given none: its kind, its number, its seed and what else it balances.
+    """Return the default name of a split: its kind, its number, what else it balances and its seed.
 
     >>> default_name(SplitSettings(kind="folds", folds=5, seed=3))
     'folds-5-seed3'

@@ -22,7 +22,7 @@ def make_split(
     seed: int = 0,
     stratify: Sequence[str] = (),
 ) -> Split:
-    """Decide who is held out, and prove it: whole subjects, classes spread evenly.
+    """Make a split that holds out whole subjects and spreads the classes evenly, and verify it.
 
     Args:
         dataset: with labels.
@@ -65,7 +65,7 @@ def settings_of(split: Split, join: tuple[tuple[str, ...], ...] = ()) -> SplitSe
 
     Args:
         split: made by `make` or loaded.
-        join: lists of subjects that its data set holds for one.
+        join: lists of subjects that its data set merges into one.
     """
     by_folds = split.kind == "folds"
     plain = SplitSettings(

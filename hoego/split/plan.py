@@ -1,4 +1,4 @@
-"""The Split: which image is on which side, and what is proved of it."""
+"""The Split: which image is on which side, with the guarantees that were verified."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Mask = NDArray[np.bool_]
 Kind = Literal["holdout", "folds", "naive"]
 
 NAIVE_NOTE = (
-    "photo-level split: subjects stand on both sides. It exists to measure the leak; "
-    "no score on it says what the model is worth."
+    "photo-level split: subjects are on both sides. It exists to measure the leak; "
+    "no score on it estimates the performance on new subjects."
 )
 
 
 @dataclass(frozen=True)
 class SplitSide:
-    """What stands on one side.
+    """Counts of one side of a split.
 
     Attributes:
         name: "held out", "training" or "fold k".
@@ -41,6 +41,7 @@ class SplitSide:
     classes: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the counts in plain types."""
         return {
             "side": self.name,
             "images": self.images,
@@ -52,7 +53,7 @@ class SplitSide:
 
 @dataclass(frozen=True)
 class AbsentClass:
-    """A class that does not stand on every side, and why.
+    """A class that is absent from at least one side, and why.
 
     Attributes:
         label: the attribute, or the target's name.
@@ -69,6 +70,7 @@ class AbsentClass:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the absence in plain types."""
         return {
             "label": self.label,
             "class": self.name,
@@ -80,7 +82,7 @@ class AbsentClass:
 
 @dataclass(frozen=True)
 class Guarantees:
-    """What was counted on the finished split; counted again whenever it is loaded.
+    """Guarantees of a split, counted on the finished assignment and again whenever it is loaded.
 
     Attributes:
         subjects_on_two_sides: 0, except for the naive kind.
@@ -88,8 +90,8 @@ class Guarantees:
         worst_deviation: the largest absolute deviation of any class's share on any side, over the target and every
             listed attribute (see `hoego.split.balance`).
         deviations: the same for each label alone, by name.
-        size_deviation: the largest absolute difference between a side's share of the images and what was asked for.
-        absences: classes that do not stand on every side, each with its reason.
+        size_deviation: the largest absolute difference between a side's share of the images and the requested share.
+        absences: classes that are not on every side, each with its reason.
     """
 
     subjects_on_two_sides: int
@@ -100,6 +102,7 @@ class Guarantees:
     absences: tuple[AbsentClass, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the guarantees in plain types."""
         return {
             "subjects_on_two_sides": self.subjects_on_two_sides,
             "empty_sides": self.empty_sides,
@@ -112,21 +115,21 @@ class Guarantees:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Who is held out of what.
+    """An assignment of images to held-out folds, with its proved guarantees.
 
     Attributes:
         name: under which it is saved.
         kind: "holdout", "folds" (both by subject) or "naive" (by photo, marked wherever it is used).
         seed: of the assignment.
         n_folds: K; 1 for holdout and naive.
-        ratio: share of the images asked for on each held-out side (1/K for folds).
+        ratio: requested share of the images on each held-out side (1/K for folds).
         stratify: attributes balanced besides the target.
         images: str[N], image ids, sorted.
         fold: int16[N]. Folds: 0..K-1. Holdout and naive: 0 = held out, -1 = never held out.
         dataset_fingerprint: of the data set it divides.
-        guarantees: what was proved.
-        sides: what stands on each side.
-        notes: what must be said beside it: subjects that were joined, independence not shown, the naive kind.
+        guarantees: the verified guarantees.
+        sides: counts of each side.
+        notes: sentences to show beside it: merged subjects, independence not shown, the naive kind.
     """
 
     name: str
@@ -144,6 +147,7 @@ class Split:
 
     @property
     def naive(self) -> bool:
+        """True where the split is by photo, so that subjects are on both sides."""
         return self.kind == "naive"
 
     @property
@@ -190,7 +194,10 @@ class Split:
         return fingerprint_of(self.kind, self.images, self.fold)
 
     def val_mask(self, fold: int) -> Mask:
-        """bool[N], the images held out in fold k. Raises SplitError when there is no such fold."""
+        """Return the validation mask of fold k, bool[N]: the images it holds out.
+
+        Raises SplitError when there is no such fold.
+        """
         if fold not in self.fold_numbers:
             alone = self.n_folds == 1
             only = "fold 0 alone" if alone else f"folds 0 to {self.n_folds - 1}"
@@ -204,11 +211,11 @@ class Split:
         return held
 
     def train_mask(self, fold: int) -> Mask:
-        """bool[N], the images that fold k trains on: all that it does not hold out."""
+        """Return the training mask of fold k, bool[N]: all images that it does not hold out."""
         return ~self.val_mask(fold)
 
     def to_dict(self) -> dict[str, Any]:
-        """The split in plain types, without the images (`hoego split --json`)."""
+        """Return the split in plain types, without the images (`hoego split --json`)."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -227,8 +234,9 @@ class Split:
 
 
 def fingerprint_of(kind: str, images: NDArray[Any], fold: NDArray[np.int16]) -> str:
-    """16 hex digits over which image (str[N], sorted) is on which side (int16[N])."""
+    """Return 16 hex digits over which image (str[N], sorted) is on which side (int16[N])."""
     h = blake2b(digest_size=8)
+    # The kind is part of the hash: a naive split never passes for an honest one, even with the same sides.
     h.update(b"naive\0" if kind == "naive" else b"honest\0")
     h.update(pack_names(images.tolist()))
     h.update(np.ascontiguousarray(fold, dtype="<i2").tobytes())

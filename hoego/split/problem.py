@@ -1,4 +1,4 @@
-"""What a split divides: types of subjects, their images per class, and what each side is to hold."""
+"""The balance problem of a split: types of subjects, their images per class, and the target of each side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 DENSE_CELLS = 20_000_000
-"""Subjects x classes up to which the table of counts is held densely, and equal subjects are looked for."""
+"""Subjects x classes up to which the table of counts is dense (int32: 80 MB) and equal subjects share a type."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class BalanceProblem:
 
     Subjects with equal rows are exchangeable, so they share a type and the search never sees a single subject. The C
     columns are the classes of the target and of every listed attribute side by side, each label's missing values in a
-    column of their own (they are balanced too, but nothing is promised of them).
+    column of their own (they are balanced too, but without a guarantee).
 
     Attributes:
         vectors: float64[T + 1, C], images of each class in one subject of each type; the last row is an empty subject.
             Sparse where the dense table would be large.
         sizes: float64[T + 1], images of one subject of each type.
         number: int64[T], subjects of each type.
-        ideal: float64[K], the share of all images that each side is to hold; sums to 1.
-        need: int64[C], on how many sides each class is to stand.
+        ideal: float64[K], the target share of all images of each side; sums to 1.
+        need: int64[C], the number of sides that each class must be on.
         totals: float64[C], images of each class in all.
     """
 
@@ -43,33 +43,37 @@ class BalanceProblem:
 
     @property
     def n_images(self) -> float:
+        """Number of images N."""
         return float(self.number @ self.sizes[:-1])
 
     @property
     def n_types(self) -> int:
+        """Number of types T."""
         return len(self.number)
 
     @property
     def n_classes(self) -> int:
+        """Number of columns C."""
         return len(self.totals)
 
     @property
     def n_sides(self) -> int:
+        """Number of sides K."""
         return len(self.ideal)
 
     def rows(self, types: Ints) -> Floats:
-        """float64[B, C], the images per class of the types [B]; type T is the empty subject."""
+        """Return the images per class of the types [B], float64[B, C]; type T is the empty subject."""
         if isinstance(self.vectors, csr_array):
             return np.asarray(self.vectors[types].todense(), dtype=np.float64)
         return self.vectors[types]
 
     def contents(self, placed: Ints) -> Floats:
-        """float64[K, C], the images per class on each side with `placed` int64[K, T] subjects of each type."""
+        """Return the images per class on each side, float64[K, C], for `placed` int64[K, T] subjects of each type."""
         return np.asarray(placed @ self.vectors[: self.n_types], dtype=np.float64)
 
 
 def problem_of(groups: Ints, strata: Sequence[Ints], ideal: Floats) -> tuple[BalanceProblem, Ints]:
-    """The problem that images pose, and the type of each subject.
+    """Build the balance problem of N images, and the type of each subject.
 
     Args:
         groups: int[N], the subject of each image, 0..S-1, every subject with an image.
@@ -111,7 +115,7 @@ def problem_of(groups: Ints, strata: Sequence[Ints], ideal: Floats) -> tuple[Bal
 def _table(
     groups: Ints, columns: list[Ints], n_subjects: int, n_columns: int
 ) -> tuple[NDArray[np.int32] | csr_array, Ints]:
-    """Images per subject and column, dense or sparse, and the number of subjects that hold each column."""
+    """Count the images per subject and column, dense or sparse, and the subjects that hold each column."""
     if n_subjects * n_columns <= DENSE_CELLS:
         cells = np.zeros(n_subjects * n_columns, dtype=np.int32)
         for column in columns:
@@ -126,7 +130,9 @@ def _table(
 
 
 def _unique_rows(table: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, Ints, Ints]:
-    """Distinct rows in lexicographic order, where each first stands, the index of each row, and their counts."""
+    """Return the distinct rows in lexicographic order, the position of each first one, the index of each row, and
+    counts.
+    """
     order = np.lexsort(table.T[::-1])
     ordered = table[order]
     new = np.ones(len(table), dtype=bool)

@@ -1,4 +1,4 @@
-"""Count, on a finished split, everything that it promises."""
+"""Verify the guarantees of a split by counting them on the finished assignment."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ Ints = NDArray[np.int64]
 
 
 def strata_of(dataset: Dataset, stratify: tuple[str, ...]) -> dict[str, NDArray[np.int32]]:
-    """The labels to balance by name: the target first, then the listed attributes."""
+    """Return the labels to balance by name: the target first, then the listed attributes."""
     names = dict.fromkeys((dataset.schema.target, *stratify))
     return {name: dataset.classes_of(name) for name in names}
 
 
 def sides_of(fold: NDArray[np.int16], n_folds: int) -> tuple[Ints, tuple[str, ...]]:
-    """The side of each image, int64[N], and the sides' names: the folds, or held out (0) and training (1)."""
+    """Return the side of each image, int64[N], and the sides' names: the folds, or held out (0) and training (1)."""
     if n_folds == 1:
         return np.where(fold == 0, 0, 1).astype(np.int64), ("held out", "training")
     return fold.astype(np.int64), tuple(f"fold {k}" for k in range(n_folds))
 
 
 def verify_split(
-    dataset: Dataset, kind: Kind, fold: NDArray[np.int16], n_folds: int, asked: tuple[float, tuple[str, ...]]
+    dataset: Dataset, kind: Kind, fold: NDArray[np.int16], n_folds: int, wanted: tuple[float, tuple[str, ...]]
 ) -> tuple[Guarantees, tuple[SplitSide, ...]]:
-    """The guarantees and the sides of an assignment.
+    """Verify an assignment and return its guarantees and its sides.
 
     Args:
         dataset: N images.
         kind: of the split.
         fold: int16[N], in the order of the data set's images.
         n_folds: K; 1 for holdout and naive.
-        asked: the ratio of each held-out side, and the attributes balanced besides the target.
+        wanted: the ratio of each held-out side, and the attributes balanced besides the target.
 
     Raises:
-        SplitError: a fold number is out of range, a side is empty, or a subject stands on two sides of an honest
+        SplitError: a fold number is out of range, a side is empty, or a subject is on two sides of an honest
             split; names the image, the side or the subjects.
     """
-    ratio, stratify = asked
+    ratio, stratify = wanted
     allowed = range(n_folds) if n_folds > 1 else (-1, 0)
     strange = np.flatnonzero(~np.isin(fold, list(allowed)))
     if len(strange):
@@ -64,7 +64,7 @@ def verify_split(
     if len(shared) and kind != "naive":
         some = ", ".join(map(repr, dataset.subjects[shared[:3]].tolist()))
         raise SplitError(
-            f"{len(shared)} subject(s) stand on two sides, such as {some}.",
+            f"{len(shared)} subject(s) are on two sides, such as {some}.",
             remedy="Make the split again with `hoego split`.",
         )
     strata = strata_of(dataset, stratify)
@@ -121,12 +121,13 @@ def _sides(dataset: Dataset, side: Ints, names: tuple[str, ...], subjects: Ints)
 
 
 def notes_on(dataset: Dataset, kind: Kind, guarantees: Guarantees) -> tuple[str, ...]:
-    """What must be said beside a split: the naive kind, independence not shown, absences, joined subjects."""
+    """Return the notes of a split: the naive kind, independence not shown, absences, joined subjects."""
     notes: list[Any] = []
     if kind == "naive":
-        notes.append(f"{NAIVE_NOTE} {guarantees.subjects_on_two_sides} subjects stand on both sides here.")
+        notes.append(f"{NAIVE_NOTE} {guarantees.subjects_on_two_sides} subjects are on both sides here.")
     if not dataset.subject_shown:
         notes.append("independence not shown: there is no subject column, so each photo is its own subject.")
+    # Many rare classes (hundreds of species) would fill the screen; the guarantees keep the whole list.
     for a in guarantees.absences[:20]:
         notes.append(f"{a.label} {a.name!r} is absent from {', '.join(a.sides)}: {a.reason}.")
     if len(guarantees.absences) > 20:

@@ -1,4 +1,4 @@
-"""Greedy placing of subjects, then local search by moves and swaps between two sides, judged in batches."""
+"""Greedy placing of subjects, then local search by moves and swaps between two sides, evaluated in batches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from hoego.split.problem import BalanceProblem, Floats, Ints
 Generator = np.random.Generator
 
 LACKING = 1e6
-"""Price of a class absent from a side on which it could stand, or of an empty side: more than balance can gain."""
+"""Cost of an avoidable absence of a class, or of an empty side. It exceeds every other cost, whose terms are at most
+a few units, so the search never trades an absence for better balance."""
 SPREAD, SIZE, SQUARES = 0.5, 0.05, 0.05
-"""Prices, beside the worst deviation itself, of the worst spread of a class (`balance.spread_deviation`), of the worst
+"""Costs, relative to the worst deviation, of the worst spread of a class (`balance.spread_deviation`), of the worst
 relative error of a side's size, and of the root of the summed squares of all three (which leads out of plateaus)."""
 BATCH_CELLS = 250_000
+"""Eight times the cells of an array [candidates, C] that is evaluated at once: 250 KB of float64, whatever the data."""
 MAX_STEPS = 1_000
+"""Pairs of sides tried in one descent; a bound on the time where each step still gains a little."""
 SMALL = 3_000
 """Types of subjects up to which the search starts several times; beyond, one greedy start is near perfect."""
 
@@ -34,7 +37,9 @@ def greedy(problem: BalanceProblem, rng: Generator, noise: float) -> Ints:
         int64[K, T], subjects of each type on each side.
     """
     ideal = problem.ideal
-    placed = np.floor(problem.number[None, :] * ideal[:, None] + 1e-9).astype(np.int64)
+    placed = np.floor(
+        problem.number[None, :] * ideal[:, None] + 1e-9  # 3 * (1 / 3) may be a little less than 1
+    ).astype(np.int64)
     left = np.repeat(np.arange(problem.n_types), problem.number - placed.sum(axis=0))
     weight = 1.0 / np.maximum(problem.totals, 1.0)
     weight_size = 1.0 / problem.n_images
@@ -55,7 +60,7 @@ def greedy(problem: BalanceProblem, rng: Generator, noise: float) -> Ints:
 
 
 def _pulls(problem: BalanceProblem, weight: Floats) -> Floats:
-    """float64[T], how much one subject of each type changes: the root of the weighted sum of its squared counts."""
+    """Return the effect of one subject of each type, float64[T]: the root of the weighted sum of its squared counts."""
     vectors = problem.vectors[: problem.n_types]
     if isinstance(vectors, csr_array):
         squares = np.asarray(vectors.power(2) @ weight, dtype=np.float64).ravel()
@@ -66,7 +71,7 @@ def _pulls(problem: BalanceProblem, weight: Floats) -> Floats:
 
 
 def _subjects(problem: BalanceProblem, types: Ints) -> Iterator[tuple[int, slice | Ints, Floats]]:
-    """For each subject: its type, the columns that it touches and its counts there."""
+    """Yield for each subject its type, the columns that it touches and its counts there."""
     vectors = problem.vectors
     if isinstance(vectors, csr_array):
         starts = vectors.indptr
@@ -99,7 +104,9 @@ class SplitAssignment:
         self.cost = self._cost()
 
     def _terms(self, side: int, contents: Floats, sizes: Floats) -> Floats:
-        """float64[4, B]: deviation, spread, size error and squares of a side for B contents [B, C] and sizes [B]."""
+        """Return deviation, spread, size error and squares, float64[4, B], of a side with contents [B, C] and sizes
+        [B].
+        """
         ideal = self.problem.ideal[side]
         mix = np.abs(contents / np.maximum(sizes, 1.0)[:, None] - self.share)
         spread = np.abs(contents * self.rate - ideal)
@@ -119,7 +126,7 @@ class SplitAssignment:
 
     @property
     def lacking(self) -> int:
-        """Classes absent from sides on which their number of subjects would let them stand, and empty sides."""
+        """Number of avoidable absences (a class with enough subjects is missing from a side) and of empty sides."""
         return int(self.cost // LACKING)
 
     def improve_pair(self, i: int, j: int, rng: Generator) -> bool:
@@ -144,6 +151,7 @@ class SplitAssignment:
         lacking = lacking + (self.subjects[i] + shift == 0) + (self.subjects[j] - shift == 0) + empty
         cost = LACKING * lacking + _price(worst, terms_i[3] + terms_j[3] + others[:, 3].sum())
         best = int(np.argmin(np.round(cost, 12)))
+        # A gain below the rounding of the cost would let the search run in a circle.
         if cost[best] >= self.cost - 1e-11:
             return False
         self._move(i, j, int(out[best]))
@@ -154,7 +162,7 @@ class SplitAssignment:
         return True
 
     def _candidates(self, i: int, j: int, rng: Generator) -> tuple[Ints, Ints]:
-        """Types to go from i to j and from j to i, [B] each; type T stands for nobody."""
+        """Return the types that move from i to j and from j to i, [B] each; type T is the empty subject."""
         nobody = self.problem.n_types
         here = np.append(np.flatnonzero(self.placed[i]), nobody)
         there = np.append(np.flatnonzero(self.placed[j]), nobody)
@@ -173,7 +181,7 @@ class SplitAssignment:
             self.sizes[goal] += self.problem.sizes[kind]
 
     def descend(self, rng: Generator) -> None:
-        """Improve pair after pair of sides until no pair can be improved (or MAX_STEPS pairs were looked at)."""
+        """Improve pair after pair of sides until no pair can be improved, or MAX_STEPS pairs were tried."""
         n_sides = self.problem.n_sides
         pairs = [(i, j) for i in range(n_sides) for j in range(i + 1, n_sides)]
         pairs = [pairs[p] for p in rng.permutation(len(pairs))]
@@ -184,7 +192,7 @@ class SplitAssignment:
                 return
 
     def disturb(self, rng: Generator, n_moves: int) -> Ints:
-        """int64[K, T], this division after n random moves of single subjects."""
+        """Return this assignment, int64[K, T], after n random moves of single subjects."""
         placed = self.placed.copy()
         for _ in range(n_moves):
             i, j = rng.choice(len(placed), 2, replace=False)
@@ -204,7 +212,7 @@ def _price(worst: Floats, squares: Floats) -> Floats:
 
 
 def solve(problem: BalanceProblem, rng: Generator) -> SplitAssignment:
-    """The best division found: greedy starts, each descended; then the best one disturbed and descended again.
+    """Find the best assignment: greedy starts, each descended; then the best one disturbed and descended again.
 
     While a class still lacks a side, ten times as many disturbances are tried (by that, every one of 400 random
     problems reached the fewest absences that an integer program proves possible; see tests/test_split_oracle.py).

@@ -1,6 +1,6 @@
-"""The splitter as scikit-learn's tools take it: `cross_val_predict(model, X, y, cv=SubjectKFold(5), groups=subjects)`.
+"""Splitters for scikit-learn's tools: `cross_val_predict(model, X, y, cv=SubjectKFold(5), groups=subjects)`.
 
-Nothing here imports scikit-learn before scikit-learn asks for it.
+scikit-learn is imported only when it calls `get_metadata_routing`, so the core works without it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Sized(Protocol):
 
 
 class _SubjectSplitter:
-    """What both splitters share: the parameters, as scikit-learn clones them, and the proof of each division."""
+    """The base of both splitters: parameters that scikit-learn can clone, and the verification of each division."""
 
     _parameters: tuple[str, ...] = ()
 
@@ -35,7 +35,7 @@ class _SubjectSplitter:
         return {name: getattr(self, name) for name in self._parameters}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters by name. Raises SplitError for one that does not exist."""
+        """Set parameters by name. Raises SplitError for one that does not exist."""
         for name, value in params.items():
             if name not in self._parameters:
                 raise SplitError(
@@ -46,7 +46,7 @@ class _SubjectSplitter:
         return self
 
     def get_metadata_routing(self) -> Any:
-        """Ask scikit-learn's metadata routing for `groups`, as its own group splitters do."""
+        """Request `groups` in scikit-learn's metadata routing, as its own group splitters do."""
         from sklearn.utils.metadata_routing import MetadataRequest
 
         request = MetadataRequest(owner=self)
@@ -62,8 +62,8 @@ class _SubjectSplitter:
 class SubjectKFold(_SubjectSplitter):
     """K folds without a subject in two of them, stratified: a splitter for scikit-learn's tools.
 
-    The promises are those of `hoego.make_split`: no fold is empty, each sample is held out exactly once, no subject
-    stands on both sides, a class held by m subjects stands in min(m, K) folds where that is possible, and the worst
+    The guarantees are those of `hoego.make_split`: no fold is empty, each sample is held out exactly once, no subject
+    is on both sides, a class of m subjects is in min(m, K) folds where that is possible, and the worst
     deviation of a class's share is small. The division depends on the seed and on the set of (subject, label) pairs,
     not on the order of the rows.
 
@@ -114,7 +114,7 @@ class SubjectKFold(_SubjectSplitter):
 class SubjectHoldout(_SubjectSplitter):
     """Hold out a share of the samples, whole subjects at a time, stratified: a splitter for scikit-learn's tools.
 
-    Neither side is empty, no subject stands on both, and a class held by two subjects or more stands on both sides
+    Neither side is empty, no subject is on both, and a class of two subjects or more is on both sides
     where that is possible. `GroupShuffleSplit` does not look at the classes.
 
     Args:
@@ -167,18 +167,20 @@ def _seed(random_state: Any) -> int:
         return int(random_state)
     raise SplitError(
         f"random_state takes a non-negative integer, not {random_state!r}.",
-        remedy="A division that nobody can repeat proves nothing; give a number, such as 0.",
+        remedy="A split must be repeatable; give a number, such as 0.",
     )
 
 
 def _checked(
     X: Sized, y: ArrayLike | None, groups: ArrayLike | None
 ) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
-    """The subject of each sample as a number [N], and the classes of each column of y, int64 [N], -1 where missing."""
+    """Return the subject of each sample as a number [N], and the classes of each column of y, int64 [N], -1 where
+    missing.
+    """
     n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
     if groups is None:
         raise SplitError(
-            "Without groups nobody knows which samples show one subject.",
+            "groups is missing: without it the subjects of the samples are unknown.",
             remedy="Pass groups=, the subject of each sample (cross_val_predict(..., groups=subjects)).",
         )
     named = np.asarray(groups)
@@ -222,7 +224,7 @@ def _classes(column: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """bool [N]: None and NaN, which alone among values differ from themselves."""
+    """Return the mask bool [N] of None and NaN, the only values that differ from themselves."""
     if values.dtype.kind == "f":
         gaps: NDArray[np.bool_] = np.isnan(values)
         return gaps
@@ -232,12 +234,12 @@ def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _proved(subjects: NDArray[np.int64], held: NDArray[np.bool_]) -> tuple[Indices, Indices]:
-    """The rows of both sides, after counting on them what is promised."""
+    """Return the rows of both sides after checking the guarantees on them."""
     train, test = np.flatnonzero(~held), np.flatnonzero(held)
     shared = np.intersect1d(subjects[train], subjects[test])
     if len(shared) or not len(train) or not len(test):
         raise SplitError(
-            f"The division breaks its promise: {len(train)} training and {len(test)} held-out samples, "
+            f"The division breaks its guarantees: {len(train)} training and {len(test)} held-out samples, "
             f"{len(shared)} subjects on both sides."
         )
     return train.astype(np.int64), test.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Splits as files: Parquet, one row per image, with everything else in the metadata; proved again on reading."""
+"""Splits as files: Parquet, one row per image, with everything else in the metadata; verified again on reading."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REMAKE = "Make it again: delete the file and run `hoego split`, or give the new
 
 
 def path_of(name: str, folder: Path) -> Path:
-    """The file of a split in `folder` (usually `splits` beside hoego.toml).
+    """Return the path of a split in `folder` (usually `splits` beside hoego.toml).
 
     Raises:
         SplitError: the name would not be the name of a file.
@@ -41,7 +41,7 @@ def path_of(name: str, folder: Path) -> Path:
 def save(split: Split, path: Path) -> Path:
     """Write a split to `path` (a folder gets `<name>.parquet`): columns `image` and `fold`, sorted by image.
 
-    The metadata's key `hoego` holds name, kind, seed, fingerprints and what was proved, as JSON.
+    The metadata's key `hoego` holds name, kind, seed, fingerprints and guarantees, as JSON.
     """
     target = path if path.suffix == ".parquet" else path_of(split.name, path)
     meta = {"format": FORMAT, **split.to_dict()}
@@ -53,18 +53,18 @@ def save(split: Split, path: Path) -> Path:
 
 
 def load(path: Path, dataset: Dataset) -> Split:
-    """Read a split and prove it again, against the photos, the subjects and the labels of today.
+    """Read a split and verify it against the current photos, subjects and labels.
 
     Raises:
         SplitError: the file is missing or damaged, or it breaks a guarantee: the message names the subjects on two
-            sides, the empty side, the strange fold, or says that it was changed after it was made.
+            sides, the empty side or the unknown fold, or states that the file was changed after it was made.
         MismatchError: it divides other images or other subjects than the data set has.
     """
     table, meta = _read(path)
     images = table["image"].to_numpy().astype(np.str_)
     if (images[1:] <= images[:-1]).any():
         at = int(np.flatnonzero(images[1:] <= images[:-1])[0]) + 1
-        what = "stands twice" if images[at] == images[at - 1] else "is out of order"
+        what = "occurs twice" if images[at] == images[at - 1] else "is out of order"
         raise SplitError(
             f"The image {images[at]!r} {what}.", file=path, row=at + 2, column="image", remedy=_REMAKE
         )
@@ -89,7 +89,7 @@ def load(path: Path, dataset: Dataset) -> Split:
     found = fingerprint_of(kind, images, fold)
     if meta["fingerprint"] != found:
         raise SplitError(
-            f"Images were moved between sides after the split was made: its fingerprint says {meta['fingerprint']}, "
+            f"Images were moved between sides after the split was made: its fingerprint is {meta['fingerprint']}, "
             f"its rows give {found}.",
             file=path,
             remedy="Restore the file, or make the split again.",
@@ -111,10 +111,10 @@ def load(path: Path, dataset: Dataset) -> Split:
 
 
 def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Split:
-    """The saved split that the settings name, proved; made and saved where there is none.
+    """Load and verify the saved split that the settings name; make and save it where there is none.
 
     A split without a name of its own that was made for another state of the data set is made again, and its first
-    note says so. One that was named is never replaced.
+    note says so. A split with a name of its own is never replaced.
 
     Raises:
         SplitError: a saved split of that name is of another kind, seed, ratio or number of folds; or `load` refuses.
@@ -139,10 +139,10 @@ def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Spl
 
 
 def keep(split: Split, folder: Path) -> Path:
-    """Save a split under its name in `folder` unless it lies there already.
+    """Save a split under its name in `folder` unless it is there already.
 
     Raises:
-        SplitError: a split that was given a name of its own lies there with other sides.
+        SplitError: a split with the same given name and other sides is there.
     """
     path = path_of(split.name, folder)
     if path.is_file():
