@@ -65,10 +65,10 @@ def test_through_the_queue_runs_wait_and_the_same_call_reads_them(tmp_path: Path
     assert [r.verdict for r in table.rows] == ["", "better", "not distinguishable"]
     assert table.scope == "recipes"
     for run in table.rows[1].runs:
-        verdict = store.find(run).meta.verdict
+        verdict = store.find(run).verdict
         assert verdict is not None
-        assert (verdict["outcome"], verdict["scope"]) == ("better", "recipes")
-        assert verdict["baseline"] == list(table.rows[0].runs)
+        assert (verdict.outcome, verdict.scope) == ("better", "recipes")
+        assert verdict.baseline == table.rows[0].runs
 
 
 def test_a_second_ablation_takes_the_runs_of_the_first(tmp_path: Path) -> None:

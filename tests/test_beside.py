@@ -52,11 +52,11 @@ def test_records_are_those_of_runs_alone(tmp_path: Path, photos: Path) -> None:
         assert other.score is not None
         assert ScoreSummary.of(one.score) == ScoreSummary.of(other.score)
     first, second, last = (store.find(r.run) for r in beside)
-    assert first.meta.extra["beside"]["runs"] == second.meta.extra["beside"]["runs"] == 2
-    assert 0 < first.meta.timing["seconds_alone"] < 60
-    assert observe(first) == {}, "its seconds are those of two runs"
-    assert "beside" not in last.meta.extra, "two at a time leave the third by itself"
-    assert observe(last)["units"] == last.recipe["epochs"]
+    assert [r.meta.training.beside.runs for r in (first, second)] == [2, 2]
+    assert 0 < first.meta.timing.seconds_alone < 60
+    assert observe(first) is None, "its seconds are those of two runs"
+    assert last.meta.training.beside is None, "two at a time leave the third by itself"
+    assert observe(last).units == last.recipe["epochs"]
 
 
 def test_one_without_memory_goes_on_alone(
@@ -124,7 +124,7 @@ def test_ablate_trains_side_by_side(tmp_path: Path, photos: Path) -> None:
     )
     assert [r.title for r in found.rows] == ["the recipe as it stands", "optim.lr=0.002"]
     records = RunStore(tmp_path / "runs").list()
-    assert [r.meta.extra["beside"]["runs"] for r in records] == [4] * 4
+    assert [r.meta.training.beside.runs for r in records] == [4] * 4
     assert found.rows[0].seconds == pytest.approx(
-        np.mean([r.meta.timing["seconds_alone"] for r in records if r.id in found.rows[0].runs])
+        np.mean([r.meta.timing.seconds_alone for r in records if r.id in found.rows[0].runs])
     )

@@ -87,7 +87,7 @@ def as_json(*arguments: str) -> Any:
 
 
 def ids() -> list[str]:
-    made = [r for r in RunStore(Path("runs")).list() if not r.meta.extra.get("kind")]
+    made = [r for r in RunStore(Path("runs")).list() if r.kind == "run"]
     return [r.id for r in sorted(made, key=lambda r: r.meta.name)]
 
 

@@ -340,9 +340,9 @@ def test_a_kept_ensemble_predicts_as_it_was_made_and_its_page_shows_the_members(
         expected = made.decision.offsets["composite"].apply(expected)
     np.testing.assert_allclose(new.target_probabilities(), expected, atol=1e-6)
     assert "fitted on the labels" in " ".join(new.sources[0].path)
-    assert record.meta.score is not None
-    assert record.meta.score["target"] == "composite"
-    assert record.meta.score["honest"] is True
+    assert record.score is not None
+    assert record.score.target == "composite"
+    assert record.score.rankable
     stored = json.loads((record.folder / "combined.json").read_text())["ensemble"]
     assert np.asarray(stored["disagreement"]).shape == (3, 3)
     html = render(record)

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from hoego.errors import UsageError
-from hoego.runs.queue import PlannedJob, RunTimeHistory, RunTimeSample, make_plan, parse_duration, parse_until
+from hoego.runs.queue import PlannedJob, RunTimeHistory, make_plan, parse_duration, parse_until
 from hoego.runs.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
-from hoego.runs.queue.timing import cost_keys, sample_of, units
+from hoego.runs.queue.timing import cost_keys, units
+from hoego.runs.records import RunTimeSample, RunTiming
 
 SEOUL = zoneinfo.ZoneInfo("Asia/Seoul")
 NOON = datetime.datetime(2022, 3, 1, 12, 0, tzinfo=SEOUL)
@@ -80,7 +81,7 @@ def recipe(**fields: Any) -> dict[str, Any]:
 
 def sample(rate: float, overhead: float = 0.0, **fields: Any) -> RunTimeSample:
     base = recipe(**fields)
-    return RunTimeSample(cost_keys(base), 10, rate, overhead, 1.0, 64.0 * 64.0)
+    return RunTimeSample(keys=cost_keys(base), units=10, rate=rate, overhead=overhead, pixels=64.0 * 64.0)
 
 
 def test_units_are_epochs_of_all_folds_and_the_refit() -> None:
@@ -121,16 +122,14 @@ def test_past_errors_widen_the_margin_and_reach_their_coverage() -> None:
         held += 10 * math.exp(rng.gauss(0, 0.2)) <= history.predict(recipe()).within(0.9)
     assert 0.86 <= held / asked <= 0.96
     calm = RunTimeHistory([sample(1.0) for _ in range(12)]).predict(recipe())
-    wild = RunTimeHistory(
-        [RunTimeSample(s.keys, 10, 1.0, 0, 1, 4096, (0, 0.4)) for s in [sample(1.0)] * 12]
-    ).predict(recipe())
+    wild = RunTimeHistory([sample(1.0).with_(error=(0, 0.4))] * 12).predict(recipe())
     assert wild.spread > 3 * calm.spread
 
 
 def test_the_rest_of_a_run_is_read_from_its_own_epochs() -> None:
     empty = RunTimeHistory()
     assert empty.remaining(recipe(), None, [4.0, 2.0, 2.0]).seconds == pytest.approx(7 * 2.0 + 1.0)
-    slow_start = RunTimeHistory([RunTimeSample(cost_keys(recipe()), 10, 3.0, 0.0, 2.0, 4096.0)] * 3)
+    slow_start = RunTimeHistory([sample(3.0).with_(first=2.0)] * 3)
     alone = slow_start.remaining(recipe(), None, [6.0]).seconds
     assert alone == pytest.approx(9 * 3.0, rel=0.01)
     slower = slow_start.remaining(recipe(), None, [12.0, 6.0, 6.0, 6.0, 6.0]).seconds
@@ -203,11 +202,10 @@ def test_the_reserve() -> None:
 
 
 def test_a_sample_survives_its_record() -> None:
-    timing = {"keys": list(cost_keys(recipe())), "rate": 2.0, "units": 10, "overhead": 3.0, "error": [0, 0.1]}
-    read = sample_of(timing)
-    assert read is not None
-    assert (read.rate, read.error) == (2.0, (0, 0.1))
-    assert sample_of({"seconds": 3.0}) is None
+    kept = sample(2.0, overhead=3.0).with_(error=(0, 0.1))
+    timing = RunTiming(seconds=23.0, sample=kept)
+    assert RunTiming.model_validate_json(timing.model_dump_json()) == timing
+    assert RunTiming.model_validate({"seconds": 3.0}).sample is None
 
 
 def simulation() -> ModuleType:

@@ -71,7 +71,7 @@ def test_nothing_can_be_changed_on_the_way(also: tuple[str, ...]) -> None:
 
 def test_an_ensemble_has_no_training_to_repeat_or_to_go_on_with(tmp_path: Path) -> None:
     shown("ensemble", *ids()[:2])
-    made = next(r.id for r in RunStore(Path("runs")).list() if r.meta.extra.get("kind") == "ensemble")
+    made = next(r.id for r in RunStore(Path("runs")).list() if r.kind == "ensemble")
     for command in (
         ("reproduce", made),
         ("train", "--resume", made),
@@ -84,7 +84,7 @@ def test_an_ensemble_has_no_training_to_repeat_or_to_go_on_with(tmp_path: Path) 
 
 def test_the_folds_of_two_runs_are_compared(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    one, other = (store.create({"epochs": 1, "fold": 0}, extra={"fold": f}) for f in (0, "all"))
+    one, other = (store.create({"epochs": 1, "fold": 0}, fold=f) for f in (0, "all"))
     assert [(c.key, c.a, c.b) for c in differences_of(one, other).recipe] == [("fold", 0, "all")]
 
 

@@ -37,7 +37,7 @@ def train(record: Record, context: WorkerContext) -> RunOutcome:
 
 
 def judge(_: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> ComparisonVerdict:
-    sides = [[r.meta.score["macro_f1"]["value"] for r in side] for side in (baseline, runs)]  # type: ignore[index]
+    sides = [[r.score.primary.value for r in side] for side in (baseline, runs)]  # type: ignore[union-attr]
     difference = statistics.fmean(sides[1]) - statistics.fmean(sides[0])
     words = "not distinguishable" if abs(difference) < 0.01 else "better" if difference > 0 else "worse"
     ids = tuple(r.id for r in baseline), tuple(r.id for r in runs)
@@ -85,7 +85,7 @@ def test_three_ideas_leave_three_verdicts(tmp_path: Path) -> None:
         assert len(idea.runs) == len(idea.baseline) == 3
         assert [store.find(r).recipe["seed"] for r in idea.runs] == [0, 1, 2]
         for run in idea.runs:
-            assert store.find(run).meta.verdict["outcome"] == idea.verdict.outcome  # type: ignore[index]
+            assert store.find(run).verdict == idea.verdict
     assert kept.leader is not None
     assert kept.leader["optim"]["lr"] == 0.01
     assert all(ran.state == "done" for ran in report.ran)

@@ -389,7 +389,7 @@ def test_every_fold_hears_the_model_of_its_own_fold_and_all_is_out_of_fold(
     for k, source in enumerate(found.sources):
         assert any(f"its teacher: {teacher.run}/fold-{k}" in p for p in source.path)
         assert sum(n.startswith("unlabelled:") for n in found.universe.names[source.seen]) == NEW - 2
-    told = RunStore(tmp_path / "runs").find(student.run).meta.extra["pseudo"]
+    told = RunStore(tmp_path / "runs").find(student.run).meta.training.pseudo
     assert set(told) == {"fold-0", "fold-1", "fold-2", "refit"}
     for report in told.values():
         assert report["joined"] == sum(report["classes"].values()) == NEW - 2
@@ -594,6 +594,6 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
     a, b = (Predictions.read(folder / "predictions.parquet") for folder in (whole.folder, record.folder))
     for name, values in a.values.items():
         np.testing.assert_array_equal(values, b.values[name])
-    assert json.dumps(record.meta.extra["pseudo"]) == json.dumps(
-        RunStore(tmp_path / "a" / "runs").find(whole.run).meta.extra["pseudo"]
+    assert json.dumps(record.meta.training.pseudo) == json.dumps(
+        RunStore(tmp_path / "a" / "runs").find(whole.run).meta.training.pseudo
     )

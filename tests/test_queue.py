@@ -27,13 +27,14 @@ RECIPE: dict[str, Any] = {"epochs": 3, "model": {"name": "tiny"}, "select": {"by
 
 
 def train(record: Record, context: WorkerContext) -> RunOutcome:
-    """A stand-in for training: `extra.seconds` per epoch, going on after the recorded epochs; its "weights" are
+    """A stand-in for training: `seconds` of the recipe per epoch, going on after the recorded epochs; its "weights" are
     the running sum of the epochs' numbers, so that a resumed run ends with the numbers of an undisturbed one."""
     rows = record.epochs(0)
     total = rows[-1]["sum"] if rows else 0
+    seconds_each = float(record.recipe.get("seconds", 0.0))
     for epoch in range(len(rows), int(record.recipe["epochs"])):
         began = time.time()
-        while time.time() - began < record.meta.extra.get("seconds", 0.0):
+        while time.time() - began < seconds_each:
             time.sleep(0.002)
             if reason := context.should_stop():
                 return RunOutcome("interrupted", reason)
@@ -47,7 +48,7 @@ def train(record: Record, context: WorkerContext) -> RunOutcome:
 
 
 def add(store: RunStore, **fields: Any) -> Record:
-    recipe = {**RECIPE, **fields.pop("recipe", {})}
+    recipe = {**RECIPE, "seconds": fields.pop("seconds", 0.0), **fields.pop("recipe", {})}
     return queue.add(store, recipe, QueueOptions(**fields))
 
 
@@ -63,7 +64,7 @@ def test_runs_are_taken_by_priority_then_in_order(tmp_path: Path) -> None:
     assert order[0] == urgent.id
     assert set(order[1:]) == {first.id, last.id}
     assert [store.find(i).state for i in order] == ["done"] * 3
-    assert store.find(first.id).meta.score == {"macro_f1": {"value": 6.0}}
+    assert store.find(first.id).score.primary.value == 6.0
     assert report.left == {}
 
 
@@ -135,7 +136,7 @@ def wait_for(condition: Any, seconds: float = 20.0) -> None:
 
 def test_a_worker_killed_with_9_loses_nothing(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    records = [add(store, recipe={"epochs": 6}, extra={"seconds": 0.1}) for _ in range(2)]
+    records = [add(store, recipe={"epochs": 6}, seconds=0.1) for _ in range(2)]
     worker = start_worker(tmp_path)
     wait_for(lambda: any(len(r.epochs(0)) >= 2 for r in records))
     os.kill(worker.pid, signal.SIGKILL)
@@ -145,7 +146,7 @@ def test_a_worker_killed_with_9_loses_nothing(tmp_path: Path) -> None:
     for record in records:
         assert store.find(record.id).state == "done"
         assert [row["epoch"] for row in record.epochs(0)] == list(range(6))
-        assert store.find(record.id).meta.score == {"macro_f1": {"value": 21.0}}
+        assert store.find(record.id).score.primary.value == 21.0
     interrupted = store.find(report.recovered[0])
     assert interrupted.meta.attempt == 1
     assert "its worker" in (interrupted.folder / "log.txt").read_text()
@@ -273,7 +274,7 @@ def test_what_comes_after_a_failed_run_waits_and_says_why(tmp_path: Path) -> Non
 
 def test_cancel_and_retry(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    waiting, running = add(store), add(store, priority=1, recipe={"epochs": 40}, extra={"seconds": 0.05})
+    waiting, running = add(store), add(store, priority=1, recipe={"epochs": 40}, seconds=0.05)
     assert queue.cancel(store, waiting.id).state == "cancelled"
     thread = threading.Thread(target=queue.work, args=(store, train))
     thread.start()
@@ -285,7 +286,6 @@ def test_cancel_and_retry(tmp_path: Path) -> None:
         queue.cancel(store, running.id)
     before = len(running.epochs(0))
     running.save_recipe({**RECIPE, "epochs": before + 1})
-    running.update(extra={"seconds": 0.0})
     assert queue.retry(store, running.id).state == "waiting"
     queue.work(store, train)
     assert store.find(running.id).state == "done"
@@ -305,7 +305,7 @@ def test_retry_fresh_starts_again_and_keeps_the_old_epochs_aside(tmp_path: Path)
 
 def test_sigterm_puts_the_run_back_and_it_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    record = add(store, recipe={"epochs": 8}, extra={"seconds": 0.1})
+    record = add(store, recipe={"epochs": 8}, seconds=0.1)
     worker = start_worker(tmp_path)
     wait_for(lambda: len(record.epochs(0)) >= 1)
     worker.send_signal(signal.SIGTERM)
@@ -313,13 +313,13 @@ def test_sigterm_puts_the_run_back_and_it_goes_on_to_the_same_numbers(tmp_path: 
     assert store.find(record.id).state == "waiting"
     assert store.find(record.id).reason == "the worker was told to end"
     queue.work(store, train)
-    assert store.find(record.id).meta.score == {"macro_f1": {"value": 36.0}}
+    assert store.find(record.id).score.primary.value == 36.0
 
 
 def test_only_what_fits_runs_before_the_deadline(tmp_path: Path) -> None:
     """Three runs of about 0.9 s each, and time for two."""
     store = RunStore(tmp_path)
-    records = [add(store, recipe={"epochs": 3, "seed": k}, extra={"seconds": 0.3}) for k in range(3)]
+    records = [add(store, recipe={"epochs": 3, "seed": k}, seconds=0.3) for k in range(3)]
     said: list[str] = []
     until = soon(2.6)
     report = queue.work(store, train, WorkOptions(until=until, reserve=0.1, log=said.append))
@@ -335,7 +335,7 @@ def test_only_what_fits_runs_before_the_deadline(tmp_path: Path) -> None:
 
 def test_a_run_of_unknown_length_stops_before_the_deadline_and_waits(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    record = add(store, recipe={"epochs": 50}, extra={"seconds": 0.2})
+    record = add(store, recipe={"epochs": 50}, seconds=0.2)
     report = queue.work(store, train, WorkOptions(until=soon(2.3), reserve=1.0))
     assert report.ended_early is not None
     assert report.ended_early >= 0
@@ -346,10 +346,10 @@ def test_a_run_of_unknown_length_stops_before_the_deadline_and_waits(tmp_path: P
 
 def test_what_a_stopped_run_has_shown_is_known_the_next_time(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    stopped = add(store, recipe={"epochs": 500}, extra={"seconds": 0.05})
+    stopped = add(store, recipe={"epochs": 500}, seconds=0.05)
     queue.work(store, train, WorkOptions(until=soon(0.6), reserve=0.0))
     begun = len(stopped.epochs(0))
-    other = add(store, recipe={"epochs": 500, "seed": 1}, extra={"seconds": 0.05})
+    other = add(store, recipe={"epochs": 500, "seed": 1}, seconds=0.05)
     report = queue.work(store, train, WorkOptions(until=soon(1.0), reserve=0.0))
     assert report.ran == ()
     assert set(report.left) == {stopped.id, other.id}
@@ -360,14 +360,14 @@ def test_what_a_stopped_run_has_shown_is_known_the_next_time(tmp_path: Path) -> 
 def test_a_run_that_may_is_shortened_to_fit(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     for seed in range(3):
-        add(store, recipe={"epochs": 5, "seed": seed}, extra={"seconds": 0.05})
+        add(store, recipe={"epochs": 5, "seed": seed}, seconds=0.05)
     queue.work(store, train)
-    record = add(store, recipe={"epochs": 80, "queue": {"shorten": True}}, extra={"seconds": 0.05})
+    record = add(store, recipe={"epochs": 80, "queue": {"shorten": True}}, seconds=0.05)
     report = queue.work(store, train, WorkOptions(until=soon(3.0), reserve=0.6))
     meta = store.find(record.id).meta
     assert meta.state == "done"
-    assert meta.extra["shortened"]["from"] == 80
-    assert meta.extra["shortened"]["to"] == len(record.epochs(0)) < 80
+    assert meta.queue.shortened.asked == 80
+    assert meta.queue.shortened.epochs == len(record.epochs(0)) < 80
     assert record.recipe["epochs"] == len(record.epochs(0))
     assert report.plan.lines[0].epochs is not None
     assert report.ended_early is not None
@@ -383,14 +383,14 @@ def test_code_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
 
     files.write_json(record.folder / "code.json", code)
     queue.work(store, train)
-    assert store.find(record.id).meta.extra["code_changed"] == ["labels.py"]
+    assert store.find(record.id).meta.queue.code_changed == ("labels.py",)
     assert (record.folder / "code-ran.json").exists()
     assert record.code["hash"] == "0" * 16
 
 
 def test_workers_side_by_side_do_every_run_once(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    records = [add(store, extra={"seconds": 0.02}) for _ in range(8)]
+    records = [add(store, seconds=0.02) for _ in range(8)]
     report = queue.work_many(store, train, WorkOptions(), workers=2)
     assert Counter(ran.run for ran in report.ran) == Counter(r.id for r in records)
     assert {store.find(r.id).state for r in records} == {"done"}
@@ -473,7 +473,7 @@ def test_old_checkpoints_go_and_the_best_ones_never(tmp_path: Path) -> None:
         queue.take(record)
         weights(record, *names)
         queue.release(record, "done")
-        record.update(score={"macro_f1": {"value": value}})
+        record.update(score={"macro_f1": {"value": value}, "honesty": "out-of-fold"})
         records.append(record)
     kept = lambda r: sorted(p.name for p in (r.folder / "fold-0").glob("*.safetensors"))  # noqa: E731
     ordered = sorted(records, key=lambda r: r.id)
@@ -488,6 +488,31 @@ def test_old_checkpoints_go_and_the_best_ones_never(tmp_path: Path) -> None:
         assert kept(record) == (
             ["loss.safetensors", "macro_f1.safetensors"] if spared else ["macro_f1.safetensors"]
         )
+
+
+def test_naive_runs_and_ensembles_take_no_place_among_the_best(tmp_path: Path) -> None:
+    """Of honest runs the checkpoints stay, however high the scores beside them that are no promise of a model."""
+    store = RunStore(tmp_path)
+    names = ("loss.safetensors", "macro_f1.safetensors")
+
+    def done(value: float, honesty: str = "selected", **fields: Any) -> Record:
+        record = store.create(RECIPE, state="waiting", **fields)
+        queue.take(record)
+        weights(record, *names)
+        queue.release(record, "done")
+        record.update(score={"macro_f1": {"value": value}, "honesty": honesty, "target": "age"})
+        return record
+
+    honest = [done(0.5), done(0.45)]
+    elsewhere = done(0.2, fingerprints={"split": "another"})
+    others = [done(0.99, "naive"), done(0.98, "in-sample"), done(0.4), done(0.3)]
+    for member in (0.9, 0.95):
+        done(member, kind="ensemble", parents=[honest[0].id])
+    queue.tidy(store, recent=0, best=2)
+    for record in (*honest, elsewhere, *others):
+        spared = record in (*honest, elsewhere)
+        kept = sorted(p.name for p in (record.folder / "fold-0").glob("*.safetensors"))
+        assert kept == (list(names) if spared else ["macro_f1.safetensors"]), record.score
 
 
 def test_what_a_run_needs_to_go_on_is_kept_until_it_is_done(tmp_path: Path) -> None:

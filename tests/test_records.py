@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from hoego import files
 from hoego.errors import RecordError, UsageError
 from hoego.runs.records import (
+    RunKind,
     RunMeta,
     RunsQuery,
     RunStore,
@@ -30,7 +30,8 @@ from hoego.runs.records import (
     runs,
     toml,
 )
-from hoego.runs.records.meta import SCHEMA_VERSION, UPGRADES
+from hoego.runs.records.restore import restored
+from hoego.runs.records.upgrades import SCHEMA_VERSION, UPGRADES
 
 RECIPE = {"epochs": 3, "model": {"name": "resnet10t"}, "loss": {"focal": 0.6, "f1": 0.4}}
 
@@ -255,6 +256,41 @@ def test_old_records_are_upgraded_on_reading(tmp_path: Path) -> None:
     assert json.loads((folder / "20220301-1432-k7f3/run.json").read_text())["schema_version"] == 1
 
 
+def test_records_of_version_2_give_their_facts_as_objects(tmp_path: Path) -> None:
+    folder = Path(__file__).parent / "records_v2"
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    store = RunStore(folder)
+    every, naive, ablated, _, idea = store.list()
+    assert store.broken() == {}
+    assert [r.kind for r in store.list()] == ["run", "run", "run", "ensemble", "run"]
+    assert (every.fold, naive.fold) == ("all", 0)
+    assert {r.target for r in store.list()} == {"composite"}
+    assert every.meta.training.resolved is not None
+    assert every.meta.training.resolved.precision == "bfloat16"
+    assert every.meta.training.selected["fold-2"] == (1, "raw")
+    assert every.meta.timing.part("fold-0") == 33.041
+    assert every.meta.throughput.epoch_images_per_second == 36.6
+    assert every.score is not None
+    assert every.score.primary is not None
+    assert every.score.primary.value == pytest.approx(0.0311639, abs=1e-6)
+    assert every.score.optimism is not None
+    assert every.score.optimism.optimism == pytest.approx(0.0030006, abs=1e-6)
+    assert [r.score.rankable for r in store.list() if r.score] == [True, False, True, True, True]
+    assert store.ranked(kinds=(RunKind.RUN,)).records[0].id == ablated.id
+    assert ablated.verdict is not None
+    assert (ablated.verdict.outcome, ablated.verdict.metric) == ("not distinguishable", "macro_f1")
+    assert (idea.meta.queue.idea, idea.meta.queue.side) == ("87c91a5b", "idea")
+    assert idea.meta.timing.sample is not None
+    assert idea.meta.timing.sample.units == 2
+    assert not any(r.meta.extra for r in store.list()), "every key of version 2 has a field of its own"
+    for record in store.list():
+        written = json.loads(json.dumps(record.meta.to_dict()))
+        assert RunMeta.from_dict(written) == record.meta
+        assert restored(written) == record.meta, "what the index gives is what run.json says"
+        assert restored(written).to_dict() == written
+    assert {p: p.read_bytes() for p in before} == before
+
+
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="Upgrade Hoego"):
         RunMeta.from_dict({"schema_version": SCHEMA_VERSION + 1, "id": "x"})
@@ -263,7 +299,20 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_field_of_run_json_survives_writing(tmp_path: Path) -> None:
-    meta = dataclasses.replace(make(RunStore(tmp_path)).meta, score={"x": 1.5}, after=("a",), deaths=2)
+    changes = {
+        "score": {"macro_f1": {"value": 0.5}, "honesty": "selected", "target": "age"},
+        "training": {"selected": {"fold-0": (3, "ema")}, "beside": {"runs": 2, "gain": 1.5}, "resumed": True},
+        "queue": {"shortened": {"asked": 9, "epochs": 4}, "epochs_at_death": 2},
+        "timing": {"seconds": 3.5, "fold-0_seconds": 2.5},
+        "throughput": {"train_images_per_second": 99.5, "of_tomorrow": 1},
+        "kind": "probe",
+        "fold": "all",
+        "after": ("a",),
+        "deaths": 2,
+    }
+    meta = make(RunStore(tmp_path)).meta.changed(changes)
+    assert meta.timing.part("fold-0") == 2.5
+    assert all(getattr(meta, name) != getattr(RunMeta(id="x"), name) for name in changes)
     assert RunMeta.from_dict(json.loads(json.dumps(meta.to_dict()))) == meta
 
 
@@ -373,7 +422,7 @@ def test_no_score_is_listed_without_its_honesty(score: str, tmp_path: Path) -> N
     table = runs(store, RunsQuery(columns=("state", score, "why")))
     assert table.columns == ("state", score, "honesty", "why")
     assert table.to_dict()["runs"][0]["honesty"] == "naive"
-    assert table.rows[0][1] in (1.0, store.list()[0].meta.score)
+    assert table.rows[0][1] in (1.0, files.plain(store.list()[0].score))
     for columns in (("honesty", score), (score, "why", "score.honesty"), ("id", "target")):
         assert runs(store, RunsQuery(columns=columns)).columns == columns
 

@@ -350,7 +350,7 @@ def test_a_run_records_its_weights_and_wrong_means_give_other_predictions(
     tmp_path: Path,
 ) -> None:
     record, result = trained(photos, tmp_path / "own")
-    told = record.meta.extra["weights"]
+    told = record.meta.training.weights
     assert (told["name"], told["licence"]) == (f"{LITE}.in1k", "Apache-2.0")
     assert told["sha256"] == EFFICIENTNET_LITE0.sha256
     assert told["preprocessing"]["mean"] == [0.5, 0.5, 0.5]

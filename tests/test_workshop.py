@@ -44,9 +44,9 @@ def recipe(root: Path, **changes: Any) -> Recipe:
     return build({"name": "r", "dataset": dataset, "labels": {"attributes": {"kind": {}}}, **changes})
 
 
-def done(asked: Recipe, folder: Path, **extra: Any) -> Record:
+def done(asked: Recipe, folder: Path, **fields: Any) -> Record:
     """The record of a run as training leaves it."""
-    options = TrainOptions(folder, fold=0, audit=False, extra=extra)
+    options = TrainOptions(folder, fold=0, audit=False, fields=fields)
     record = prepare(open_project(asked, folder), options)
     record.set_state("done")
     return record

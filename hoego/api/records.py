@@ -11,7 +11,7 @@ import polars as pl
 from hoego.api.folders import records_folder
 from hoego.api.run import Run
 from hoego.runs.records import RunStore
-from hoego.runs.records.listing import COLUMNS, RunsQuery, is_honest
+from hoego.runs.records.listing import COLUMNS, RunsQuery
 from hoego.runs.records.listing import runs as query_runs
 
 
@@ -62,18 +62,14 @@ class Runs:
         found = self.store.list(states=(state,) if state else (), tags=(tag,) if tag else (), text=text)
         return [Run(record) for record in found]
 
-    def ranked(self, metric: str = "macro_f1", *, higher_is_better: bool = True) -> builtins.list[Run]:
+    def ranked(self, metric: str = "macro_f1", *, higher_is_better: bool | None = None) -> builtins.list[Run]:
         """Return the runs that are done and whose score may be ranked, the best first.
 
-        A naive or in-sample score is never among them.
+        A naive or in-sample score is never among them. Scores of one data set, split, target and labels version are
+        ranked: those that most runs share.
         """
-        query = RunsQuery(
-            states=("done",),
-            columns=("id", metric),
-            sort=f"-{metric}" if higher_is_better else metric,
-            where=lambda meta: meta.score is not None and is_honest(meta.score),
-        )
-        return [self.find(row[0]) for row in query_runs(self.store, query).rows if row[1] is not None]
+        found = self.store.ranked(metric, higher_is_better=higher_is_better)
+        return [Run(record) for record in found.records]
 
     def table(self, columns: Sequence[str] = COLUMNS) -> pl.DataFrame:
         """Return the runs as a table, a row each, the columns as `hoego runs --columns` takes them."""

@@ -89,10 +89,7 @@ def _import_new_photos(file: Path, photos: Path | None, run: str, image: str, ru
 
 
 def _show_imported(made: ImportedRun) -> None:
-    from hoego.results.score import ScoreSummary
-
-    score = made.record.meta.score
     echo(
         f"[bold]{made.record.id}[/]  {literal(made.record.meta.name)}   imported from {literal(made.facts.file)}"
     )
-    show_score(ScoreSummary.model_validate(score) if score else None)
+    show_score(made.record.score)

@@ -79,6 +79,12 @@ def _show_runs(found: RunsTable) -> None:
     table(
         "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
     )
+    if found.apart:
+        n = len(found.apart)
+        echo(
+            f"[yellow]not ranked with the others[/] the last {n} with a score: not honest, or of another data set, "
+            "split, target or labels version"
+        )
     for name, why in found.broken.items():
         echo(f"[yellow]not readable[/] {literal(name)}: {literal(why)}")
 
@@ -95,8 +101,6 @@ def _cell(column: str, value: Any) -> str:
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Show one run: its state, its recipe, its score with its honesty."""
-    from hoego.results.score import ScoreSummary
-    from hoego.results.verdict import verdict_of
     from hoego.runs.records import RunStore
 
     record = RunStore(runs_folder(folder)).find(run)
@@ -113,8 +117,8 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     echo(f"[bold]{facts['id']}[/]  {name}   {_cell('state', facts['state'])} {reason}")
     if facts["why"]:
         echo(literal(f"why: {facts['why']}"))
-    show_score(ScoreSummary.model_validate(facts["score"]) if facts["score"] else None)
-    if verdict := verdict_of(facts["verdict"]):
+    show_score(record.score)
+    if verdict := record.verdict:
         echo(literal(f"verdict: {verdict.sentence or verdict.outcome}"))
     rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
     table("recipe", ("setting", "value"), rows)

@@ -85,8 +85,8 @@ def train(
             result = go_on(store.find(resume))
         else:
             asked = _asked(recipe, overrides, profile, minutes, fold)
-            told = {"chosen": list(asked.reasons)} if asked.reasons else {}
-            options = TrainOptions(project_folder(), fold=parse_fold(fold), why=why, tags=tags, extra=told)
+            told = {"training": {"chosen": tuple(asked.reasons)}} if asked.reasons else {}
+            options = TrainOptions(project_folder(), fold=parse_fold(fold), why=why, tags=tags, fields=told)
             result = run(asked.recipe, options)
     emit(result, as_json, _show_run)
 

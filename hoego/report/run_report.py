@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.draw import ForestRow, LineSeries, bars, forest, heatmap, lines, page, reliability, waterfall
 from hoego.report.combined import combined_parts
@@ -51,7 +52,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "curves": _curves(record),
         "recipe": _text(record, "recipe.toml"),
         "environment": _text(record, "environment.json"),
-        "speed": _speed(meta.throughput, meta.timing),
+        "speed": _speed(files.plain(meta.throughput), files.plain(meta.timing)),
     }
     if score:
         parts |= _score_parts(score)

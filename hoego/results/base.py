@@ -78,7 +78,8 @@ class Result(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
+        # Thousands of records are read at a time: what has nothing to bring to shape is handed on as it is.
+        if not (cls.UPGRADES or cls.DERIVED or cls.FLAT) or not isinstance(data, Mapping):
             return data
         content = dict(data)
         for upgrade in cls.UPGRADES:
@@ -86,7 +87,8 @@ class Result(BaseModel):
         for name in cls.DERIVED:
             content.pop(name, None)
         if cls.FLAT and cls.FLAT not in content:
-            flat = {k: content.pop(k) for k in [*content] if k not in cls.model_fields}
+            fields = cls.model_fields
+            flat = {k: content.pop(k) for k in [*content] if k not in fields}
             content[cls.FLAT] = flat
         return content
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -37,6 +38,12 @@ class HonestyMark(StrEnum):
 RANKABLE = frozenset({HonestyLevel.OUT_OF_FOLD, HonestyLevel.SELECTED, HonestyLevel.CROSS_FITTED})
 
 
+# A listing asks for the levels of thousands of scores, of which few differ.
+@functools.cache
+def _levels(text: str) -> tuple[HonestyLevel, ...]:
+    return tuple(sorted((HonestyLevel(p) for p in text.split(", ") if p), key=lambda level: level.rank))
+
+
 class ScoreHonesty(str):
     """The honesty of a score's worst row: one level, or several joined by ", ".
 
@@ -59,7 +66,7 @@ class ScoreHonesty(str):
     @property
     def levels(self) -> tuple[HonestyLevel, ...]:
         """The levels, best first."""
-        return tuple(sorted((HonestyLevel(p) for p in self.split(", ") if p), key=lambda level: level.rank))
+        return _levels(str(self))
 
     @property
     def worst(self) -> HonestyLevel | None:

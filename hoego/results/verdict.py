@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from hoego.results.base import Content, MaybeFloat, Result, Upgrade
@@ -91,8 +90,3 @@ class ComparisonVerdict(Result):
         )
         p = "" if self.p_value is None else f", p {self.p_value:.3g}"
         return f"{self.outcome}: {self.metric} {found.value:+.4f}{interval}{p}, {len(self.runs)} runs a side"
-
-
-def verdict_of(content: Mapping[str, object] | None) -> ComparisonVerdict | None:
-    """Read a verdict of run.json, of any age; None where there is none."""
-    return ComparisonVerdict.model_validate(content) if content else None

@@ -280,7 +280,7 @@ def judge(
 def _seconds(record: Record) -> float:
     """What a run costs: its seconds; of one that trained beside others, those that its measured speed gives alone."""
     timing = record.meta.timing
-    return float(timing.get("seconds_alone", timing.get("seconds", 0.0)))
+    return timing.seconds_alone or timing.seconds or 0.0
 
 
 def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:
@@ -401,4 +401,4 @@ def _write_verdicts(
             runs=row.runs,
         )
         for run in row.runs:
-            by_id[run].update(verdict=verdict.model_dump(mode="json"))
+            by_id[run].update(verdict=verdict)

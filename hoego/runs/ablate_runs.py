@@ -14,7 +14,7 @@ from hoego.errors import HoegoError, UsageError
 from hoego.recipe import Fold, Recipe, build
 from hoego.runs.queue import QueueOptions, retry
 from hoego.runs.queue.train_record import enqueue as add_run
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.required_runs import StudyRunner, training_settings
 
 TAG = "ablate"
@@ -50,7 +50,7 @@ def known_runs(store: RunStore, fold: Fold, dataset: Dataset) -> dict[str, Recor
     found: dict[str, Record] = {}
     for record in store.list():
         meta, state = record.meta, record.state
-        if state not in RANK or meta.extra.get("kind") or record.fold != fold:
+        if state not in RANK or record.kind is not RunKind.RUN or record.fold != fold:
             continue
         if state not in ("done", *ON_THE_WAY) and TAG not in meta.tags:
             continue

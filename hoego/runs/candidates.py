@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hoego.evaluate.score import SelectionCandidates
 from hoego.predictions import Predictions
 from hoego.recipe import build
-from hoego.runs.records import Record
+from hoego.runs.records import Record, RunKind
 from hoego.train.epochs import EpochStore
 
 
@@ -22,7 +22,7 @@ def recorded_candidates(record: Record, predictions: Predictions) -> SelectionCa
         record: of the run; ensembles and outside predictions have no candidates.
         predictions: of the record, N images.
     """
-    if not (record.folder / "recipe.toml").is_file() or record.meta.extra.get("kind"):
+    if not (record.folder / "recipe.toml").is_file() or record.kind is not RunKind.RUN:
         return None
     # With another `select.on`, what was chosen on the scored images was chosen elsewhere: by a teacher, say.
     if build(record.recipe).select.on != "held-out":

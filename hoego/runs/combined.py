@@ -80,7 +80,9 @@ def _save(
         tags=(kind,),
         parents=parents,
         fingerprints=base.meta.fingerprints,
-        extra={"kind": kind},
+        kind=kind,
+        fold=base.fold,
+        target=score.target.name,
     )
     named = replace(predictions, name=record.id)
     named.write(record.folder / PREDICTIONS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,8 @@ from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
-from hoego.runs.records import Record
+from hoego.runs.records import Record, RunThroughput, RunTiming
+from hoego.runs.records.run_facts import ResolvedSettings
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
 from hoego.split import Split
@@ -58,8 +58,8 @@ class RunResult:
     state: str
     reason: str = ""
     score: Score | None = None
-    throughput: Mapping[str, Any] = field(default_factory=dict)
-    timing: Mapping[str, Any] = field(default_factory=dict)
+    throughput: RunThroughput = field(default_factory=RunThroughput)
+    timing: RunTiming = field(default_factory=RunTiming)
     refit: bool = False
     notes: tuple[str, ...] = ()
 
@@ -70,8 +70,8 @@ class RunResult:
             "state": self.state,
             "reason": self.reason,
             "score": None if self.score is None else self.score.model_dump(mode="json"),
-            "throughput": dict(self.throughput),
-            "timing": dict(self.timing),
+            "throughput": self.throughput.model_dump(mode="json"),
+            "timing": self.timing.model_dump(mode="json"),
             "refit": self.refit,
             "notes": list(self.notes),
         }
@@ -103,8 +103,8 @@ class RunExecution:
         self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
         self.fold: Fold = record.fold
         self.notes: list[str] = []
-        self.timing: dict[str, Any] = dict(record.meta.timing)
-        self.throughput: dict[str, Any] = dict(record.meta.throughput)
+        self.timing: dict[str, Any] = record.meta.timing.model_dump(mode="json")
+        self.throughput: dict[str, Any] = record.meta.throughput.model_dump(mode="json")
 
     def steps(self) -> Steps[RunResult]:
         """The run, a training step at a time."""
@@ -141,8 +141,8 @@ class RunExecution:
             self.record.folder,
             "done",
             score=result,
-            throughput=self.throughput,
-            timing=self.timing,
+            throughput=self.record.meta.throughput,
+            timing=self.record.meta.timing,
             refit=self.recipe.refit,
             notes=tuple(self.notes),
         )
@@ -161,7 +161,7 @@ class RunExecution:
     def _start(self) -> None:
         """Fill in what belongs to the weights, which must be those that the record names."""
         start = start_of(self.recipe)
-        recorded = self.record.meta.extra.get("weights", {}).get("sha256")
+        recorded = (self.record.meta.training.weights or {}).get("sha256")
         if start.found is not None and recorded not in (None, start.found.sha256):
             raise TrainError(
                 f"The record starts from weights of sha256 {recorded[:12]}…; {start.found.place} has "
@@ -170,7 +170,7 @@ class RunExecution:
                 remedy="Put the recorded file there, or train anew.",
             )
         if start.inputs is not None and recorded is None:
-            self.record.update(extra={"weights": start.to_dict()})
+            self.record.update(training={"weights": start.to_dict()})
         self.recipe = start.recipe
         for note in start.notes:
             self._note(note)
@@ -214,11 +214,11 @@ class RunExecution:
         from hoego.train.precision import Resolved
 
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
-        known = self.record.meta.extra.get("resolved")
+        known = self.record.meta.training.resolved
         lesson, held, inner = self._soft_targets(None) if fold is None else self.lessons[fold]
         if lesson.report:
-            told = self.record.meta.extra.get("pseudo", {})
-            self.record.update(extra={"pseudo": {**told, name: lesson.report}})
+            told = self.record.meta.training.pseudo
+            self.record.update(training={"pseudo": {**told, name: lesson.report}})
             self._note(f"{name}: {lesson.text}.")
         return FoldTask(
             recipe,
@@ -233,7 +233,7 @@ class RunExecution:
             edits=self.edits,
             soft_targets=lesson.soft_targets,
             pseudo_mask=lesson.pseudo_mask,
-            runtime=None if known is None else Resolved.from_dict(known),
+            runtime=None if known is None else Resolved.from_dict(known.model_dump()),
             interleaved=self.callbacks.open_pixels is not None,
         )
 
@@ -270,8 +270,8 @@ class RunExecution:
         self.record.update(throughput=self.throughput)
 
     def _resolved(self, found: dict[str, Any]) -> None:
-        if self.record.meta.extra.get("resolved") != found:
-            self.record.update(extra={"resolved": found})
+        if self.record.meta.training.resolved != ResolvedSettings.model_validate(found):
+            self.record.update(training={"resolved": found})
 
     def _epoch(self, name: str, fold: int | None, row: dict[str, Any]) -> None:
         self.callbacks.on_epoch(row)
@@ -289,13 +289,12 @@ class RunExecution:
             self.record.log(text)
 
     def _chosen(self, name: str, epoch: int, weights: str) -> None:
-        self.record.update(
-            extra={"selected": {**self.record.meta.extra.get("selected", {}), name: [epoch, weights]}}
-        )
+        chosen = self.record.meta.training.selected
+        self.record.update(training={"selected": {**chosen, name: (epoch, weights)}})
 
     def _chosen_epochs(self) -> list[int]:
-        chosen = self.record.meta.extra.get("selected", {})
-        return [int(epoch) + 1 for name, (epoch, _) in chosen.items() if name.startswith("fold-")]
+        chosen = self.record.meta.training.selected
+        return [epoch + 1 for name, (epoch, _) in chosen.items() if name.startswith("fold-")]
 
     def _score(self, predictions: Predictions, folds: list[int]) -> Score:
         settings = self.recipe.score

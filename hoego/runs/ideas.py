@@ -8,7 +8,6 @@ numbers), `leader` (a recipe that new ideas are laid over from then on).
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,8 @@ from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.queue import QueueOptions, RunTimeHistory
 from hoego.runs.queue import add as add_run
-from hoego.runs.queue.keep import score_of, target_of
 from hoego.runs.queue.worker import no_log
-from hoego.runs.records import Record, RunStore, now
+from hoego.runs.records import Record, RunKind, RunStore, now
 
 IDEAS = "ideas.jsonl"
 SEEDS = 3
@@ -214,7 +212,7 @@ class IdeaWorker:
         files.append_line(store.root / IDEAS, event)
         for record in runs:
             if record is not None:
-                record.update(verdict=verdict.model_dump(mode="json"))
+                record.update(verdict=verdict)
         if verdict.outcome == "better" and runs and runs[0] is not None and self._against_leader(store, idea):
             recipe = {**runs[0].recipe, "seed": self._leader(store).get("seed", 0), "name": idea.text}
             event = {"kind": "leader", "idea": idea.id, "time": now(), "recipe": recipe, "selected": True}
@@ -243,13 +241,13 @@ class IdeaWorker:
             return kept
         if self.recipe is not None:
             return dict(self.recipe)
-        honest = [r for r in store.list(states=["done"]) if not _naive(r) and score_of(r) is not None]
+        # A combination has no recipe of its own: the one in its record is its first member's.
+        honest = store.ranked(kinds=(RunKind.RUN,)).records
         if not honest and self.fallback is not None:
             return dict(self.fallback)
         if not honest:
             raise RecordError("no run leads yet", remedy="Give a recipe: hoego queue work --ideas RECIPE.")
-        ((target, _),) = Counter(map(target_of, honest)).most_common(1)
-        return max((r for r in honest if target_of(r) == target), key=lambda r: score_of(r) or 0.0).recipe
+        return honest[0].recipe
 
     def _ranked(self, store: RunStore, leader: Mapping[str, Any]) -> list[Idea]:
         """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
@@ -291,7 +289,7 @@ class IdeaWorker:
             about = {"idea": idea.id, "side": ("baseline", "idea")[side]}
             name = f"idea: {idea.text}" if side else f"{leader.get('name') or 'the recipe'} that leads"
             ask = QueueOptions(
-                name=name, why=idea.why if side else "", tags=("idea",), fold=self.fold, extra=about
+                name=name, why=idea.why if side else "", tags=("idea",), fold=self.fold, facts=about
             )
             ids[side][k] = self.enqueue(store, seeded, ask).id
         event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
@@ -307,7 +305,7 @@ class IdeaWorker:
         """A run (done, or on its way) of this very recipe with this seed and these folds."""
         for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
             own = recipe.fold if self.fold is None else self.fold
-            if record.fold == own and "shortened" not in record.meta.extra and _is(record, recipe, seed):
+            if record.fold == own and record.meta.queue.shortened is None and _is(record, recipe, seed):
                 return record
         return None
 
@@ -328,10 +326,6 @@ def overlaid(leader: Mapping[str, Any], idea: Idea) -> Recipe:
 def _found(store: RunStore, id_: str) -> Record | None:
     path = store.root / id_
     return Record(path) if (path / "run.json").is_file() else None
-
-
-def _naive(record: Record) -> bool:
-    return "naive" in str((record.meta.score or {}).get("honesty", ""))
 
 
 def compared(store: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> ComparisonVerdict:

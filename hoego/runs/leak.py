@@ -86,11 +86,11 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
             raise MismatchError(
                 f"The runs {naive.id} and {honest.id} are of different {what}.", remedy="Train both again."
             )
-    scores = [(r.meta.score or {}).get(PRIMARY) for r in (naive, honest)]
+    scores = [r.score.primary if r.score is not None else None for r in (naive, honest)]
     for record, score in zip((naive, honest), scores, strict=True):
-        if not score or score.get("value") is None:
+        if score is None or score.value is None:
             raise NotEstimableError(f"The run {record.id} has no score.", remedy="hoego show says why.")
-    a, b = (dict(s) for s in scores if s)
+    a, b = (s.model_dump(mode="json") for s in scores if s is not None)
     dataset = dataset_of(honest, required=False)
     shared = 0.0
     if dataset is not None:

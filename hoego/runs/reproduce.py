@@ -11,6 +11,7 @@ from hoego.errors import RecordError
 from hoego.extras import require
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore, ValueChange, differences_of
+from hoego.runs.records.run_facts import TrainingFacts
 
 TOLERANCE = 1e-5
 """Largest difference of a probability between two runs that count as the same."""
@@ -66,16 +67,15 @@ def _prepared(record: Record, folder: Path) -> Record:
     recipe = build(record.recipe)
     dataset = load(recipe)
     split = load_split(record.folder / SPLIT_FILE, dataset)
-    kept: dict[str, Any] = {
-        k: record.meta.extra[k] for k in ("resolved", "weights") if k in record.meta.extra
-    }
+    then = record.meta.training
+    kept = TrainingFacts(resolved=then.resolved, weights=then.weights)
     options = TrainOptions(
         folder=folder,
         fold=record.fold,
         why=f"repeats {record.id}",
         tags=("reproduction",),
         parents=(record.id,),
-        extra=kept,
+        fields={"training": kept},
         audit=False,
     )
     return prepare(ProjectData(recipe, dataset, split), options, state="interrupted")

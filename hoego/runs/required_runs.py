@@ -12,7 +12,7 @@ from hoego.errors import HoegoError, TrainError
 from hoego.recipe import Fold, Recipe, fill
 from hoego.recipe.resolve import apply_overrides, build
 from hoego.runs.project import open_project
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.side_by_side import train_side_by_side
 from hoego.runs.train import RunResult, TrainOptions, fingerprints
 from hoego.train.callbacks import Callbacks
@@ -109,7 +109,7 @@ class StudyRunner:
         """The trained runs with a recipe's settings and the fold, the newest first."""
         wanted, found = training_settings(recipe), []
         for record in reversed(self.store.list(states=("done",))):
-            if record.meta.extra.get("kind") or record.fold != self.fold_of(recipe):
+            if record.kind is not RunKind.RUN or record.fold != self.fold_of(recipe):
                 continue
             with contextlib.suppress(HoegoError):  # a record of another version that cannot be read any more
                 if training_settings(build(record.recipe)) == wanted:

@@ -86,7 +86,7 @@ def _train_interleaved(
     results, errors = [], []
     for (record, _), end in zip(begun, ended, strict=True):
         record.refresh()
-        record.update(extra={"beside": {"runs": len(recipes), "gain": progress.gain}})
+        record.update(training={"beside": {"runs": len(recipes), "gain": progress.gain}})
         if isinstance(end, RunResult):
             results.append(end)
         elif is_out_of_memory(end):

@@ -124,14 +124,14 @@ def _read(path: Path) -> Predictions:
 def _require_unchanged(name: str, path: Path, record: Record) -> None:
     """A file teaches a run that goes on what it taught before."""
     digest = blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    known: dict[str, str] = record.meta.extra.get("teachers", {})
+    known = record.meta.training.teachers
     if known.get(name, digest) != digest:
         raise MismatchError(
             f"The teacher {name!r} has changed since the run {record.id} began.",
             remedy="Restore the file, or begin a new run.",
         )
     if name not in known:
-        record.update(extra={"teachers": {**known, name: digest}})
+        record.update(training={"teachers": {**known, name: digest}})
 
 
 def _require_known(member: Predictions, dataset: Dataset, others: Dataset | None, recipe: Recipe) -> None:

@@ -20,7 +20,7 @@ from hoego.runs.combined import is_combined, member_names
 from hoego.runs.execute import RunExecution, RunResult, folds_of, print_status
 from hoego.runs.outside.facts import is_outside
 from hoego.runs.project import SPLIT_FILE, ProjectData, open_project
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import Record, RunKind, RunStore
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import save as save_split
@@ -53,7 +53,7 @@ class TrainOptions:
         fold: the fold to hold out, or "all" for out-of-fold predictions of the whole data set; None: the recipe's.
         why: the hypothesis.
         tags, parents: of the record.
-        extra: further facts for the record.
+        fields: further fields of the record, such as `training`.
         audit: whether the data are audited first.
         runs: the folder of the records; `runs/` in the project's folder where None.
     """
@@ -63,7 +63,7 @@ class TrainOptions:
     why: str = ""
     tags: Sequence[str] = ()
     parents: Sequence[str] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
     audit: bool = True
     runs: Path | None = None
 
@@ -129,7 +129,9 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
         parents=options.parents,
         state=state,
         fingerprints=fingerprints(recipe, dataset, split),
-        extra={"fold": fold, "target": dataset.schema.target, **start, **options.extra},
+        fold=fold,
+        target=dataset.schema.target,
+        **{**options.fields, "training": {**start, **files.plain(options.fields.get("training", {}))}},
     )
     save_split(split, record.folder / SPLIT_FILE)
     files.write_json(record.folder / "split.json", split.to_dict())
@@ -184,7 +186,7 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
     dataset = load(recipe)
     split = load_split(record.folder / SPLIT_FILE, dataset)
     if any(record.epochs(k) for k in record.folds()):
-        record.update(extra={"resumed": True})
+        record.update(training={"resumed": True})
     record.set_state("running")
     return finished(_guarded(record, ProjectData(recipe, dataset, split), callbacks or Callbacks(), started))
 
@@ -193,9 +195,9 @@ def require_trained(record: Record) -> None:
     """Raises RecordError where a record is made of other runs, so that there is no training of its own."""
     if is_combined(record):
         members = " ".join(dict.fromkeys(member_names(record)))
-        kind = record.meta.extra.get("kind")
+        what = "an ensemble" if record.kind is RunKind.ENSEMBLE else "a composition"
         raise RecordError(
-            f"{record.id} is {'an ensemble' if kind == 'ensemble' else 'a composition'}: it was not trained.",
+            f"{record.id} is {what}: it was not trained.",
             remedy=f"Name one of its members ({members}), or combine them anew (hoego ensemble, hoego compose).",
         )
     if is_outside(record):

@@ -79,8 +79,8 @@ def _with_sentences(demo: DemoResult) -> DemoResult:
         f"{name} {part['macro_f1']['value']:.3f}" for name, part in demo.honest["attributes"].items()
     )
     sentences = (
-        f"naive score  {_interval(demo.leak.naive_score)}  (photo-level split, {demo.leak.naive.meta.score['honesty']})"
-        if demo.leak.naive.meta.score
+        f"naive score  {_interval(demo.leak.naive_score)}  (photo-level split, {demo.leak.naive.score.honesty})"
+        if demo.leak.naive.score
         else "",
         f"honest score {_interval(demo.leak.honest_score)}  (split by person, {demo.honest['honesty']})",
         f"the leak     {demo.leak.leak['value']:+.3f}",

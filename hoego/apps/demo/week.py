@@ -28,7 +28,7 @@ from hoego.runs.leak import measure_leak
 from hoego.runs.predict import predict_run
 from hoego.runs.project import audit_project, open_project
 from hoego.runs.record_predictions import predictions_of
-from hoego.runs.records import Record
+from hoego.runs.records import Record, RunKind
 from hoego.runs.required_runs import StudyRunner, varied
 
 BASE: dict[str, Any] = {
@@ -162,7 +162,7 @@ class DemoWeek:
     def combine(self) -> None:
         self.log_step("Thursday: an ensemble")
         store = self.shop.store
-        records = {r.id: r for r in store.list(states=("done",)) if not r.meta.extra.get("kind")}
+        records = {r.id: r for r in store.list(states=("done",)) if r.kind is RunKind.RUN}
         able = [
             r
             for r in records.values()

@@ -15,11 +15,11 @@ from typing import Any
 from hoego import files
 from hoego.apps.diary.period import Period
 from hoego.errors import HoegoError
-from hoego.recipe import fold_of
-from hoego.results.score import DefinedEstimate
+from hoego.results.score import DefinedEstimate, MetricEstimate
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.records import DiaryNote, Record, RunStore, notes
+from hoego.runs.records import DiaryNote, RankingGroup, Record, RunKind, RunStore, notes
 from hoego.runs.records.difference import changes
+from hoego.runs.records.ranking import group_of, ranked
 
 MOST_EARLIER = 300
 """Runs from before the period whose recipes are read, the latest ones."""
@@ -35,7 +35,8 @@ class RunSummary:
     Args:
         moment: when it ended, else when it began, else when it was asked for (on the period's clock).
         trial: fingerprint of its recipe without seed and name: runs of one trial are seeds of one recipe.
-        kind: run, ensemble or composition.
+        kind: what made its predictions.
+        group: the scores beside which its own may be ranked.
         target: what the score is of: the project's target, or the one attribute that the run predicts.
         score: macro F1 of the target with its interval; None where there is none.
         recipe: settings, flat.
@@ -49,7 +50,7 @@ class RunSummary:
     moment: datetime.datetime
     hours: float | None
     trial: str
-    kind: str
+    kind: RunKind
     target: str
     score: DefinedEstimate | None
     metrics: Mapping[str, DefinedEstimate]
@@ -59,11 +60,17 @@ class RunSummary:
     n_images: int | None
     n_subjects: int | None
     fingerprints: Mapping[str, str]
+    group: RankingGroup
     recipe: Mapping[str, Any]
     tags: tuple[str, ...]
     parents: tuple[str, ...]
-    verdict: Mapping[str, Any] | None
+    verdict: ComparisonVerdict | None
     has_report: bool = False
+
+    @property
+    def rankable(self) -> bool:
+        """Whether its score may stand beside others of its group."""
+        return self.state == "done" and self.honest and self.score is not None
 
     @property
     def day(self) -> datetime.date:
@@ -139,16 +146,23 @@ class PeriodRecords:
         return list(groups.values())
 
     @property
+    def group(self) -> RankingGroup | None:
+        """The data set, split, labels and target that most of the rankable scores share: these alone are ranked."""
+        counted = Counter(r.group for r in (*self.earlier, *self.done) if r.rankable)
+        return counted.most_common(1)[0][0] if counted else None
+
+    @property
     def target(self) -> str:
-        """What most of the scores are of. Those of a single attribute's models are not ranked beside them."""
+        """The target of the ranked scores; where none may be ranked, that of most scores."""
+        if self.group is not None:
+            return self.group.target
         counted = Counter(r.target for r in (*self.earlier, *self.done) if r.score is not None)
         return counted.most_common(1)[0][0] if counted else ""
 
     def comparable(self, runs: Sequence[RunSummary]) -> list[RunSummary]:
-        """The done runs with an honest score of the target."""
-        target = self.target
-        scored = [r for r in runs if r.honest and r.score is not None and r.state == "done"]
-        return [r for r in scored if r.target == target]
+        """The done runs whose scores may be ranked beside each other."""
+        group = self.group
+        return [r for r in runs if r.rankable and r.group == group]
 
     def leader(self, runs: Sequence[RunSummary]) -> RunSummary | None:
         """The run of the highest honest score of the target."""
@@ -208,28 +222,22 @@ def _needed(records: Sequence[Record], period: Period) -> list[Record]:
             before.append(record)
     before.sort(key=lambda r: _moment(r, period))
 
-    def honest(record: Record) -> float:
-        score = record.meta.score or {}
-        value = _value(score.get("macro_f1"))
-        return (
-            -1.0 if value is None or not score.get("honest", score.get("honesty") != "naive") else value.value
-        )
-
-    best = sorted(before[:-MOST_EARLIER], key=honest)[-1:]
-    return [*inside, *before[-MOST_EARLIER:], *best]
+    older = ranked(before[:-MOST_EARLIER])
+    return [*inside, *before[-MOST_EARLIER:], *older.records[:1]]
 
 
 def _run(record: Record, period: Period) -> RunSummary:
     meta = record.meta
-    score = meta.score or {}
+    score = record.score
     moment = _moment(record, period)
     try:
         recipe = record.recipe
     except HoegoError:
         recipe = {}
-    metrics = {k: v for k, v in ((k, _value(v)) for k, v in score.items()) if v is not None}
-    honesty = str(score.get("honesty") or "")
-    optimism = score.get("optimism")
+    group = group_of(record)
+    metrics = (
+        {} if score is None else {k: v for k, m in score.metrics.items() if (v := _recorded(m)) is not None}
+    )
     state = record.state
     return RunSummary(
         id=meta.id,
@@ -239,30 +247,38 @@ def _run(record: Record, period: Period) -> RunSummary:
         reason=record.reason,
         moment=moment,
         hours=_hours(meta.started, meta.finished),
-        trial=_trial(recipe, meta.extra, meta.id),
-        kind=str(meta.extra.get("kind") or "run"),
-        target=str(score.get("target") or ""),
+        trial=_trial(recipe, record),
+        kind=record.kind,
+        target="" if score is None else record.target,
         score=metrics.get("macro_f1"),
         metrics=metrics,
-        honesty=honesty,
-        honest=bool(score.get("honest", honesty not in ("", "naive", "in-sample"))) and bool(score),
-        optimism=_finite(optimism.get("optimism")) if isinstance(optimism, Mapping) else None,
-        n_images=score.get("n_images"),
-        n_subjects=score.get("n_subjects"),
-        fingerprints={
-            **meta.fingerprints,
-            **({"labels": score["labels_version"]} if "labels_version" in score else {}),
-        },
+        honesty="" if score is None else str(score.honesty),
+        honest=score is not None and score.rankable,
+        optimism=_finite(score.optimism.optimism)
+        if score is not None and score.optimism is not None
+        else None,
+        n_images=None if score is None else score.n_images,
+        n_subjects=None if score is None else score.n_subjects,
+        fingerprints={**meta.fingerprints, "labels": group.labels} if group.labels else meta.fingerprints,
+        group=group,
         recipe=recipe,
         tags=meta.tags,
         parents=meta.parents,
-        verdict=meta.verdict,
+        verdict=record.verdict,
         has_report=(record.folder / "report.html").is_file(),
     )
 
 
 def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _recorded(metric: MetricEstimate) -> DefinedEstimate | None:
+    return (
+        None
+        if metric.value is None
+        else DefinedEstimate(value=metric.value, low=metric.low, high=metric.high)
+    )
 
 
 def _value(metric: Any) -> DefinedEstimate | None:
@@ -286,11 +302,11 @@ def _hours(started: str, finished: str) -> float | None:
     return max(0.0, span.total_seconds() / 3600)
 
 
-def _trial(recipe: Mapping[str, Any], extra: Mapping[str, Any], id_: str) -> str:
-    if not recipe or extra.get("kind"):
-        return id_
+def _trial(recipe: Mapping[str, Any], record: Record) -> str:
+    if not recipe or record.kind is not RunKind.RUN:
+        return record.id
     kept = {k: v for k, v in recipe.items() if k not in ASIDE}
-    text = json.dumps([kept, str(fold_of(recipe, extra.get("fold")))], sort_keys=True, default=str)
+    text = json.dumps([kept, str(record.fold)], sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -299,19 +315,17 @@ def _verdicts(runs: Sequence[RunSummary]) -> list[ComparisonVerdict]:
     found: dict[tuple[Any, ...], ComparisonVerdict] = {}
     sides: dict[tuple[Any, ...], list[str]] = {}
     for run in runs:
-        content = run.verdict
-        if not content or run.state != "done":
+        if run.verdict is None or run.state != "done":
             continue
-        made = _verdict(run, content)
+        made = _named(run.verdict, run)
         key = (made.outcome, made.subject, made.difference, made.p_value, made.sentence)
         found.setdefault(key, made)
         sides.setdefault(key, []).append(run.id)
     return [v if v.runs else v.with_(runs=tuple(sides[key])) for key, v in found.items()]
 
 
-def _verdict(run: RunSummary, content: Mapping[str, Any]) -> ComparisonVerdict:
-    """The verdict in a run's record, with a subject and a metric even where an old one names none."""
-    found = ComparisonVerdict.model_validate(content)
+def _named(found: ComparisonVerdict, run: RunSummary) -> ComparisonVerdict:
+    """Give a run's verdict a subject and a metric even where an old one names none."""
     return found.with_(subject=found.subject or run.name or run.id, metric=found.metric or "macro_f1")
 
 

@@ -15,7 +15,7 @@ from hoego.recipe import Recipe
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, read_file
 from hoego.runs.project import SPLIT_FILE, ProjectData
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.train import fingerprints
 from hoego.split import FOLDER, Split, load, load_or_make, path_of, save
 from hoego.split.make_split import settings_of
@@ -134,7 +134,9 @@ def _record(project: ProjectData, request: ImportRequest, made: Predictions, run
         why=request.why,
         tags=("outside", *request.tags),
         fingerprints=fingerprints(recipe, project.dataset, project.split),
-        extra={"kind": "outside", "fold": fold, "target": made.schema.target},
+        kind=RunKind.OUTSIDE,
+        fold=fold,
+        target=made.schema.target,
     )
     _write_split(project.split, record.folder)
     replace(made, name=record.id, lineage=(record.id,)).write(record.folder / PREDICTIONS)

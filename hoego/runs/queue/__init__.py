@@ -20,7 +20,7 @@ from hoego.runs.queue.keep import DeletedFiles, tidy, tidy_run
 from hoego.runs.queue.plan import PlannedJob, PlannedRun, QueuePlan, make_plan
 from hoego.runs.queue.status import QueueRow, QueueStatus, status
 from hoego.runs.queue.times import format_duration, parse_duration, parse_until
-from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, RunTimeSample, observe
+from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
 from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, work
 from hoego.runs.queue.worker_processes import BackgroundWorker, gpu_count, start_background, work_many
 
@@ -37,7 +37,6 @@ __all__ = [
     "FinishedRun",
     "QueueRow",
     "Runner",
-    "RunTimeSample",
     "QueueStatus",
     "StopRun",
     "DeletedFiles",

@@ -36,7 +36,7 @@ class QueueOptions:
     priority: int = 0
     value: float = 1.0
     fold: Fold | None = None
-    extra: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None = None) -> Record:
@@ -55,7 +55,8 @@ def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None
         after=after_of(store, options),
         priority=options.priority,
         value=options.value,
-        extra={**(options.extra or {}), **({} if options.fold is None else {"fold": options.fold})},
+        fold=options.fold,
+        queue=dict(options.facts or {}),
     )
 
 
@@ -173,7 +174,7 @@ def _note_code(record: Record) -> None:
         if asked.get("files", {}).get(k) != present["files"].get(k)
     }
     files.write_json(record.folder / "code-ran.json", present, durable=False)
-    record.update(extra={"code_changed": sorted(changed)})
+    record.update(queue={"code_changed": sorted(changed)})
     record.log(f"the code changed since the run was asked for: {', '.join(sorted(changed))}")
 
 
@@ -223,9 +224,9 @@ def _give_back(record: Record) -> bool:
         if not same or (meta.state == "running" and record.is_alive()):
             return None
         changed = True
-        deaths = 1 if done > meta.extra.get("epochs_at_death", 0) else meta.deaths + 1
+        deaths = 1 if done > meta.queue.epochs_at_death else meta.deaths + 1
         who = f"its worker (pid {(meta.process or {}).get('pid', '?')}) died"
-        common = {"deaths": deaths, "process": None, "extra": {"epochs_at_death": done}}
+        common = {"deaths": deaths, "process": None, "queue": {"epochs_at_death": done}}
         if deaths >= MAX_DEATHS:
             reason = f"{who} {deaths} times without one more epoch: killed from outside, or out of memory"
             return {**common, "state": "failed", "reason": reason}

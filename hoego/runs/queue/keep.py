@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import RankingRule, Record, RunKind, RunStore, rankings
 
 STATE_FILES = ("state.safetensors", "state.pt", "state")
 """What a run needs in order to go on; of no use once it is done."""
@@ -50,28 +50,16 @@ def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> 
 def tidy(store: RunStore, *, recent: int = 20, best: int = 5, look: bool = False) -> DeletedFiles:
     """Free the disk of old checkpoints: of done runs beyond the `recent` latest only the selected ones stay.
 
-    The `best` runs of each target by their macro F1 and those with the tag `keep` are not touched. `look` deletes
-    nothing.
+    The `best` runs by their honest macro F1 (of each data set, split, labels version and target) and those with the
+    tag `keep` are not touched. `look` deletes nothing.
     """
     done = store.list(states=["done"])
-    ranked = sorted(done, key=lambda r: -1.0 if (s := score_of(r)) is None else s, reverse=True)
-    targets = {target_of(r) for r in done}
-    spared = {r.id for t in targets for r in [r for r in ranked if target_of(r) == t][:best]}
+    # Only what has checkpoints of its own takes a place among the best: an ensemble's are those of its members.
+    groups = rankings(done, RankingRule(kinds=(RunKind.RUN, RunKind.PROBE)))
+    spared = {r.id for group in groups for r in group.records[:best]}
     spared |= {r.id for r in done[len(done) - recent if recent else len(done) :]}
     deleted = [tidy_run(r, keep="selected" if r.id not in spared else None, look=look) for r in done]
     return DeletedFiles(tuple(f for t in deleted for f in t.files), sum(t.bytes for t in deleted))
-
-
-def score_of(record: Record) -> float | None:
-    """A run's macro F1; None where it has none."""
-    metric = (record.meta.score or {}).get("macro_f1")
-    value = metric.get("value") if isinstance(metric, dict) else metric
-    return float(value) if isinstance(value, (int, float)) else None
-
-
-def target_of(record: Record) -> str:
-    """What a run's score is of: the project's target, or the one attribute that the run predicts."""
-    return str((record.meta.score or {}).get("target") or "")
 
 
 def _delete(doomed: list[Path], folder: Path, look: bool) -> DeletedFiles:

@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 
 from hoego.errors import RecordError
 from hoego.recipe.fold import ALL, Fold, fold_of
-from hoego.runs.records import Record, RunMeta, RunStore
+from hoego.runs.records import Record, RunMeta, RunStore, RunTimeSample
 from hoego.runs.records.environment import machine_key
 
 LEVELS = ("the same recipe", "the same model, image size and data", "the same model at another size")
@@ -31,20 +31,6 @@ _PRIOR_WEIGHT = 4.0
 _IRRELEVANT = {"name", "seed", "epochs", "fold", "queue", "submission", "score", "refit", "threads", "audit"}
 _DEFAULT_OVERHEAD = 5.0
 _UNFINISHED = ("waiting", "running", "interrupted", "failed")
-
-
-@dataclass(frozen=True)
-class RunTimeSample:
-    """One past run: `rate` in seconds per unit, `overhead` in seconds, `first` = its first epoch's time over
-    the later ones' (1 when unknown), `pixels` per photo, `errors` = (level, log(actual / predicted)) or None."""
-
-    keys: tuple[str, str, str]
-    units: float
-    rate: float
-    overhead: float
-    first: float
-    pixels: float
-    error: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +83,7 @@ def pixels(recipe: Mapping[str, Any]) -> float:
     return float(size[0]) * float(size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else 1.0
 
 
-def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> dict[str, Any]:
+def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> RunTimeSample | None:
     """The timing of a run that is done, as `run.json` keeps it; {} where it cannot be known.
 
     `seconds` is what the run took on this machine, `units` the epochs that took them; the seconds inside the
@@ -106,30 +92,29 @@ def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> dict[str, An
     cannot be told apart, and so is one that trained beside others, whose seconds are theirs too.
     """
     meta = record.meta
-    if meta.timing.get("keys"):
-        return dict(meta.timing)
-    seconds = float(meta.timing.get("seconds") or _span(meta))
+    if meta.timing.sample is not None:
+        return meta.timing.sample
+    seconds = meta.timing.seconds or _span(meta)
     rows = [row for fold in record.folds() for row in record.epochs(fold)]
-    if seconds <= 0 or not rows or meta.attempt or {"resumed", "beside"} & set(meta.extra):
-        return {}
+    if seconds <= 0 or not rows or meta.attempt or meta.training.resumed or meta.training.beside:
+        return None
     recipe = record.recipe
-    refit = float(meta.timing.get("refit_seconds", 0.0))
+    refit = meta.timing.part("refit")
     own = [s for row in rows if (s := row_seconds(row)) is not None]
-    folds = sum(float(meta.timing.get(f"fold-{k}_seconds", 0.0)) for k in record.folds())
+    folds = sum(meta.timing.part(f"fold-{k}") for k in record.folds())
     inside = sum(epoch_seconds) or (folds or sum(own)) + refit
     count = float(len(epoch_seconds) or len(rows) + (int(recipe.get("epochs", 10)) if refit else 0))
     later = statistics.fmean(own[1:]) if len(own) > 1 else 0.0
     inside = inside if 0 < inside <= seconds else seconds
-    decoding = min(seconds - inside, float(meta.timing.get("decode_seconds", 0.0)))
-    return {
-        "keys": list(cost_keys(recipe)),
-        "seconds": round(seconds, 3),
-        "units": count,
-        "rate": inside / count,
-        "overhead": round(seconds - inside - decoding, 3),
-        "first": own[0] / later if later > 0 else 1.0,
-        "pixels": pixels(recipe),
-    }
+    decoding = min(seconds - inside, meta.timing.decode_seconds or 0.0)
+    return RunTimeSample(
+        keys=cost_keys(recipe),
+        units=count,
+        rate=max(inside / count, 1e-9),
+        overhead=round(seconds - inside - decoding, 3),
+        first=own[0] / later if later > 0 else 1.0,
+        pixels=pixels(recipe),
+    )
 
 
 def row_seconds(row: Mapping[str, Any]) -> float | None:
@@ -156,7 +141,7 @@ class RunTimeHistory:
         """From the latest runs of `machine` (this one) in `store`: those that are done, else their epochs so far."""
         wanted = machine or machine_key()
         own = store.list(where=lambda meta: meta.machine == wanted and bool(meta.started))[-latest:]
-        done = [sample_of(observe(record)) for record in own if record.meta.state == "done"]
+        done = [observe(record) for record in own if record.meta.state == "done"]
         begun = [_begun(record) for record in own if record.meta.state in _UNFINISHED]
         return cls(s for s in (*begun, *done) if s is not None)
 
@@ -250,21 +235,10 @@ def _begun(record: Record) -> RunTimeSample | None:
     if not seconds:
         return None
     rate = statistics.median(seconds)
-    return RunTimeSample(cost_keys(recipe), float(len(seconds)), rate, _DEFAULT_OVERHEAD, 1.0, pixels(recipe))
-
-
-def sample_of(timing: Mapping[str, Any]) -> RunTimeSample | None:
-    """The sample in `RunMeta.timing`; None where it is not one."""
-    keys = timing.get("keys")
-    if not isinstance(keys, (list, tuple)) or len(keys) != len(LEVELS) or not timing.get("rate"):
-        return None
-    error = timing.get("error")
     return RunTimeSample(
-        keys=(str(keys[0]), str(keys[1]), str(keys[2])),
-        units=float(timing["units"]),
-        rate=float(timing["rate"]),
-        overhead=float(timing.get("overhead", 0.0)),
-        first=float(timing.get("first", 1.0)),
-        pixels=float(timing.get("pixels", 1.0)),
-        error=(int(error[0]), float(error[1])) if error else None,
+        keys=cost_keys(recipe),
+        units=len(seconds),
+        rate=max(rate, 1e-9),
+        overhead=_DEFAULT_OVERHEAD,
+        pixels=pixels(recipe),
     )

@@ -66,7 +66,7 @@ def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> 
         why=ask.why,
         tags=ask.tags,
         parents=ask.parents,
-        extra=dict(ask.extra or {}),
+        fields={"queue": dict(ask.facts or {})},
         audit=audit,
     )
     return prepare(open_project(recipe, options.folder), options, state="interrupted")

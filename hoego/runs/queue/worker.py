@@ -21,7 +21,7 @@ from hoego.runs.queue.failures import is_disk_full, one_line
 from hoego.runs.queue.keep import tidy_run
 from hoego.runs.queue.plan import PlannedJob, QueuePlan, default_reserve, fit, make_plan, order
 from hoego.runs.queue.times import format_duration
-from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe, sample_of
+from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
 from hoego.runs.records import Record, RunStore
 
 Runner = Callable[[Record, WorkerContext], RunOutcome]
@@ -249,7 +249,7 @@ def _shorten(record: Record, epochs: int) -> None:
     recipe = record.recipe
     files.write_text(record.folder / "recipe-asked.toml", (record.folder / "recipe.toml").read_text())
     record.save_recipe({**recipe, "epochs": epochs})
-    record.update(extra={"shortened": {"from": recipe.get("epochs"), "to": epochs}})
+    record.update(queue={"shortened": {"asked": recipe.get("epochs"), "epochs": epochs}})
     record.log(f"shortened from {recipe.get('epochs')} to {epochs} epochs to end before the deadline")
 
 
@@ -331,13 +331,14 @@ def _learn(worker: _Worker, context: WorkerContext, seconds: float, predicted: D
     """Keep the run's timing, and by how much its prediction erred: the next margins rest on it."""
     record = context.record
     record.update(timing={"seconds": seconds})
-    timing: dict[str, Any] = observe(record, context.epoch_seconds)
-    if not timing:
+    sample = observe(record, context.epoch_seconds)
+    if sample is None:
         return
     if predicted.seconds:
-        timing["error"] = [predicted.level, math.log(max(seconds, 1e-9) / predicted.seconds)]
-    record.update(timing=timing)
-    worker.history.add(sample_of(timing))
+        error = (predicted.level, math.log(max(seconds, 1e-9) / predicted.seconds))
+        sample = sample.with_(error=error)
+    record.update(timing={"sample": sample})
+    worker.history.add(sample)
 
 
 @contextlib.contextmanager

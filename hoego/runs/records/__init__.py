@@ -5,10 +5,13 @@ from __future__ import annotations
 from hoego.runs.records.difference import RecordDifference, ValueChange, differences_of
 from hoego.runs.records.listing import RunsQuery, RunsTable, runs
 from hoego.runs.records.merging import MergeResult, merge
-from hoego.runs.records.meta import SCHEMA_VERSION, STATES, RunMeta, now
+from hoego.runs.records.meta import STATES, RunMeta, now
 from hoego.runs.records.notes import DiaryNote, note, notes
+from hoego.runs.records.ranking import Ranking, RankingGroup, RankingRule, rankings
 from hoego.runs.records.record import FINAL_STATES, Record
+from hoego.runs.records.run_facts import RunKind, RunThroughput, RunTimeSample, RunTiming
 from hoego.runs.records.store import RunStore, new_id
+from hoego.runs.records.upgrades import SCHEMA_VERSION
 
 __all__ = [
     "FINAL_STATES",
@@ -17,9 +20,16 @@ __all__ = [
     "ValueChange",
     "MergeResult",
     "DiaryNote",
+    "Ranking",
+    "RankingGroup",
+    "RankingRule",
     "Record",
     "RecordDifference",
+    "RunKind",
     "RunMeta",
+    "RunThroughput",
+    "RunTimeSample",
+    "RunTiming",
     "RunsQuery",
     "RunsTable",
     "RunStore",
@@ -29,5 +39,6 @@ __all__ = [
     "note",
     "notes",
     "now",
+    "rankings",
     "runs",
 ]

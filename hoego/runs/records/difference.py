@@ -95,10 +95,8 @@ def _code_that_ran(record: Record) -> Mapping[str, Any]:
 
 def _results(record: Record) -> dict[str, Any]:
     """The score's numbers: every `value` under its metric's name, and the honesty."""
-    found: dict[str, Any] = {}
-    for name, metric in (record.meta.score or {}).items():
-        if isinstance(metric, Mapping) and "value" in metric:
-            found[name] = metric["value"]
-        elif not isinstance(metric, (Mapping, list)):
-            found[name] = metric
-    return found
+    score = record.score
+    if score is None:
+        return {}
+    others = {k: v for k, v in score.model_dump(mode="json").items() if not isinstance(v, (Mapping, list))}
+    return {**{name: metric.value for name, metric in score.metrics.items()}, **others}

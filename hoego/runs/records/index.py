@@ -14,7 +14,9 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
-from hoego.runs.records.meta import SCHEMA_VERSION, RunMeta
+from hoego.runs.records.meta import RunMeta
+from hoego.runs.records.restore import restored
+from hoego.runs.records.upgrades import SCHEMA_VERSION
 
 _NAME = ".index.json"
 
@@ -38,20 +40,11 @@ def read_all(root: Path) -> tuple[dict[str, RunMeta], dict[str, RecordError]]:
             entry = [stamp, metas[name].to_dict()]
             read += 1
         else:
-            metas[name] = _quick(entry[1])
+            metas[name] = restored(entry[1])
         entries[name] = entry
     if read > max(16, len(entries) // 50) or len(known) > len(entries) * 1.02 + 16:
         _save(root, entries)
     return metas, broken
-
-
-def _quick(content: dict[str, Any]) -> RunMeta:
-    """A RunMeta from a dict that `to_dict` wrote in this very format: nothing to check or upgrade."""
-    meta = object.__new__(RunMeta)
-    meta.__dict__.update(content)
-    for name in ("tags", "parents", "after"):
-        meta.__dict__[name] = tuple(content[name])
-    return meta
 
 
 def _stamps(root: Path) -> list[tuple[str, list[int]]]:

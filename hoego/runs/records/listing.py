@@ -10,20 +10,22 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import UsageError, nearest
+from hoego.results.base import Result
+from hoego.results.score import ScoreSummary
 from hoego.runs.records.meta import STATES, RunMeta
+from hoego.runs.records.ranking import RankingRule, metric_value, ranked
 from hoego.runs.records.record import Record
 from hoego.runs.records.store import RunStore
 
 COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "why", "tags")
 """What is shown when no columns are asked for."""
 
-_SCORE = {
-    "target": ("target",),
-    "macro_f1": ("macro_f1", "value"),
-    "low": ("macro_f1", "low"),
-    "high": ("macro_f1", "high"),
-    "accuracy": ("accuracy", "value"),
-    "honesty": ("honesty",),
+_SCORE: dict[str, Callable[[ScoreSummary], Any]] = {
+    "macro_f1": lambda score: metric_value(score),
+    "low": lambda score: score.primary and score.primary.low,
+    "high": lambda score: score.primary and score.primary.high,
+    "accuracy": lambda score: metric_value(score, "accuracy"),
+    "honesty": lambda score: str(score.honesty) or None,
 }
 
 
@@ -35,17 +37,22 @@ def is_honest(score: Mapping[str, Any]) -> bool:
 @dataclass(frozen=True)
 class RunsTable:
     """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the
-    records that were asked."""
+    records that were asked.
+
+    In a table that is sorted by a score, `apart` names the runs below that are not ranked with the others: their score
+    is not honest, or of another data set, split, target or labels version.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     broken: dict[str, str]
     total: int = 0
+    apart: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Each row as an object."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return {"runs": files.plain(rows), "broken": self.broken}
+        return {"runs": files.plain(rows), "broken": self.broken, "apart": list(self.apart)}
 
     def to_csv(self) -> str:
         """The table as CSV with a header; lists are joined by spaces."""
@@ -86,16 +93,25 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     order = query.sort.removeprefix("-")
     for column in (*query.columns, order):
         _check(column)
-    keyed = [(value(record, order), record) for record in records]
-    present = [pair for pair in keyed if pair[0] is not None]
-    present.sort(key=lambda pair: _rank(pair[0]), reverse=query.sort.startswith("-"))
-    ordered = [record for _, record in present] + [record for key, record in keyed if key is None]
+    first = records if not _is_score(order) else ranked(records, RankingRule()).records
+    placed = {record.id for record in first}
+    after = [record for record in records if record.id not in placed]
+    ordered = [*_sorted(first, query.sort), *_sorted(after, query.sort)]
+    apart = tuple(r.id for r in after if value(r, order) is not None)
     if query.limit:
         ordered = ordered[: query.limit]
     columns = with_honesty(query.columns)
     rows = tuple(tuple(value(record, column) for column in columns) for record in ordered)
     total = len(rows) or len(store.scan()[0])
-    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()}, total)
+    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()}, total, apart)
+
+
+def _sorted(records: Sequence[Record], sort: str) -> list[Record]:
+    """Sort by a column; what has no value in it comes last."""
+    keyed = [(value(record, sort.removeprefix("-")), record) for record in records]
+    present = [pair for pair in keyed if pair[0] is not None]
+    present.sort(key=lambda pair: _rank(pair[0]), reverse=sort.startswith("-"))
+    return [record for _, record in present] + [record for key, record in keyed if key is None]
 
 
 def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
@@ -115,7 +131,7 @@ def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
 
 def _is_score(column: str) -> bool:
     head = column.split(".")[0]
-    return head == "score" or (head in _SCORE and head not in ("target", "honesty"))
+    return head == "score" or (head in _SCORE and head != "honesty")
 
 
 def value(record: Record, column: str) -> Any:
@@ -124,12 +140,17 @@ def value(record: Record, column: str) -> Any:
         return record.state
     if column == "reason":
         return record.reason
+    if column == "target":
+        return record.target or None
     head, *rest = column.split(".")
     if head in _SCORE:
-        return _dig(record.meta.score, (head, *rest) if rest else _SCORE[head])
+        if record.score is None:
+            return None
+        return _dig(files.plain(record.score), (head, *rest)) if rest else _SCORE[head](record.score)
     if head == "recipe":
         return _dig(record.recipe, rest)
     found = getattr(record.meta, head)
+    found = files.plain(found) if isinstance(found, Result) else found
     return _dig(found, rest) if rest else found
 
 
@@ -147,6 +168,6 @@ def _rank(cell: Any) -> tuple[int, Any]:
 
 def _check(column: str) -> None:
     head = column.split(".")[0]
-    known = {*RunMeta.__dataclass_fields__, *_SCORE, "recipe", "reason"}
+    known = {*RunMeta.model_fields, *_SCORE, "recipe", "reason"}
     if head not in known:
         raise UsageError(f"no column {column!r}", remedy=nearest(head, known))

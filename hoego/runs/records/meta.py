@@ -1,31 +1,51 @@
-"""run.json: its fields, its schema version, and the named upgrades of older formats."""
+"""run.json: its fields, and reading it in this and earlier formats."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hoego.errors import RecordError
+from pydantic import Field, ValidationError, field_validator
 
-SCHEMA_VERSION = 2
+from hoego.errors import RecordError
+from hoego.recipe.fold import Fold
+from hoego.results.base import Content, Result
+from hoego.results.score import ScoreSummary
+from hoego.results.verdict import ComparisonVerdict
+from hoego.runs.records.run_facts import QueueFacts, RunKind, RunThroughput, RunTiming, TrainingFacts
+from hoego.runs.records.upgrades import SCHEMA_VERSION, upgrade
 
 STATES = ("waiting", "running", "done", "failed", "interrupted", "cancelled")
 """waiting: asked for; running; done; failed: ended by an error; interrupted: stopped, can be resumed;
 cancelled: no longer wanted."""
 
 
-@dataclass(frozen=True)
-class RunMeta:
-    """The content of run.json. Times are ISO 8601 in UTC; durations are seconds."""
+class RunMeta(Result):
+    """The content of run.json. Times are ISO 8601 in UTC; durations are seconds.
 
-    id: str
+    Args:
+        kind: what made the predictions.
+        fold: that is held out, or "all"; None where the recipe says it.
+        target: what is predicted: an attribute, or "composite"; "" where early records do not say.
+        parents: runs that it repeats, or is made of.
+        after: runs that must be done first.
+        process: who runs it (see `process.this_process`); None where nobody does.
+        fingerprints: of recipe, data set, labels and split.
+        score: of the held-out predictions; None before them.
+        verdict: of a comparison that it took part in.
+        extra: fields of newer versions, kept as they are.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    id: str = Field(min_length=1)
     name: str = ""
     why: str = ""
     tags: tuple[str, ...] = ()
+    kind: RunKind = RunKind.RUN
+    fold: Fold | None = None
+    target: str = ""
     state: str = "running"
     reason: str = ""
     created: str = ""
@@ -40,81 +60,69 @@ class RunMeta:
     deaths: int = 0
     process: dict[str, Any] | None = None
     machine: str = ""
-    fingerprints: dict[str, str] = field(default_factory=dict)
-    throughput: dict[str, Any] = field(default_factory=dict)
-    timing: dict[str, Any] = field(default_factory=dict)
-    score: dict[str, Any] | None = None
-    verdict: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    throughput: RunThroughput = RunThroughput()
+    timing: RunTiming = RunTiming()
+    score: ScoreSummary | None = None
+    verdict: ComparisonVerdict | None = None
+    training: TrainingFacts = TrainingFacts()
+    queue: QueueFacts = QueueFacts()
+    extra: dict[str, Any] = Field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types, schema_version first."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for name in ("tags", "parents", "after"):
-            fields[name] = list(fields[name])
-        return {"schema_version": fields.pop("schema_version"), **fields}
+    @field_validator("state")
+    @classmethod
+    def _known(cls, state: str) -> str:
+        if state not in STATES:
+            raise ValueError(f"unknown state {state!r}; one of {', '.join(STATES)}")
+        return state
+
+    def to_dict(self) -> Content:
+        """Return the fields as JSON types, schema_version first."""
+        return self.model_dump(mode="json")
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], *, file: Path | None = None) -> RunMeta:
-        """The record in `content` (the object in run.json), upgraded to the present format.
+        """Read the object in run.json, of this format or an earlier one.
 
-        Raises RecordError when it was written by a newer Hoego, has no id, or an unknown state.
+        Raises RecordError where it was written by a newer Hoego or a field does not hold what it should; names it.
         """
         fields = upgrade(dict(content), file=file)
-        known = {name: fields.pop(name) for name in _NAMES & fields.keys()}
-        if fields:
-            known["extra"] = {**fields, **known.get("extra", {})}
-        for name in ("tags", "parents", "after"):
-            known[name] = tuple(known.get(name) or ())
-        if not known.get("id"):
-            raise RecordError("the record has no id", file=file, column="id", remedy="Restore run.json.")
-        if known.get("state", "running") not in STATES:
+        unknown = {name: fields.pop(name) for name in [*fields] if name not in cls.model_fields}
+        if unknown:
+            fields["extra"] = {**unknown, **fields.get("extra", {})}
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            column = ".".join(map(str, first["loc"]))
+            said = str(first["msg"]).removeprefix("Value error, ")
             raise RecordError(
-                f"unknown state {known['state']!r}",
-                file=file,
-                column="state",
-                remedy=f"One of {', '.join(STATES)}.",
-            )
-        return cls(**known)
+                f"{column}: {said}", file=file, column=column, remedy="Restore run.json from a copy."
+            ) from None
+
+    def changed(self, changes: Mapping[str, Any]) -> RunMeta:
+        """Return a copy with changed fields; a group or a table is merged, and a None inside takes that key out.
+
+        Raises RecordError for a field that there is not, or a value that it cannot hold.
+        """
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        for name, value in changes.items():
+            if name == "id" or name not in fields:
+                known = ", ".join(n for n in fields if n != "id")
+                raise RecordError(
+                    f"run.json has no field {name!r} that can be changed", remedy=f"One of {known}."
+                )
+            fields[name] = _merged(fields[name], value)
+        return type(self).from_dict(fields)
 
 
-_NAMES = {f.name for f in dataclasses.fields(RunMeta)}
+def _merged(current: Any, value: Any) -> Any:
+    if not isinstance(value, Mapping) or not isinstance(current, (Mapping, Result)):
+        return value
+    held = current.model_dump(mode="json") if isinstance(current, Result) else current
+    return {k: v for k, v in {**held, **value}.items() if v is not None}
 
 
 def now() -> str:
-    """The time as run.json holds it: ISO 8601, UTC, milliseconds."""
+    """Return the time as run.json holds it: ISO 8601, UTC, milliseconds."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-
-
-def _hypothesis_is_why(content: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 called the hypothesis `hypothesis` and a stopped run `stopped`; its times were Unix seconds."""
-    content["why"] = content.pop("hypothesis", "")
-    if content.get("state") == "stopped":
-        content["state"] = "interrupted"
-    for name in ("created", "started", "finished"):
-        if isinstance(content.get(name), (int, float)):
-            moment = datetime.datetime.fromtimestamp(content[name], datetime.UTC)
-            content[name] = moment.isoformat(timespec="milliseconds")
-    return content
-
-
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _hypothesis_is_why}
-"""Version -> the function that turns a record of that version into the next one."""
-
-
-def upgrade(content: dict[str, Any], *, file: Path | None = None) -> dict[str, Any]:
-    """`content` brought to SCHEMA_VERSION by the upgrades in turn; the file itself is left as it is."""
-    version = content.get("schema_version", 1)
-    if not isinstance(version, int) or version > SCHEMA_VERSION or version < 1:
-        raise RecordError(
-            f"the record has format {version!r}, this Hoego reads up to {SCHEMA_VERSION}",
-            file=file,
-            column="schema_version",
-            remedy="Upgrade Hoego on this machine.",
-        )
-    while version < SCHEMA_VERSION:
-        content = UPGRADES[version](content)
-        version += 1
-    content["schema_version"] = SCHEMA_VERSION
-    return content

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from hoego import files
 from hoego.errors import UsageError
-from hoego.runs.records.listing import is_honest
 from hoego.runs.records.record import FINAL_STATES, Record
 from hoego.runs.records.store import RunStore
 
@@ -144,7 +143,7 @@ def _push(record: Record, mirror: ExperimentLogger) -> None:
         if file.is_file() and progress.artifacts.get(name) != (stamp := file.stat().st_mtime_ns):
             mirror.artifact(progress.remote, file)
             progress.artifacts[name] = stamp
-    honesty = str((meta.score or {}).get("honesty", ""))
+    honesty = "" if meta.score is None else str(meta.score.honesty)
     mirror.end(progress.remote, meta.state, summary_of(record), honesty)
     progress.state = meta.state
     files.write_json(path, asdict(progress), durable=False)
@@ -171,14 +170,14 @@ def summary_of(record: Record) -> dict[str, float]:
     Those of a score that is not honest are named after it (`naive_macro_f1`, `in_sample_macro_f1`), so that the other
     tool ranks them beside no honest one.
     """
+    score = record.score
+    if score is None:
+        return {}
+    mark = "" if score.rankable else f"{score.honesty.worst or 'dishonest'}_".replace("-", "_")
     found: dict[str, float] = {}
-    score = record.meta.score or {}
-    mark = "" if is_honest(score) else f"{score.get('honesty', 'dishonest')}_".replace("-", "_")
-    for name, metric in score.items():
-        if isinstance(metric, Mapping):
-            for part in ("value", "low", "high"):
-                if isinstance(metric.get(part), (int, float)):
-                    found[mark + (name if part == "value" else f"{name}.{part}")] = float(metric[part])
+    for name, metric in score.metrics.items():
+        parts = {name: metric.value, f"{name}.low": metric.low, f"{name}.high": metric.high}
+        found |= {f"{mark}{key}": value for key, value in parts.items() if value is not None}
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import os
 from collections.abc import Callable, Mapping
@@ -12,10 +11,13 @@ from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
-from hoego.recipe.fold import Fold, fold_of, parse_fold
+from hoego.recipe.fold import Fold, fold_of
+from hoego.results.score import ScoreSummary
+from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import process, toml
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
+from hoego.runs.records.run_facts import RunKind
 
 FINAL_STATES = ("done", "failed", "cancelled")
 
@@ -65,10 +67,30 @@ class Record:
         return meta.reason
 
     @property
+    def kind(self) -> RunKind:
+        """What made the predictions: a run, an ensemble, a composition, a training outside ..."""
+        return self.meta.kind
+
+    @property
     def fold(self) -> Fold:
         """The fold that the run holds out, or "all"."""
-        kept = parse_fold(self.meta.extra.get("fold"))
-        return fold_of(self.recipe) if kept is None else kept
+        return fold_of(self.recipe) if self.meta.fold is None else self.meta.fold
+
+    @property
+    def target(self) -> str:
+        """What is scored: the project's target, or the one attribute that the run predicts; "" where unknown."""
+        scored = self.score.target if self.score is not None else ""
+        return scored or self.meta.target
+
+    @property
+    def score(self) -> ScoreSummary | None:
+        """The score of the held-out predictions as run.json summarises it; None before there is one."""
+        return self.meta.score
+
+    @property
+    def verdict(self) -> ComparisonVerdict | None:
+        """What the comparison said that the run was trained for; None without one."""
+        return self.meta.verdict
 
     def is_alive(self) -> bool:
         """Whether the process that runs this record is alive (see `process.is_alive`)."""
@@ -82,8 +104,8 @@ class Record:
     def update(self, **changes: Any) -> RunMeta:
         """Change fields of run.json, atomically and under the record's lock; returns the new content.
 
-        A field that is a dict is merged (a None inside removes that key); every other is replaced. Raises
-        RecordError for a field that run.json does not have.
+        A group of fields (`training`, `queue`, `timing` ...) and a table are merged, and a None inside takes that key
+        out; every other field is replaced. Raises RecordError for a field that run.json does not have.
         """
         return self.change(lambda _: changes)
 
@@ -94,8 +116,7 @@ class Record:
             changes = decide(meta)
             if changes is None:
                 return meta
-            merged = {name: _merged(meta, name, value) for name, value in changes.items()}
-            self._meta = dataclasses.replace(meta, **merged, updated=now())
+            self._meta = meta.changed({**changes, "updated": now()})
             files.write_json(self.folder / "run.json", self._meta.to_dict())
             return self._meta
 
@@ -210,16 +231,3 @@ class Record:
             with contextlib.suppress(OSError):
                 total += path.stat().st_size if path.is_file() else 0
         return total
-
-
-def _merged(meta: RunMeta, name: str, value: Any) -> Any:
-    if name == "id" or not hasattr(meta, name):
-        raise RecordError(
-            f"run.json has no field {name!r} that can be changed", remedy="Put it into extra={...}."
-        )
-    current = getattr(meta, name)
-    if isinstance(value, Mapping) and isinstance(current, dict):
-        return {k: files.plain(v) for k, v in {**current, **value}.items() if v is not None}
-    if name in ("tags", "parents", "after"):
-        return tuple(value)
-    return files.plain(value)

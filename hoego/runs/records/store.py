@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from hoego import files
-from hoego.errors import RecordError
+from hoego.errors import RecordError, nearest
 from hoego.runs.records import process, toml
 from hoego.runs.records.environment import code_state, environment, machine_key
 from hoego.runs.records.index import read_all
 from hoego.runs.records.meta import STATES, RunMeta, now
+from hoego.runs.records.ranking import PRIMARY, Ranking, RankingRule, ranked
 from hoego.runs.records.record import Record
+from hoego.runs.records.run_facts import RunKind
+from hoego.runs.records.upgrades import SCHEMA_VERSION
 
 LAST = "last"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -53,7 +56,7 @@ class RunStore:
         """A new record with the resolved `recipe` (plain settings), the environment and the code's state.
 
         The folder appears whole: it is written under a temporary name and then renamed. `fields` are further
-        fields of run.json (priority, after, value, fingerprints, extra ...). Raises RecordError for an
+        fields of run.json (kind, fold, priority, after, value, fingerprints, training ...). Raises RecordError for an
         unknown state or field, or a recipe that TOML cannot hold; nothing is left behind then.
         """
         if state not in STATES:
@@ -165,6 +168,22 @@ class RunStore:
             found.append(record)
         return found, broken
 
+    def ranked(
+        self,
+        metric: str = PRIMARY,
+        *,
+        honest: bool = True,
+        kinds: Sequence[RunKind] = (),
+        target: str = "",
+        higher_is_better: bool | None = None,
+    ) -> Ranking:
+        """Rank the done records by a metric, the best first: the one rule that every reader takes.
+
+        Only scores of one data set, split, target and labels version are ranked with one another: those of the
+        largest such group. The other scored records are listed apart.
+        """
+        return ranked(self.list(), RankingRule(metric, honest, tuple(kinds), target, higher_is_better))
+
     def broken(self) -> dict[str, RecordError]:
         """Folders with a run.json that cannot be read: folder name -> the error."""
         return read_all(self.root)[1]
@@ -190,9 +209,13 @@ def _not_a_run(path: Path) -> RecordError:
 
 
 def _first_meta(id_: str, name: str, why: str, state: str, fields: Mapping[str, Any]) -> RunMeta:
+    unknown = sorted(fields.keys() - RunMeta.model_fields.keys())
+    if unknown:
+        said = f"run.json has no field {', '.join(unknown)}"
+        raise RecordError(said, remedy=nearest(unknown[0], RunMeta.model_fields))
     moment = now()
     content = {
-        "schema_version": RunMeta.schema_version,
+        "schema_version": SCHEMA_VERSION,
         "id": id_,
         "name": name,
         "why": why,
@@ -202,17 +225,12 @@ def _first_meta(id_: str, name: str, why: str, state: str, fields: Mapping[str, 
         "updated": moment,
         "process": process.this_process() if state == "running" else None,
         "machine": machine_key(),
-        **{key: files.plain(list(value) if key in _SEQUENCES else value) for key, value in fields.items()},
+        **{
+            key: tuple(value) if key in ("tags", "parents", "after") else value
+            for key, value in fields.items()
+        },
     }
-    unknown = content.keys() - RunMeta.__dataclass_fields__.keys()
-    if unknown:
-        raise RecordError(
-            f"run.json has no field {', '.join(sorted(unknown))}", remedy="Put it into extra={...}."
-        )
     return RunMeta.from_dict(content)
-
-
-_SEQUENCES = ("tags", "parents", "after")
 
 
 def _is_record(entry: os.DirEntry[str]) -> bool:

@@ -1,0 +1,187 @@
+"""What run.json says of a run beside its state: its kind, how long it took, how it was trained, how it was queued."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from hoego.results.base import Content, MaybeFloat, Result
+
+
+class RunKind(StrEnum):
+    """What made the predictions of a record."""
+
+    RUN = "run"
+    ENSEMBLE = "ensemble"
+    COMPOSITION = "composition"
+    OUTSIDE = "outside"
+    PROBE = "probe"
+
+    @property
+    def combined(self) -> bool:
+        """Whether the predictions are made of other records, so that nothing was trained for them."""
+        return self in (RunKind.ENSEMBLE, RunKind.COMPOSITION)
+
+
+class BriefResult(Result):
+    """A result that writes only what differs from its defaults, so that run.json stays short enough to read."""
+
+    def _arranged(self, content: Content) -> Content:
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in content.items()
+            if name not in fields
+            or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
+
+
+class RunThroughput(BriefResult):
+    """Images per second, as they were measured before and during a training; None where they were not.
+
+    Args:
+        train_images_per_second: of training, photos made ready and model together.
+        model_only_images_per_second: of the model on photos that lie on its device.
+        input_only_images_per_second: of making photos ready.
+        efficiency: training over model only.
+        batch_size, rounds: of the measurement.
+        epoch_images_per_second: the median over the epochs.
+        others: further figures, of other versions.
+    """
+
+    FLAT: ClassVar[str] = "others"
+
+    train_images_per_second: MaybeFloat = None
+    model_only_images_per_second: MaybeFloat = None
+    input_only_images_per_second: MaybeFloat = None
+    efficiency: MaybeFloat = None
+    batch_size: int | None = None
+    rounds: int | None = None
+    epoch_images_per_second: MaybeFloat = None
+    others: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class RunTimeSample(BriefResult):
+    """One past run, from which the time of others is predicted.
+
+    Args:
+        keys: what makes two runs' seconds per unit alike, nearest first.
+        units: epochs of one fold, over all folds.
+        rate: seconds a unit.
+        overhead: seconds outside the epochs.
+        first: the first epoch's time over that of the later ones; 1 where it is not known.
+        pixels: of a photo as the model sees it.
+        error: (level, log(actual / predicted)) of the prediction that was made for it; None where none was.
+    """
+
+    keys: tuple[str, str, str]
+    units: float
+    rate: float = Field(gt=0)
+    overhead: float = 0.0
+    first: float = 1.0
+    pixels: float = 1.0
+    error: tuple[int, float] | None = None
+
+
+class RunTiming(BriefResult):
+    """Seconds of a run and of its parts; None where they are not known.
+
+    Args:
+        seconds: of the whole run.
+        seconds_alone: of a run that trained beside others, what its measured speed gives alone.
+        decode_seconds, decoded_images: of decoding photos, which is done once for all runs.
+        first_result_seconds: from the start to the end of the first epoch.
+        parts: seconds of each training, under the names `fold-0_seconds`, `refit_seconds` and so on.
+        sample: what predictions of other runs' time rest on.
+    """
+
+    FLAT: ClassVar[str] = "parts"
+
+    seconds: MaybeFloat = None
+    seconds_alone: MaybeFloat = None
+    decode_seconds: MaybeFloat = None
+    decoded_images: int | None = None
+    first_result_seconds: MaybeFloat = None
+    parts: Mapping[str, Any] = Field(default_factory=dict)
+    sample: RunTimeSample | None = None
+
+    def part(self, name: str) -> float:
+        """Give the seconds of one training (`fold-0`, `refit`); 0 where it was not trained."""
+        return float(self.parts.get(f"{name}_seconds") or 0.0)
+
+
+class ResolvedSettings(Result):
+    """What the settings `auto` became on the machine of the run.
+
+    Args:
+        device: "cpu", "cuda:0", "mps".
+        threads: CPU threads of the model.
+        precision: of the forward and backward pass.
+        compile: whether torch.compile was used.
+        step_ms, threads_ms: milliseconds per step of each precision and each number of threads that was timed.
+    """
+
+    device: str
+    threads: int
+    precision: str
+    compile: bool = False
+    step_ms: Mapping[str, float] = Field(default_factory=dict)
+    threads_ms: Mapping[str, float] = Field(default_factory=dict)
+
+
+class TrainedBeside(Result):
+    """Runs that trained in turns in one process: how many, and how much faster that was than one after another."""
+
+    runs: int
+    gain: MaybeFloat = None
+
+
+class TrainingFacts(BriefResult):
+    """How a run was trained; what a resumed or repeated run takes over.
+
+    Args:
+        resolved: what `auto` became; None before the training starts.
+        weights: the published weights that it starts from, as they were found: name, hash, licence.
+        selected: training (`fold-0`, `refit`) -> the chosen epoch (from 0) and kind of weights.
+        pseudo: training -> what pseudo-labels were taken.
+        teachers: name of each teacher's file -> its content hash.
+        beside: where it trained beside others.
+        resumed: whether it went on after an interruption.
+        chosen: why size and epochs are as they are, where the minutes that were given chose them.
+    """
+
+    resolved: ResolvedSettings | None = None
+    weights: Mapping[str, Any] | None = None
+    selected: Mapping[str, tuple[int, str]] = Field(default_factory=dict)
+    pseudo: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    teachers: Mapping[str, str] = Field(default_factory=dict)
+    beside: TrainedBeside | None = None
+    resumed: bool = False
+    chosen: tuple[str, ...] = ()
+
+
+class Shortened(Result):
+    """The epochs that were asked for, and those that the deadline left."""
+
+    asked: int | None
+    epochs: int
+
+
+class QueueFacts(BriefResult):
+    """What the queue and the ideas know of a run.
+
+    Args:
+        shortened: where the deadline took epochs away.
+        code_changed: source files that changed between asking for the run and running it.
+        epochs_at_death: epochs that were done when its worker died last.
+        idea, side: the idea that it was queued for, and as which side (baseline or idea).
+    """
+
+    shortened: Shortened | None = None
+    code_changed: tuple[str, ...] = ()
+    epochs_at_death: int = 0
+    idea: str = ""
+    side: str = ""
