@@ -61,7 +61,8 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         images=_images(rows, subjects, contents),
         codes=codes,
         numbers=numbers,
-        subject_shown=bool(raw.subject_columns),
+        # A subject of one photo each shows no independence: photos of one person have as many names as there are.
+        subject_shown=bool(raw.subject_columns) and len(set(subjects)) < len(subjects),
         joins=(*raw.notes, *said),
         corrections=tuple(corrections),
         aliases=SubjectAliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),

@@ -200,7 +200,20 @@ def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
     notes += [f"external, stated, not provable: {e}" for e in external]
     marks = {s.outside for s in predictions.sources}
     notes += [text for mark, text in _OUTSIDE_NOTES.items() if mark in marks]
-    return (*notes, *_suggested(predictions, dataset))
+    return (*notes, *_corrected(predictions, dataset), *_suggested(predictions, dataset))
+
+
+def _corrected(predictions: Predictions, dataset: Dataset) -> list[str]:
+    """Say how many of the scored labels an overlay gave, and from which sources."""
+    scored = set(predictions.images.tolist())
+    sources = Counter(c.source or "no source" for c in dataset.corrections if c.image in scored)
+    if not sources:
+        return []
+    listed = ", ".join(f"{source}: {n:,}" for source, n in sources.most_common())
+    n_labels = len(scored) * dataset.schema.n_attributes
+    return [
+        f"{sum(sources.values()):,} of {n_labels:,} scored labels were corrected by the overlay ({listed})"
+    ]
 
 
 def _suggested(predictions: Predictions, dataset: Dataset) -> list[str]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.errors import HoegoError, RecordError
+from hoego.errors import HoegoError, MismatchError, RecordError
 from hoego.evaluate.score import Score, ScoreOptions
 from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
@@ -109,9 +109,44 @@ def load_runs(folder: Path, names: Sequence[str]) -> LoadedRuns:
             "Files of predictions alone do not say where the photos and labels are.",
             remedy="Name at least one run.",
         )
+    return LoadedRuns(tuple(records), tuple(predictions), dataset_of_all(records))
+
+
+def dataset_of_all(records: Sequence[Record]) -> Dataset:
+    """Load the one data set of several runs, on today's labels.
+
+    Raises:
+        MismatchError: the tables of two runs give other labels to the same photos. Which of the two scored the runs
+            would depend on their order, and one side was trained on labels that the other is scored by.
+    """
     dataset = dataset_of(records[0])
     assert dataset is not None
-    return LoadedRuns(tuple(records), tuple(predictions), dataset)
+    known = {records[0].meta.fingerprints.get("labels")}
+    for record in records[1:]:
+        # Equal fingerprints are equal labels; other ones may be those of an overlay that has grown since.
+        if (labels := record.meta.fingerprints.get("labels")) in known:
+            continue
+        known.add(labels)
+        other = dataset_of(record)
+        if other is not None and other.fingerprint == dataset.fingerprint:
+            _require_same_labels((records[0], dataset), (record, other))
+    return dataset
+
+
+def _require_same_labels(first: tuple[Record, Dataset], second: tuple[Record, Dataset]) -> None:
+    (a, one), (b, two) = first, second
+    if one.labels_version == two.labels_version:
+        return
+    if one.schema.fingerprint != two.schema.fingerprint:
+        raise MismatchError(
+            f"{a.id} and {b.id} have other classes or attributes.",
+            remedy="Train both runs on one label schema.",
+        )
+    differ = int((one.target != two.target[two.positions(one.image_ids)]).sum())
+    raise MismatchError(
+        f"{a.id} and {b.id} have other labels: {differ:,} of {one.n_images:,} target labels of the same photos differ.",
+        remedy="Keep corrections in one overlay (dataset.overlay), and train both runs on one table.",
+    )
 
 
 def rescore(folder: Path, name: str, options: ScoreOptions) -> Score:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hoego.evaluate.compare import CompareOptions, Comparison, compare
 from hoego.predictions import Predictions
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.loading import dataset_of
+from hoego.runs.loading import dataset_of_all
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
 
@@ -29,9 +29,7 @@ def compare_records(
     for side in (first, second):
         given = [predictions_of(record) for record in side]
         sides.append(given[0] if len(given) == 1 else given)
-    dataset = dataset_of(first[0])
-    assert dataset is not None
-    return compare(sides, dataset, options)
+    return compare(sides, dataset_of_all([*first, *second]), options)
 
 
 def compare_sides(
