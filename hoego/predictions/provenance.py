@@ -97,9 +97,7 @@ class SubjectUniverse:
         return np.unique(self.contents[bits[self.owner]])
 
     def images_showing(self, bits: Bits, dataset: Dataset) -> Bits:
-        """Return the mask [N] of the images that show a subject of the set, by any of its names or by a photo's
-        content.
-        """
+        """Return the mask [N] of images that show a subject of the set, by any of its names or by content."""
         named = np.isin(dataset.subjects, self.names[bits])
         if other := self.aliases.shared(self.names[bits], dataset.aliases, dataset.subjects):
             named |= np.isin(dataset.subjects, sorted(other))
@@ -317,8 +315,7 @@ def fitted_source(
 def student_source(
     student: RowProvenance, teachers: Sequence[RowProvenance], universe: SubjectUniverse, *, by: str
 ) -> RowProvenance:
-    """Return the source of a model initialised from or trained on the output of others (checkpoint, pseudo-labels,
-    teacher).
+    """Return the source of a model that started from a checkpoint or learned from a teacher.
 
     What a teacher saw, or saw through its combiner, the student has seen; a subject that chose the teacher's epoch
     has chosen the student's too.

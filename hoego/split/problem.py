@@ -130,9 +130,7 @@ def _table(
 
 
 def _unique_rows(table: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, Ints, Ints]:
-    """Return the distinct rows in lexicographic order, the position of each first one, the index of each row, and
-    counts.
-    """
+    """Return distinct rows in lexicographic order, the position of each first one, the index of each row, counts."""
     order = np.lexsort(table.T[::-1])
     ordered = table[order]
     new = np.ones(len(table), dtype=bool)

@@ -104,8 +104,9 @@ class SplitAssignment:
         self.cost = self._cost()
 
     def _terms(self, side: int, contents: Floats, sizes: Floats) -> Floats:
-        """Return deviation, spread, size error and squares, float64[4, B], of a side with contents [B, C] and sizes
-        [B].
+        """Return deviation, spread, size error and squares of a side, float64[4, B].
+
+        The B candidates have contents [B, C] and sizes [B].
         """
         ideal = self.problem.ideal[side]
         mix = np.abs(contents / np.maximum(sizes, 1.0)[:, None] - self.share)

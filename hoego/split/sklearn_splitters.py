@@ -174,9 +174,7 @@ def _seed(random_state: Any) -> int:
 def _checked(
     X: Sized, y: ArrayLike | None, groups: ArrayLike | None
 ) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
-    """Return the subject of each sample as a number [N], and the classes of each column of y, int64 [N], -1 where
-    missing.
-    """
+    """Return each sample's subject as a number [N], and the classes of each column of y, int64 [N], -1 if missing."""
     n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
     if groups is None:
         raise SplitError(

@@ -23,7 +23,7 @@ class WeightAverage:
         self._pairs: tuple[nn.Module, list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
 
     def weight(self) -> float:
-        """The share of the model's weights in the next update."""
+        """Return the share of the model's weights in the next update."""
         raise NotImplementedError
 
     @torch.no_grad()
@@ -49,10 +49,11 @@ class WeightAverage:
         return self._pairs[1:]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that resuming needs."""
+        """Return everything that resuming needs."""
         return {"module": self.module.state_dict(), "updates": self.updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         self.module.load_state_dict(state["module"])
         self.updates = int(state["updates"])
 
@@ -68,6 +69,7 @@ class Ema(WeightAverage):
         self.decay, self.warmup = decay, warmup
 
     def weight(self) -> float:
+        """Return 1 - d of the next update."""
         n = self.updates
         return 1 - (min(self.decay, (1 + n) / (10 + n)) if self.warmup else self.decay)
 
@@ -76,6 +78,7 @@ class Swa(WeightAverage):
     """The equal mean of the weights it was shown (Izmailov et al. 2018, alg. 1); re-estimate batch norms after it."""
 
     def weight(self) -> float:
+        """Return 1 / (n + 1), which makes the average the equal mean of n + 1 weights."""
         return 1 / (self.updates + 1)
 
 

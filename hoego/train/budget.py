@@ -80,7 +80,7 @@ class _Bench:
             self.network(self.photos)
 
     def speed(self, step: Callable[[], None]) -> float:
-        """Images per second: the median of a few steps after one that warms up."""
+        """Return images per second: the median of a few steps after one that warms up."""
         taken = []
         for turn in range(TURNS + 1):
             synchronize(self.device)

@@ -1,4 +1,4 @@
-"""What a caller of a training is told, what it is asked, and where the pixels come from. Loads no torch."""
+"""The callbacks of a training and the source of its pixels. Imports no torch, so that the core can name them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Epoch = dict[str, Any]
 held_loss, macro_f1_<attribute>; those of averaged weights end in _ema or _swa, those of the slice start with inner_."""
 
 Opener = Callable[["PixelCache", "NDArray[np.int64]", "torch.device"], "PixelLoader"]
-"""Gives the pixels of some images of a cache on a device."""
+"""Opens the pixels of some images of a cache on a device."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Callbacks:
-    """One object for everything that a training passes to its caller or asks of it, from the queue to the loop.
+    """Callbacks and settings that the caller passes to a training, in one object from the queue to the loop.
 
     Args:
-        should_stop: asked after each step; a text is the reason to stop now, with the state written.
+        should_stop: called after each step; a text is the reason to stop now, after the state is written.
         on_epoch: called after each epoch with its figures.
         on_runtime: called once with what `auto` became, before the first step.
         on_throughput: called with the measured throughput.
@@ -36,8 +36,8 @@ class Callbacks:
         measure_seconds: seconds given to measuring the throughput; 0 measures nothing.
         state_seconds: seconds between two states within an epoch; every epoch ends with one.
         state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
-        open_pixels: opens the pixels of runs that share them and take their steps in turns; None where a run has the
-            process to itself.
+        open_pixels: opens the pixels of runs that share them and take their steps in turns; None for a run alone in
+            its process.
     """
 
     should_stop: Callable[[], str] = lambda: ""

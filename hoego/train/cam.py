@@ -25,10 +25,11 @@ def grad_cam(
     layer: nn.Module | None = None,
     logits_of: Outputs | None = None,
 ) -> Tensor:
-    """Heat maps float32[B, H, W] in [0, 1] of what speaks for a class (Selvaraju et al. 2017, eq. 1 and 2).
+    """Compute heat maps float32[B, H, W] in [0, 1] of the evidence for a class (Selvaraju et al. 2017, eq. 1 and 2).
 
     The layer's channels are added with the mean gradient of the class's logit as weights, negative sums cut to 0,
-    enlarged bilinearly to the photo's size and divided by their maximum. A map of zeros says that nothing spoke for it.
+    enlarged bilinearly to the photo's size and divided by their maximum. A map of zeros means that there is no
+    evidence for the class.
 
     Args:
         model: the network, in the mode it predicts in.
@@ -66,7 +67,7 @@ def grad_cam(
 
 @torch.no_grad()
 def last_map(model: nn.Module, image: Tensor) -> nn.Module:
-    """The last leaf module, in the order of use, whose output is a map [1, K, h, w] with h * w >= LEAST.
+    """Return the last leaf module, in the order of use, whose output is a map [1, K, h, w] with h * w >= LEAST.
 
     Where no map is so large, the last of the largest. Raises TrainError where there is none.
     """
@@ -93,13 +94,13 @@ def last_map(model: nn.Module, image: Tensor) -> nn.Module:
 
 
 def rollout(attentions: Sequence[Tensor], *, prefix: int = 1) -> Tensor:
-    """Attention roll-out [B, patches] from the attention matrices [B, heads, T, T] of each layer, first to last.
+    """Compute attention roll-out [B, patches] from attention matrices [B, heads, T, T] of each layer, first to last.
 
     Heads are averaged, half of the identity mixed in for the residual path, rows normalised, and the layers multiplied
     (Abnar and Zuidema 2020, eq. 1). The first token's row is read; with no prefix token, the mean of all rows.
 
     Args:
-        attentions: row t of a matrix says what token t reads.
+        attentions: row t of a matrix holds the weights with which token t reads the others.
         prefix: number of tokens before the patches (class token, registers).
     """
     joint: Tensor | None = None
@@ -116,7 +117,7 @@ def rollout(attentions: Sequence[Tensor], *, prefix: int = 1) -> Tensor:
 
 @torch.no_grad()
 def attention_map(model: nn.Module, images: Tensor, *, grid: tuple[int, int] | None = None) -> Tensor:
-    """Heat maps float32[B, H, W] in [0, 1] of a timm transformer by attention roll-out.
+    """Compute heat maps float32[B, H, W] in [0, 1] of a timm transformer by attention roll-out.
 
     Args:
         model: its attention modules have `attn_drop` (all of timm's vision transformers with global attention).
@@ -144,7 +145,7 @@ def attention_map(model: nn.Module, images: Tensor, *, grid: tuple[int, int] | N
 
 @contextmanager
 def captured_attention(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Within it, every pass of the model appends its attention matrices [B, heads, T, T], layer by layer."""
+    """Yield a list to which every forward pass appends its attention matrices [B, heads, T, T], layer by layer."""
     layers = [m for m in model.modules() if isinstance(getattr(m, "attn_drop", None), nn.Module)]
     fused = [(m, m.fused_attn) for m in layers if hasattr(m, "fused_attn")]
     seen: list[Tensor] = []
@@ -152,6 +153,7 @@ def captured_attention(model: nn.Module) -> Iterator[list[Tensor]]:
         m.attn_drop.register_forward_hook(lambda _m, inputs, _out: seen.append(inputs[0].detach()))  # type: ignore[union-attr]
         for m in layers
     ]
+    # Fused attention never forms the matrix, and does not call `attn_drop`: it is off while the hooks are on.
     for m, _ in fused:
         m.fused_attn = False  # type: ignore[assignment]
     try:

@@ -27,12 +27,12 @@ PREFIXES = ("module.", "network.", "_orig_mod.", "_forward_module.", "model.", "
 
 @dataclass(frozen=True)
 class CheckpointWeights:
-    """Tensors by name, with what the file says of itself.
+    """Weights of a file by name, with its metadata.
 
     Args:
         tensors: name -> tensor, on the CPU.
-        metadata: what Hoego wrote beside them; {} for files from elsewhere.
-        provenance: the subjects that the weights have seen; None where the file does not say.
+        metadata: written by Hoego beside them; {} for other files.
+        provenance: the subjects that the weights have seen; None where the file holds none.
     """
 
     tensors: dict[str, Tensor]
@@ -41,7 +41,7 @@ class CheckpointWeights:
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file of the same folder, flush it to the disk, and give it the name `path`."""
+    """Write through a temporary file of the same folder, flush it to the disk, and rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
@@ -71,7 +71,7 @@ def save_weights(
 
 
 def load_weights(path: Path) -> CheckpointWeights:
-    """Weights of a .safetensors file, or of a .pth/.pt/.bin file that holds weights alone.
+    """Load weights from a .safetensors file, or from a .pth/.pt/.bin file that holds weights only.
 
     Raises:
         TrainError: no such file, a damaged one, or a pickle that carries code (it is never run).
@@ -144,7 +144,7 @@ def require_written_by(provenance: Provenance | None, name: str, path: Path) -> 
     """Refuse a file that another training wrote: it may have seen what this one holds out.
 
     Args:
-        provenance: what the file says.
+        provenance: that of the file.
         name: of the training, such as "run/fold-0".
         path: the file.
 
@@ -202,6 +202,7 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
     left = [k for k in own if k not in taken]
     n_own = sum(v.numel() for v in own.values())
     n_taken = sum(own[k].numel() for k in taken)
+    # New heads and a new classifier are expected; less than half of the weights means another architecture.
     if n_taken < 0.5 * n_own:
         raise TrainError(
             f"The checkpoint fits {n_taken / max(n_own, 1):.0%} of the model's weights; "
@@ -214,7 +215,7 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
 
 
 def stripped(name: str) -> str:
-    """A weight's name without the prefixes that wrappers put before it."""
+    """Return a weight's name without the prefixes of wrappers."""
     while True:
         for prefix in PREFIXES:
             if name.startswith(prefix):
@@ -234,7 +235,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """What `save_state` wrote, or None where there is no file. Raises TrainError when it is damaged."""
+    """Load what `save_state` wrote; None where there is no file. Raises TrainError when it is damaged."""
     if not path.is_file():
         return None
     try:

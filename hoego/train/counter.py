@@ -1,4 +1,4 @@
-"""Randomness by counter: a number depends on what it is for alone, so that resuming restores nothing."""
+"""Counter-based random numbers: each depends only on its use and its counters, so resuming restores no generator."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""The increment of SplitMix64: 2^64 divided by the golden ratio, made odd."""
 _STEP = np.uint64(0xD1342543DE82EF95)
 
 
 def generator(stream: str, *counters: int) -> np.random.Generator:
-    """A numpy generator that depends on the name of its use and on the counters (seed, epoch, step) alone."""
+    """Return a numpy generator that depends only on the name of its use and on the counters (seed, epoch, step)."""
     name = int.from_bytes(blake2b(stream.encode(), digest_size=8).digest(), "little")
     return np.random.default_rng([name, *counters])
 
 
 def text_keys(texts: NDArray[np.str_] | list[str]) -> NDArray[np.uint64]:
-    """One 64-bit key per text [N]."""
+    """Return one 64-bit key per text [N]."""
     keys = [int.from_bytes(blake2b(str(t).encode(), digest_size=8).digest(), "little") for t in texts]
     return np.asarray(keys, dtype=np.uint64)
 
 
 def mix(keys: NDArray[np.uint64], counter: int) -> NDArray[np.uint64]:
-    """Keys [N] combined with a counter into new keys [N]."""
+    """Combine keys [N] with a counter into new keys [N]."""
     return _scramble(keys ^ _scramble(np.asarray([counter], dtype=np.uint64) * _STEP + _GOLDEN))
 
 
 def sample_keys(seed: int, epoch: int, first: int, n: int) -> NDArray[np.uint64]:
-    """Keys [n] of the photos at positions first ... first + n - 1 of an epoch's order."""
+    """Return the keys [n] of the photos at positions first ... first + n - 1 of an epoch's order."""
     return mix(mix(np.arange(first, first + n, dtype=np.uint64), seed), epoch + (1 << 32))
 
 
 def uniforms(keys: NDArray[np.uint64], columns: int) -> NDArray[np.float64]:
-    """Independent uniform numbers in [0, 1), [N, columns], from keys [N] (SplitMix64: Steele, Lea and Flood 2014)."""
+    """Draw independent uniforms in [0, 1), [N, columns], from keys [N] (SplitMix64: Steele, Lea and Flood 2014)."""
     z = keys[:, None] + np.arange(1, columns + 1, dtype=np.uint64) * _GOLDEN
     return np.asarray((_scramble(z) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from hoego.data.pixels import PixelCache
 
 SHARE = 0.4
-"""Share of the free memory that resident pixels may take."""
+"""Share of the free memory that resident pixels may take; the rest is for the model and its activations."""
 
 CHUNK = 1024
 """Photos that are brought to the device at a time, so that the host never holds all of them beside it."""
@@ -35,16 +35,22 @@ class PixelLoader(Protocol):
     """Photos by row, as uint8 [B, H, W, 3] on the training device."""
 
     @property
-    def resident(self) -> bool: ...
+    def resident(self) -> bool:
+        """True where all photos are in the device's memory."""
+        ...
 
     @property
-    def n_images(self) -> int: ...
+    def n_images(self) -> int:
+        """Number of photos N."""
+        ...
 
     @property
-    def size(self) -> tuple[int, int]: ...
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        ...
 
     def batches(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
-        """One tensor per entry of `rows`, in turn."""
+        """Yield one tensor per entry of `rows`, in turn."""
         ...
 
 
@@ -57,13 +63,16 @@ class ResidentPixelLoader:
 
     @property
     def n_images(self) -> int:
+        """Number of photos N."""
         return len(self.array)
 
     @property
     def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
         return (self.array.shape[1], self.array.shape[2])
 
     def batches(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+        """Yield uint8 [B, H, W, 3] on the device for each entry int64 [B] of `rows`."""
         if self.array.device.type == "cpu":
             photos = self.array.numpy()
             for r in rows:
@@ -90,14 +99,16 @@ class StreamedPixelLoader:
 
     @property
     def n_images(self) -> int:
+        """Number of photos N."""
         return len(self.rows_of)
 
     @property
     def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
         return self.cache.preprocess.size
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Photos [B, H, W, 3] in host memory, pinned for a GPU. Read in the order in which they lie."""
+        """Read photos [B, H, W, 3] into host memory, pinned for a GPU, in the order of their places in the file."""
         where = self.cache.row[self.rows_of[rows]]
         order = np.argsort(where, kind="stable")
         out = np.empty((len(rows), *self.size, 3), dtype=np.uint8)
@@ -107,12 +118,13 @@ class StreamedPixelLoader:
         return batch.pin_memory() if self.device.type == "cuda" else batch
 
     def batches(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+        """Yield uint8 [B, H, W, 3] on the device for each entry int64 [B] of `rows`."""
         for batch in ahead(self.read(r) for r in rows):
             yield batch.to(self.device, non_blocking=True)
 
 
 def ahead(source: Iterator[Tensor], depth: int = AHEAD) -> Iterator[Tensor]:
-    """The same items, made by a background thread up to `depth` ahead; its errors are raised here.
+    """Yield the same items, prepared by a background thread up to `depth` ahead; its errors are raised here.
 
     The thread ends when the consumer stops early.
     """
@@ -155,7 +167,7 @@ def ahead(source: Iterator[Tensor], depth: int = AHEAD) -> Iterator[Tensor]:
 def open_pixels(
     cache: PixelCache, images: NDArray[np.int64], device: torch.device, *, budget: int | None = None
 ) -> PixelLoader:
-    """Pixels of some images of a cache.
+    """Open the pixels of some images of a cache.
 
     Args:
         cache: decoded photos of the whole data set.
@@ -175,7 +187,7 @@ def open_pixels(
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that is free on the device; for the CPU the least of the system's, the group's and the process's."""
+    """Return the free memory of the device; for the CPU the least of the system's, the group's and the process's."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     bounds = [_available()]
@@ -201,7 +213,7 @@ def _available() -> int:
 
 
 def _own_bytes(limit: int) -> int:
-    """Bytes of this process that count against a limit: its address space, or its data."""
+    """Return the bytes of this process that count against a limit: its address space, or its data."""
     try:
         pages = Path("/proc/self/statm").read_text().split()
     except OSError:
@@ -217,7 +229,7 @@ def _number(path: Path) -> int | None:
 
 
 def batch_rows(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """An epoch's order [N] cut into round(N / batch_size) batches of one size, at least one.
+    """Cut an epoch's order [N] into round(N / batch_size) batches of one size, at least one.
 
     A remainder below half a batch waits for another epoch's order; a larger one is topped up from this order's start.
     With fewer photos than a batch there is one batch of all of them.
@@ -231,11 +243,11 @@ def batch_rows(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int
 
 
 def steps_per_epoch(n_images: int, batch_size: int) -> int:
-    """Number of batches of an epoch."""
+    """Return the number of batches of an epoch."""
     return max(1, round(n_images / batch_size))
 
 
 def eval_batch(size: tuple[int, int], batch_size: int, device: torch.device) -> int:
-    """Photos per batch where nothing is kept for a backward pass: some 32 MB of them on a CPU, 256 MB on a GPU."""
+    """Return the batch size without a backward pass: photos of some 32 MB on a CPU, 256 MB on a GPU."""
     room = (256 if device.type == "cuda" else 12) << 20
     return max(batch_size, min(4096, room // (size[0] * size[1] * 12)))

@@ -1,7 +1,7 @@
 """Training-only edits of labels: ranges left out, edges shifted, corrections of training rows, weights by source.
 
-Plain numpy over the rows that are handed in. Whoever calls hands in the training rows alone; `apply_edits` has no way
-to reach others, and `training_labels` leaves every row outside the training mask exactly as it was.
+`apply_edits` works on the rows it receives, which are the training rows alone. `training_labels` leaves every row
+outside the training mask exactly as it was, so held-out labels cannot change.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Relabel:
     Args:
         rows: int64[R].
         values: the new values str[R] (class or number).
-        sources: who says so, str[R].
+        sources: the origin of each correction, str[R].
     """
 
     rows: NDArray[np.int64]
@@ -73,7 +73,7 @@ def apply_edits(
     *,
     sources: NDArray[np.str_] | None = None,
 ) -> TrainingLabels:
-    """The labels of training rows after the edits, in this order: relabel, drop, shift, weigh.
+    """Apply the edits to the labels of training rows, in this order: relabel, drop, shift, weigh.
 
     The ranges of `drop` are of the (relabelled) number, both ends included. A shifted edge changes codes alone: the
     numbers stay. The inputs are not changed.
@@ -122,7 +122,7 @@ def training_labels(
     *,
     sources: NDArray[np.str_] | None = None,
 ) -> TrainingLabels:
-    """The labels of all N rows with the edits applied where `train_mask` (bool[N]) alone; other rows are untouched.
+    """Apply the edits to the rows of `train_mask` (bool[N]) and return the labels of all N rows; others are unchanged.
 
     Rows of `edits.relabels` are positions among all N; those outside the training side are ignored. Rows outside it
     have keep False and weight 0: they are no training rows.
@@ -156,7 +156,7 @@ def training_labels(
 
 
 def shifted_attribute(attribute: Attribute, shift: Mapping[str, float]) -> Attribute:
-    """The attribute with edges moved, such as {"60": 58}.
+    """Return the attribute with edges moved, such as {"60": 58}.
 
     Raises:
         RecipeError: an edge that the attribute does not have, or edges that no longer ascend.

@@ -1,6 +1,6 @@
-"""Held-out predictions of every epoch, in half precision: what choosing an epoch is worth is computed from them.
+"""Held-out predictions of every epoch, in half precision: the optimism of choosing an epoch is computed from them.
 
-Written without torch in mind, and read without it: numpy alone.
+Written and read with numpy alone, so that scores are computed without torch.
 
     fold-K/epochs/index.json     images (ids), heads (scale and number of classes of each)
     fold-K/epochs/0007.npz       float16 [N, C] per kind of weights and head, named "raw|age", "ema|age"
@@ -22,11 +22,12 @@ from hoego.errors import RecordError
 from hoego.predictions.predictions import Scale
 
 HALF_MAX = float(np.finfo(np.float16).max)
+"""Larger logits (65,504) are clipped: as infinities they would turn the softmax into NaN."""
 
 
 @dataclass(frozen=True)
 class EpochPredictions:
-    """What one candidate (the weights of an epoch) said of the held-out images.
+    """Held-out predictions of one candidate: the weights of an epoch.
 
     Args:
         epoch: from 0.
@@ -40,13 +41,13 @@ class EpochPredictions:
 
 
 class EpochStore:
-    """The folder `epochs` of a fold."""
+    """The folder `epochs` of a fold, with the held-out predictions of every epoch."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "epochs"
 
     def start(self, images: Sequence[str], scale: Mapping[str, Scale], classes: Mapping[str, int]) -> None:
-        """Say what the files will be of; once, before the first."""
+        """Write the index of the images and heads; call it once, before the first `write`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         heads = {name: {"scale": scale[name], "classes": classes[name]} for name in scale}
         text = json.dumps({"images": list(images), "heads": heads}, ensure_ascii=False)
@@ -54,6 +55,7 @@ class EpochStore:
 
     @property
     def started(self) -> bool:
+        """True where the index is written."""
         return (self.folder / "index.json").is_file()
 
     def write(self, epoch: int, candidates: Mapping[str, Mapping[str, NDArray[np.float32]]]) -> None:
@@ -70,7 +72,7 @@ class EpochStore:
         os.replace(temporary, path)
 
     def index(self) -> dict[str, Any]:
-        """`images` and `heads`. Raises RecordError where nothing was stored."""
+        """Read `images` and `heads`. Raises RecordError where nothing was stored."""
         try:
             found: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
         except (OSError, ValueError):
@@ -80,7 +82,7 @@ class EpochStore:
         return found
 
     def read(self) -> Iterator[EpochPredictions]:
-        """Every candidate, epoch by epoch. Raises RecordError on a damaged file."""
+        """Read every candidate, epoch by epoch. Raises RecordError on a damaged file."""
         for path in sorted(self.folder.glob("[0-9]*.npz")):
             try:
                 with np.load(path) as arrays:

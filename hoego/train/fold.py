@@ -1,4 +1,4 @@
-"""Training one fold: what goes in, what comes out, and the order in which it happens."""
+"""Train one fold: its task, its result and the order of the steps between them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FoldTask:
         inner_mask: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
         naive: the split is by photo.
         edits: training-only edits of the labels.
-        soft_targets: predictions that teach, of any of the images.
+        soft_targets: the teacher's predictions, of any of the images.
         pseudo_mask: bool [N], images of the training side whose labels are the teacher's; None where there are none.
         runtime: what `auto` became in an earlier part of this run; None resolves it here.
         interleaved: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of
@@ -77,7 +77,7 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What came of a fold.
+    """The result of a fold.
 
     Args:
         outputs: of the held-out images, by the selected weights; None for a refit.
@@ -88,7 +88,7 @@ class FoldResult:
         runtime: what `auto` became.
         throughput: measured before the first epoch; None where it was not.
         seconds: of the training, all parts of an interrupted one together.
-        notes: what should be said beside the result.
+        notes: sentences to show beside the result.
         spread: mean over the held-out images of the spread of the views; None without views.
     """
 
@@ -105,7 +105,7 @@ class FoldResult:
 
 
 def train_fold(task: FoldTask, callbacks: Callbacks | None = None) -> FoldResult:
-    """Train one fold, or go on where an earlier process was stopped (by the state in the task's folder).
+    """Train one fold, or resume it from the state in the task's folder.
 
     On a CPU the result is the same, bit for bit, however often it was stopped.
 
@@ -117,7 +117,7 @@ def train_fold(task: FoldTask, callbacks: Callbacks | None = None) -> FoldResult
 
 
 def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
-    """Train a fold as `train_fold` does, a step at a time: between two steps other trainings may take theirs."""
+    """Train a fold as `train_fold` does, yielding after each step so that other trainings can take theirs."""
     started = time.perf_counter()
     with threads_restored():
         loop, speed = _begin(task, callbacks)
@@ -139,8 +139,9 @@ def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
 
 
 def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughput | None]:
-    """A fold before its first step, or before the next one where an earlier process was stopped; and its speed."""
+    """Prepare a fold for its first step, or for the next one of a resumed training; return its speed too."""
     task.folder.mkdir(parents=True, exist_ok=True)
+    # Files that a killed process was writing. They were never renamed, so nothing refers to them.
     for torn in task.folder.glob(".*.part"):
         torn.unlink(missing_ok=True)
     resuming = (task.folder / "state.pt").is_file()
@@ -154,16 +155,18 @@ def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughp
 
 
 def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[TrainStepper, Throughput | None]:
-    """The training, ready for its first step (or for its state), and how fast it is."""
+    """Build the training, ready for its first step (or for its state), and measure its throughput."""
     known = task.runtime
     rows = training_rows(task)
     device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
+    # Before `open_pixels`, which decides by the free memory whether the photos stay resident.
     trim_memory()
     pixels = (callbacks.open_pixels or open_pixels)(task.cache, rows.images, device)
     resolved = known or _resolve(task, rows, pixels)
     torch.set_num_threads(resolved.threads)
     callbacks.on_runtime(resolved)
     speed = None
+    # A copy is measured and discarded, so measuring changes no number of the training; a resumed one is known already.
     if callbacks.measure_seconds and not resuming:
         speed = measure_parts(
             TrainStepper(task.recipe, task.dataset, rows, pixels, resolved), callbacks.measure_seconds
@@ -176,10 +179,10 @@ def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[Trai
 
 
 def training_rows(task: FoldTask) -> TrainingRows:
-    """The training side after the training-only edits; photos without any label that the model learns are left out."""
+    """Build the training side after the training-only edits, without photos that have no label for any head."""
     dataset, recipe = task.dataset, task.recipe
     if (task.train_mask & task.val_mask).any():
-        raise TrainError("An image stands on both sides of the split.", remedy="Make the split again.")
+        raise TrainError("An image is on both sides of the split.", remedy="Make the split again.")
     mask = task.train_mask if task.inner_mask is None else task.train_mask & ~task.inner_mask
     sources = (
         dataset.images["source"].to_numpy().astype(np.str_) if "source" in dataset.images.columns else None
@@ -200,7 +203,7 @@ def training_rows(task: FoldTask) -> TrainingRows:
         labels.weight[images],
     )
     part.weight[len(own) :] *= recipe.distill.pseudo.weight
-    lessons = _lessons(task, own, given)
+    teacher_targets = _teacher_targets(task, own, given)
     target = dataset.schema.target_codes(part.codes)
     by = recipe.sampling.by
     return TrainingRows(
@@ -209,17 +212,18 @@ def training_rows(task: FoldTask) -> TrainingRows:
         target,
         target if by == "target" else dataset.schema.class_codes(by, part.codes),
         dataset.subject_index[images],
-        lessons,
+        teacher_targets,
     )
 
 
 def _rows_of(task: FoldTask, labels: TrainingLabels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the photos that have a label, or a teacher beside it; and of the pseudo-labelled ones."""
+    """Return the positions of the photos with a label or a soft target, and of the pseudo-labelled ones."""
     known = np.asarray((labels.codes >= 0).any(axis=1), dtype=np.bool_)
     pseudo = np.zeros(len(labels.codes), dtype=bool) if task.pseudo_mask is None else task.pseudo_mask
     if task.soft_targets is not None:
         known[task.dataset.positions(task.soft_targets.images)] = True
     given = np.flatnonzero(labels.keep & pseudo)
+    # A copy of a held-out photo leaks even under another subject's name, so contents are compared too.
     shown = np.isin(task.dataset.contents[given], task.dataset.contents[task.val_mask])
     shown |= np.isin(task.dataset.subject_index[given], task.dataset.subject_index[task.val_mask])
     if shown.any():
@@ -231,27 +235,27 @@ def _rows_of(task: FoldTask, labels: TrainingLabels) -> tuple[NDArray[np.int64],
     return np.flatnonzero(labels.keep & known & ~pseudo), given
 
 
-def _lessons(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -> TeacherTargets:
-    """What the teacher says of the training photos: beside the labels of `own`, in place of those of `given`."""
+def _teacher_targets(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.int64]) -> TeacherTargets:
+    """Build the soft targets of the photos `own` and the pseudo-labels of `given`."""
     teacher, ids = task.soft_targets, task.dataset.image_ids
     if teacher is None:
         return TeacherTargets()
     hard = task.recipe.distill.pseudo.labels == "hard"
     pseudo = pseudo_rows(teacher, ids[given], hard=hard) if len(given) else None
-    taught = np.isin(ids[own], teacher.images)
-    if not taught.any():
+    has_target = np.isin(ids[own], teacher.images)
+    if not has_target.any():
         return TeacherTargets(pseudo_labels=pseudo)
-    says, schema, n = teacher.align(ids[own[taught]]), task.dataset.schema, len(own) + len(given)
-    at, tables = np.flatnonzero(taught), {}
+    predicted, schema, n = teacher.align(ids[own[has_target]]), task.dataset.schema, len(own) + len(given)
+    at, tables = np.flatnonzero(has_target), {}
     for name in (*schema.names, *((COMPOSITE,) if schema.composite else ())):
-        if says.has(name):
+        if predicted.has(name):
             tables[name] = np.zeros((n, schema.n_classes(name)), dtype=np.float32)
-            tables[name][at] = says.probabilities(name)
-    return TeacherTargets(tables, np.concatenate([taught, np.zeros(len(given), dtype=bool)]), pseudo)
+            tables[name][at] = predicted.probabilities(name)
+    return TeacherTargets(tables, np.concatenate([has_target, np.zeros(len(given), dtype=bool)]), pseudo)
 
 
 def _keep_provenance(folder: Path, provenance: Provenance) -> None:
-    """Before the first state, so that a resumed training knows what its starting weights had seen."""
+    """Write the provenance before the first state: a resumed training cannot derive that of its starting weights."""
     text = json.dumps(provenance.to_dict())
 
     def write(path: Path) -> None:
@@ -301,7 +305,7 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> Resolve
 
 
 def measure_parts(parts: TrainStepper, seconds: float) -> Throughput:
-    """The model alone, the input alone and the two joined, by a training that is thrown away."""
+    """Measure the model alone, the input alone and both joined, with a training that is discarded."""
     parts.start_epoch(0)
     images, batch = parts.synthetic()
     at = [0]

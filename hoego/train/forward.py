@@ -1,4 +1,4 @@
-"""Predicting: what a network says of a set of photos, in batches as large as fit, read back once."""
+"""Compute the outputs of a network for a set of photos, in batches as large as fit, read back once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Prepare = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PredictedValues:
-    """What a network says of N photos.
+    """Outputs of a network for N photos.
 
     Args:
         values: float32 [N, C] by head.
@@ -34,7 +34,7 @@ class PredictedValues:
 
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradients, and the mode of before afterwards."""
+    """Switch to evaluation mode without gradients, and restore the former mode afterwards."""
     training = network.training
     network.eval()
     try:
@@ -52,7 +52,7 @@ def outputs_of(
     autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     batch_size: int = 64,
 ) -> dict[str, Tensor]:
-    """Raw outputs float32 [N, O] by head, on the network's device, of all photos of `pixels` in their order."""
+    """Compute raw outputs float32 [N, O] by head, on the network's device, of all photos of `pixels` in their order."""
     device = next(network.parameters()).device
     step = eval_batch(pixels.size, batch_size, device)
     rows = [np.arange(a, min(a + step, pixels.n_images)) for a in range(0, pixels.n_images, step)]
@@ -69,7 +69,7 @@ Readers = Mapping[str, Callable[[Tensor], Tensor] | None]
 
 
 def read_outputs(raw: Mapping[str, Tensor], readers: Readers) -> PredictedValues:
-    """Class logits or probabilities of raw outputs."""
+    """Convert raw outputs to class logits or probabilities."""
     values: dict[str, NDArray[np.float32]] = {}
     scale: dict[str, Scale] = {}
     for name, outputs in raw.items():
@@ -81,7 +81,7 @@ def read_outputs(raw: Mapping[str, Tensor], readers: Readers) -> PredictedValues
 
 
 def probabilities(outputs: PredictedValues) -> dict[str, NDArray[np.float32]]:
-    """Class probabilities float32 [N, C] by head."""
+    """Compute class probabilities float32 [N, C] by head."""
     out = {}
     for name, values in outputs.values.items():
         if outputs.scale[name] == "logits":
@@ -91,7 +91,7 @@ def probabilities(outputs: PredictedValues) -> dict[str, NDArray[np.float32]]:
 
 
 def mean_of(several: list[PredictedValues]) -> PredictedValues:
-    """The mean probabilities of several outputs of the same photos (views, or members of an ensemble)."""
+    """Compute the mean probabilities of several outputs of the same photos (views, or members of an ensemble)."""
     each = [probabilities(o) for o in several]
     values = {name: np.asarray(sum(p[name] for p in each) / len(each), np.float32) for name in each[0]}
     return PredictedValues(values, dict.fromkeys(values, "probabilities"))

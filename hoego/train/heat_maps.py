@@ -22,9 +22,9 @@ _RAMP = np.array([[20, 20, 120], [0, 160, 220], [250, 220, 60], [220, 30, 30]], 
 
 
 def cam_maps(model: TrainedModel, photos: Bytes) -> NDArray[np.float32]:
-    """Where the model looked, for what it said: heat float32 [N, H, W] in [0, 1] of photos uint8 [N, H, W, 3].
+    """Compute heat maps float32 [N, H, W] in [0, 1] of the model's decisions on photos uint8 [N, H, W, 3].
 
-    Networks with maps: Grad-CAM of the sum, over the heads, of the score of the class that each says (the logit, or the
+    Networks with maps: Grad-CAM of the sum, over the heads, of the predicted class's score (the logit, or the
     log-probability of an ordered attribute). Transformers: attention roll-out, which is of the photo, not of a class.
 
     Raises:
@@ -46,11 +46,11 @@ def _heat(model: TrainedModel, images: Tensor) -> Tensor:
     if any(hasattr(m, "attn_drop") for m in network.modules()):
         return attention_map(network, images)
     one = torch.zeros(len(images), dtype=torch.int64, device=images.device)
-    return grad_cam(network, images, one, logits_of=lambda outputs: _said(model, outputs))
+    return grad_cam(network, images, one, logits_of=lambda outputs: _predicted_score(model, outputs))
 
 
-def _said(model: TrainedModel, outputs: Mapping[str, Tensor]) -> Tensor:
-    """The score [B, 1] of what the heads say together."""
+def _predicted_score(model: TrainedModel, outputs: Mapping[str, Tensor]) -> Tensor:
+    """Return the joint score [B, 1] of the classes that the heads predict."""
     total: Tensor | None = None
     for name, raw in outputs.items():
         reader = model.decoders.get(name)
@@ -65,7 +65,7 @@ def _said(model: TrainedModel, outputs: Mapping[str, Tensor]) -> Tensor:
 def overlay(
     photo: Bytes, heat: NDArray[np.floating], *, side: int = 160, strength: float = 0.55
 ) -> Image.Image:
-    """A photo uint8 [H, W, 3] in grey under its heat [H, W] in colour, its longer side at least about `side` pixels.
+    """Draw a photo uint8 [H, W, 3] in grey under its heat map [H, W] in colour, enlarged to about `side` pixels.
 
     Blue is little, red is much; where there is no heat the grey photo shows.
     """

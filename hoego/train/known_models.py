@@ -11,7 +11,7 @@ HUB = ("hf-hub:", "hf_hub:", "local-dir:")
 
 
 def require_known(name: str) -> None:
-    """Raises TrainError where no model is called `name`; nothing is checked where torch or timm is not installed."""
+    """Raise TrainError where no model is called `name`; without torch or timm nothing is checked."""
     timm = find_spec("timm")
     if name.startswith(HUB) or timm is None or timm.origin is None or find_spec("torch") is None:
         return
@@ -24,7 +24,7 @@ def require_known(name: str) -> None:
 
 
 def require_registered(name: str) -> None:
-    """`require_known` by timm itself: old names and models of other packages are in its registry alone."""
+    """Check `name` against timm's registry, which alone knows old names and models of other packages."""
     import timm
 
     if not name.startswith(HUB) and not timm.is_model(name):

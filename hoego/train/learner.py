@@ -1,4 +1,4 @@
-"""What one training is made of: the learner, its optimiser, its input, in one object that can take a step."""
+"""The parts of one training in one object that can take a step: modules, optimiser and input."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BODY = "network.backbone."
 
 
 class TrainableModules(nn.Module):
-    """Everything that learns: the network, the parameters of its losses, the weights between its heads."""
+    """All trainable modules: the network, the parameters of its losses, the weights between its heads."""
 
     def __init__(self, network: Network, objective: Objective, weighting: HeadWeights) -> None:
         super().__init__()
@@ -53,22 +53,22 @@ class TrainableModules(nn.Module):
         self.weighting = weighting
 
     def heads(self) -> list[nn.Parameter]:
-        """The parameters that belong to no body."""
+        """Return the parameters that are not the backbone's."""
         others = [*self.objective.parameters(), *self.weighting.parameters()]
         return [*self.network.head_parameters(), *others]
 
     def decoders(self) -> Readers:
-        """How outputs become class probabilities, by head; None where they are logits."""
+        """Return how outputs become class probabilities, by head; None where they are logits."""
         parts = {name: self.objective.part(name) for name in self.objective.names}
         return {n: p.class_probabilities if isinstance(p, OrdinalHead) else None for n, p in parts.items()}
 
     def no_weight_decay(self) -> set[str]:
-        """The body's own list, for the optimiser's groups."""
+        """Return the backbone's own list, for the optimiser's groups."""
         own = getattr(self.network.backbone, "no_weight_decay", None)
         return {BODY + name for name in own()} if callable(own) else set()
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """The body's layers, bottom to top, for layer-wise learning rates (timm's form)."""
+        """Return the backbone's layers, bottom to top, for layer-wise learning rates (timm's form)."""
         own = getattr(self.network.backbone, "group_matcher", None)
         if not callable(own):
             raise TrainError(
@@ -96,7 +96,7 @@ class TrainingRows:
         target: int32 [n] target classes.
         by: int32 [n], the classes that sampling balances.
         subjects: int32 [n].
-        teacher_targets: what a teacher says of these photos.
+        teacher_targets: soft targets and pseudo-labels of these photos.
     """
 
     images: NDArray[np.int64]
@@ -108,10 +108,10 @@ class TrainingRows:
 
 
 class TrainStepper:
-    """A training that can take steps. Built anew, it is the same whenever recipe, rows and `resolved` are.
+    """The parts of one training, able to take steps. Equal recipe, rows and `resolved` give equal parts.
 
     Args:
-        recipe: the resolved recipe; what it leaves to the weights is filled in.
+        recipe: the resolved recipe; settings that it leaves open are read from the weights.
         dataset: for its schema.
         rows: the training side.
         pixels: of the training rows, in their order.
@@ -145,6 +145,7 @@ class TrainStepper:
 
     def _learner(self, dataset: Dataset, initialise: bool) -> BuiltNetwork:
         recipe = self.recipe
+        # Before the objective too, whose parameters are drawn first: equal recipes start from equal weights.
         torch.manual_seed(recipe.seed)
         objective = Objective(recipe, dataset.schema, self.heads, self.rows.labels)
         built = build_network(
@@ -202,7 +203,7 @@ class TrainStepper:
         return {name: a for name, a in found.items() if a is not None and a.updates > 0}
 
     def start_epoch(self, epoch: int) -> None:
-        """Put the learner into training for an epoch."""
+        """Put all modules into training mode for an epoch."""
         self.learner.train()
         self.freezer.apply(epoch)
         self.objective.set_epoch(epoch, self.recipe.epochs)
@@ -210,7 +211,7 @@ class TrainStepper:
     def batches(
         self, epoch: int, first: int = 0, count: int | None = None
     ) -> Iterator[tuple[int, Tensor, LossBatch]]:
-        """Step number, photos float [B, 3, H, W] and what the loss needs, from step `first` of an epoch on."""
+        """Yield step number, photos float [B, 3, H, W] and the loss's batch, from step `first` of an epoch on."""
         recipe, seed = self.recipe, self.recipe.seed
         batches = epoch_batches(
             self.rows.by, self.rows.subjects, self.rows.teacher_targets.pseudo_labels, recipe, epoch
@@ -239,9 +240,11 @@ class TrainStepper:
             yield number, images, step.mixed(plan)
 
     def step(self, epoch: int, number: int, images: Tensor, batch: LossBatch) -> Tensor:
-        """One training step; the loss, left on the device."""
+        """Take one training step; return the loss, left on the device."""
         optim = self.recipe.optim
         total = self.steps * self.recipe.epochs
+        # Dropout and stochastic depth draw from torch's generator. Seeding every step makes a resumed training equal to
+        # an uninterrupted one, and trainings in turns equal to each alone.
         torch.manual_seed(int(generator("step", self.recipe.seed, epoch, number).integers(1 << 62)))
         set_lr(self.optimizer, optim.lr * lr_factor(epoch * self.steps + number, total, optim))
         loss = self._backward(images, batch, number, 1 / optim.accumulate)
@@ -253,6 +256,7 @@ class TrainStepper:
             with frozen_batch_norm(self.learner):
                 self._backward(images, batch, number, 1.0)
             self.sam.descent_step()
+        # In this order: the norm to clip at is that of the unscaled gradients.
         if optim.clip:
             self.precision.unscale(self.optimizer)
             clip_gradients(self.learner.parameters(), optim.clip)
@@ -274,11 +278,11 @@ class TrainStepper:
         return loss.detach()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """The training's precision, for predicting."""
+        """Return the context of the training's precision, for predicting."""
         return self.precision.autocast()
 
     def synthetic(self) -> tuple[Tensor, LossBatch]:
-        """A batch of noise, already on the device, for timing the model alone."""
+        """Return a batch of noise on the device, for timing the model alone."""
         size = min(self.recipe.batch_size, len(self.rows.images))
         random = torch.Generator().manual_seed(0)
         photos = torch.randn(size, 3, *self.pixels.size, generator=random)
@@ -286,7 +290,7 @@ class TrainStepper:
         return photos.to(self.device, memory_format=torch.channels_last), LossBatch(rows)
 
     def state(self) -> dict[str, Any]:
-        """Everything that going on needs, as tensors and plain values."""
+        """Return everything that resuming needs, as tensors and plain values."""
         return {
             "learner": self.learner.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -296,7 +300,7 @@ class TrainStepper:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state` gave."""
+        """Restore what `state` returned."""
         self.learner.load_state_dict(state["learner"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.precision.load_state_dict(state["precision"])
@@ -306,5 +310,5 @@ class TrainStepper:
 
 
 def names_of(heads: Sequence[HeadSpec]) -> list[str]:
-    """The names of heads, in order."""
+    """Return the names of heads, in order."""
     return [h.name for h in heads]

@@ -1,4 +1,4 @@
-"""The epochs: train, score, keep what is best, write the state, go on where a killed process stopped."""
+"""The loop over epochs: train, score, keep the best weights, write the state, resume after an interruption."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from hoego.train.validation_views import view_outputs
 
 LAST = "last"
 NORM_BATCHES = 64
-"""Batches from which the norms of averaged weights are estimated again."""
+"""Batches from which the batch norms of averaged weights are re-estimated: averaged weights have other statistics."""
 
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """A scored set: its images with their labels, and their pixels in the same order."""
+    """A validation set: its images with their labels, and their pixels in the same order."""
 
     dataset: Dataset
     pixels: PixelLoader
@@ -62,11 +62,11 @@ class TrainingLoopOptions:
 
 
 class TrainingStopped(Exception):
-    """Raised where a training was asked to stop, after its state was written. The text is the reason."""
+    """Raised when `should_stop` returned a reason, after the state was written. The text is the reason."""
 
 
 class TrainingLoop:
-    """One training, from its first step or from its state to its last."""
+    """The loop of one training, from its first step or from its state to its last step."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class TrainingLoop:
         self.parts, self.settings, self.held, self.inner = parts, settings, held, inner
         recipe = parts.recipe
         self.select = recipe.select
-        self.judge = inner if self.select.on == "inner" else held
-        self.by_last = self.select.on == "last" or self.judge is None
+        self.selection_set = inner if self.select.on == "inner" else held
+        self.by_last = self.select.on == "last" or self.selection_set is None
         self.tracker = BestTracker(self.select.by, 0 if self.by_last else self.select.patience)
         self.store = EpochStore(settings.folder)
         self.epoch, self.number, self.stopped = 0, 0, False
@@ -88,6 +88,7 @@ class TrainingLoop:
 
     @property
     def state_file(self) -> Path:
+        """Path of the training's state."""
         return self.settings.folder / "state.pt"
 
     def steps(self, started: float) -> Iterator[None]:
@@ -126,6 +127,7 @@ class TrainingLoop:
                 self._save()
                 written = time.perf_counter()
             yield
+        # The only place where the loop reads the loss: reading it each step would wait for the device.
         loss = float(self.loss_sum) / parts.steps
         seconds = time.perf_counter() - began
         if not math.isfinite(loss):
@@ -158,7 +160,7 @@ class TrainingLoop:
         return time.perf_counter() - written > callbacks.state_seconds
 
     def _after(self, epoch: int) -> dict[str, Any]:
-        """Averages, scores and checkpoints at the end of an epoch."""
+        """Compute averages, scores and checkpoints at the end of an epoch."""
         recipe, last = self.parts.recipe, epoch + 1 == self.parts.recipe.epochs
         swa = self.parts.swa
         if swa is not None and epoch + 1 > recipe.epochs * (1 - recipe.average.swa):
@@ -167,10 +169,13 @@ class TrainingLoop:
         scored = last or (epoch + 1) % self.select.every == 0
         figures: dict[str, Any] = {}
         if scored and self.held is not None:
-            figures |= flat(self._score(epoch, self.held, store=True, judged=self.judge is self.held), "")
+            figures |= flat(
+                self._score(epoch, self.held, store=True, selects=self.selection_set is self.held), ""
+            )
         if scored and self.inner is not None:
             figures |= flat(
-                self._score(epoch, self.inner, store=False, judged=self.judge is self.inner), "inner_"
+                self._score(epoch, self.inner, store=False, selects=self.selection_set is self.inner),
+                "inner_",
             )
         if last and self.by_last:
             self._keep(epoch, self.last_weights, {}, [LAST])
@@ -189,18 +194,18 @@ class TrainingLoop:
         return next((name for name in ("swa", "ema") if name in averages), "raw")
 
     def learner_of(self, weights: str) -> TrainableModules:
-        """The learner with one kind of weights."""
+        """Return the modules with one kind of weights."""
         module = self.parts.learner if weights == "raw" else self.parts.averages[weights].module
         assert isinstance(module, TrainableModules)
         return module
 
-    def _score(self, epoch: int, held: ValidationSet, *, store: bool, judged: bool) -> dict[str, Any]:
+    def _score(self, epoch: int, held: ValidationSet, *, store: bool, selects: bool) -> dict[str, Any]:
         found, kept = {}, {}
         for weights in ("raw", *self.parts.averages):
             outputs = self._outputs(self.learner_of(weights), held)
             values = criteria(self._predictions(outputs, held), held.dataset)
             found[weights], kept[weights] = values, outputs
-            if judged and not self.by_last:
+            if selects and not self.by_last:
                 criterion_of(self.select, list(values))
                 improved = self.tracker.update(epoch, weights, values)
                 self._keep(epoch, weights, values, improved)
@@ -253,7 +258,7 @@ class TrainingLoop:
         made.unlink()
 
     def selected(self) -> BestCandidate:
-        """The candidate that select.on and select.by choose."""
+        """Return the candidate that select.on and select.by choose."""
         if self.by_last:
             return BestCandidate(math.nan, self.epoch - 1, self.last_weights)
         try:
@@ -265,7 +270,7 @@ class TrainingLoop:
             ) from None
 
     def final(self, selected: BestCandidate) -> tuple[PredictedValues, float | None]:
-        """What the selected weights say of the held-out images, under the recipe's views; and the views' spread."""
+        """Predict the held-out images with the selected weights and the recipe's views; return their spread too."""
         assert self.held is not None
         path = checkpoint_of(self.settings.folder, LAST if self.by_last else self.select.by)
         learner = self.parts.learner
@@ -300,7 +305,7 @@ class TrainingLoop:
             raise RecordError(
                 f"The state is of {name}, not of {self.settings.name}.",
                 file=self.state_file,
-                remedy="Restore the record from a copy, or remove the file: the fold begins anew.",
+                remedy="Restore the record from a copy, or remove the file: the fold starts again.",
             )
         self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]
         self.loss_sum.copy_(state["loss_sum"])
@@ -310,7 +315,7 @@ class TrainingLoop:
 
 
 def flat(scores: Mapping[str, Mapping[str, float]], prefix: str) -> dict[str, float]:
-    """Criteria by kind of weights as one row of figures.
+    """Flatten criteria by kind of weights into one row of figures.
 
     >>> flat({"raw": {"macro_f1": 0.5, "loss": 1.0, "age": 0.4}, "ema": {"macro_f1": 0.6}}, "")
     {'macro_f1': 0.5, 'held_loss': 1.0, 'macro_f1_age': 0.4, 'macro_f1_ema': 0.6}
@@ -326,13 +331,13 @@ def flat(scores: Mapping[str, Mapping[str, float]], prefix: str) -> dict[str, fl
 
 
 def checkpoint_of(folder: Path, criterion: str) -> Path:
-    """The checkpoint of a criterion in a fold's folder; "last" is the last epoch's."""
+    """Return the checkpoint of a criterion in a fold's folder; "last" is the last epoch's."""
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in criterion)
     return folder / f"{safe}.safetensors"
 
 
 def describe(parts: TrainStepper, learner: TrainableModules) -> dict[str, Any]:
-    """What loading the weights again needs: recipe, schema, outputs of the heads, scales of ordered attributes."""
+    """Describe what loading the weights needs: recipe, schema, outputs of the heads, scales of ordered attributes."""
     objective = learner.objective
     ordinals = {n: objective.part(n) for n in objective.names}
     return {

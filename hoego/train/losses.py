@@ -33,7 +33,7 @@ class Loss(nn.Module):
         """Tell the loss where the training is: epoch (from 0) of epochs. Only deferred losses listen."""
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Losses [B] of float32 logits [B, C] and target probabilities [B, C]."""
+        """Compute losses [B] from float32 logits [B, C] and target probabilities [B, C]."""
         raise NotImplementedError
 
     def forward(
@@ -45,7 +45,7 @@ class Loss(nn.Module):
         mask: Tensor | None = None,
         reduction: Reduction = "mean",
     ) -> Tensor:
-        """The weighted mean loss, or the losses [B].
+        """Compute the weighted mean loss, or the losses [B].
 
         Args:
             logits: [B, C].
@@ -61,7 +61,7 @@ class Loss(nn.Module):
         return self.reduce(logits.float(), soft, counted, reduction)
 
     def reduce(self, logits: Tensor, soft: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor:
-        """`forward` once targets are probabilities [B, C] and weights [B] hold the mask."""
+        """Compute `forward` once targets are probabilities [B, C] and weights [B] include the mask."""
         rows = self.per_row(logits, soft)
         if counted is not None:
             rows = torch.where(counted > 0, rows * counted, 0.0)
@@ -73,7 +73,7 @@ class Loss(nn.Module):
 def soft_targets(
     logits: Tensor, target: Tensor, weight: Tensor | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Target probabilities float32[B, C], and the weights [B] with masked photos at 0 (None: all are 1).
+    """Convert labels to probabilities float32[B, C], and weights [B] with masked photos at 0 (None: all are 1).
 
     Raises:
         TrainError: the target's shape does not fit the logits.
@@ -104,6 +104,7 @@ class CrossEntropyLoss(Loss):
         self.eps = eps
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute cross-entropies [B] from logits [B, C] and target probabilities [B, C]."""
         return F.cross_entropy(logits, target, label_smoothing=self.eps, reduction="none")
 
 
@@ -117,6 +118,7 @@ class FocalLoss(Loss):
         self.gamma = gamma
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute focal losses [B] from logits [B, C] and target probabilities [B, C]."""
         log_p = logits.log_softmax(1)
         # 1 - p is clamped above 0: the gradient of 0 ** gamma is infinite for gamma < 1.
         rest = (1 - log_p.exp()).clamp_min(1e-7)
@@ -137,11 +139,12 @@ class ClassBalancedLoss(Loss):
         self.register_buffer("alpha", effective_number_weights(class_counts, beta), persistent=False)
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute class-weighted cross-entropies [B] from logits [B, C] and target probabilities [B, C]."""
         return -(self.alpha * target * logits.log_softmax(1)).sum(1)
 
 
 def effective_number_weights(class_counts: Tensor, beta: float) -> Tensor:
-    """Weights [C] by the inverse effective number of the class counts [C], with mean 1 (Cui et al. 2019)."""
+    """Compute weights [C] by the inverse effective number of the class counts [C], with mean 1 (Cui et al. 2019)."""
     counts = class_counts.double().clamp_min(1)
     weights = (1 - beta) / (1 - beta**counts) if beta > 0 else torch.ones_like(counts)
     return (weights * len(counts) / weights.sum()).float()
@@ -177,10 +180,12 @@ class LdamLoss(Loss):
         self.defer = defer
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
+        """Switch the deferred re-weighting on once the share `defer` of the epochs has passed."""
         deferred = epoch < self.defer * epochs
         self.alpha = torch.ones_like(self.later) if deferred else self.later
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute margin losses [B] from logits [B, C] and target probabilities [B, C]."""
         shifted = logits - logits.detach().amax(1, keepdim=True)
         others = sum_of_others(shifted)
         lowered = shifted - self.margins
@@ -189,7 +194,7 @@ class LdamLoss(Loss):
 
 
 def sum_of_others(logits: Tensor) -> Tensor:
-    """For every class the sum of exp(logit) over the other classes, [B, C]; logits [B, C] with row maximum 0.
+    """Sum exp(logit) over the other classes, [B, C], for every class; logits [B, C] with row maximum 0.
 
     The largest term is not subtracted from a sum that it dominates, so nothing cancels.
     """
@@ -211,6 +216,7 @@ class LogitAdjustedLoss(Loss):
         self.register_buffer("shift", (tau * (counts / counts.sum()).log()).float(), persistent=False)
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute cross-entropies [B] of the adjusted logits [B, C] and target probabilities [B, C]."""
         return F.cross_entropy(logits + self.shift, target, reduction="none")
 
 
@@ -225,6 +231,7 @@ class SoftMacroF1Loss(Loss):
     per_photo = False
 
     def reduce(self, logits: Tensor, soft: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor:
+        """Compute 1 - soft macro F1 of the batch, a scalar: the loss has no values per photo."""
         if reduction == "none":
             raise TrainError(
                 "The loss 'f1' has no value per photo.", remedy="Use it with a mean, or choose another loss."
@@ -248,6 +255,7 @@ class SymmetricCrossEntropyLoss(Loss):
         self.alpha, self.beta, self.log_zero = alpha, beta, log_zero
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute symmetric losses [B] from logits [B, C] and target probabilities [B, C]."""
         log_t = target.clamp_min(math.exp(self.log_zero)).log().clamp_min(self.log_zero)
         reverse = -(logits.softmax(1) * log_t).sum(1)
         return self.alpha * F.cross_entropy(logits, target, reduction="none") + self.beta * reverse
@@ -266,6 +274,7 @@ class AsymmetricLoss(Loss):
         self.gamma_pos, self.gamma_neg, self.eps = gamma_pos, gamma_neg, eps
 
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute asymmetric losses [B] from logits [B, C] and target probabilities [B, C]."""
         log_p = logits.log_softmax(1)
         p = log_p.exp()
         focus = target * (1 - p).clamp_min(1e-7) ** self.gamma_pos + (1 - target) * p**self.gamma_neg
@@ -285,13 +294,16 @@ class WeightedSumLoss(Loss):
         self.per_photo = all(part.per_photo for part in parts)
 
     def losses(self) -> list[Loss]:
+        """Return the losses of the sum, in order."""
         return [part for part in self.parts if isinstance(part, Loss)]
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
+        """Pass the epoch to every loss."""
         for part in self.losses():
             part.set_epoch(epoch, epochs)
 
     def reduce(self, logits: Tensor, soft: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor:
+        """Compute the weighted sum of the reduced losses."""
         values = [part.reduce(logits, soft, counted, reduction) for part in self.losses()]
         return torch.stack([w * value for w, value in zip(self.weights, values, strict=True)]).sum(0)
 
@@ -303,7 +315,7 @@ def build_loss(
     class_counts: Tensor | None = None,
     options: LossOptions | None = None,
 ) -> Loss:
-    """The loss of a recipe.
+    """Build the loss of a recipe.
 
     Args:
         spec: a name, or weights by name (`{"focal": 0.6, "f1": 0.4}`), used as they are.
@@ -353,6 +365,7 @@ class CosineLinear(nn.Linear):
         self.scale = scale
 
     def forward(self, input: Tensor) -> Tensor:
+        """Compute logits [B, C]: scale times the cosines of features [B, F] and class vectors [C, F]."""
         return self.scale * F.linear(F.normalize(input, dim=1), F.normalize(self.weight, dim=1))
 
 
@@ -364,7 +377,7 @@ def distillation(
     weight: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """T^2 * KL(teacher softened by T || student softened by T), the weighted mean over photos (Hinton et al. 2015).
+    """Compute T^2 * KL(teacher at T || student at T), the weighted mean over photos (Hinton et al. 2015).
 
     Args:
         logits: the student's [B, C].

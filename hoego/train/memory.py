@@ -19,7 +19,7 @@ SPARE = 64 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees; whether it does.
+    """Make this process keep freed memory; return whether it does.
 
     Nothing is changed where the C library is not glibc, or where the environment says how it should allocate.
     """
@@ -32,7 +32,7 @@ def keep_freed_memory() -> bool:
 
 
 def _of_glibc(name: str) -> Callable[..., int] | None:
-    """A function of the C library, where that is glibc."""
+    """Return a function of the C library where that is glibc, else None."""
     try:
         library = ctypes.CDLL(None)
         return getattr(library, name) if hasattr(library, "gnu_get_libc_version") else None
@@ -41,6 +41,6 @@ def _of_glibc(name: str) -> Callable[..., int] | None:
 
 
 def trim_memory() -> None:
-    """Let the system have what earlier trainings of this process have freed, so that it counts as free."""
+    """Return the freed memory of earlier trainings to the system, so that it counts as free."""
     if (trim := _of_glibc("malloc_trim")) is not None:
         trim(0)

@@ -18,11 +18,12 @@ from hoego.train.counter import mix, sample_keys, uniforms
 from hoego.train.models import HeadSpec
 
 _STREAM = 71
+"""Keeps the draws of these flips independent of those that augmentation draws from the same keys."""
 
 
 @dataclass(frozen=True)
 class FlipLabels:
-    """The flips of a recipe whose `augment.mirror` says what a flipped photo of each target class shows.
+    """The random flips of a recipe with `augment.mirror`, which maps each target class to the class after a flip.
 
     Args:
         probability: of a flip, for photos of a class that may be flipped.
@@ -40,7 +41,7 @@ class FlipLabels:
     def of(
         cls, settings: AugmentSettings, schema: LabelSchema, heads: Sequence[HeadSpec], seed: int
     ) -> FlipLabels | None:
-        """The mirror of a recipe, or None where flips change no class.
+        """Build the flips of a recipe; None where flips change no class.
 
         Raises:
             RecipeError: a class that does not exist, or a head that the target does not determine.
@@ -50,10 +51,10 @@ class FlipLabels:
         classes = schema.target_classes
         shown = np.full(len(classes), -1, dtype=np.int32)
         for name, other in settings.mirror.items():
-            for asked in (name, other):
-                if asked not in classes:
+            for named in (name, other):
+                if named not in classes:
                     raise RecipeError(
-                        f"augment.mirror names {asked!r}, no target class.", remedy=nearest(asked, classes)
+                        f"augment.mirror names {named!r}, no target class.", remedy=nearest(named, classes)
                     )
             shown[classes.index(name)] = classes.index(other)
         return cls(settings.flip, shown, {h.name: _determined(h.name, schema) for h in heads}, seed)
@@ -61,12 +62,12 @@ class FlipLabels:
     def apply(
         self, photos: Tensor, target: NDArray[np.int32], epoch: int, first: int
     ) -> tuple[Tensor, NDArray[np.int32], dict[str, Tensor]]:
-        """Photos uint8 [B, H, W, 3] flipped at random, their target classes, and each head's classes [B].
+        """Flip photos uint8 [B, H, W, 3] at random; return them with target classes [B] and each head's classes [B].
 
         Args:
             photos: of the positions first ... of the epoch's order.
             target: int32 [B], -1 where missing.
-            epoch, first: where they stand.
+            epoch, first: their epoch, and the position of the first.
         """
         keys = mix(sample_keys(self.seed, epoch, first, len(target)), _STREAM)
         shown = np.where(target >= 0, self.shown[target], -1)
@@ -83,7 +84,7 @@ class FlipLabels:
 
 
 def _determined(name: str, schema: LabelSchema) -> NDArray[np.int64]:
-    """The class of a head for each target class, where the target determines it."""
+    """Return the class of a head for each target class, where the target determines it."""
     n = schema.n_target_classes
     if name == schema.target:
         return np.arange(n)

@@ -21,6 +21,7 @@ from hoego.train.counter import generator
 Kind = Literal["mixup", "cutmix", "cutmix_same", "cutmix_vertical", "cutmix_horizontal"]
 KINDS: tuple[Kind, ...] = ("mixup", "cutmix", "cutmix_same", "cutmix_vertical", "cutmix_horizontal")
 _GOLDEN = 0.6180339887498949
+"""The golden ratio's fraction: its multiples modulo 1 spread evenly, so rounded shares even out over few epochs."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class MixPlan:
 
 
 def schedule(settings: MixingSettings, *, seed: int, epoch: int, steps: int) -> tuple[Kind | None, ...]:
-    """The kind of mixing of each of the `steps` batches of an epoch; None for a plain batch.
+    """Draw the kind of mixing of each of the `steps` batches of an epoch; None for a plain batch.
 
     Each kind has the floor or the ceiling of share * steps batches (share * steps itself where that is whole), at
     places drawn from (seed, epoch). Over the epochs the rounding evens out.
@@ -65,7 +66,7 @@ def plan_batch(
     counters: tuple[int, int, int],
     class_names: Sequence[str] = (),
 ) -> MixPlan | None:
-    """Partners, shares and boxes of one batch; None for a plain batch.
+    """Draw partners, shares and boxes of one batch; None for a plain batch.
 
     Mixup draws keep ~ Beta(alpha, alpha) for each pair (Zhang et al. 2018); CutMix draws the area 1 - Beta of a
     box of the photo's proportions, its centre uniform, and counts what lies inside (Yun et al. 2019, eq. 1 and 2).
@@ -105,7 +106,7 @@ def plan_batch(
 def mix(
     images: Tensor, targets: Mapping[str, Tensor], plan: MixPlan | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Images [B, 3, H, W] and soft targets (name -> float[B, C]) mixed as planned; unchanged where it is None."""
+    """Mix images [B, 3, H, W] and soft targets (name -> float[B, C]) as planned; unchanged where the plan is None."""
     if plan is None:
         return images, dict(targets)
     device = images.device
@@ -120,12 +121,12 @@ def mix(
 
 
 def mix_target(target: Tensor, partner: Tensor, keep: Tensor) -> Tensor:
-    """Soft labels [B, C] mixed: keep * own + (1 - keep) * partner's."""
+    """Mix soft targets [B, C]: keep * own + (1 - keep) * partner's."""
     return torch.lerp(target[partner], target, keep.to(target.dtype)[:, None])
 
 
 def mix_mask(mask: Tensor, partner: Tensor, keep: Tensor) -> Tensor:
-    """Which mixed photos [B] have a label: those of which every part that counts has one."""
+    """Return which mixed photos [B] have a label: those whose parts with a share above 0 all have one."""
     return (mask | (keep <= 0)) & (mask[partner] | (keep >= 1))
 
 
@@ -168,7 +169,7 @@ def _boxes(
 
 
 def _same_class(labels: NDArray[np.integer], random: np.random.Generator) -> NDArray[np.int64]:
-    """A permutation [B] that stays within each class; photos without a class (-1) stay themselves."""
+    """Draw a permutation [B] within each class; photos without a class (-1) keep their place."""
     shuffled = random.permutation(len(labels))
     partner = np.empty(len(labels), dtype=np.int64)
     partner[np.argsort(labels, kind="stable")] = shuffled[np.argsort(labels[shuffled], kind="stable")]

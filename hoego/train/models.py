@@ -1,4 +1,4 @@
-"""Networks: a timm body of any name (or Hoego's own small one) under one linear head per predicted thing."""
+"""Networks: a timm backbone of any name (or Hoego's own small one) with one linear head per attribute."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SMALL_MODEL = "hoego_small32"
 class PhotoNorm(nn.Module):
     """Each photo [B, 3, H, W] minus its mean, divided by its standard deviation over all channels and pixels.
 
-    It takes away the brightness and the contrast of the whole photo, which say more of the light than of what is shown.
+    It removes brightness and contrast of the whole photo, which depend more on the light than on the object.
     """
 
     def __init__(self, eps: float = 3e-4) -> None:
@@ -41,6 +41,7 @@ class PhotoNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise photos [B, 3, H, W], each by its own mean and deviation."""
         variance, mean = torch.var_mean(x, (1, 2, 3), keepdim=True, correction=0)
         out: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
         return out
@@ -99,29 +100,32 @@ class Small32(nn.Module):
         self.head = nn.Linear(eighth, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Maps [B, num_features, H/8, W/8]."""
+        """Compute feature maps [B, num_features, H/8, W/8]."""
         out: Tensor = self.stages(self.norm(x))
         return out
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Pooled features [B, num_features], or outputs [B, num_classes]."""
+        """Compute pooled features [B, num_features], or outputs [B, num_classes]."""
         pooled = F.dropout(x.mean((2, 3)), self.drop_rate, self.training)
         return pooled if pre_logits else self.head(pooled)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute outputs [B, num_classes], or pooled features where there is no classifier."""
         return self.forward_head(self.forward_features(x))
 
     def get_classifier(self) -> nn.Module:
+        """Return the classifier, as timm's models do."""
         return self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Replace the classifier, as timm's models do; 0 classes remove it."""
         self.num_classes = num_classes
         self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
 
 
 @register_model
 def hoego_small32(pretrained: bool = False, **options: Any) -> Small32:
-    """`Small32`, under timm's registry. It has no published weights."""
+    """Build `Small32` for timm's registry. It has no published weights."""
     if pretrained:
         raise TrainError(f"{SMALL_MODEL} has no published weights.", remedy="Set model.pretrained = false.")
     known = inspect.signature(Small32).parameters
@@ -137,7 +141,7 @@ class HeadSpec:
 
 
 def head_specs(settings: ModelSettings, schema: LabelSchema) -> tuple[HeadSpec, ...]:
-    """The heads of a recipe: `composite` one for the target, `multi` one per attribute, `single` one attribute.
+    """Return the heads of a recipe: `composite` one for the target, `multi` one per attribute, `single` one attribute.
 
     Raises:
         TrainError: a single head without its attribute.
@@ -161,7 +165,7 @@ def head_specs(settings: ModelSettings, schema: LabelSchema) -> tuple[HeadSpec, 
 
 
 class Network(nn.Module):
-    """Body and heads. Takes normalised photos float [B, 3, H, W] and returns outputs [B, O] by head.
+    """Backbone and heads. Takes normalised photos float [B, 3, H, W] and returns outputs [B, O] by head.
 
     Args:
         backbone: gives features [B, F].
@@ -193,25 +197,27 @@ class Network(nn.Module):
         return dict(zip(self.names, self.sizes, strict=True))
 
     def features(self, images: Tensor) -> Tensor:
-        """Pooled features [B, F]."""
+        """Compute pooled features [B, F]."""
         out: Tensor = self.backbone(images)
         return out.flatten(1)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Compute outputs [B, O] by head of normalised photos [B, 3, H, W]."""
         return self.classify(self.features(images))
 
     def classify(self, features: Tensor) -> dict[str, Tensor]:
-        """Outputs [B, O] by head of pooled features [B, F]."""
+        """Compute outputs [B, O] by head from pooled features [B, F]."""
         outputs = self.head(F.dropout(features, self.drop, self.training))
         return dict(zip(self.names, outputs.split(self.sizes, dim=1), strict=True))
 
     def head_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the heads."""
         return list(self.head.parameters())
 
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network, what is to be said of it, and what its starting weights had seen.
+    """A network with the notes for the log and the provenance of its starting weights.
 
     Args:
         network: on the CPU, float32.
@@ -241,7 +247,7 @@ def build_network(
     initialise: bool = True,
     folder: Path | None = None,
 ) -> BuiltNetwork:
-    """The network of a recipe for photos of `size` (height, width).
+    """Build the network of a recipe for photos of `size` (height, width).
 
     Args:
         settings: the section `model`.
@@ -261,6 +267,7 @@ def build_network(
     places, features = _probe(body, size, settings)
     if found is not None:
         start.external.append(found.text)
+    # Larger photos keep some detail before the last map; at 32 px, stride 32 leaves one place.
     if places == 1 and min(size) <= 96:
         start.notes.append(
             f"{settings.name} shrinks a photo of {size[0]} x {size[1]} px to a single place before it looks at it; "
@@ -318,7 +325,7 @@ def build_body(settings: ModelSettings, size: tuple[int, int], found: Found | No
 
 
 def _require_no_weights(options: Mapping[str, Any]) -> None:
-    """Weights come by `model.checkpoint` and `model.pretrained` alone, which check them and say what they had seen."""
+    """Refuse options that load weights: only `model.checkpoint` and `model.pretrained` record their provenance."""
     for name in sorted(options):
         if name.startswith("pretrained") or name in ("checkpoint_path", "cache_dir"):
             raise TrainError(
@@ -334,7 +341,7 @@ def _fixed_size(name: str) -> bool:
 
 
 def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> tuple[int, int]:
-    """Places of the last map (0 where the model has no map) and number of features, by a photo of zeros."""
+    """Return the places of the last map (0 without a map) and the number of features, by a photo of zeros."""
     training = body.training
     body.eval()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What a training minimises: one loss per head on labels that may be mixed, masked, weighted or taught."""
+"""The objective: one loss per head on labels that may be mixed, masked, weighted or soft."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrainingTargets:
         numbers: float32 [n] by head that learns a number.
         weight: float32 [n], None where all are 1.
         soft_targets: probabilities float32 [n, C] by head that has a teacher.
-        has_soft_target: bool [n], the photos of which the teacher says something; None for all.
+        has_soft_target: bool [n], the photos with a soft target; None for all.
         pseudo_labels: label distributions float32 [P, C] of the last P photos, by head that has them.
         n_labelled: n - P.
     """
@@ -47,7 +47,7 @@ class TrainingTargets:
     n_labelled: int = 0
 
     def pseudo_labels_of(self, name: str, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Pseudo-labels [B, C] of the rows [B] for a head that has them, and which rows [B] these are."""
+        """Return pseudo-labels [B, C] of the rows [B] for a head that has them, and the mask [B] of those rows."""
         return self.pseudo_labels[name][(rows - self.n_labelled).clamp_min(0)], rows >= self.n_labelled
 
 
@@ -58,10 +58,10 @@ def make_targets(
     device: torch.device,
     teacher_targets: TeacherTargets | None = None,
 ) -> TrainingTargets:
-    """Labels of the n training rows (after their edits) for the heads of a model.
+    """Build the targets of the n training rows (after their edits) for the heads of a model.
 
     Raises:
-        TrainError: the teacher says nothing of any head.
+        TrainError: the teacher predicts no head's attribute.
     """
     teacher_targets = teacher_targets or TeacherTargets()
     codes = {h.name: schema.class_codes(h.name, labels.codes).astype(np.int64) for h in heads}
@@ -77,7 +77,7 @@ def make_targets(
         teacher_targets.pseudo_labels is not None and not pseudo_labels
     ):
         raise TrainError(
-            "The teacher says nothing of what this model's heads predict.", remedy="Use another."
+            "The teacher predicts none of the attributes of this model's heads.", remedy="Use another."
         )
     has_soft_target = teacher_targets.has_soft_target
     return TrainingTargets(
@@ -106,11 +106,11 @@ def _of_heads(
 
 @dataclass(frozen=True)
 class LossBatch:
-    """What the loss needs to know of one batch of B photos.
+    """What the loss needs of one batch of B photos.
 
     Args:
         rows: int64 [B], positions among the training photos, on the device.
-        codes: classes int64 [B] that stand in place of the labels of the rows, by head (flips that change the class).
+        codes: classes int64 [B] that replace the labels of the rows, by head (flips that change the class).
         partner, keep: of a mixed batch (see `mixing.MixPlan`), on the device; None for a plain one.
     """
 
@@ -120,7 +120,7 @@ class LossBatch:
     keep: Tensor | None = None
 
     def mixed(self, plan: MixPlan | None) -> LossBatch:
-        """The same batch, mixed as planned."""
+        """Return the same batch, mixed as planned."""
         if plan is None:
             return self
         device = self.rows.device
@@ -129,7 +129,7 @@ class LossBatch:
         return LossBatch(self.rows, self.codes, partner, keep)
 
     def blended(self, values: Tensor) -> Tensor:
-        """Values [B] of the photos as those of the mixed photos: keep * own + (1 - keep) * partner's."""
+        """Mix values [B] as the photos are mixed: keep * own + (1 - keep) * partner's."""
         if self.partner is None or self.keep is None:
             return values
         return torch.lerp(values[self.partner], values, self.keep)
@@ -156,17 +156,18 @@ class Objective(nn.Module):
         self.parts = nn.ModuleList(parts)
 
     def part(self, name: str) -> Loss | OrdinalHead:
-        """The loss of a head."""
+        """Return the loss of a head."""
         found = self.parts[self.names.index(name)]
         assert isinstance(found, Loss | OrdinalHead)
         return found
 
     def outputs(self) -> dict[str, int]:
-        """Outputs O that the network gives to each head."""
+        """Return the number of outputs O of each head."""
         parts = {name: self.part(name) for name in self.names}
         return {n: p.n_outputs if isinstance(p, OrdinalHead) else self.sizes[n] for n, p in parts.items()}
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
+        """Pass the epoch to every loss that depends on it."""
         for name in self.names:
             part = self.part(name)
             if isinstance(part, Loss):
@@ -175,13 +176,13 @@ class Objective(nn.Module):
     def forward(
         self, outputs: Mapping[str, Tensor], targets: TrainingTargets, step: LossBatch
     ) -> dict[str, Tensor]:
-        """The loss of each head, scalars by name."""
+        """Compute the loss of each head, scalars by name."""
         return {name: self._head(name, outputs[name], targets, step) for name in self.names}
 
     def _head(self, name: str, outputs: Tensor, targets: TrainingTargets, step: LossBatch) -> Tensor:
-        """The mean over photos of (1 - w) times the label's loss + w times the teacher's, by the photos' weights.
+        """Compute the mean over photos of (1 - w) * label loss + w * distillation loss, by the photos' weights.
 
-        w is `distill.weight` for photos that the teacher speaks of, 0 for others.
+        w is `distill.weight` for photos with a soft target, 0 for others.
         """
         part, rows = self.part(name), step.rows
         codes = step.codes[name] if name in step.codes else targets.codes[name][rows]
@@ -189,13 +190,13 @@ class Objective(nn.Module):
         if name not in targets.soft_targets:
             return self._labels(part, outputs, (name, codes, own), targets, step)[0]
         every = torch.ones_like(outputs[:, 0], dtype=torch.float32) if own is None else own
-        heard = every if targets.has_soft_target is None else every * targets.has_soft_target[rows]
-        taught = self.distill.weight * heard
-        loss, known = self._labels(part, outputs, (name, codes, every - taught), targets, step)
-        labelled = step.blended(every - taught)
+        has_target = every if targets.has_soft_target is None else every * targets.has_soft_target[rows]
+        soft = self.distill.weight * has_target
+        loss, known = self._labels(part, outputs, (name, codes, every - soft), targets, step)
+        labelled = step.blended(every - soft)
         if known is not None:
             labelled = labelled * known
-        learned, mass = self._distillation(part, outputs, (name, step.blended(taught)), targets, step)
+        learned, mass = self._distillation(part, outputs, (name, step.blended(soft)), targets, step)
         return (loss * labelled.sum() + learned * mass) / (labelled.sum() + mass).clamp_min(1e-12)
 
     def _labels(
@@ -206,7 +207,7 @@ class Objective(nn.Module):
         targets: TrainingTargets,
         step: LossBatch,
     ) -> tuple[Tensor, Tensor | None]:
-        """The loss of labels and pseudo-labels, and which photos have one (None: all).
+        """Compute the loss of labels and pseudo-labels, and the mask of photos with one (None: all).
 
         `labels` are the head's name, classes [B] and weights [B] of the photos before they are mixed.
         """
@@ -235,7 +236,7 @@ class Objective(nn.Module):
         targets: TrainingTargets,
         step: LossBatch,
     ) -> tuple[Tensor, Tensor]:
-        """The head's own loss where there are labels; cross-entropy of its class probabilities with pseudo-labels."""
+        """Compute the head's own loss on labels, and cross-entropy of its class probabilities on pseudo-labels."""
         name, codes, weight = labels
         known = codes >= 0
         numbers = targets.numbers[name][step.rows] if name in targets.numbers else None
@@ -253,8 +254,8 @@ class Objective(nn.Module):
             soft, own, known, log_p = soft[both], own[both], known[both], torch.cat([log_p, log_p])
             share = share[both] * torch.cat([step.keep, 1 - step.keep])
         entropy = -(soft * log_p).sum(1) @ (own * share)
-        labelled, taught = (known * share).sum(), (own * share).sum()
-        return (loss * labelled + entropy) / (labelled + taught).clamp_min(1e-12), every
+        labelled, pseudo = (known * share).sum(), (own * share).sum()
+        return (loss * labelled + entropy) / (labelled + pseudo).clamp_min(1e-12), every
 
     def _distillation(
         self,
@@ -264,7 +265,7 @@ class Objective(nn.Module):
         targets: TrainingTargets,
         step: LossBatch,
     ) -> tuple[Tensor, Tensor]:
-        """The divergence from the teacher, and the summed weight of the photos that it is the mean of."""
+        """Compute the divergence from the teacher, and the summed weight of its photos."""
         name, weight = labels
         teacher = targets.soft_targets[name][step.rows]
         mask = None if targets.has_soft_target is None else targets.has_soft_target[step.rows]
@@ -279,7 +280,7 @@ class Objective(nn.Module):
 
 
 def log_probabilities(part: OrdinalHead, outputs: Tensor) -> Tensor:
-    """Logarithms of the class probabilities [B, C] that an ordered head reads off its outputs."""
+    """Compute logarithms of the class probabilities [B, C] that an ordered head reads off its outputs."""
     return part.class_probabilities(outputs).clamp_min(1e-7).log()
 
 

@@ -19,7 +19,7 @@ from hoego.recipe.techniques import OptimSettings
 def parameter_groups(
     model: nn.Module, settings: OptimSettings, heads: Iterable[nn.Parameter] = ()
 ) -> list[dict[str, Any]]:
-    """Parameters by what is done to them: each group has `weight_decay`, `lr` and `lr_scale` (its factor of the rate).
+    """Group parameters by `weight_decay`, `lr` and `lr_scale` (the group's factor of the rate).
 
     Vectors (biases, norms) and what the model lists in `no_weight_decay()` do not decay. With `layer_decay` the factor
     of a layer is layer_decay^(layers above it), by timm's grouping of layers (Clark et al. 2020; Bao et al. 2022).
@@ -62,7 +62,7 @@ def parameter_groups(
 def build_optimizer(
     model: nn.Module, settings: OptimSettings, *, heads: Iterable[nn.Parameter] = ()
 ) -> torch.optim.Optimizer:
-    """The optimiser of a recipe over the model's parameters, fused where torch has it.
+    """Build the optimiser of a recipe over the model's parameters, fused where torch has it.
 
     Raises:
         TrainError: an unknown name, or an optimiser that this installation cannot build.
@@ -90,7 +90,7 @@ def build_optimizer(
 
 
 def lr_factor(step: int, total: int, settings: OptimSettings) -> float:
-    """The learning rate of step `step` (from 0) of `total`, as a factor of `optim.lr`.
+    """Return the learning rate of step `step` (from 0) of `total`, as a factor of `optim.lr`.
 
     - cosine: a linear rise over the warm-up, then final + (1 - final) (1 + cos(pi t)) / 2 (Loshchilov and Hutter 2017,
       eq. 5, one cycle).
@@ -113,7 +113,7 @@ def lr_factor(step: int, total: int, settings: OptimSettings) -> float:
 
 
 def _one_cycle(step: int, total: int, rise: float) -> float:
-    start, end = 1 / 25, 1 / 25 / 1e4
+    start, end = 1 / 25, 1 / 25 / 1e4  # div_factor and final_div_factor of torch's OneCycleLR, by default
     top = rise * total - 1
     if step <= top and top > 0:
         return start + (1 - start) * (1 - math.cos(math.pi * step / top)) / 2
@@ -129,7 +129,7 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
-    """Scale the gradients to the norm `largest` where they exceed it; the norm, left on the device."""
+    """Scale the gradients to the norm `largest` where they exceed it; return the norm, left on the device."""
     return nn.utils.clip_grad_norm_(list(parameters), largest)
 
 
@@ -199,7 +199,7 @@ class Sam:
 
 @contextmanager
 def frozen_batch_norm(model: nn.Module) -> Iterator[None]:
-    """Within it, batch norms normalise by the batch but do not move their running statistics (SAM's second pass)."""
+    """Normalise by the batch without moving the running statistics of batch norms (SAM's second pass)."""
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     kept = [
         (m.momentum, None if m.num_batches_tracked is None else m.num_batches_tracked.clone()) for m in norms
@@ -217,7 +217,7 @@ def frozen_batch_norm(model: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class LrFinding:
-    """What the learning-rate finder saw.
+    """The result of the learning-rate finder.
 
     Args:
         rates: learning rates tried, ascending [n].
@@ -236,6 +236,7 @@ class LrFinding:
     diverged: bool
 
     def to_dict(self) -> dict[str, Any]:
+        """Return suggestion and curve in plain types."""
         return {
             "suggestion": self.suggestion,
             "steepest": self.steepest,
@@ -256,7 +257,7 @@ def find_lr(
     smoothing: float = 0.9,
     diverge: float = 4.0,
 ) -> LrFinding:
-    """The learning-rate range test (Smith 2017, section 3.3): one step at each of geometrically rising rates.
+    """Run the learning-rate range test (Smith 2017, section 3.3): one step at each of geometrically rising rates.
 
     Args:
         train_step: takes one optimiser step at the given rate and returns the loss before it.
@@ -266,7 +267,7 @@ def find_lr(
         diverge: the search ends when the smoothed loss exceeds this many times its minimum, or is not finite.
 
     Raises:
-        CannotSay: fewer than ten steps before the loss was no longer finite.
+        NotEstimableError: fewer than ten steps before the loss was no longer finite.
     """
     rates, losses, smoothed = [], [], []
     average, diverged = 0.0, False
@@ -280,6 +281,7 @@ def find_lr(
         rates.append(rate)
         losses.append(loss)
         smoothed.append(average / (1 - smoothing ** (i + 1)))
+        # The first losses are noisy: ten steps before divergence can end the search.
         if i >= 10 and smoothed[-1] > diverge * min(smoothed):
             diverged = True
             break

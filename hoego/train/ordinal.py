@@ -1,6 +1,6 @@
 """Heads for ordered attributes: five ways to learn an order or a number, all of which end in class probabilities.
 
-Each head says how many outputs [B, O] the network must give it, computes the loss from codes and numbers, and turns
+Each head defines how many outputs [B, O] the network gives it, computes the loss from codes and numbers, and turns
 outputs into class probabilities [B, C], so that runs with different heads compare and combine.
 """
 
@@ -41,6 +41,7 @@ class OrdinalScale:
 
     @property
     def has_number(self) -> bool:
+        """True where the attribute has a number besides its class."""
         return bool(self.edges)
 
     @property
@@ -50,7 +51,7 @@ class OrdinalScale:
 
 
 def scale_of(n_classes: int, edges: Sequence[float], numbers: Sequence[float] | Tensor) -> OrdinalScale:
-    """The Scale of the numbers [N] of the training rows (NaN: missing); of their codes where `edges` is empty.
+    """Fit the scale of the numbers [N] of the training rows (NaN: missing); of their codes where `edges` is empty.
 
     Raises:
         TrainError: no training row has a number.
@@ -83,14 +84,15 @@ class OrdinalHead(nn.Module):
 
     @property
     def n_classes(self) -> int:
+        """Number of classes C."""
         return self.scale.n_classes
 
     def terms(self, outputs: Tensor, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed loss [B] and number of terms [B] of each photo; the loss is the ratio of their weighted sums."""
+        """Compute summed loss [B] and number of terms [B] per photo; the loss is the ratio of their weighted sums."""
         raise NotImplementedError
 
     def class_probabilities(self, outputs: Tensor) -> Tensor:
-        """Probabilities [B, C] of the outputs [B, O]."""
+        """Compute class probabilities [B, C] from outputs [B, O]."""
         raise NotImplementedError
 
     def loss(
@@ -102,7 +104,7 @@ class OrdinalHead(nn.Module):
         weight: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """The weighted mean loss.
+        """Compute the weighted mean loss.
 
         Args:
             outputs: [B, O].
@@ -133,7 +135,7 @@ class OrdinalHead(nn.Module):
         *,
         weight: Tensor | None = None,
     ) -> Tensor:
-        """The loss of mixed photos: share keep [B] of each photo's own label, 1 - keep of its partner's (int[B]).
+        """Compute the loss of mixed photos: keep [B] is the share of their own label, 1 - keep of partner's (int[B]).
 
         `weight` [B] is of the photos before they were mixed.
         """
@@ -159,12 +161,14 @@ class CoralHead(OrdinalHead):
         self.bias = nn.Parameter((scale.n_classes - levels) / scale.n_classes)
 
     def terms(self, outputs: Tensor, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the summed binary cross-entropies [B] of the C - 1 thresholds, and their number [B]."""
         logits = outputs[:, :1] + self.bias
         above = (codes[:, None] > torch.arange(self.n_classes - 1, device=codes.device)).float()
         sums = F.binary_cross_entropy_with_logits(logits, above, reduction="none").sum(1)
         return sums, torch.ones_like(sums)
 
     def class_probabilities(self, outputs: Tensor) -> Tensor:
+        """Compute class probabilities [B, C] from outputs [B, O]."""
         return _differences(torch.sigmoid(outputs.float()[:, :1] + self.bias))
 
 
@@ -180,6 +184,7 @@ class CornHead(OrdinalHead):
         self.n_outputs = scale.n_classes - 1
 
     def terms(self, outputs: Tensor, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the summed conditional binary cross-entropies [B], and their number [B]."""
         levels = torch.arange(self.n_outputs, device=codes.device)
         reached = (codes[:, None] >= levels).float()
         above = (codes[:, None] > levels).float()
@@ -187,11 +192,12 @@ class CornHead(OrdinalHead):
         return (each * reached).sum(1), reached.sum(1)
 
     def class_probabilities(self, outputs: Tensor) -> Tensor:
+        """Compute class probabilities [B, C] from outputs [B, O]."""
         return _differences(torch.sigmoid(outputs.float()).cumprod(1))
 
 
 def _differences(above: Tensor) -> Tensor:
-    """Class probabilities [B, C] of P(y > k) [B, C - 1], cut at 0 and normalised."""
+    """Compute class probabilities [B, C] from P(y > k) [B, C - 1], clipped at 0 and normalised."""
     ones, zeros = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
     steps = (torch.cat([ones, above], 1) - torch.cat([above, zeros], 1)).clamp_min(0)
     return steps / steps.sum(1, keepdim=True)
@@ -232,10 +238,11 @@ class LabelDistributionHead(_Grid):
         self.sigma = sigma
 
     def target(self, numbers: Tensor) -> Tensor:
-        """Label distributions [B, O] of the numbers [B]: exp(-(grid - x)^2 / (2 sigma^2)), normalised."""
+        """Compute label distributions [B, O] of the numbers [B]: exp(-(grid - x)^2 / (2 sigma^2)), normalised."""
         return (-((self.grid - numbers[:, None]) ** 2) / (2 * self.sigma**2)).softmax(1)
 
     def terms(self, outputs: Tensor, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the loss [B] of each photo, and its number of terms [B]."""
         sums = F.kl_div(outputs.log_softmax(1), self.target(numbers), reduction="none").sum(1)
         return sums, torch.ones_like(sums)
 
@@ -250,6 +257,7 @@ class MeanVarianceHead(_Grid):
         self.mean_weight, self.variance_weight = mean_weight, variance_weight
 
     def terms(self, outputs: Tensor, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the loss [B] of each photo, and its number of terms [B]."""
         p = outputs.softmax(1)
         mean = (p * self.grid).sum(1)
         variance = (p * (self.grid - mean[:, None]) ** 2).sum(1)
@@ -273,10 +281,11 @@ class RegressionHead(OrdinalHead):
         self.log_spread = nn.Parameter(torch.zeros(()))
 
     def numbers(self, outputs: Tensor) -> Tensor:
-        """The predicted numbers [B], in the attribute's unit."""
+        """Return the predicted numbers [B], in the attribute's unit."""
         return outputs.float()[:, 0] * self.scale.std + self.scale.mean
 
     def terms(self, outputs: Tensor, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the loss [B] of each photo, and its number of terms [B]."""
         squared = (outputs[:, 0] - (numbers - self.scale.mean) / self.scale.std) ** 2
         likelihood = squared.detach() * torch.exp(-2 * self.log_spread) / 2 + self.log_spread
         # Its own gradient alone: the likelihood's value is taken off again, so the loss stays the squared error.
@@ -284,13 +293,14 @@ class RegressionHead(OrdinalHead):
         return sums, torch.ones_like(sums)
 
     def class_probabilities(self, outputs: Tensor) -> Tensor:
+        """Compute class probabilities [B, C] from outputs [B, O]."""
         spread = self.scale.std * self.log_spread.exp()
         above = torch.special.ndtr((self.numbers(outputs)[:, None] - self.cuts) / spread)
         return _differences(above)
 
 
 def build_ordinal(settings: OrdinalSettings, scale: OrdinalScale) -> OrdinalHead | None:
-    """The head of an ordered attribute; None where it is learned as classes.
+    """Build the head of an ordered attribute; None where it is learned as classes.
 
     Raises:
         TrainError: fewer than two classes, or a grid that misses a class.

@@ -19,7 +19,7 @@ from hoego.train.threads import fastest_threads
 
 Precision = Literal["float32", "bfloat16", "float16"]
 GAIN = 1.05
-"""bfloat16 is taken where it is faster by at least this factor: float32 is the more exact of equals."""
+"""bfloat16 is used where it is faster by at least this factor; otherwise the more exact float32 is."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Resolved:
     threads_ms: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the values in plain types."""
         return {
             "device": self.device,
             "threads": self.threads,
@@ -54,12 +55,13 @@ class Resolved:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Resolved:
+        """Read what `to_dict` returned."""
         timed = data.get("step_ms"), data.get("threads_ms")
         return cls(data["device"], data["threads"], data["precision"], data["compile"], *timed)
 
 
 def resolve_device(setting: str) -> torch.device:
-    """The device of a recipe. Raises TrainError where it is not there."""
+    """Return the device of a recipe. Raises TrainError where it does not exist."""
     if setting == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda:0")
@@ -79,13 +81,13 @@ def resolve_device(setting: str) -> torch.device:
 
 
 def resolve_threads(setting: int) -> int:
-    """CPU threads of a recipe: 0 takes every core that this process may use."""
+    """Return the CPU threads of a recipe: 0 takes every core that this process may use."""
     return setting or cpu_count()
 
 
 @contextlib.contextmanager
 def threads_restored() -> Iterator[None]:
-    """Give the process back the CPU threads that it had: a caller of the library keeps its own."""
+    """Restore the CPU threads of the process afterwards: a caller of the library keeps its own."""
     before = torch.get_num_threads()
     try:
         yield
@@ -94,10 +96,10 @@ def threads_restored() -> Iterator[None]:
 
 
 def resolve_compile(setting: str, device: torch.device, steps: int, step_seconds: float = 0.05) -> bool:
-    """Whether torch.compile pays: on a GPU, for a run of more than about ten minutes.
+    """Return whether torch.compile pays: on a GPU, for a run of more than about ten minutes.
 
     Compiling takes minutes before the first step, so only a long run earns them back. On a CPU it needs a C++ compiler
-    besides, and is used only when asked for.
+    besides, and is used only with `compile = "on"`.
     """
     if setting == "on":
         return True
@@ -149,7 +151,7 @@ class MixedPrecision:
         return {} if self.scaler is None else dict(self.scaler.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         if self.scaler is not None:
             self.scaler.load_state_dict(dict(state))
 
@@ -167,7 +169,7 @@ def choose_precision(
     rounds: int = 4,
     seconds: float = 3.0,
 ) -> tuple[Precision, dict[str, float]]:
-    """The precision of a recipe; `auto` times float32 and bfloat16 in turns and takes the faster.
+    """Choose the precision of a recipe; `auto` times float32 and bfloat16 in turns and takes the faster.
 
     Args:
         setting: of the recipe.
@@ -202,7 +204,7 @@ def choose_precision(
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -52,7 +52,7 @@ class TrainedModel:
 
 
 def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedModel:
-    """The model of a checkpoint that a training wrote.
+    """Load the model of a checkpoint that a training wrote.
 
     Args:
         path: the checkpoint.
@@ -108,7 +108,7 @@ def _readers(
 def predict_photos(
     models: Sequence[TrainedModel], cache: PixelCache, images: Sequence[str] | NDArray[Any]
 ) -> PredictedValues:
-    """What models say of the photos of a cache, each under its recipe's views; the mean where there are several.
+    """Predict the photos of a cache with models under their recipes' views; the mean where there are several.
 
     Args:
         models: of one schema.

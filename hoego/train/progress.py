@@ -20,7 +20,7 @@ class TrainingProgress:
         epochs: of the training.
         steps: per epoch.
         shown: whether anything is printed.
-        naive: the split is by photo, which every score that is shown says.
+        naive: the split is by photo; every score shown is marked so.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class TrainingProgress:
             self._bar.stop()
 
     def step(self, epoch: int, number: int) -> None:
-        """A step is done."""
+        """Show that a step is done."""
         if self.first is None:
             self.first = epoch * self.steps + number
         if self._bar is not None and (number % 8 == 7 or number + 1 == self.steps):
             self._bar.update(self._task, completed=epoch * self.steps + number + 1)
 
     def epoch(self, figures: dict[str, Any]) -> None:
-        """An epoch is done."""
+        """Show that an epoch is done."""
         if not self.shown:
             return
         epoch = figures["epoch"] + 1

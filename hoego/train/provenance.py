@@ -1,4 +1,4 @@
-"""Whom a training has seen, by itself and through what it starts from and learns from."""
+"""The provenance of a training: the subjects seen by itself, its starting weights and its teacher."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
-    """The training side with its inner slice, the starting checkpoint's subjects, the teacher's.
+    """Build the provenance: training side with inner slice, the starting checkpoint's subjects, the teacher's.
 
-    What cannot be followed is stated: weights from outside, people of other data sets, labels that a run suggested.
+    Notes state what cannot be verified: outside weights, subjects of other data sets, labels that a run suggested.
     """
     on = task.recipe.select.on
     chooses = on == "held-out" and bool(task.val_mask.any())
@@ -48,9 +48,9 @@ def _teachers(task: FoldTask, built: BuiltNetwork) -> Iterator[tuple[Provenance,
 
 
 def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:
-    """A sentence where the models behind something have seen people of another data set.
+    """Return a note where models have seen subjects of another data set.
 
-    One of these people may be here under another name, in photos of other bytes: nothing can tell.
+    Such a subject may be in this data set under another name, in photos of other bytes; this cannot be detected.
     """
     universe = given.universe
     seen = np.logical_or.reduce([universe.no_subjects(), *(s.seen | s.seen_through for s in given.sources)])
@@ -62,7 +62,7 @@ def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:
 
 
 def _suggested(task: FoldTask) -> Iterator[str]:
-    """A sentence for every run that suggested labels of the training side."""
+    """Return a note for every run that suggested labels of the training side."""
     ids = task.dataset.image_ids
     trained = set(ids[task.train_mask].tolist())
     sources = [c.source for c in task.dataset.corrections if c.image in trained]

@@ -1,4 +1,4 @@
-"""Photos whose labels a teacher gave: what they teach, and how they are drawn into the epochs.
+"""Pseudo-labelled photos: their targets, and how the epochs draw them.
 
 The pseudo-labelled photos are the last P of a fold's n training rows, so what the labelled ones draw and how their
 classes are balanced does not depend on them.
@@ -27,7 +27,7 @@ class PseudoRows:
     """The last P of the n training rows.
 
     Args:
-        targets: label distributions float32 [P, C] by head that the teacher speaks of.
+        targets: label distributions float32 [P, C] by head that the teacher predicts.
         classes: int32 [P], the teacher's most likely class, for the balance of the draws.
     """
 
@@ -36,17 +36,18 @@ class PseudoRows:
 
     @property
     def n(self) -> int:
+        """Number of pseudo-labelled photos P."""
         return len(self.classes)
 
 
 @dataclass(frozen=True)
 class TeacherTargets:
-    """What a teacher says of the n training photos.
+    """Soft targets and pseudo-labels of the n training photos.
 
     Args:
         soft_targets: probabilities float32 [n, C] by head, beside the labels; {} without a teacher of labelled photos.
-        has_soft_target: bool [n], the photos that `soft_targets` speaks of; None for all.
-        pseudo_labels: what stands in place of labels for the last P photos; None where there are none.
+        has_soft_target: bool [n], the photos with a soft target; None for all.
+        pseudo_labels: pseudo-labels of the last P photos; None where there are none.
     """
 
     soft_targets: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class TeacherTargets:
 
 
 def pseudo_rows(teacher: Predictions, images: NDArray[np.str_], *, hard: bool) -> PseudoRows:
-    """What a teacher says of P photos: its probabilities, or 1 for its most likely class.
+    """Build the pseudo-labels of P photos: the teacher's probabilities, or 1 for its most likely class.
 
     A hard label of an attribute follows the composite's most likely class where the teacher gives the composite.
     """
@@ -73,7 +74,7 @@ def pseudo_rows(teacher: Predictions, images: NDArray[np.str_], *, hard: bool) -
 def most_likely(
     soft: Mapping[str, NDArray[np.float64]], schema: LabelSchema, name: str
 ) -> NDArray[np.integer]:
-    """The most likely class [P] of an attribute, by the composite's where there is one."""
+    """Return the most likely class [P] of an attribute, by the composite's where there is one."""
     if name != COMPOSITE and COMPOSITE in soft and name in schema.composite:
         column = schema.composite.index(name)
         return np.asarray(schema.combination_codes[soft[COMPOSITE].argmax(axis=1), column])
@@ -81,12 +82,12 @@ def most_likely(
 
 
 def one_hot(classes: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
-    """Rows [P, C] of one 1 each."""
+    """Return one-hot rows [P, C]."""
     return np.asarray(np.eye(n_classes)[classes])
 
 
 def split_of_batch(recipe: Recipe) -> tuple[int, int]:
-    """Labelled and pseudo-labelled photos of a batch under `distill.pseudo.share`.
+    """Return the labelled and pseudo-labelled photos of a batch under `distill.pseudo.share`.
 
     Raises:
         RecipeError: a batch of one photo cannot be shared.
@@ -102,7 +103,7 @@ def split_of_batch(recipe: Recipe) -> tuple[int, int]:
 
 
 def n_steps(n_images: int, pseudo: PseudoRows | None, recipe: Recipe) -> int:
-    """Batches of an epoch of n training rows, P of them pseudo-labelled."""
+    """Return the batches of an epoch of n training rows, P of them pseudo-labelled."""
     if pseudo is None or recipe.distill.pseudo.share is None:
         return steps_per_epoch(n_images, recipe.batch_size)
     return steps_per_epoch(n_images - pseudo.n, split_of_batch(recipe)[0])
@@ -115,7 +116,7 @@ def epoch_batches(
     recipe: Recipe,
     epoch: int,
 ) -> list[NDArray[np.int64]]:
-    """The training rows of every batch of an epoch, all of one size: a pure function of the recipe and the epoch.
+    """Return the training rows of every batch of an epoch, all of one size, by recipe and epoch alone.
 
     Args:
         by: int32 [n], the classes that `sampling` balances.
@@ -153,7 +154,7 @@ def epoch_batches(
 def _drawn(
     pseudo: PseudoRows, subjects: NDArray[np.int32], recipe: Recipe, span: tuple[int, int]
 ) -> NDArray[np.int64]:
-    """Positions among the P photos: `span` = (first, count) of one pass after another over them, without end."""
+    """Return positions among the P photos: `span` = (first, count) of an endless sequence of passes over them."""
     first, count = span
     passes = range(first // pseudo.n, (first + count - 1) // pseudo.n + 1)
     line = np.concatenate([_pass(pseudo, subjects, recipe, k) for k in passes])
@@ -162,7 +163,7 @@ def _drawn(
 
 
 def _pass(pseudo: PseudoRows, subjects: NDArray[np.int32], recipe: Recipe, number: int) -> NDArray[np.int64]:
-    """One pass [P] over the pseudo-labelled photos, their classes balanced by `distill.pseudo.balance`."""
+    """Draw one pass [P] over the pseudo-labelled photos, their classes balanced by `distill.pseudo.balance`."""
     settings = SamplingSettings(
         kind="oversample",
         strength=recipe.distill.pseudo.balance,

@@ -19,7 +19,7 @@ def epoch_order(
     epochs: int,
     subjects: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int64]:
-    """Positions [N] of the photos of one epoch, shuffled: always as many as there are training photos.
+    """Draw the positions [N] of one epoch's photos, shuffled: as many as there are training photos.
 
     The expected number of draws of each photo is N times its weight (`weights`). Draws are systematic (Madow 1949)
     over photos in random order within subject within class: each photo is drawn the floor or the ceiling of its
@@ -62,7 +62,7 @@ def weights(
     epochs: int = 1,
     subjects: NDArray[np.integer] | None = None,
 ) -> NDArray[np.float64]:
-    """The share [N] of an epoch's draws that goes to each photo; sums to 1.
+    """Compute the share [N] of an epoch's draws of each photo; sums to 1.
 
     The share of class c with n_c of N photos is proportional to n_c^(1 - strength): 0 draws photos equally, 1 classes,
     0.5 is square-root sampling (Kang et al. 2020, eq. 1 with q = 1 - strength). `progressive` moves linearly from

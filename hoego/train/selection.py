@@ -19,10 +19,11 @@ from hoego.recipe import SelectSettings
 
 PRIMARY = "macro_f1"
 SMALLER_IS_BETTER = ("loss",)
+"""All other criteria are scores."""
 
 
 def criteria(predictions: Predictions, dataset: Dataset) -> dict[str, float]:
-    """Every criterion of the predictions of a scored set [N] against a data set of the same images in the same order.
+    """Compute every criterion of predictions [N] against a data set of the same images in the same order.
 
     macro_f1, accuracy and loss (mean negative log-likelihood) are of the target, or of the head's own attribute where
     the model does not predict the target; then the macro F1 of each attribute, under its name.
@@ -49,7 +50,7 @@ def criteria(predictions: Predictions, dataset: Dataset) -> dict[str, float]:
 
 
 def criterion_of(settings: SelectSettings, known: Sequence[str]) -> str:
-    """The criterion that selects. Raises RecipeError naming the nearest known one."""
+    """Return the criterion that selects. Raises RecipeError naming the nearest known one."""
     if settings.by not in known:
         raise RecipeError(
             f"select.by = {settings.by!r} is no criterion here.", remedy=nearest(settings.by, known)
@@ -75,7 +76,7 @@ class BestTracker:
     best: dict[str, BestCandidate] = field(default_factory=dict)
 
     def update(self, epoch: int, weights: str, values: Mapping[str, float]) -> list[str]:
-        """Take in one candidate; the criteria in which it is the best so far (a tie keeps the earlier)."""
+        """Add one candidate; return the criteria in which it is the best so far (a tie keeps the earlier)."""
         improved = []
         for name, value in values.items():
             if math.isnan(value):
@@ -88,14 +89,16 @@ class BestTracker:
         return improved
 
     def exhausted(self, epoch: int) -> bool:
-        """Whether `patience` epochs have passed without a better score."""
+        """Return whether `patience` epochs have passed without a better score."""
         chosen = self.best.get(self.by)
         return self.patience > 0 and chosen is not None and epoch - chosen.epoch >= self.patience
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the best candidates in plain types."""
         return {name: [b.value, b.epoch, b.weights] for name, b in self.best.items()}
 
     def restore(self, data: Mapping[str, Sequence[Any]]) -> None:
+        """Restore what `to_dict` returned."""
         self.best = {
             name: BestCandidate(value, epoch, weights) for name, (value, epoch, weights) in data.items()
         }

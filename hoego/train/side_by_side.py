@@ -31,7 +31,7 @@ ROUNDS, STEPS = 3, 4
 
 
 class SharedPixels:
-    """Opens the pixels of the same photos once for all that ask."""
+    """Opens the pixels of the same photos once for all trainings."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, bytes, str], PixelLoader] = {}
@@ -44,7 +44,7 @@ class SharedPixels:
         return self._open[key]
 
     def close(self) -> None:
-        """Let go of all."""
+        """Release all pixels."""
         self._open.clear()
 
 
@@ -54,17 +54,17 @@ def interleave_steps(
     *,
     on_timed: Callable[[float], object] | None = None,
 ) -> list[T | Exception]:
-    """Bring several trainings to their ends, a step of each in turn, each on its own stream of the device.
+    """Run several trainings to their ends, a step of each in turn, each on its own stream of the device.
 
     Args:
         runs: each yields after every step and returns its result.
         device: of all of them.
-        on_timed: where it is given, the first steps are timed one after another and in turns, it is told how many
-            times as fast turns are, and where they are not faster the rest is done one after another. Runs too short
-            to be timed take turns, and it is told nothing.
+        on_timed: where given, the first steps are timed one after another and in turns, and it is called with the
+            speed of turns relative to one after another. Where turns are not faster, the rest runs one after another.
+            Runs too short to be timed take turns, and it is not called.
 
     Returns:
-        what each has returned, or the error that ended it, in the order of `runs`.
+        the result of each, or the error that ended it, in the order of `runs`.
 
     Raises:
         BaseException: what is no Exception, such as Ctrl-C; it has then been raised in every run.
@@ -86,7 +86,7 @@ def interleave_steps(
 
 
 class _Turns(Generic[T]):
-    """Runs that have not ended, and what came of the others."""
+    """The unfinished runs, and the results of the others."""
 
     def __init__(self, runs: Sequence[Steps[T]], device: torch.device) -> None:
         self.runs, self.device = runs, device
@@ -95,7 +95,7 @@ class _Turns(Generic[T]):
         self.ended: dict[int, T | Exception] = {}
 
     def step(self, k: int) -> None:
-        """One step of a run, if it has not ended."""
+        """Take one step of a run that has not ended."""
         if k not in self.live:
             return
         try:
@@ -111,7 +111,7 @@ class _Turns(Generic[T]):
         self.live.remove(k)
 
     def gain(self) -> float | None:
-        """How many times as fast turns are as one after another, by the shortest of a few times of each.
+        """Return the speed of turns relative to one after another, by the shortest of a few times of each.
 
         None where a run has ended before all were timed.
         """
@@ -148,7 +148,7 @@ def free_memory() -> None:
 
 
 def _stream(device: torch.device) -> Callable[[], contextlib.AbstractContextManager[object]]:
-    """A context that puts work on a stream of its own; none on a CPU."""
+    """Return a context that puts work on a stream of its own; none on a CPU."""
     if device.type != "cuda":
         return contextlib.nullcontext
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -23,11 +23,11 @@ TINY = 4
 """Places of a map up to which everything is done tap by tap."""
 
 SMALL, WIDE = 16, 128
-"""In bfloat16 the weights' gradient is so up to this many places, given this many channels on both sides."""
+"""In bfloat16 the weights' gradient is computed so up to SMALL places, given WIDE channels on both sides."""
 
 
 def speed_up_small_maps(network: N) -> N:
-    """Let the 3 x 3 convolutions of a network (changed in place) take the quicker way where there is one.
+    """Make the 3 x 3 convolutions of a network (changed in place) use the faster kernel on small maps.
 
     Parameters, their names and everything on a GPU stay as they are.
     """
@@ -49,6 +49,7 @@ class SmallMapConv2d(nn.Conv2d):
     """A 3 x 3 convolution, padding 1, stride 1 or 2, without bias; quicker than `nn.Conv2d` on small maps on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve x [B, C, H, W] to [B, O, h, w], tap by tap where the map is small."""
         weight = self.weight
         if x.device.type != "cpu":
             return super().forward(x)
@@ -92,7 +93,7 @@ class _Taps(torch.autograd.Function):
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """a [M, K], b [N, K] -> a b' [M, N].
+    """Multiply a [M, K] and b [N, K] to a b' [M, N].
 
     In float32 as a 1 x 1 convolution, which oneDNN does: on AMD's processors it is twice as fast as MKL, which does
     PyTorch's matrix products.
@@ -104,7 +105,7 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _channels_first(x: Tensor) -> Tensor:
-    """[N, H, W, C] -> [N, C, H, W], as channels_last holds it.
+    """Permute [N, H, W, C] to [N, C, H, W], as channels_last stores it.
 
     A single place has the strides of the plain layout, which every other kernel gives it: batch norm takes nine times
     as long over tensors that differ there.
@@ -114,12 +115,12 @@ def _channels_first(x: Tensor) -> Tensor:
 
 
 def _flat(x: Tensor) -> Tensor:
-    """[N, C, H, W] -> [N, H * W * C]: places first, as channels_last holds them."""
+    """Flatten [N, C, H, W] to [N, H * W * C]: places first, as channels_last stores them."""
     return x.permute(0, 2, 3, 1).reshape(len(x), -1)
 
 
 def _windows(x: Tensor, weight: Tensor, stride: int) -> Iterator[tuple[int, int, slice, slice, Tensor]]:
-    """For each output place: its row and column, the rows and columns of x that it sees, its kernel [O, places * C]."""
+    """Yield for each output place its row, column, the rows and columns of x it reads, its kernel [O, places * C]."""
     height, width = x.shape[2:]
     for r in range((height - 1) // stride + 1):
         for c in range((width - 1) // stride + 1):
@@ -150,7 +151,7 @@ def _grad_x(x: Tensor, weight: Tensor, grad: Tensor, stride: int) -> Tensor:
 
 
 def _grad_weight(x: Tensor, weight: Tensor, grad: Tensor, stride: int) -> Tensor:
-    """Tap by tap: the gradient at the places where the tap meets the map, times the map there."""
+    """Compute the weights' gradient tap by tap: the output gradient where the tap meets the map, times the map."""
     outputs, channels = weight.shape[:2]
     out = weight.new_zeros(outputs, 3, 3, channels)
     maps, grads = x.permute(0, 2, 3, 1), grad.permute(0, 2, 3, 1)
@@ -167,7 +168,7 @@ def _grad_weight(x: Tensor, weight: Tensor, grad: Tensor, stride: int) -> Tensor
 
 
 def _meets(tap: int, n: int, m: int, stride: int) -> tuple[slice, slice]:
-    """Along one axis of n places and m outputs: the outputs that see the map through this tap, and what they see."""
+    """Return, along an axis of n places and m outputs, the outputs whose tap meets the map, and the places it reads."""
     first = 1 if tap == 0 else 0
     last = min(m, (n - tap) // stride + 1)
     start = first * stride + tap - 1

@@ -11,7 +11,7 @@ Steps = Generator[None, None, T]
 
 
 def finished(steps: Steps[T]) -> T:
-    """What comes of the steps, taken one after another.
+    """Take all steps and return their result.
 
     >>> finished(x for x in ())
     """

@@ -40,6 +40,7 @@ class Throughput:
         return self.joined / self.model_only
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the figures under the names of a record."""
         return {
             "train_images_per_second": round(self.joined, 1),
             "model_only_images_per_second": round(self.model_only, 1),
@@ -73,7 +74,7 @@ def measure(
     steps: int = 10**9,
     seconds: float = 4.0,
 ) -> Throughput:
-    """Time the three in turns.
+    """Time the three tasks in turns.
 
     Args:
         timed: what runs.

@@ -36,7 +36,7 @@ def view_outputs(
     pixels: PixelLoader,
     images: Sequence[str] | NDArray[np.str_],
 ) -> tuple[PredictedValues, float]:
-    """The mean probabilities over the recipe's views of the photos `images` [N], and the mean spread over views."""
+    """Compute mean probabilities over the recipe's views of the photos `images` [N], and the mean spread over views."""
     views = TtaViews.of(parts.recipe)
     keys = TtaViews.keys(list(images))
     each = [
@@ -58,7 +58,7 @@ def view_outputs(
 
 
 def mean_views(each: Sequence[dict[str, NDArray[np.float32]]]) -> tuple[PredictedValues, float]:
-    """Outputs of V views, by head [N, C] each: their mean, and the mean over photos of the first head's spread."""
+    """Average outputs of V views, by head [N, C] each; return the mean spread of the first head over photos too."""
     values, spreads = {}, []
     for name in each[0]:
         summary = summarise(np.stack([view[name] for view in each]))

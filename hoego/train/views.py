@@ -55,7 +55,7 @@ class TtaViews:
 
     @classmethod
     def of(cls, recipe: Recipe) -> TtaViews:
-        """The views of a recipe. They flip only where its training flips and a flip keeps every class."""
+        """Build the views of a recipe. They flip only where its training flips and a flip keeps every class."""
         augment, settings = recipe.augment, recipe.views
         if not augment.flip or augment.mirror:
             settings = settings.model_copy(update={"flip": 0.0})
@@ -64,11 +64,11 @@ class TtaViews:
 
     @staticmethod
     def keys(images: NDArray[np.str_] | list[str]) -> NDArray[np.uint64]:
-        """One key per image id [N]; compute them once."""
+        """Compute one key per image id [N]; do it once."""
         return text_keys(images)
 
     def view(self, images: Tensor, keys: NDArray[np.uint64], number: int) -> Tensor:
-        """View `number` (0 ... n - 1) of the photos uint8 [B, H, W, 3] with the keys [B], normalised.
+        """Return view `number` (0 ... n - 1) of the photos uint8 [B, H, W, 3] with the keys [B], normalised.
 
         Raises:
             TrainError: there is no such view, or the keys are not one per photo.
@@ -89,7 +89,7 @@ class TtaSummary:
 
 
 def summarise(views: NDArray[np.floating]) -> TtaSummary:
-    """The mean of the views' probabilities [V, N, C], and the spread of each photo.
+    """Compute the mean of the views' probabilities [V, N, C], and the spread of each photo.
 
     The spread is the standard deviation over views (divisor V) of the probability of the class that the mean prefers.
     The photos stay N: views are no further photos, and intervals over subjects are computed from the mean alone.

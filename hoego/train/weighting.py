@@ -19,15 +19,15 @@ class HeadWeights(nn.Module):
         self.names = tuple(names)
 
     def stack(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The losses [H] in the order of `names`."""
+        """Stack the losses [H] in the order of `names`."""
         return torch.stack([losses[name] for name in self.names])
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The total loss of the heads' scalar losses, by name."""
+        """Compute the total loss from the heads' scalar losses, by name."""
         raise NotImplementedError
 
     def adapt(self, losses: Mapping[str, Tensor], shared: Tensor, step: int) -> None:
-        """Before `backward`: a chance to look at the gradients that each loss has at the shared tensor."""
+        """Adapt the weights before `backward`, by each loss's gradient at the shared tensor."""
 
 
 class FixedHeadWeights(HeadWeights):
@@ -39,6 +39,7 @@ class FixedHeadWeights(HeadWeights):
         self.register_buffer("weights", torch.tensor([weights.get(n, 1.0) for n in names]), persistent=False)
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Compute the sum of the losses by their fixed weights."""
         return (self.weights * self.stack(losses)).sum()
 
 
@@ -50,6 +51,7 @@ class UncertaintyHeadWeights(HeadWeights):
         self.log_variance = nn.Parameter(torch.zeros(len(names)))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Compute the sum of the losses by their learned uncertainties."""
         return (torch.exp(-self.log_variance) * self.stack(losses) + self.log_variance / 2).sum()
 
 
@@ -73,9 +75,11 @@ class GradNormHeadWeights(HeadWeights):
         self.register_buffer("first", torch.zeros(len(names)))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Compute the sum of the losses by the present weights."""
         return (self.weights * self.stack(losses)).sum()
 
     def adapt(self, losses: Mapping[str, Tensor], shared: Tensor, step: int) -> None:
+        """Move the weights every `every` steps towards equal training rates."""
         if step % self.every:
             return
         stacked = self.stack(losses)
@@ -86,7 +90,7 @@ class GradNormHeadWeights(HeadWeights):
             self.weights.copy_(self.updated(sizes, stacked.float()))
 
     def updated(self, sizes: Tensor, losses: Tensor) -> Tensor:
-        """The next weights [H] of the gradients' unweighted norms [H] and the losses [H]."""
+        """Return the next weights [H] from the gradients' unweighted norms [H] and the losses [H]."""
         weighted = self.weights * sizes
         ratio = losses / self.first.clamp_min(1e-12)
         goal = weighted.mean() * (ratio / ratio.mean().clamp_min(1e-12)) ** self.alpha
@@ -95,7 +99,7 @@ class GradNormHeadWeights(HeadWeights):
 
 
 def build_weighting(settings: HeadsSettings, names: Sequence[str]) -> HeadWeights:
-    """The weighting of a recipe for the heads `names`. Raises TrainError where a weight names no head."""
+    """Build the weighting of a recipe for the heads `names`. Raises TrainError where a weight names no head."""
     for name, weight in settings.weights.items():
         if name not in names:
             raise TrainError(f"heads.weights names {name!r}, no head.", remedy=nearest(name, names))

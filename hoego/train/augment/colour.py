@@ -23,7 +23,7 @@ class Normalize:
         self._ready: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def tensors(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """1 / std and -mean / std, [3] each, on the device."""
+        """Return 1 / std and -mean / std, [3] each, on the device."""
         if device not in self._ready:
             self._ready[device] = (
                 torch.tensor(self._scale, device=device),
@@ -37,12 +37,12 @@ UNIT = Normalize()
 
 @lru_cache(maxsize=32)
 def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """The values on the device, sent there once: a copy in the loop would wait for the device."""
+    """Return values on the device, sent once and cached: a copy inside the loop would wait for the device."""
     return torch.tensor(values, device=device)
 
 
 def luma(images: Tensor) -> Tensor:
-    """Lightness [B, 1, H, W] (ITU-R BT.601 weights, as torchvision rounds them)."""
+    """Compute the lightness [B, 1, H, W] (ITU-R BT.601 weights, as torchvision rounds them)."""
     r, g, b = images.unbind(1)
     return torch.add(torch.add(r * LUMA[0], g, alpha=LUMA[1]), b, alpha=LUMA[2])[:, None]
 
@@ -50,7 +50,7 @@ def luma(images: Tensor) -> Tensor:
 def linear_colour(
     means: Tensor | None, brightness: Tensor | None, contrast: Tensor | None, saturation: Tensor | None
 ) -> Terms:
-    """Brightness, then contrast, then saturation as own * x_c + grey * luma(x) + bias.
+    """Combine brightness, then contrast, then saturation into own * x_c + grey * luma(x) + bias.
 
     Each is the blend of torchvision's `adjust_*`: with black, with the photo's mean lightness, with its own lightness.
 
@@ -77,7 +77,7 @@ def linear_colour(
 
 
 def apply_linear(images: Tensor, terms: Terms, norm: Normalize, *, unit: float = 1.0) -> Tensor:
-    """(own * x + grey * luma(x) + bias), cut to [0, 1], then normalised; x is images * unit.
+    """Compute own * x + grey * luma(x) + bias, clip to [0, 1], then normalise; x is images * unit.
 
     Args:
         images: float[B, 3, H, W].
@@ -106,7 +106,7 @@ def apply_linear(images: Tensor, terms: Terms, norm: Normalize, *, unit: float =
 
 
 def scaled(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """images [B, 3, H, W] * gain + offset ([B or 1, 3]), in the layout of the images.
+    """Compute images [B, 3, H, W] * gain + offset ([B or 1, 3]), in the layout of the images.
 
     A product and a sum are three times as fast as one `addcmul` on a CPU, which does not vectorise its broadcasts; in
     channels-last layout the three channels are repeated along each row for the same reason.
@@ -121,7 +121,7 @@ def scaled(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
 
 
 def shift_hue(images: Tensor, shifts: Tensor) -> Tensor:
-    """The colours of images in [0, 1] turned by shifts [B] of the circle in HSV space (Smith 1978)."""
+    """Rotate the hue of images in [0, 1] by shifts [B] of the circle in HSV space (Smith 1978)."""
     top, low = images.amax(1), images.amin(1)
     spread = top - low
     safe = torch.where(spread > 0, spread, 1.0)
@@ -136,5 +136,5 @@ def shift_hue(images: Tensor, shifts: Tensor) -> Tensor:
 
 
 def apply_gamma(images: Tensor, gamma: Tensor) -> Tensor:
-    """images ** gamma [B], of images in [0, 1]."""
+    """Compute images ** gamma [B], for images in [0, 1]."""
     return images.clamp(0, 1) ** gamma[:, None, None, None]

@@ -65,7 +65,7 @@ class AugmentParams:
 
 
 def draw(settings: AugmentSettings, keys: NDArray[np.uint64], size: tuple[int, int]) -> AugmentParams:
-    """Parameters of the photos with the keys [B], for pictures of `size` (height, width).
+    """Draw the parameters of the photos with the keys [B], for images of `size` (height, width).
 
     Ranges are uniform, but for zoom, crop ratio and gamma, which are log-uniform (0.5 is as likely as 2).
     """
@@ -142,10 +142,11 @@ def _maps(
 
 
 def crop_boxes(s: AugmentSettings, u: Floats, size: tuple[int, int]) -> Floats:
-    """Boxes [B, 4] (top, left, height, width, in pixels, not rounded) of a random resized crop from uniforms [B, 4].
+    """Compute boxes [B, 4] of a random resized crop from uniforms [B, 4].
 
-    The area is uniform and the ratio log-uniform (Szegedy et al. 2015, section 6); a side longer than the photo is cut
-    to it, where the common implementation draws again up to ten times.
+    A box is top, left, height and width in pixels, not rounded. The area is uniform and the ratio log-uniform (Szegedy
+    et al. 2015, section 6); a side longer than the photo is cut to it, where the common implementation draws again up
+    to ten times.
     """
     height, width = size
     area = _between(*s.crop_area, u[:, 0]) * height * width
@@ -155,7 +156,7 @@ def crop_boxes(s: AugmentSettings, u: Floats, size: tuple[int, int]) -> Floats:
 
 
 def _erased(s: AugmentSettings, u: Floats, size: tuple[int, int]) -> NDArray[np.int64]:
-    """Boxes [B, 4] (top, bottom, left, right) of random erasing (Zhong et al. 2020, algorithm 1; ratio 0.3 to 3.3)."""
+    """Compute boxes [B, 4] (top, bottom, left, right) of erasing (Zhong et al. 2020, alg. 1; ratio 0.3 to 3.3)."""
     height, width = size
     area = _between(*s.erase_area, u[:, 24]) * height * width
     ratio = _log_between(0.3, 1 / 0.3, u[:, 25])
@@ -182,5 +183,5 @@ def _policy(s: AugmentSettings, u: Floats) -> PolicyOps | None:
 
 
 def radius_of(sigma: float) -> int:
-    """Half the width of a blur kernel that holds three standard deviations, in pixels."""
+    """Return half the width of a blur kernel that holds three standard deviations, in pixels."""
     return max(1, math.ceil(3 * sigma))

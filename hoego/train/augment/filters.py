@@ -10,7 +10,7 @@ from hoego.train.augment.colour import luma
 
 
 def blur(images: Tensor, sigma: Tensor, radius: int) -> Tensor:
-    """A Gaussian blur with its own standard deviation [B] (pixels) for each photo; the border is mirrored.
+    """Apply a Gaussian blur with a standard deviation [B] (pixels) per photo; the border is mirrored.
 
     The kernel has 2 * radius + 1 points a side and sums to 1. A radius that the mirrored border cannot fill is cut.
     """
@@ -29,7 +29,7 @@ def blur(images: Tensor, sigma: Tensor, radius: int) -> Tensor:
 
 
 def sharpness(images: Tensor, factors: Tensor) -> Tensor:
-    """factor * x + (1 - factor) * smoothed x, factors [B]; the outermost pixels stay (as PIL's Sharpness)."""
+    """Compute factor * x + (1 - factor) * smoothed x, factors [B]; the border pixels are kept (as PIL's Sharpness)."""
     if min(images.shape[2:]) < 3:
         return images
     total = F.avg_pool2d(images, 3, stride=1) * 9
@@ -40,25 +40,25 @@ def sharpness(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def autocontrast(images: Tensor) -> Tensor:
-    """Each channel stretched to [0, 1]; a constant channel stays."""
+    """Stretch each channel to [0, 1]; a constant channel is kept."""
     low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
     spread = high - low
     return torch.where(spread > 0, (images - low) / torch.where(spread > 0, spread, 1.0), images)
 
 
 def levels(images: Tensor) -> Tensor:
-    """The 256 levels int64 of images in [0, 1]."""
+    """Convert images in [0, 1] to the 256 levels, int64."""
     return (images * 255).round().clamp(0, 255).long()
 
 
 def histograms(values: Tensor) -> Tensor:
-    """Histograms int64[R, 256] of the levels int64[R, P] of R regions."""
+    """Compute histograms int64[R, 256] of the levels int64[R, P] of R regions."""
     out = torch.zeros(len(values), 256, dtype=torch.int64, device=values.device)
     return out.scatter_add_(1, values, torch.ones_like(values))
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Each channel's histogram flattened as PIL does it: level i to (sum of the bars below i + step / 2) / step.
+    """Equalise each channel's histogram as PIL does: level i to (sum of the bars below i + step / 2) / step.
 
     `step` is the number of pixels, less those at the highest level present, over 255, rounded down; where it is 0 the
     channel stays.
@@ -75,7 +75,7 @@ def equalize(images: Tensor) -> Tensor:
 
 
 def clahe(images: Tensor, tiles: int = 4, clip: float = 2.0) -> Tensor:
-    """Contrast-limited adaptive equalising of the lightness (Zuiderveld 1994); colour differences stay.
+    """Apply contrast-limited adaptive equalisation to the lightness (Zuiderveld 1994); colour differences are kept.
 
     Each of tiles x tiles regions maps lightness to its own cumulative histogram, whose bars are cut at `clip` times the
     mean height with the cut part spread evenly; between the regions' centres the maps are interpolated bilinearly.
@@ -108,7 +108,7 @@ def clahe(images: Tensor, tiles: int = 4, clip: float = 2.0) -> Tensor:
 
 
 def _neighbours(length: int, tile: int, count: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each of `length` pixels the two tiles whose centres enclose it, and the share of the second."""
+    """Return for each of `length` pixels the two tiles whose centres enclose it, and the share of the second."""
     place = (torch.arange(length, device=like.device, dtype=like.dtype) + 0.5) / tile - 0.5
     first = place.floor()
     low, high = first.long().clamp(0, count - 1), (first.long() + 1).clamp(0, count - 1)

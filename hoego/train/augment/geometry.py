@@ -18,7 +18,7 @@ _PADDING: dict[Border, str] = {"edge": "border", "black": "zeros", "reflect": "r
 def affine_inverse(
     angle: Floats, x: Floats, y: Floats, scale: Floats, shear_x: Floats, shear_y: Floats
 ) -> Floats:
-    """Maps [B, 3, 3] from output to input pixels, both counted from the picture's centre.
+    """Compute maps [B, 3, 3] from output to input pixels, both counted from the image centre.
 
     The picture is sheared, turned by `angle` (clockwise), scaled and moved by (x, y) pixels to the right and down, in
     that order, which is torchvision's order and sense. Angles and shears are in degrees.
@@ -39,14 +39,14 @@ def affine_inverse(
 
 
 def to_normalised(maps: Floats, size: tuple[int, int]) -> Floats:
-    """Maps [B, 3, 3] of pixels from the centre as maps of coordinates in [-1, 1] (the outer borders of the picture)."""
+    """Convert maps [B, 3, 3] of pixels from the centre to maps of coordinates in [-1, 1] (the outer image borders)."""
     height, width = size
     half = np.array([width / 2, height / 2, 1.0])
     return np.asarray(maps * half[None, None, :] / half[None, :, None], dtype=np.float64)
 
 
 def crop_map(boxes: Floats, size: tuple[int, int]) -> Floats:
-    """Maps [B, 3, 3] that show the boxes [B, 4] (top, left, height, width in pixels) in the whole picture."""
+    """Compute maps [B, 3, 3] that show the boxes [B, 4] (top, left, height, width in pixels) in the whole image."""
     height, width = size
     top, left, h, w = boxes.T
     out = np.zeros((len(boxes), 3, 3))
@@ -57,7 +57,7 @@ def crop_map(boxes: Floats, size: tuple[int, int]) -> Floats:
 
 
 def flip_map(left_right: NDArray[np.bool_], up_down: NDArray[np.bool_]) -> Floats:
-    """Maps [B, 3, 3] that mirror the flagged pictures."""
+    """Compute maps [B, 3, 3] that mirror the flagged images."""
     out = np.zeros((len(left_right), 3, 3))
     out[:, 0, 0] = np.where(left_right, -1.0, 1.0)
     out[:, 1, 1] = np.where(up_down, -1.0, 1.0)
@@ -66,7 +66,7 @@ def flip_map(left_right: NDArray[np.bool_], up_down: NDArray[np.bool_]) -> Float
 
 
 def grid_of(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """The places [B, H, W, 2] that the maps [B, 2, 3] look at: sums of a row part and a column part.
+    """Compute the sampling grid [B, H, W, 2] of the maps [B, 2, 3], as sums of a row part and a column part.
 
     Sums, not products of matrices: reduced matrix precision (TF32, bfloat16) cannot move a pixel.
     """
@@ -91,7 +91,7 @@ def warp(
     border: Border = "edge",
     nearest: bool = False,
 ) -> Tensor:
-    """Images float[B, 3, H, W] seen through the maps [B, 2, 3], as [B, 3, *size].
+    """Sample images float[B, 3, H, W] through the maps [B, 2, 3], as [B, 3, *size].
 
     Bilinear without antialiasing, or nearest.
     """
@@ -106,12 +106,12 @@ def warp(
 
 
 def flip_rows(images: Tensor, rows: Tensor, axis: int) -> Tensor:
-    """A copy of the images with those at the rows int[R] mirrored along the axis."""
+    """Return a copy of the images with the rows int[R] mirrored along the axis."""
     return images.index_copy(0, rows, images.index_select(0, rows).flip(axis))
 
 
 def inside(boxes: Tensor, height: int, width: int) -> Tensor:
-    """bool[B, 1, H, W]: which pixels lie in the boxes int[B, 4] (top, bottom, left, right; half-open)."""
+    """Return the mask bool[B, 1, H, W] of the pixels in the boxes int[B, 4] (top, bottom, left, right; half-open)."""
     rows = torch.arange(height, device=boxes.device)
     columns = torch.arange(width, device=boxes.device)
     down = (rows >= boxes[:, 0, None]) & (rows < boxes[:, 1, None])

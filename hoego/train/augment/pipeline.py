@@ -53,23 +53,23 @@ class Augment:
         self.norm = colour.Normalize(mean, std)
 
     def __call__(self, images: Tensor, *, epoch: int, first: int) -> Tensor:
-        """uint8 [B, H, W, 3] or [B, 3, H, W], at positions first ... of the epoch's order, as float[B, 3, H, W]."""
+        """Augment uint8 [B, H, W, 3], [B, 3, H, W] at positions first ... of an epoch's order to float[B, 3, H, W]."""
         planes = as_planes(images)
         keys = sample_keys(self.seed, epoch, first, len(planes))
         return self.apply(planes, draw(self.settings, keys, (planes.shape[2], planes.shape[3])), int(keys[0]))
 
     def plain(self, images: Tensor) -> Tensor:
-        """The pictures without any change but the normalisation."""
+        """Normalise the images without any other change."""
         return self.apply(as_planes(images), AugmentParams())
 
     def with_keys(self, images: Tensor, keys: NDArray[np.uint64]) -> Tensor:
-        """The pictures changed by what their own keys [B] draw."""
+        """Augment the images by what their own keys [B] draw."""
         planes = as_planes(images)
         return self.apply(planes, draw(self.settings, keys, (planes.shape[2], planes.shape[3])), int(keys[0]))
 
     @torch.no_grad()
     def apply(self, planes: Tensor, drawn: AugmentParams, noise_seed: int = 0) -> Tensor:
-        """uint8 [B, 3, H, W] under the drawn parameters, normalised."""
+        """Apply drawn parameters to uint8 [B, 3, H, W] and normalise."""
         with torch.autocast(planes.device.type, enabled=False):
             return self._apply(planes, drawn, noise_seed)
 
@@ -137,7 +137,7 @@ class Augment:
 
 
 def as_planes(images: Tensor) -> Tensor:
-    """uint8 [B, H, W, 3] seen as [B, 3, H, W] without a copy; [B, 3, H, W] as it is.
+    """View uint8 [B, H, W, 3] as [B, 3, H, W] without a copy; return [B, 3, H, W] as it is.
 
     Raises:
         TrainError: another type or shape.

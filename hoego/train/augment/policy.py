@@ -61,7 +61,7 @@ def apply_ops(
     signs: NDArray[np.int64],
     space: MagnitudeLimits,
 ) -> Tensor:
-    """Images float[B, 3, H, W] in [0, 1], each under its operation int[B] at its magnitude 0..30, signs -1 or 1 [B]."""
+    """Apply an operation int[B] at magnitude 0..30, sign -1 or 1 [B], to each image float[B, 3, H, W] in [0, 1]."""
     out = images.clone(memory_format=torch.contiguous_format)
     share = magnitudes / 30
     for names, change in _CHANGES:
