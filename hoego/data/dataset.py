@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hoego.data.aliases import SubjectAliases
 from hoego.data.origin import DatasetOrigin
 from hoego.data.schema import LabelSchema
 from hoego.data.spelling import pack_names
+from hoego.draw import card, class_bars
 from hoego.errors import MismatchError
 
 
@@ -170,9 +172,20 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         """Show counts, attributes and the classes of the target in a notebook."""
-        from hoego.data.html import dataset_html
-
-        return dataset_html(self)
+        facts = self.summary()
+        subjects = f"{self.n_subjects:,} subjects"
+        if not self.subject_shown:
+            subjects = "no subjects: independence not shown, each photo counts as its own"
+        attributes = ", ".join(f"{a.name} ({a.n_classes})" for a in self.schema.attributes)
+        rows = {
+            "photos": f"{self.n_images:,} of {subjects}",
+            "attributes": attributes,
+            "target": self.schema.target,
+            "fingerprint": self.fingerprint,
+            "corrections": f"{len(self.corrections):,}" if self.corrections else "",
+        }
+        bars = class_bars(facts["class_counts"]) if self.labelled else ""
+        return card(f"Data set {escape(self.name)}", rows, bars, self.joins[:5])
 
     def summary(self) -> dict[str, Any]:
         """Plain facts for `--json` and the report."""

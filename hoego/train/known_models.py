@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from hoego.errors import TrainError, nearest
-
-HUB = ("hf-hub:", "hf_hub:", "local-dir:")
+from hoego.train.registered_models import HUB, require_registered
 
 
 def require_known(name: str) -> None:
-    """Raise TrainError where no model is called `name`; without torch or timm nothing is checked."""
+    """Raise TrainError where no model is called `name`; without torch or timm nothing is checked.
+
+    Old names of timm's and models of other packages stand in the registry alone, which is asked last.
+    """
     timm = find_spec("timm")
     if name.startswith(HUB) or timm is None or timm.origin is None or find_spec("torch") is None:
         return
@@ -21,12 +22,3 @@ def require_known(name: str) -> None:
         import hoego.train.models  # noqa: F401
 
         require_registered(name)
-
-
-def require_registered(name: str) -> None:
-    """Check `name` against timm's registry, which alone knows old names and models of other packages."""
-    import timm
-
-    if not name.startswith(HUB) and not timm.is_model(name):
-        remedy = nearest(name, timm.list_models()) if name else "Set model.name."
-        raise TrainError(f"timm has no model {name!r}.", remedy=remedy)

@@ -20,8 +20,8 @@ from hoego.errors import TrainError
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import fit_weights, load_weights, stripped
-from hoego.train.known_models import HUB, require_registered
 from hoego.train.losses import CosineLinear
+from hoego.train.registered_models import HUB, require_registered
 from hoego.train.small_maps import speed_up_small_maps
 from hoego.train.weights.start import find_weights
 from hoego.train.weights.tensors import overlay_of, refuse_confused
