@@ -93,11 +93,11 @@ def _eight_bits(file: Any, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         if pixels.dtype != np.uint8:
             raise ValueError(f"colours of {pixels.dtype}")
         if str(file.PhotometricInterpretation).startswith("YBR_FULL"):
-            from pydicom.pixels import convert_color_space
+            from pydicom.pixels.processing import convert_color_space
 
             pixels = convert_color_space(pixels, str(file.PhotometricInterpretation), "RGB")
         return np.ascontiguousarray(pixels)
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
     signed = int(file.get("PixelRepresentation", 0)) == 1
     bits = int(file.BitsStored)
