@@ -43,7 +43,8 @@ from hoego.data.pixels import PixelCache
 from hoego.recipe import Recipe, build
 from hoego.runs.inputs import decode
 from hoego.train.data import open_pixels
-from hoego.train.fold import FoldTask, training_rows
+from hoego.train.fold import training_rows
+from hoego.train.fold_task import FoldTask
 from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
 from hoego.train.precision import Precision, Resolved, resolve_device, synchronize

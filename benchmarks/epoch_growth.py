@@ -33,7 +33,8 @@ from hoego.data.preprocess import Preprocess
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
 from hoego.train.data import open_pixels
-from hoego.train.fold import FoldTask, training_rows
+from hoego.train.fold import training_rows
+from hoego.train.fold_task import FoldTask
 from hoego.train.forward import outputs_of
 from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory

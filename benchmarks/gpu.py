@@ -43,7 +43,8 @@ from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
 from hoego.train.callbacks import Callbacks
 from hoego.train.data import open_pixels
-from hoego.train.fold import FoldTask, fold_steps, measure_parts, training_rows
+from hoego.train.fold import fold_steps, measure_parts, training_rows
+from hoego.train.fold_task import FoldTask
 from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
 from hoego.train.precision import Precision, Resolved, resolve_device, synchronize

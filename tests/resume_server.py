@@ -20,7 +20,8 @@ from tiny_training import held_subjects, random_teacher, tiny_dataset, tiny_reci
 from hoego.predictions import RowProvenance
 from hoego.train import checkpoints, loop
 from hoego.train.callbacks import Callbacks
-from hoego.train.fold import FoldTask, train_fold
+from hoego.train.fold import train_fold
+from hoego.train.fold_task import FoldTask
 from hoego.train.learner import TrainStepper
 
 

@@ -20,7 +20,8 @@ from hoego.predictions import Predictions
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.train.callbacks import Callbacks
 from hoego.train.cam import attention_map, captured_attention, grad_cam, last_map, rollout
-from hoego.train.fold import FoldTask, train_fold
+from hoego.train.fold import train_fold
+from hoego.train.fold_task import FoldTask
 from hoego.train.heat_maps import cam_maps, overlay
 from hoego.train.predict import load_model
 

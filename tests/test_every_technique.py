@@ -14,7 +14,8 @@ from tiny_training import held_subjects, tiny_dataset, tiny_recipe
 from hoego.recipe.losses import LOSS_NAMES, ORDINAL
 from hoego.train.callbacks import Callbacks
 from hoego.train.edits import LabelEdits
-from hoego.train.fold import FoldTask, train_fold
+from hoego.train.fold import train_fold
+from hoego.train.fold_task import FoldTask
 from hoego.train.mixing import KINDS
 
 pytestmark = pytest.mark.torch

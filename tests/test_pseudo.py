@@ -28,7 +28,8 @@ from hoego.runs.soft_targets import UNNAMED, most_confident, predicted_classes  
 from hoego.runs.teachers import load_distillation  # noqa: E402
 from hoego.runs.train import TrainOptions, resume, train  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
-from hoego.train.fold import FoldTask, train_fold, training_rows  # noqa: E402
+from hoego.train.fold import train_fold, training_rows  # noqa: E402
+from hoego.train.fold_task import FoldTask  # noqa: E402
 from hoego.train.mixing import MixPlan  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.objective import LossBatch, Objective, TrainingTargets, make_targets  # noqa: E402

@@ -18,7 +18,8 @@ from tiny_training import held_subjects, tiny_dataset, tiny_recipe  # noqa: E402
 
 from hoego.train import side_by_side  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
-from hoego.train.fold import FoldResult, FoldTask, fold_steps, train_fold  # noqa: E402
+from hoego.train.fold import FoldResult, fold_steps, train_fold  # noqa: E402
+from hoego.train.fold_task import FoldTask  # noqa: E402
 from hoego.train.loop import TrainingStopped  # noqa: E402
 from hoego.train.side_by_side import SharedPixels, interleave_steps  # noqa: E402
 

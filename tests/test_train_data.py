@@ -88,7 +88,8 @@ from hoego.data.pixels import PixelCache
 from hoego.recipe import build
 from hoego.train.data import open_pixels
 from hoego.train.callbacks import Callbacks
-from hoego.train.fold import FoldTask, train_fold
+from hoego.train.fold import train_fold
+from hoego.train.fold_task import FoldTask
 
 n, side, room = 3600, 128, 112 << 20
 folder = Path(sys.argv[1])

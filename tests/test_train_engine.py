@@ -28,7 +28,8 @@ from hoego.train.callbacks import Callbacks  # noqa: E402
 from hoego.train.checkpoints import load_weights, save_weights  # noqa: E402
 from hoego.train.edits import LabelEdits, Relabel  # noqa: E402
 from hoego.train.epochs import EpochStore  # noqa: E402
-from hoego.train.fold import FoldResult, FoldTask, train_fold, training_rows  # noqa: E402
+from hoego.train.fold import FoldResult, train_fold, training_rows  # noqa: E402
+from hoego.train.fold_task import FoldTask  # noqa: E402
 from hoego.train.mirroring import FlipLabels  # noqa: E402
 from hoego.train.models import HeadSpec  # noqa: E402
 from hoego.train.precision import choose_precision  # noqa: E402

@@ -33,7 +33,8 @@ from hoego.train.steps import Steps
 from hoego.train.weights.start import start_of
 
 if TYPE_CHECKING:
-    from hoego.train.fold import FoldResult, FoldTask
+    from hoego.train.fold import FoldResult
+    from hoego.train.fold_task import FoldTask
 
 Bits = NDArray[np.bool_]
 
@@ -210,7 +211,7 @@ class RunExecution:
         return None if fold is None else self._predictions(result, fold)
 
     def _task(self, name: str, fold: int | None) -> FoldTask:
-        from hoego.train.fold import FoldTask
+        from hoego.train.fold_task import FoldTask
         from hoego.train.precision import Resolved
 
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe

@@ -50,7 +50,8 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     """
     require("train", "The learning-rate finder")
     from hoego.train.data import open_pixels
-    from hoego.train.fold import FoldTask, training_rows
+    from hoego.train.fold import training_rows
+    from hoego.train.fold_task import FoldTask
     from hoego.train.learner import TrainStepper
     from hoego.train.optim import find_lr
     from hoego.train.precision import Resolved, resolve_device, resolve_threads

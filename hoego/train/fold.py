@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from hoego import files
-from hoego.data.dataset import Dataset
-from hoego.data.pixels import PixelCache
 from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
-from hoego.predictions import Predictions, Provenance
-from hoego.recipe import Recipe
+from hoego.predictions import Provenance
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import require_written_by, write_atomically
 from hoego.train.data import PixelLoader, open_pixels
-from hoego.train.edits import LabelEdits, TrainingLabels, training_labels
+from hoego.train.edits import TrainingLabels, training_labels
+from hoego.train.fold_task import Bits, FoldTask
 from hoego.train.forward import PredictedValues
 from hoego.train.learner import TrainingRows, TrainStepper
 from hoego.train.loop import TrainingLoop, TrainingLoopOptions, ValidationSet
@@ -33,46 +31,6 @@ from hoego.train.pseudo import TeacherTargets, n_steps, pseudo_rows
 from hoego.train.selection import BestCandidate
 from hoego.train.steps import Steps, finished
 from hoego.train.throughput import Throughput, ThroughputTasks, measure
-
-Bits = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class FoldTask:
-    """One fold to train, or the refit on all subjects.
-
-    Args:
-        recipe: the resolved recipe.
-        dataset: N images.
-        cache: decoded pixels of the same N images in the same order.
-        train_mask: bool [N], the images that may reach the optimiser.
-        val_mask: bool [N], the images that are scored and never trained on; none for a refit.
-        folder: where checkpoints, predictions of every epoch and the state go.
-        name: of the source of the predictions, such as "run/fold-0".
-        inner_mask: bool [N], images of training subjects kept apart to choose the epoch (`select.on = "inner"`).
-        naive: the split is by photo.
-        edits: training-only edits of the labels.
-        soft_targets: the teacher's predictions, of any of the images.
-        pseudo_mask: bool [N], images of the training side whose labels are the teacher's; None where there are none.
-        runtime: what `auto` became in an earlier part of this run; None resolves it here.
-        interleaved: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of
-            compiled trainings share memory that two streams must not use at once.
-    """
-
-    recipe: Recipe
-    dataset: Dataset
-    cache: PixelCache
-    train_mask: Bits
-    val_mask: Bits
-    folder: Path
-    name: str
-    inner_mask: Bits | None = None
-    naive: bool = False
-    edits: LabelEdits = field(default_factory=LabelEdits)
-    soft_targets: Predictions | None = None
-    pseudo_mask: Bits | None = None
-    runtime: Resolved | None = None
-    interleaved: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hoego.predictions import Provenance, RowProvenance, SubjectUniverse, student_source, suggested_by
+from hoego.train.fold_task import FoldTask
 from hoego.train.models import BuiltNetwork
-
-if TYPE_CHECKING:
-    from hoego.train.fold import FoldTask
 
 
 def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
