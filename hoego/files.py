@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hoego.errors import RecordError
 
 
-def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the new one, never a part of it.
+@contextlib.contextmanager
+def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Give the body a temporary file beside `path` to fill; when the body ends well, it takes the name `path`.
 
-    The bytes go to a temporary file of the same folder, which then takes the name. With `durable` the
-    file is flushed to the disk before it takes the name.
+    A reader sees the old file or the new one, never a part of it; where the body raises, the old file stays and the
+    temporary one is deleted. With `durable` the bytes are on the disk before the name is given.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     target = Path(folder) / "deep" / "note.txt"
+    ...     with writing(target) as part:
+    ...         _ = part.write_text("whole")
+    ...     target.read_text(), len(list(target.parent.iterdir()))
+    ('whole', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fchmod(
-                stream.fileno(), 0o644
-            )  # mkstemp gives 0600, which colleagues on one machine cannot read
-            if durable:
+        yield temporary
+        if durable:
+            # Windows flushes only a file that is open for writing.
+            with open(temporary, "rb+") as stream:
                 os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp gives 0600, which colleagues on one machine cannot read
         os.replace(temporary, path)
     except BaseException:  # also KeyboardInterrupt: no partial file must stay behind
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` to `path`, whole or not at all (see `writing`)."""
+    with writing(path, durable=durable) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
@@ -103,7 +117,7 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with open(path, "ab+") as stream:
-        fcntl_lock(stream.fileno())
+        lock(stream)
         size = stream.seek(0, os.SEEK_END)
         if size:
             stream.seek(size - 1)
@@ -141,18 +155,51 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def fcntl_lock(descriptor: int) -> None:
-    """Take an exclusive lock, waiting for it; a file system without locks is left unlocked."""
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+def lock(stream: IO[Any], *, wait: bool = True) -> None:
+    """Take an exclusive lock on an open file, among the processes of this machine; closing the file gives it back.
+
+    A file system without locks is left unlocked. Raises BlockingIOError with `wait` false where another holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        _lock_on_windows(stream, wait)
+        return
+    try:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except OSError:
+        return
+
+
+# Windows locks ranges of bytes and refuses reads of them to others: a byte far behind any content is locked.
+_FAR = 1 << 40
+_TRY_AGAIN_SECONDS = 0.05
+
+
+def _lock_on_windows(stream: IO[Any], wait: bool) -> None:
+    import msvcrt
+
+    windows: Any = msvcrt  # its functions are known to a type checker on Windows alone
+    before = stream.tell()
+    try:
+        while True:
+            stream.seek(_FAR)
+            try:
+                windows.locking(stream.fileno(), windows.LK_NBLCK, 1)
+                return
+            except OSError as problem:
+                if not wait:
+                    raise BlockingIOError(*problem.args) from None
+            time.sleep(_TRY_AGAIN_SECONDS)
+    finally:
+        stream.seek(before)
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock file `path` (created when absent) while the body runs, against other processes."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl_lock(descriptor)
+    with open(path, "ab") as stream:
+        lock(stream)
         yield
-    finally:
-        os.close(descriptor)

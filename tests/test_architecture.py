@@ -240,3 +240,25 @@ def test_what_an_extra_brings_is_imported_only_where_it_is_used() -> None:
             assert outside in core or outside == "hoego" or outside in sys.stdlib_module_names, (
                 f"{path}:{line} imports {outside} when it is loaded"
             )
+
+
+WRITES_FILES = {"os.replace", "os.rename", "tempfile.mkstemp"}
+WRITES_FOLDERS = {
+    "apps/people/write.py",  # the whole folder of synthetic photos
+    "runs/queue/claims.py",  # moves the folders of a run that starts again
+    "runs/records/merging.py",  # a record, which is a folder
+    "runs/records/store.py",
+    "train/selection.py",  # a second name for a checkpoint: a link, no second copy
+}
+"""Modules that rename folders or links, which `hoego.files.writing` does not do."""
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_files_are_written_whole_in_one_place(path: Path) -> None:
+    here = path.relative_to(PACKAGE).as_posix()
+    if here == "files.py" or here in WRITES_FOLDERS:
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = ast.unparse(node.func)
+            assert called not in WRITES_FILES, f"{path}:{node.lineno}: use hoego.files.writing"

@@ -16,7 +16,7 @@ from tiny_training import tiny_dataset  # noqa: E402
 from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import TrainError  # noqa: E402
 from hoego.recipe import ModelSettings  # noqa: E402
-from hoego.train.checkpoints import load_weights, save_weights, write_atomically  # noqa: E402
+from hoego.train.checkpoints import load_weights, save_weights  # noqa: E402
 from hoego.train.models import build_network, head_specs  # noqa: E402
 
 TINY: dict[str, Any] = {"name": "hoego_small32", "options": {"width": 0.125}}
@@ -132,15 +132,18 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
         network(checkpoint=str(tmp_path / "w.safetensors"))
 
 
-def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
+def test_weights_that_cannot_be_written_leave_the_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.safetensors"
     path.write_text("old")
 
-    def fail(temporary: Path) -> None:
+    def fail(_: object, temporary: Path, **__: object) -> None:
         temporary.write_text("half")
         raise OSError("disk full")
 
+    monkeypatch.setattr("safetensors.torch.save_file", fail)
     with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, fail)
+        save_weights(path, {"a": torch.zeros(2)}, {}, None)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

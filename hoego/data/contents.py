@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -13,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hoego import files
 from hoego.data.images import content_of
 from hoego.errors import DataError
 
@@ -99,10 +99,7 @@ def _remembered(store: Path) -> pl.DataFrame:
 
 def _remember(store: Path, table: pl.DataFrame) -> None:
     try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=store.parent, prefix=".contents.")
-        os.close(handle)
-        table.write_parquet(temporary)
-        os.replace(temporary, store)
+        with files.writing(store, durable=False) as temporary:
+            table.write_parquet(temporary)
     except OSError:
         return

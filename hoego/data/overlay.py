@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hoego import files
 from hoego.data.dataset import LabelCorrection
 from hoego.data.readers.tables import DataTable, read_table
 from hoego.data.schema import Attribute, LabelSchema
@@ -122,16 +123,7 @@ def write_overlay(path: Path, corrections: Iterable[LabelCorrection]) -> None:
                 remedy="Say why, and who or what says so.",
             )
         writer.writerow([c.image, c.attribute, c.value, c.reason, c.source])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(new, "w", encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+    files.write_text(path, text.getvalue())
 
 
 def append_overlay(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -15,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from hoego import files
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import DataError, MismatchError, RecordError
@@ -272,16 +271,8 @@ class Predictions:
             )
         meta = self._meta()
         meta["digest"] = self._digest(meta)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        try:
+        with files.writing(path) as temporary:
             pl.DataFrame(columns).write_parquet(temporary, metadata={"hoego": json.dumps(meta)})
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
     def _meta(self) -> dict[str, Any]:
         return {
@@ -375,9 +366,8 @@ class Predictions:
             self.schema.target: [classes[i] for i in best.tolist()],
         }
         columns |= {f"p:{c}": probabilities[:, i].astype(np.float32) for i, c in enumerate(classes)}
-        temporary = path.with_name(f".{path.name}.partial")
-        pl.DataFrame(columns).write_csv(temporary)
-        os.replace(temporary, path)
+        with files.writing(path) as temporary:
+            pl.DataFrame(columns).write_csv(temporary)
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

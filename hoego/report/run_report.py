@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,7 @@ def report(record: Record, dataset: Dataset | None = None) -> Path:
         dataset: for the pictures of the mistakes; None leaves them out.
     """
     path = record.folder / "report.html"
-    temporary = path.with_name(".report.html.partial")
-    temporary.write_text(render(record, dataset), encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_text(path, render(record, dataset), durable=False)
     return path
 
 

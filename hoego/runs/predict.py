@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
 from hoego.errors import MismatchError, RecordError, UsageError
@@ -210,7 +210,6 @@ def predict_with(
 
 def write(predictions: Predictions, out: Path) -> list[str]:
     """Write predictions as .parquet, or as .csv with the columns path, one per predicted thing, and p:<class>."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".parquet":
         predictions.write(out)
         return []
@@ -224,7 +223,6 @@ def write(predictions: Predictions, out: Path) -> list[str]:
         columns[name] = classes[best]
     for i, name in enumerate(schema.classes(target)):
         columns[f"p:{name}"] = probabilities[:, i].astype(np.float32)
-    temporary = out.with_name(f".{out.name}.part")
-    pl.DataFrame(columns).write_csv(temporary)
-    os.replace(temporary, out)
+    with files.writing(out) as temporary:
+        pl.DataFrame(columns).write_csv(temporary)
     return [f"{out.name} carries no provenance; nothing can be scored from it. A .parquet file keeps it."]

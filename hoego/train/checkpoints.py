@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from hoego import files
 from hoego.errors import RecordError, TrainError
 from hoego.predictions import Provenance
 
@@ -40,23 +39,6 @@ class CheckpointWeights:
     provenance: Provenance | None = None
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write through a temporary file of the same folder, flush it to the disk, and rename it to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def save_weights(
     path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], provenance: Provenance | None
 ) -> None:
@@ -67,7 +49,8 @@ def save_weights(
     plain = {name: t.detach().to("cpu").contiguous().clone() for name, t in tensors.items()}
     content["digest"] = _digest(plain)
     metadata = {METADATA_KEY: json.dumps(content)}
-    write_atomically(path, lambda p: safetensors.torch.save_file(plain, p, metadata=metadata))
+    with files.writing(path) as temporary:
+        safetensors.torch.save_file(plain, temporary, metadata=metadata)
 
 
 def load_weights(path: Path) -> CheckpointWeights:
@@ -231,7 +214,8 @@ def _fits(own: Tensor, given: Tensor | None) -> bool:
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write the state of a training (tensors and plain values) so that a reader sees the old file or the new one."""
-    write_atomically(path, lambda p: torch.save(dict(state), p))
+    with files.writing(path) as temporary:
+        torch.save(dict(state), temporary)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import queue
-import resource
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,9 @@ from hoego.data.pixels import PixelCache
 
 SHARE = 0.4
 """Share of the free memory that resident pixels may take; the rest is for the model and its activations."""
+
+UNKNOWN_MEMORY = 4 << 30
+"""Bytes taken as free where the system does not say (Windows): small data sets stay resident, others are streamed."""
 
 CHUNK = 1024
 """Photos that are brought to the device at a time, so that the host never holds all of them beside it."""
@@ -191,10 +193,7 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     bounds = [_available()]
-    for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-        soft, _ = resource.getrlimit(limit)
-        if soft != resource.RLIM_INFINITY:
-            bounds.append(soft - _own_bytes(limit))
+    bounds += _limits_of_process()
     for name, used in (("memory.max", "memory.current"),):
         group = _number(Path("/sys/fs/cgroup") / name)
         if group is not None:
@@ -209,16 +208,31 @@ def _available() -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
+    if not hasattr(os, "sysconf"):
+        return UNKNOWN_MEMORY
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
-def _own_bytes(limit: int) -> int:
-    """Return the bytes of this process that count against a limit: its address space, or its data."""
+def _limits_of_process() -> list[int]:
+    """Return the bytes that each limit of this process leaves (address space, data); [] where there are none."""
     try:
-        pages = Path("/proc/self/statm").read_text().split()
+        import resource
+    except ImportError:
+        return []
+    left = []
+    for limit, column in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
+        soft, _ = resource.getrlimit(limit)
+        if soft != resource.RLIM_INFINITY:
+            left.append(soft - _statm(column) * resource.getpagesize())
+    return left
+
+
+def _statm(column: int) -> int:
+    """Return a column of /proc/self/statm in pages (0: address space, 5: data); 0 where there is no such file."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[column])
     except OSError:
         return 0
-    return int(pages[0 if limit == resource.RLIMIT_AS else 5]) * resource.getpagesize()
 
 
 def _number(path: Path) -> int | None:

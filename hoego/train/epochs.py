@@ -9,7 +9,6 @@ Written and read with numpy alone, so that scores are computed without torch.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego import files
 from hoego.errors import RecordError
 from hoego.predictions.predictions import Scale
 
@@ -51,7 +51,7 @@ class EpochStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         heads = {name: {"scale": scale[name], "classes": classes[name]} for name in scale}
         text = json.dumps({"images": list(images), "heads": heads}, ensure_ascii=False)
-        self._replace(self.folder / "index.json", text.encode())
+        files.write_text(self.folder / "index.json", text, durable=False)
 
     @property
     def started(self) -> bool:
@@ -66,10 +66,9 @@ class EpochStore:
             for head, values in heads.items()
         }
         path = self.folder / f"{epoch:04d}.npz"
-        temporary = self.folder / f".{epoch:04d}.npz.part"
-        with temporary.open("wb") as file:
+        # As a stream: given a name, NumPy would add .npz to the temporary one.
+        with files.writing(path, durable=False) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, path)
 
     def index(self) -> dict[str, Any]:
         """Read `images` and `heads`. Raises RecordError where nothing was stored."""
@@ -93,8 +92,3 @@ class EpochStore:
             for weights in kinds:
                 values = {n.partition("|")[2]: v for n, v in content.items() if n.startswith(f"{weights}|")}
                 yield EpochPredictions(int(path.stem), weights, values)
-
-    def _replace(self, path: Path, data: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.write_bytes(data)
-        os.replace(temporary, path)

@@ -17,7 +17,7 @@ from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
 from hoego.predictions import Provenance
 from hoego.train.callbacks import Callbacks
-from hoego.train.checkpoints import require_written_by, write_atomically
+from hoego.train.checkpoints import require_written_by
 from hoego.train.data import PixelLoader, open_pixels
 from hoego.train.edits import TrainingLabels, training_labels
 from hoego.train.fold_task import Bits, FoldTask
@@ -214,12 +214,7 @@ def _teacher_targets(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.i
 
 def _keep_provenance(folder: Path, provenance: Provenance) -> None:
     """Write the provenance before the first state: a resumed training cannot derive that of its starting weights."""
-    text = json.dumps(provenance.to_dict())
-
-    def write(path: Path) -> None:
-        path.write_text(text)
-
-    write_atomically(folder / "provenance.json", write)
+    files.write_text(folder / "provenance.json", json.dumps(provenance.to_dict()))
 
 
 def _kept_provenance(task: FoldTask) -> Provenance:

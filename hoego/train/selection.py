@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.errors import RecipeError, nearest
 from hoego.evaluate.score.formulas import macro_f1_score
@@ -111,5 +112,6 @@ def share_file(made: Path, name: Path) -> None:
     try:
         os.link(made, temporary)
     except OSError:
-        temporary.write_bytes(made.read_bytes())
-    os.replace(temporary, name)
+        files.write_bytes(name, made.read_bytes(), durable=False)
+    else:
+        os.replace(temporary, name)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hoego import files
 from hoego.apps.demo.result import DemoChapter
 from hoego.apps.people import PeopleSettings, write_people
 from hoego.data.dataset import Dataset
@@ -98,7 +99,7 @@ class DemoWeek:
             write_people(
                 people, PeopleSettings(self.scale.train, self.scale.evaluate, size=size, seed=self.seed)
             )
-        (self.folder / "hoego.toml").write_text(PROJECT, encoding="utf-8")
+        files.write_text(self.folder / "hoego.toml", PROJECT)
         data = {**BASE, "epochs": self.scale.epochs, "seed": self.seed}
         data["dataset"] = {**BASE["dataset"], "root": str((people / "train").resolve())}
         self.recipe = resolve(data)

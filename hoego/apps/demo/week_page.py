@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
+from hoego import files
 from hoego.apps.demo import DemoChapter, DemoResult
 from hoego.data.dataset import Dataset
 from hoego.draw import ForestRow, forest, page, waterfall
@@ -41,9 +41,7 @@ def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path
     }
     template = environment(Path(__file__).parent).get_template("week.html.j2")
     html = page("The last week, with evidence", template.render(parts))
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(html, encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_text(path, html, durable=False)
     return path
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import sys
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +20,7 @@ import PIL
 import simplejpeg
 from numpy.typing import NDArray
 
+from hoego import files
 from hoego.data.images import Photo, cpu_count
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
@@ -87,13 +88,13 @@ class PixelStore:
         """Those of the chunks whose pixels are recorded and agree with their checksum."""
         marks = self.recorded()
         try:
-            file = os.open(self.pixels, os.O_RDONLY)
+            file = os.open(self.pixels, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError:
             return []
 
         def agrees(chunk: int) -> bool:
             first, last = self.span(chunk)
-            data = os.pread(file, (last - first) * self.row_bytes, first * self.row_bytes)
+            data = read_at(file, (last - first) * self.row_bytes, first * self.row_bytes)
             return len(data) == (last - first) * self.row_bytes and int(marks[chunk]) == DONE + zlib.crc32(
                 data
             )
@@ -146,13 +147,12 @@ class PixelStore:
                 remedy="Set HOEGO_CACHE.",
             ) from None
         with file:
+            # On a file system without locks two builders write the same bytes to the same places.
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                files.lock(file, wait=False)
             except BlockingIOError:
                 print("Waiting for another process that decodes the same photos ...", file=sys.stderr)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError:
-                pass  # a file system without locks: two builders then write the same bytes to the same places
+                files.lock(file)
             yield
 
     def prepare(self) -> None:
@@ -164,7 +164,8 @@ class PixelStore:
         with open(self.pixels, "ab") as file:
             try:
                 file.truncate(self.n_bytes)
-                if self.n_bytes:
+                # macOS and Windows have no such call; there a full disk shows while the photos are decoded.
+                if self.n_bytes and hasattr(os, "posix_fallocate"):
                     os.posix_fallocate(file.fileno(), 0, self.n_bytes)
             except OSError as error:
                 if error.errno != errno.ENOSPC:
@@ -176,14 +177,14 @@ class PixelStore:
                     remedy="Free some, set HOEGO_CACHE to another disk, or choose a smaller dataset.size.",
                 ) from None
             finally:
-                replace_file(self.folder / "chunks.u64", marks.astype("<u8").tobytes())
-                replace_file(self.folder / "keys.u64", self.keys.astype("<u8").tobytes())
+                files.write_bytes(self.folder / "chunks.u64", marks.astype("<u8").tobytes())
+                files.write_bytes(self.folder / "keys.u64", self.keys.astype("<u8").tobytes())
 
     def finish(self) -> None:
         with open(self.pixels, "rb") as file:
             os.fsync(file.fileno())
         about = {"format": FORMAT, "shape": list(self.shape), "mtime_ns": self.pixels.stat().st_mtime_ns}
-        replace_file(self.folder / "cache.json", json.dumps(about).encode())
+        files.write_bytes(self.folder / "cache.json", json.dumps(about).encode())
 
     def siblings(self) -> Iterator[PixelStore]:
         """Other caches of the same preprocessing, finished or not."""
@@ -194,10 +195,13 @@ class PixelStore:
                     yield PixelStore(folder, (len(keys), *self.shape[1:]), keys)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(new, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+_SEEKING = threading.Lock()
+
+
+def read_at(file: int, size: int, start: int) -> bytes:
+    """Read up to `size` bytes from byte `start` of an open file, from any thread."""
+    if hasattr(os, "pread"):
+        return os.pread(file, size, start)
+    with _SEEKING:  # Windows: threads share the place in the file
+        os.lseek(file, start, os.SEEK_SET)
+        return os.read(file, size)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from hoego.data.images import content_of, read_bytes
-from hoego.data.pixels.store import DONE
+from hoego.data.pixels.store import DONE, read_at
 from hoego.data.preprocess import Box, Preprocess
 from hoego.errors import DataError
 
@@ -41,7 +41,7 @@ def fill(setup: dict[str, Any], preprocess: Preprocess, job: dict[str, Any]) -> 
         try:
             if donor is not None:
                 with open(donor, "rb") as file:
-                    out[k] = np.frombuffer(os.pread(file.fileno(), size, row * size), np.uint8).reshape(
+                    out[k] = np.frombuffer(read_at(file.fileno(), size, row * size), np.uint8).reshape(
                         out[k].shape
                     )
                 continue
@@ -59,14 +59,11 @@ def fill(setup: dict[str, Any], preprocess: Preprocess, job: dict[str, Any]) -> 
 
 
 def _write_at(path: Path, data: bytes | memoryview, offset: int) -> None:
-    file = os.open(path, os.O_WRONLY)
-    try:
+    with open(path, "rb+", buffering=0) as file:
+        file.seek(offset)
         view = memoryview(data)
         while view:
-            n = os.pwrite(file, view, offset)
-            view, offset = view[n:], offset + n
-    finally:
-        os.close(file)
+            view = view[file.write(view) :]
 
 
 Take = Callable[[dict[str, Any], dict[str, Any]], None]

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hoego import files
 from hoego.data.encode import encode_labels
 from hoego.data.images import is_photo
 from hoego.data.proposals.competition_proposal import competition_proposal
@@ -142,13 +143,7 @@ def write_proposal(proposal: Proposal, path: Path | str, *, force: bool = False)
     path = Path(os.path.abspath(path))
     if path.exists() and not force:
         raise UsageError("The file exists already.", file=path, remedy="Add --force to replace it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(proposal.text(path.parent), encoding="utf-8")
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+    files.write_text(path, proposal.text(path.parent))
     return path
 
 

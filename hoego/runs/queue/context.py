@@ -123,7 +123,8 @@ class WorkerContext:
         A thread watches, and reaches the main thread by SIGUSR1; in any other thread nothing is raised, and the
         body must ask for itself.
         """
-        if threading.current_thread() is not threading.main_thread():
+        on_main = threading.current_thread() is threading.main_thread()
+        if not on_main or not hasattr(signal, "SIGUSR1"):  # Windows has no signal that reaches a thread
             yield
             return
         main, ended = threading.get_ident(), threading.Event()

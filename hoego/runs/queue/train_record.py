@@ -11,7 +11,7 @@ from hoego.extras import require
 from hoego.recipe import Fold, Recipe, build
 from hoego.runs.queue.claims import QueueOptions, after_of
 from hoego.runs.queue.context import RunOutcome, WorkerContext
-from hoego.runs.queue.worker_processes import BackgroundWorker, start_background
+from hoego.runs.queue.worker_processes import BackgroundWorker, require_background, start_background
 from hoego.runs.records import Record, RunStore
 from hoego.train.callbacks import Callbacks
 
@@ -86,6 +86,7 @@ def start_in_background(
     With `resume` (a run) instead of a recipe, that run goes on. Raises UsageError where neither or both are given,
     RecordError for a run that is done or runs already, and what `queue_run` raises.
     """
+    require_background()
     if (recipe is None) == (not resume):
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
     if recipe is not None:

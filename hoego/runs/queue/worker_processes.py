@@ -117,12 +117,22 @@ class BackgroundWorker:
         return {"run": self.run, "pid": self.pid, "output": self.output}
 
 
+def require_background() -> None:
+    """Raise UsageError where the system cannot start a process in a session of its own."""
+    if not hasattr(os, "posix_spawn"):
+        raise UsageError(
+            "A run in the background needs a system that starts processes in a session of their own; Windows does not.",
+            remedy="Leave --background out and keep the terminal open, or queue the run: hoego queue add.",
+        )
+
+
 def start_background(record: Record, arguments: Sequence[str]) -> BackgroundWorker:
     """Run `python -m hoego ARGUMENTS` for `record` in a session of its own: it survives the terminal's closing.
 
     Returns at once. What it prints goes to `background.txt` in the record's folder. Until it has reported itself
     the record is running in that process's name, so that no worker takes it.
     """
+    require_background()
     output = record.folder / "background.txt"
     with open(output, "ab") as stream, open(os.devnull, "rb") as nothing:
         pid = os.posix_spawn(

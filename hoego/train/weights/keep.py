@@ -6,9 +6,10 @@ from pathlib import Path
 
 import safetensors.torch
 
+from hoego import files
 from hoego.errors import TrainError
 from hoego.recipe import ModelSettings
-from hoego.train.checkpoints import load_weights, write_atomically
+from hoego.train.checkpoints import load_weights
 from hoego.train.weights.start import find_weights, wanted_of
 from hoego.train.weights.tensors import from_package, refuse_confused
 from hoego.weights import Found
@@ -63,9 +64,8 @@ def keep(found: Found, to: Path) -> Shelved:
         _require_fit(found)
     folder = to / found.name.replace("/", "--")
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    write_atomically(
-        folder / FILES[0], lambda p: safetensors.torch.save_file(plain, p, metadata={"format": "pt"})
-    )
+    with files.writing(folder / FILES[0]) as temporary:
+        safetensors.torch.save_file(plain, temporary, metadata={"format": "pt"})
     return write_facts(folder, found, origin=f"{found.place}, sha256 {found.sha256}")
 
 
