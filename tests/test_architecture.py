@@ -58,13 +58,15 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports(path: Path, *, top_level_only: bool = False) -> Iterator[tuple[str, int]]:
-    """Dotted names that a module imports, with the line; what only a type checker sees is left out."""
+def imports(
+    path: Path, *, top_level_only: bool = False, for_types: bool = False
+) -> Iterator[tuple[str, int]]:
+    """Dotted names that a module imports, with the line; those for a type checker alone only where asked for."""
     skipped = set()
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            skipped |= {id(n) for n in ast.walk(node)}
         if top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            skipped |= {id(n) for n in ast.walk(node)}
+        if not for_types and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             skipped |= {id(n) for n in ast.walk(node)}
     for node in ast.walk(tree(path)):
         if id(node) in skipped:
@@ -100,12 +102,23 @@ def test_only_train_knows_torch(path: Path) -> None:
         assert name.split(".")[0] not in HEAVY, f"{path}:{line} imports {name}"
 
 
-def test_nothing_imports_in_a_circle() -> None:
+# Still to be untied; nothing is added here.
+TIED = {
+    ("hoego.predictions.predictions", "hoego.predictions.frame_columns"),
+    ("hoego.predictions.predictions", "hoego.predictions.html"),
+    ("hoego.predictions.predictions", "hoego.predictions.outside"),
+    ("hoego.train.known_models", "hoego.train.models"),
+}
+
+
+def test_nothing_imports_in_a_circle_inside_functions_or_for_types_either() -> None:
     known = {dotted(p): p for p in modules()}
-    edges = {
-        name: {n for n, _ in imports(path, top_level_only=True) if n in known and n != name}
-        for name, path in known.items()
-    }
+    edges: dict[str, set[str]] = {}
+    for name, path in known.items():
+        found = {n for n, _ in imports(path, for_types=True) if n in known and n != name}
+        # `from package import module` needs the module, not what the package hands on.
+        found -= {n for n in found if any(m.startswith(f"{n}.") for m in found)}
+        edges[name] = {n for n in found if (name, n) not in TIED}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
