@@ -219,7 +219,7 @@ def report(run: Run | Record | str | Path) -> Path:
 
 
 def _members(side: Source | Sequence[Source]) -> list[Source]:
-    """The runs of a side; a text is one run, not its letters."""
+    """Return the runs of a side; a text is one run, not its letters."""
     return [side] if isinstance(side, (Run, Record, Predictions, str, Path)) else list(side)
 
 
@@ -230,7 +230,7 @@ def _title(group: Sequence[Source]) -> str:
 
 
 def _with_truth(sources: Sequence[Source], dataset: Dataset | None) -> tuple[list[Predictions], Dataset]:
-    """The predictions of each source, and the data set: the one given, else that of the first run."""
+    """Return the predictions of each source, and the data set: the one given, else that of the first run."""
     chosen = [s if isinstance(s, Predictions) else as_run(s) for s in sources]
     if dataset is None:
         first = next((run for run in chosen if isinstance(run, Run)), None)

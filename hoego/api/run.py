@@ -106,7 +106,7 @@ class Run:
         return card(f"Run {escape(self.name)} <code>{escape(self.id)}</code>", facts, shown)
 
     def _brief(self) -> str:
-        """The score in words; "" where there is none."""
+        """Return the score in words; "" where there is none."""
         if not (self.record.folder / "score.json").is_file():
             return ""
         return f"{self.score.target.name} macro F1 {self.score.primary}, honesty: {self.score.honesty}"

@@ -163,7 +163,7 @@ def _require_of(dataset: Dataset, split: Split) -> None:
 
 
 def _with_objects(recipe: Recipe, dataset: Dataset, split: Split, folder: Path) -> Recipe:
-    """The recipe with the sections that read this data set again and make this split again."""
+    """Return the recipe with the sections that read this data set again and make this split again."""
     origin = dataset.origin
     if origin is None:
         raise UsageError(

@@ -47,6 +47,7 @@ class CommandGroups(TyperGroup):
         return own.get_short_help_str(200) if own is not None else plugins.short_help(name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, by section."""
         listed = {name for names in SECTIONS.values() for name in names}
         known = self.list_commands(ctx)
         rest = {"More": tuple(name for name in known if name not in listed)}

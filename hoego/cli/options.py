@@ -43,7 +43,7 @@ Why = Annotated[str, typer.Option("--why", help="The hypothesis, kept in the rec
 
 
 def recipe_of(file: Path | None, overrides: list[str], profile: str | None = None) -> Recipe:
-    """The recipe of a command line: the nearest hoego.toml, the file, the profile, the overrides."""
+    """Return the recipe of a command line: the nearest hoego.toml, the file, the profile, the overrides."""
     from hoego.recipe import find_project, resolve
 
     project = find_project(Path.cwd())
@@ -51,7 +51,7 @@ def recipe_of(file: Path | None, overrides: list[str], profile: str | None = Non
 
 
 def project_folder() -> Path:
-    """The folder of the nearest hoego.toml, else the working directory."""
+    """Return the folder of the nearest hoego.toml, else the working directory."""
     from hoego.recipe import find_project
 
     project = find_project(Path.cwd())

@@ -20,13 +20,15 @@ from hoego.terminal import visible
 class HasToDict(Protocol):
     """A result that is no `hoego.results.base.JsonResult` yet."""
 
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON types."""
 
 
 class HasModelDump(Protocol):
     """A `hoego.results.base.JsonResult`, said without importing pydantic."""
 
-    def model_dump(self, *, mode: str = ...) -> dict[str, Any]: ...
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Return the result as a dictionary; as JSON types with `mode="json"`."""
 
 
 R = TypeVar("R", bound=HasToDict | HasModelDump)
@@ -49,7 +51,7 @@ def literal(value: object) -> str:
 
 
 def styled(value: object, style: str) -> StyledText:
-    """A value in one of STYLES, or in none where the style is empty.
+    """Return a value in one of STYLES, or in none where the style is empty.
 
     >>> styled("done", "green")
     '[green]done[/]'
@@ -112,7 +114,7 @@ def _rich(text: str) -> Any:
 
 
 def console(stderr: bool = False) -> Any:
-    """A rich console that prints text as it is; wide where the stream is no terminal, so that nothing is cut."""
+    """Return a rich console that prints text as it is; wide where the stream is no terminal, so that nothing is cut."""
     from rich.console import Console
 
     class PlainConsole(Console):

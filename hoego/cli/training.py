@@ -94,7 +94,7 @@ def train(
 def _asked(
     recipe: Path | None, overrides: list[str], profile: str | None, minutes: float | None, fold: str
 ) -> FirstLook:
-    """The recipe of the command line; under --minutes one that fits them, with its reasons shown."""
+    """Return the recipe of the command line; under --minutes one that fits them, with its reasons shown."""
     from hoego.errors import UsageError
     from hoego.recipe import find_project, parse_fold
     from hoego.runs.execute import print_status

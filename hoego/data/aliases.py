@@ -40,7 +40,7 @@ class SubjectAliases:
     def of(
         cls, rows: pl.DataFrame, columns: Sequence[str], subjects: Sequence[str], namespace: str = ""
     ) -> SubjectAliases:
-        """The further names in a table.
+        """Return the further names in a table.
 
         Args:
             rows: one per image.
@@ -78,7 +78,7 @@ class SubjectAliases:
         ).hexdigest()
 
     def union(self, other: SubjectAliases, names: Names) -> SubjectAliases:
-        """The further names of both, given the subjects `names` of the other."""
+        """Return the further names of both, given the subjects `names` of the other."""
         keys = dict(zip(self.keys.tolist(), self.subjects.tolist(), strict=True))
         keys |= dict(zip(other.keys.tolist(), other.subjects.tolist(), strict=True))
         if other.column and other.column != self.column:
@@ -86,7 +86,7 @@ class SubjectAliases:
         return SubjectAliases.from_keys(self.column or other.column, keys)
 
     def shared(self, mine: Names, other: SubjectAliases, theirs: Names) -> set[str]:
-        """Which of the subjects `theirs` of another data set go by a name of the subjects `mine`.
+        """Return which of the subjects `theirs` of another data set go by a name of the subjects `mine`.
 
         Values are compared within a column; a column that the other side does not know may stand for any of its.
         Equal names of the subjects themselves are left to whoever asks.
@@ -107,16 +107,18 @@ class SubjectAliases:
         return found
 
     def _by_key(self, subjects: Names) -> dict[str, str]:
-        """Every name of the subjects, their own included -> the subject."""
+        """Return every name of the subjects, their own included -> the subject."""
         wanted = set(subjects.tolist())
         further = zip(self.keys.tolist(), self.subjects.tolist(), strict=True)
         return {_key(self.column, s): s for s in wanted} | {k: s for k, s in further if s in wanted}
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {"column": self.column, "keys": self.keys.tolist(), "subjects": self.subjects.tolist()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SubjectAliases:
+        """Read what `to_dict` gives."""
         keys = zip(data.get("keys", ()), data.get("subjects", ()), strict=True)
         return cls.from_keys(data.get("column", ""), dict(keys))
 

@@ -71,10 +71,12 @@ class Dataset:
 
     @property
     def n_images(self) -> int:
+        """The number of images N."""
         return self.images.height
 
     @property
     def n_subjects(self) -> int:
+        """The number of subjects S."""
         return len(self.subjects)
 
     @cached_property
@@ -140,7 +142,7 @@ class Dataset:
         return {image: i for i, image in enumerate(self.image_ids.tolist())}
 
     def positions(self, ids: Sequence[str] | NDArray[Any]) -> NDArray[np.int64]:
-        """Rows of the images `ids` [n]. Raises MismatchError naming ids that the data set does not have."""
+        """Return rows of the images `ids` [n]. Raises MismatchError naming ids that the data set does not have."""
         where = self._positions
         names = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
         unknown = [i for i in names if i not in where]
@@ -152,7 +154,7 @@ class Dataset:
         return np.fromiter((where[i] for i in names), dtype=np.int64, count=len(names))
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.integer[Any]]) -> Dataset:
-        """The Dataset of some rows: a mask [N] or positions."""
+        """Return the Dataset of some rows: a mask [N] or positions."""
         rows = np.flatnonzero(which) if which.dtype == np.bool_ else which
         return replace(
             self,

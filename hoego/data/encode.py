@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 def encode_labels(raw: RawTable) -> tuple[LabelSchema, Codes, Numbers]:
-    """The schema, codes [N, A] and numbers of a table's labels.
+    """Return the schema, codes [N, A] and numbers of a table's labels.
 
     Raises:
         DataError: no attribute, a blank where `missing` is not "allow", a value that is no class, a number that is
@@ -61,7 +61,7 @@ def _schema(attributes: tuple[Attribute, ...], settings: LabelSettings, codes: C
 
 
 def with_combinations(schema: LabelSchema, codes: Codes) -> LabelSchema:
-    """The sparse schema of the combinations that stand in the codes [N, A], or in the schema already."""
+    """Return the sparse schema of the combinations that stand in the codes [N, A], or in the schema already."""
     parts = codes[:, [schema.position(n) for n in schema.composite]]
     found = {tuple(row) for row in np.unique(parts[(parts >= 0).all(axis=1)], axis=0).tolist()}
     return replace(schema, combinations=tuple(sorted(found | set(schema.combinations or ()))))
@@ -131,7 +131,7 @@ def _encode_numbers(
 
 
 def bin_names(edges: Sequence[float]) -> tuple[str, ...]:
-    """Names of the classes that edges cut.
+    """Return names of the classes that edges cut.
 
     >>> bin_names((30, 60))
     ('<30', '30-59', '>=60')

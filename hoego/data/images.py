@@ -73,14 +73,14 @@ class ImageHeader:
 
 
 def is_photo(path: Path | str) -> bool:
-    """Whether a file name is that of a photo: a known ending, and not a hidden or `._` leftover."""
+    """Return whether a file name is that of a photo: a known ending, and not a hidden or `._` leftover."""
     name = os.path.basename(path)
     ending = os.path.splitext(name)[1].lower()
     return not name.startswith(".") and (ending in SUFFIXES or ending in read_by_extras())
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """The bytes of a photo's file.
+    """Return the bytes of a photo's file.
 
     Raises:
         DataError: it is missing, a folder, empty, or may not be read.
@@ -103,7 +103,7 @@ def read_bytes(path: Path | str) -> bytes:
 
 
 def content_of(data: bytes) -> int:
-    """The identity of a photo: 64 bits of BLAKE2b over its file's bytes."""
+    """Return the identity of a photo: 64 bits of BLAKE2b over its file's bytes."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
@@ -116,7 +116,7 @@ def cpu_count() -> int:
 
 
 def bad_photos(errors: Sequence[DataError], n_tried: int) -> DataError:
-    """One error for all files at fault, the first 20 by name."""
+    """Return one error for all files at fault, the first 20 by name."""
     if len(errors) == 1:
         return errors[0]
     listed = [f"    {e.file}: {e.message}" for e in errors[:20]]
@@ -129,7 +129,7 @@ def bad_photos(errors: Sequence[DataError], n_tried: int) -> DataError:
 
 
 def decode(path: Path | str) -> Photo:
-    """A photo's pixels, upright, uint8 [H, W, 3] in RGB.
+    """Return a photo's pixels, upright, uint8 [H, W, 3] in RGB.
 
     Raises:
         DataError: it cannot be read, ends early, is animated, has 32 bits a channel, or is larger than MAX_PIXELS.
@@ -168,7 +168,7 @@ def upright_size(data: bytes, name: Path | str) -> tuple[int, int]:
 
 
 def read_header(path: Path | str) -> ImageHeader:
-    """What the header of a photo says. Cheap: a file that ends early is not noticed here, only by `decode`.
+    """Return what the header of a photo says. Cheap: a file that ends early is not noticed here, only by `decode`.
 
     Raises:
         DataError: the file cannot be read or is no photo.
@@ -220,7 +220,7 @@ _TURN: dict[int, Image.Transpose] = {
 
 
 def _decode_jpeg(data: bytes, name: Path | str, at_least: tuple[int, int] | None) -> Photo | None:
-    """The fast way; None where Pillow has to judge (CMYK, harmless oddities)."""
+    """Return the fast way; None where Pillow has to judge (CMYK, harmless oddities)."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if height * width > MAX_PIXELS:

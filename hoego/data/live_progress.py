@@ -28,7 +28,7 @@ def live_progress(*columns: ProgressColumn | str) -> Progress | None:
 
 
 def in_notebook() -> bool:
-    """Whether a notebook's kernel runs this (Jupyter, Colab, Kaggle, VS Code): its shell has a kernel."""
+    """Return whether a notebook's kernel runs this (Jupyter, Colab, Kaggle, VS Code): its shell has a kernel."""
     if "IPython" not in sys.modules:
         return False
     from IPython import get_ipython

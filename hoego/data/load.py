@@ -72,7 +72,7 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
 
 
 def load_unlabelled(path: Path, schema: LabelSchema, *, root: Path | None = None) -> Dataset:
-    """A set without truth: a folder of photos, or a table with a path column; the order of the table is kept.
+    """Return a set without truth: a folder of photos, or a table with a path column; the order of the table is kept.
 
     Args:
         path: the folder or the table.

@@ -86,7 +86,7 @@ def load_dataset(
 
 
 def _located(source: Any, root: Path | str | None) -> dict[str, Any]:
-    """The settings that name a table or a folder."""
+    """Return the settings that name a table or a folder."""
     if not isinstance(source, (str, Path)):
         raise UsageError(
             "load_dataset takes a path, a frame of polars or pandas, or a mapping of columns, "
@@ -136,7 +136,7 @@ def _require_nothing_else(settings: Mapping[str, Any], others: tuple[Any, ...]) 
 
 
 def _of_project(source: Path | str | None) -> Dataset:
-    """The data set of a hoego.toml."""
+    """Return the data set of a hoego.toml."""
     file = find_project(Path.cwd()) if source is None else Path(source)
     if file is None:
         raise UsageError(

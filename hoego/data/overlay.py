@@ -25,7 +25,7 @@ COLUMNS = ("image", "attribute", "value", "reason", "source")
 
 
 def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[LabelCorrection, ...]:
-    """The corrections of a file, in its order; one that stands twice and says the same is taken once.
+    """Return the corrections of a file, in its order; one that stands twice and says the same is taken once.
 
     Args:
         path: the file.
@@ -61,7 +61,7 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
 
 
 def _only_header(path: Path) -> bool:
-    """An overlay whose corrections have all been taken back is no error."""
+    """Accept an overlay whose corrections have all been taken back: it is no error."""
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return False
     with open(path, "rb") as file:
@@ -97,7 +97,7 @@ def _check(row: LabelCorrection, table: DataTable, k: int, schema: LabelSchema, 
 
 
 def is_value(attribute: Attribute, value: str) -> bool:
-    """Whether a text is a class of the attribute or, of a binned one, a finite number."""
+    """Return whether a text is a class of the attribute or, of a binned one, a finite number."""
     if value in attribute.classes:
         return True
     try:

@@ -84,11 +84,11 @@ class Preprocess:
         )
 
     def with_boxes(self, boxes: Mapping[str, Box | None] | None) -> Preprocess:
-        """The same preprocessing for other photos: their boxes in place of these."""
+        """Return the same preprocessing for other photos: their boxes in place of these."""
         return replace(self, boxes=boxes)
 
     def box_of(self, image: str) -> Box | None:
-        """The crop of one image. Raises DataError when there is a crop file and it does not list the image."""
+        """Return the crop of one image. Raises DataError when there is a crop file and it does not list the image."""
         if self.boxes is None:
             return None
         try:
@@ -100,11 +100,13 @@ class Preprocess:
             ) from None
 
     def load(self, path: Path | str, image: str | None = None) -> Photo:
-        """Pixels uint8 [H, W, 3] of a file; `image` is its id in the crop file."""
+        """Return pixels uint8 [H, W, 3] of a file; `image` is its id in the crop file."""
         return self.load_bytes(read_bytes(path), path, None if image is None else self.box_of(image))
 
     def load_bytes(self, data: bytes, name: Path | str, box: Box | None = None) -> Photo:
-        """Pixels uint8 [H, W, 3] from a file's bytes; `name` is for messages, `box` the image's own crop in pixels."""
+        """Return pixels uint8 [H, W, 3] from a file's bytes; `name` is for messages, `box` the image's own crop in
+        pixels.
+        """
         if not (self.draft and data[:3] == b"\xff\xd8\xff"):
             return self.apply(decode_bytes(data, name), box, name)
         height, width = upright_size(data, name)
@@ -118,11 +120,11 @@ class Preprocess:
         return self._resize(photo, (left * x, top * y, right * x, bottom * y))
 
     def apply(self, photo: Photo, box: Box | None = None, name: Path | str = "") -> Photo:
-        """Pixels uint8 [H, W, 3] of an upright photo uint8 [h, w, 3] decoded at full size."""
+        """Return pixels uint8 [H, W, 3] of an upright photo uint8 [h, w, 3] decoded at full size."""
         return self._resize(photo, self._region(photo.shape[0], photo.shape[1], box, name))
 
     def _region(self, height: int, width: int, box: Box | None, name: Path | str) -> Box:
-        """The part of a photo that the result shows, in its pixels."""
+        """Return the part of a photo that the result shows, in its pixels."""
         if box is not None:
             x0, y0, x1, y1 = (
                 max(0.0, box[0]),
@@ -194,6 +196,7 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
+        """Read what `to_dict` gives."""
         boxes = data["boxes"]
         return cls(
             size=tuple(data["size"]),
@@ -206,7 +209,7 @@ class Preprocess:
 
 
 def read_boxes(path: Path) -> dict[str, Box | None]:
-    """A crop file: CSV, TSV or Parquet with the columns image, x0, y0, x1, y1 (pixels of the upright photo).
+    """Return a crop file: CSV, TSV or Parquet with the columns image, x0, y0, x1, y1 (pixels of the upright photo).
 
     Four blank cells mean that the detector found nothing.
 

@@ -60,6 +60,7 @@ class Attribute:
 
     @property
     def n_classes(self) -> int:
+        """The number of classes C."""
         return len(self.classes)
 
     @property
@@ -68,7 +69,7 @@ class Attribute:
         return self.kind != "nominal"
 
     def code(self, value: str) -> int:
-        """The code of a class name. Raises DataError naming the nearest known class."""
+        """Return the code of a class name. Raises DataError naming the nearest known class."""
         try:
             return self.classes.index(value)
         except ValueError:
@@ -88,6 +89,7 @@ class Attribute:
         return codes
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -98,6 +100,7 @@ class Attribute:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Attribute:
+        """Read what `to_dict` gives."""
         return cls(data["name"], data["kind"], tuple(data["classes"]), tuple(data["edges"]), data["missing"])
 
 
@@ -140,20 +143,23 @@ class LabelSchema:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the attributes [A]."""
         return tuple(a.name for a in self.attributes)
 
     @property
     def n_attributes(self) -> int:
+        """The number of attributes A."""
         return len(self.attributes)
 
     def attribute(self, name: str) -> Attribute:
+        """Return the attribute of a name. Raises DataError naming the nearest one."""
         for a in self.attributes:
             if a.name == name:
                 return a
         raise DataError(f"There is no attribute {name!r}.", remedy=nearest(name, self.names))
 
     def position(self, name: str) -> int:
-        """The column of attribute `name` in `codes`."""
+        """Return the column of attribute `name` in `codes`."""
         return self.names.index(self.attribute(name).name)
 
     @cached_property
@@ -184,7 +190,7 @@ class LabelSchema:
         return len(self.combination_codes) if name == COMPOSITE else self.attribute(name).n_classes
 
     def classes(self, name: str) -> tuple[str, ...]:
-        """Names of the classes of an attribute, or of the composite ("wear/male/<30")."""
+        """Return names of the classes of an attribute, or of the composite ("wear/male/<30")."""
         if name != COMPOSITE:
             return self.attribute(name).classes
         parts = [self.attribute(n).classes for n in self.composite]
@@ -194,10 +200,12 @@ class LabelSchema:
 
     @property
     def n_target_classes(self) -> int:
+        """The number of classes of the target."""
         return self.n_classes(self.target)
 
     @property
     def target_classes(self) -> tuple[str, ...]:
+        """The names of the target's classes."""
         return self.classes(self.target)
 
     def columns(self) -> dict[str, int]:
@@ -224,16 +232,17 @@ class LabelSchema:
         return out
 
     def class_codes(self, name: str, codes: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """Classes [N] of an attribute, or of the composite, from the codes [N, A]."""
+        """Return classes [N] of an attribute, or of the composite, from the codes [N, A]."""
         if name == COMPOSITE:
             return self.encode(codes)
         return codes[:, self.position(name)].astype(np.int32)
 
     def target_codes(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """Classes [N] of the target from the codes [N, A]."""
+        """Return classes [N] of the target from the codes [N, A]."""
         return self.class_codes(self.target, codes)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "attributes": [a.to_dict() for a in self.attributes],
             "target": self.target,
@@ -243,6 +252,7 @@ class LabelSchema:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LabelSchema:
+        """Read what `to_dict` gives."""
         combinations = data["combinations"]
         return cls(
             tuple(Attribute.from_dict(a) for a in data["attributes"]),
@@ -253,5 +263,6 @@ class LabelSchema:
 
     @cached_property
     def fingerprint(self) -> str:
+        """A hash of the schema: equal schemas have equal ones."""
         text = json.dumps(self.to_dict(), sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()

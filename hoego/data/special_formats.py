@@ -26,13 +26,13 @@ CONVERT = "Convert it to an 8-bit JPEG or PNG, or leave it out (dataset.exclude)
 
 @functools.cache
 def read_by_extras() -> frozenset[str]:
-    """The file name endings that the installed extras add."""
+    """Return the file name endings that the installed extras add."""
     heic = HEIC if find_spec("pi_heif") is not None else ()
     return frozenset((*heic, *(DICOM if find_spec("pydicom") is not None else ())))
 
 
 def open_special(data: bytes, name: Path | str) -> Image.Image:
-    """A HEIC or DICOM photo as Pillow's image, upright where the file says how it lies.
+    """Return a HEIC or DICOM photo as Pillow's image, upright where the file says how it lies.
 
     Raises:
         DataError: the file is of no known format, or of one whose extra is not installed, or damaged.

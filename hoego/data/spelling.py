@@ -15,7 +15,7 @@ _UNSEEN = r"[\s\u180E\u200B-\u200F\u2060\uFEFF]"
 
 
 def plain_name(values: pl.Series) -> pl.Series:
-    """Names in Unicode's composed form (NFC), without the white space and the zero-width marks at their ends.
+    """Return names in Unicode's composed form (NFC), without the white space and the zero-width marks at their ends.
 
     A folder name from macOS (NFD) and the same name in a table (NFC) become equal; case and letters stay.
 

@@ -24,7 +24,7 @@ def join_subjects(
     contents: NDArray[np.uint64],
     joins: Sequence[Sequence[str]],
 ) -> tuple[list[str], list[str]]:
-    """The joined subject of each image, and sentences on what was joined.
+    """Return the joined subject of each image, and sentences on what was joined.
 
     Two images are of one subject when a chain links them: an equal value in a subject column, identical content, or
     a list of `joins` (values of subject columns, or image ids). A joined subject takes the smallest name among its
@@ -57,7 +57,7 @@ def join_subjects(
 
 
 def _nodes(columns: list[NDArray[Any]]) -> tuple[list[Ints], dict[str, int]]:
-    """A node for every distinct value of every column, numbered after the N images; and values by name."""
+    """Return a node for every distinct value of every column, numbered after the N images; and values by name."""
     nodes: list[Ints] = []
     known: dict[str, int] = {}
     first = len(columns[0])
@@ -113,7 +113,7 @@ def _smallest(values: NDArray[Any], component: Ints) -> NDArray[Any]:
 def _said(
     values: NDArray[Any], plain: Ints, component: Ints, images: NDArray[Any], contents: NDArray[np.uint64]
 ) -> list[str]:
-    """One sentence for each pair of subjects that content or hand has joined (20 at most, then a count)."""
+    """Return one sentence for each pair of subjects that content or hand has joined (20 at most, then a count)."""
     pairs = np.unique(np.stack([component, plain], axis=1), axis=0)
     joined, counts = np.unique(pairs[:, 0], return_counts=True)
     sentences = []

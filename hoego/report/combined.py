@@ -17,7 +17,7 @@ Facts = dict[str, Any]
 
 
 def combined_parts(record: Record) -> Facts | None:
-    """The facts of a combination, drawn; None for a run."""
+    """Return the facts of a combination, drawn; None for a run."""
     if not is_combined(record):
         return None
     content = files.read_json(record.folder / COMBINED)
@@ -62,7 +62,7 @@ def _ensemble(content: Facts, store: RunStore) -> Facts:
 def _square(
     values: list[list[float | None]], shown: list[int], members: list[Facts], says: str
 ) -> Markup | str:
-    """The matrix of the shown members; nothing where no two of them can be set side by side."""
+    """Return the matrix of the shown members; nothing where no two of them can be set side by side."""
     picked = [[values[i][j] for j in shown] for i in shown]
     off = [abs(v) for i, row in enumerate(picked) for j, v in enumerate(row) if i != j and v is not None]
     if not off:
@@ -93,7 +93,7 @@ def _named(choices: list[Facts]) -> list[str]:
 
 
 def _titles(store: RunStore, ids: list[str]) -> list[str]:
-    """Names of runs where they have distinct ones, else their ids."""
+    """Return names of runs where they have distinct ones, else their ids."""
     names = []
     for run in ids:
         try:

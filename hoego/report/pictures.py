@@ -40,7 +40,8 @@ class Misclassified:
 def most_confident_mistakes(
     predictions: Predictions, dataset: Dataset, *, limit: int = 18, heat: Path | None = None
 ) -> tuple[Misclassified, ...]:
-    """The mistakes that the model was surest of, at most two of one subject: of the target, or of its own attribute.
+    """Return the mistakes that the model was surest of, at most two of one subject: of the target, or of its own
+    attribute.
 
     Args:
         predictions: of the run.
@@ -79,7 +80,9 @@ def most_confident_mistakes(
 
 
 def thumbnail(path: Path, side: int = SIDE) -> str:
-    """A photo as a JPEG data URI with its longer side at most `side`; small photos are enlarged by whole factors."""
+    """Return a photo as a JPEG data URI with its longer side at most `side`; small photos are enlarged by whole
+    factors.
+    """
     try:
         image = Image.fromarray(decode(path))
     except (HoegoError, OSError):

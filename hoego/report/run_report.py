@@ -35,7 +35,7 @@ def report(record: Record, dataset: Dataset | None = None) -> Path:
 
 
 def render(record: Record, dataset: Dataset | None = None) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     score, diagnosis = _read(record, "score.json"), _read(record, "diagnosis.json")
     meta = record.meta
     parts: Facts = {
@@ -121,7 +121,7 @@ def _diagnosis_parts(found: Facts) -> Facts:
 
 
 def _bottleneck(oracle: Facts) -> Facts:
-    """The hard oracle where it applies, else the softer one, under the same keys."""
+    """Return the hard oracle where it applies, else the softer one, under the same keys."""
     if oracle["gain"] is not None:
         return oracle
     return {**oracle["soft"], "score": oracle["soft"]["score"]}

@@ -36,6 +36,7 @@ class DemoChapter:
     runs: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "question": self.question,
             "answer": list(self.answer),
@@ -84,6 +85,7 @@ class DemoResult:
         return RunStore(self.folder / "runs")
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "folder": str(self.folder),
             "chapters": [c.to_dict() for c in self.chapters],

@@ -88,6 +88,7 @@ class DemoWeek:
         )
 
     def log_step(self, text: str) -> None:
+        """Log a step with the seconds since the start."""
         self.log(f"[{time.perf_counter() - self.started:4.0f} s] {text}")
 
     def prepare(self) -> None:
@@ -109,6 +110,7 @@ class DemoWeek:
         self.dataset, self.split = project.dataset, project.split
 
     def measure_leak(self) -> None:
+        """Measure the leak: the photo-level split against the honest one."""
         self.log_step("Monday: the leak, measured")
         self.leak = measure_leak(self.recipe, self.shop)
         self.base = self.leak.honest
@@ -130,7 +132,7 @@ class DemoWeek:
         )
 
     def ablation(self, question: str, base: Sequence[str], vary: str, why: str) -> Ablation:
-        """One setting varied, every other left alone; under several seeds where there is time."""
+        """Return one setting varied, every other left alone; under several seeds where there is time."""
         recipe = varied(self.recipe, base, name="baseline" if not base else " ".join(base))
         request = AblateRequest((vary,), seeds=self.scale.seeds, why=why)
         changes = ((), *changes_of(recipe, request))
@@ -161,6 +163,7 @@ class DemoWeek:
         return found
 
     def combine(self) -> None:
+        """Combine the finished runs into an ensemble."""
         self.log_step("Thursday: an ensemble")
         store = self.shop.store
         records = {r.id: r for r in store.list(states=("done",)) if r.kind is RunKind.RUN}
@@ -192,6 +195,7 @@ class DemoWeek:
         )
 
     def which_attribute(self) -> None:
+        """Diagnose the first run: what each attribute costs."""
         self.log_step("Friday: mask, gender and age")
         self.diagnosis = diagnose_record(self.base, predictions_of(self.base), self.dataset)
         found = self.diagnosis
@@ -262,7 +266,7 @@ class DemoWeek:
 
 
 def truth_of(eval_folder: Path, truth_file: Path, dataset: Dataset) -> Dataset:
-    """The synthetic test set with its truth, as a data set of the same schema.
+    """Return the synthetic test set with its truth, as a data set of the same schema.
 
     Args:
         eval_folder: with info.csv and images/.
@@ -281,7 +285,7 @@ def truth_of(eval_folder: Path, truth_file: Path, dataset: Dataset) -> Dataset:
 
 
 def _sentence(text: str) -> str:
-    """A text as a sentence; a setting keeps its name.
+    """Return a text as a sentence; a setting keeps its name.
 
     >>> _sentence("the leak is large"), _sentence("loss=focal: worse")
     ('The leak is large.', 'loss=focal: worse.')

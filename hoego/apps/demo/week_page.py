@@ -84,7 +84,7 @@ def _note(value: float | None, low: float | None, high: float | None, note: str)
 
 
 def _faces(dataset: Dataset) -> list[dict[str, str]]:
-    """One photo each of people spread over the classes."""
+    """Return one photo each of people spread over the classes."""
     order = np.random.default_rng(0).permutation(dataset.n_images)
     seen: set[int] = set()
     faces = []

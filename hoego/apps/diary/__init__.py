@@ -91,7 +91,7 @@ def follow(
     stop: Callable[[], bool] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Statement]:
-    """The live diary: what is on record already, then each new entry as it comes.
+    """Yield the live diary: what is on record already, then each new entry as it comes.
 
     A run speaks when it ends, and again when a verdict is written; notes and submissions speak at once.
 

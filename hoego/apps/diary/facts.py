@@ -160,17 +160,17 @@ class PeriodRecords:
         return counted.most_common(1)[0][0] if counted else ""
 
     def comparable(self, runs: Sequence[RunSummary]) -> list[RunSummary]:
-        """The done runs whose scores may be ranked beside each other."""
+        """Return the done runs whose scores may be ranked beside each other."""
         group = self.group
         return [r for r in runs if r.rankable and r.group == group]
 
     def leader(self, runs: Sequence[RunSummary]) -> RunSummary | None:
-        """The run of the highest honest score of the target."""
+        """Return the run of the highest honest score of the target."""
         scored = self.comparable(runs)
         return max(scored, key=lambda r: r.score.value if r.score else -1.0, default=None)
 
     def before(self, run: RunSummary) -> RunSummary | None:
-        """The done run before this one whose recipe differs least from it (the latest of those)."""
+        """Return the done run before this one whose recipe differs least from it (the latest of those)."""
         pool = [r for r in (*self.earlier, *self.runs) if r.state == "done" and r.moment < run.moment]
         pool = [r for r in pool if r.kind == "run" and r.trial != run.trial and r.recipe]
         pool = [r for r in pool if r.fingerprints.get("dataset") == run.fingerprints.get("dataset")]
@@ -211,8 +211,9 @@ def _moment(record: Record, period: Period) -> datetime.datetime:
 
 
 def _needed(records: Sequence[Record], period: Period) -> list[Record]:
-    """The records that a retrospective reads whole: those of the period, those that are not over, the latest of those
-    that were done before it, and the best of these."""
+    """Return the records that a retrospective reads whole: those of the period, those that are not over, the latest of
+    those that were done before it, and the best of these.
+    """
     inside, before = [], []
     for record in records:
         day = _moment(record, period).date()
@@ -311,7 +312,7 @@ def _trial(recipe: Mapping[str, Any], record: Record) -> str:
 
 
 def _verdicts(runs: Sequence[RunSummary]) -> list[ComparisonVerdict]:
-    """One verdict for each comparison: runs of several seeds carry the same one."""
+    """Return one verdict for each comparison: runs of several seeds carry the same one."""
     found: dict[tuple[Any, ...], ComparisonVerdict] = {}
     sides: dict[tuple[Any, ...], list[str]] = {}
     for run in runs:
@@ -330,7 +331,7 @@ def _named(found: ComparisonVerdict, run: RunSummary) -> ComparisonVerdict:
 
 
 def _sent(project: Path, period: Period) -> list[SubmissionSummary]:
-    """The ledger's submissions within the period, with the scores that came back since."""
+    """Return the ledger's submissions within the period, with the scores that came back since."""
     lines = files.read_lines(project / "submissions" / "ledger.jsonl")
     public = {str(line["id"]): _finite(line.get("value")) for line in lines if line.get("kind") == "score"}
     found = []

@@ -29,6 +29,7 @@ class RecordReference:
         return self.id.rsplit("-", 1)[-1] if self.kind == "run" else self.file.rsplit("/", 1)[-1]
 
     def to_dict(self) -> dict[str, str]:
+        """Return it as JSON types."""
         return {"kind": self.kind, "id": self.id, "file": self.file}
 
 
@@ -47,6 +48,7 @@ class Statement:
     time: str = ""
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "kind": self.kind,
             "time": self.time,
@@ -67,6 +69,7 @@ class Chart:
     caption: str
 
     def to_dict(self) -> dict[str, str]:
+        """Return it as JSON types."""
         return {"name": self.name, "caption": self.caption}
 
 
@@ -79,6 +82,7 @@ class ReportTable:
     sources: tuple[tuple[RecordReference, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "columns": list(self.columns),
             "rows": [list(r) for r in self.rows],
@@ -98,6 +102,7 @@ class ReportSection:
     table: ReportTable | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "id": self.id,
             "title": self.title,
@@ -147,6 +152,7 @@ class Retrospective:
         return tuple(p for section in self.sections for part in section.walk() for p in part.pictures)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "lang": self.lang,
             "period": self.period.to_dict(),

@@ -22,7 +22,7 @@ MOST_TRIALS = 15
 
 
 def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
-    """What to try next: what is undecided and what would decide it, then what was never tried."""
+    """Return what to try next: what is undecided and what would decide it, then what was never tried."""
     every = {r.id: r for r in (*facts.runs, *facts.earlier)}
     told = [_open(v, n, say) for v, n in undecided(facts.verdicts, every)]
     told += [
@@ -83,7 +83,7 @@ def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
 
 
 def _known_attributes(facts: PeriodRecords) -> set[str]:
-    """Attributes of the data: those that the latest scored run was scored on, or that its recipe names."""
+    """Return attributes of the data: those that the latest scored run was scored on, or that its recipe names."""
     for run in reversed(facts.done):
         labels = run.recipe.get("labels", {})
         named_ones = {*_attributes(facts, run), *(labels.get("attributes") or {})}
@@ -93,13 +93,13 @@ def _known_attributes(facts: PeriodRecords) -> set[str]:
 
 
 def _fits(overlay: Sequence[str], attributes: set[str]) -> bool:
-    """Whether settings of single attributes are of attributes that the data has."""
+    """Return whether settings of single attributes are of attributes that the data has."""
     keys = [parse_override(text)[0] for text in overlay]
     return all(path[1] in attributes for path in keys if path[0] in ("train_edits", "ordinal"))
 
 
 def _tried(overlay: Sequence[str], runs: Sequence[RunSummary]) -> bool:
-    """Whether some run that ended well had all of these settings."""
+    """Return whether some run that ended well had all of these settings."""
     settings = [parse_override(text) for text in overlay]
     return any(
         all(_setting(r.recipe, ".".join(path)) == value for path, value in settings)
@@ -116,7 +116,7 @@ def _idea(text: str, overlay: Sequence[str], why: str, source: str, say: Phrases
 
 
 def wrapup(facts: PeriodRecords, say: Phrases, gaps: ReportSection, ahead: ReportSection) -> ReportSection:
-    """The field's wrap-up form: overview, data, model, results, good, bad, next."""
+    """Return the field's wrap-up form: overview, data, model, results, good, bad, next."""
     parts = (
         ReportSection("overview", say("overview"), tuple(_overview(facts, say))),
         ReportSection("data", say("data"), tuple(_data(facts, say))),
@@ -244,7 +244,7 @@ def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[St
 
 
 def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
-    """What the records themselves lack."""
+    """Return what the records themselves lack."""
     done = facts.done
     told: list[Statement] = []
 
@@ -279,7 +279,7 @@ def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
 
 
 def _looked(facts: PeriodRecords) -> Callable[[RunSummary], bool]:
-    """Whether somebody has used a run: noted, compared, tagged, combined or submitted it."""
+    """Return whether somebody has used a run: noted, compared, tagged, combined or submitted it."""
     used = {n.run for _, n in facts.notes}
     used |= {i for v in facts.verdicts for i in (*v.runs, *v.baseline)}
     used |= {p for r in (*facts.runs, *facts.waiting) for p in r.parents}

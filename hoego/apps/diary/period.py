@@ -42,12 +42,12 @@ class Period:
         return f"{self.first}" if self.first == self.last else f"{self.first}_{self.last}"
 
     def days(self) -> list[datetime.date]:
-        """Every day, in order."""
+        """Return every day, in order."""
         count = (self.last - self.first).days + 1
         return [self.first + datetime.timedelta(days=n) for n in range(count)]
 
     def local(self, moment: str) -> datetime.datetime | None:
-        """A moment of the records (ISO 8601) on this period's clock; None where there is none."""
+        """Return a moment of the records (ISO 8601) on this period's clock; None where there is none."""
         try:
             found = datetime.datetime.fromisoformat(moment)
         except (TypeError, ValueError):
@@ -73,6 +73,7 @@ class Period:
         return f"Retrospective: {span}"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {"key": self.key, "kind": self.kind, "first": str(self.first), "last": str(self.last)}
 
 
@@ -111,7 +112,7 @@ def period_of(
     zone: datetime.tzinfo | None = None,
     now: datetime.datetime | None = None,
 ) -> Period:
-    """The period that a command line asks for; this week where it asks for nothing.
+    """Return the period that a command line asks for; this week where it asks for nothing.
 
     Raises:
         UsageError: two ways at once, a week or a day that does not exist, or an end before the beginning.

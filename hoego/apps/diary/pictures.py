@@ -27,7 +27,7 @@ def days_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
 
 
 def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrases) -> tuple[Chart, ...]:
-    """Each recipe's score with its interval, in order of time; naive scores in another colour."""
+    """Return each recipe's score with its interval, in order of time; naive scores in another colour."""
     rows = []
     shown = [r for r in runs if r.score is not None and r.target == facts.target]
     for trial in facts.trials(shown)[-MOST_ROWS:]:
@@ -64,7 +64,7 @@ def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tupl
 
 
 def ledger_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
-    """What was expected of each submission, and under it what the leaderboard said."""
+    """Return what was expected of each submission, and under it what the leaderboard said."""
     rows: list[ForestRow] = []
     for sent in facts.sent[-MOST_ROWS // 2 :]:
         told = sent.expected

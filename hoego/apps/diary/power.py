@@ -38,7 +38,7 @@ class RequiredEvidence:
 
 
 def need(verdict: ComparisonVerdict, runs: Mapping[str, RunSummary]) -> RequiredEvidence:
-    """What would decide this verdict, of the scores that the records hold."""
+    """Return what would decide this verdict, of the scores that the records hold."""
     d = verdict.difference
     if d is None or d.low is None or d.high is None or d.high <= d.low:
         return RequiredEvidence("unknown")
@@ -68,7 +68,7 @@ def _scores(ids: Sequence[str], runs: Mapping[str, RunSummary]) -> list[float]:
 def undecided(
     verdicts: Sequence[ComparisonVerdict], runs: Mapping[str, RunSummary]
 ) -> list[tuple[ComparisonVerdict, RequiredEvidence]]:
-    """The undecided comparisons, what could still gain most first, of equal gains what needs fewer runs first."""
+    """Return the undecided comparisons by what they could still gain, then by how few runs they need."""
     open_ = [(v, need(v, runs)) for v in verdicts if v.outcome == "not distinguishable"]
     return sorted(
         open_, key=lambda p: (p[1].kind in ("small", "zero"), -round(_gain(p[0]), 3), p[1].runs or 0)

@@ -107,7 +107,7 @@ def _counted(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> Statement:
 
 
 def diary(facts: PeriodRecords, say: Phrases) -> ReportSection:
-    """One part for each day with a record; a line for the days without."""
+    """Return one part for each day with a record; a line for the days without."""
     parts, quiet = [], []
     today = datetime.datetime.now(datetime.UTC).astimezone(facts.period.zone).date()
     for day in facts.period.days():
@@ -123,7 +123,7 @@ def diary(facts: PeriodRecords, say: Phrases) -> ReportSection:
 
 
 def day_entries(facts: PeriodRecords, day: datetime.date, say: Phrases) -> list[Statement]:
-    """What the records say of a day, in order of time."""
+    """Return what the records say of a day, in order of time."""
     found: list[tuple[datetime.datetime, Statement]] = []
     runs = [r for r in facts.runs if r.day == day]
     for trial in facts.trials([r for r in runs if r.state == "done"]):
@@ -150,7 +150,7 @@ def day_entries(facts: PeriodRecords, day: datetime.date, say: Phrases) -> list[
 
 
 def trial_statement(facts: PeriodRecords, trial: Sequence[RunSummary], say: Phrases) -> Statement:
-    """One recipe's runs of a day: score, hypothesis, and in what it differs from the nearest earlier recipe."""
+    """Return one recipe's runs of a day: score, hypothesis, and in what it differs from the nearest earlier recipe."""
     first = trial[0]
     scores = [r.score.value for r in trial if r.score is not None]
     name, honesty = named(first), say.honesty(first, facts.target)
@@ -182,19 +182,19 @@ def trial_statement(facts: PeriodRecords, trial: Sequence[RunSummary], say: Phra
 
 
 def sentence(text: str) -> str:
-    """A text of a person, ended by a full stop."""
+    """Return a text of a person, ended by a full stop."""
     text = " ".join(text.split()).replace("`", "'")
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def ended(run: RunSummary, say: Phrases) -> Statement:
-    """A run that failed, was cancelled or interrupted, or is not over."""
+    """Return a run that failed, was cancelled or interrupted, or is not over."""
     reason = sentence(run.reason) if run.reason else say("no_reason")
     return Statement(say(run.state, name=named(run), reason=reason), "event", of_run(run))
 
 
 def sent_statement(sent: SubmissionSummary, say: Phrases) -> Statement:
-    """A submission: what was expected, and what came back."""
+    """Return a submission: what was expected, and what came back."""
     parts = [say("submitted", file=sent.file)]
     if sent.expected is not None:
         parts.append(say("expected", expected=say.score(sent.expected)))
@@ -208,7 +208,7 @@ def sent_statement(sent: SubmissionSummary, say: Phrases) -> Statement:
 
 
 def outside(sent: SubmissionSummary) -> bool:
-    """Whether the leaderboard's score lies outside the interval that was expected."""
+    """Return whether the leaderboard's score lies outside the interval that was expected."""
     e = sent.expected
     if e is None or e.low is None or e.high is None or sent.public is None:
         return False
@@ -216,7 +216,7 @@ def outside(sent: SubmissionSummary) -> bool:
 
 
 def verdict_statement(verdict: ComparisonVerdict, say: Phrases) -> Statement:
-    """A comparison in words with its numbers."""
+    """Return a comparison in words with its numbers."""
     subject = verdict.subject.replace("`", "'")
     if verdict.outcome == "failed":
         text = say(
@@ -269,7 +269,7 @@ def learned(facts: PeriodRecords, say: Phrases) -> ReportSection:
 
 
 def _leaks(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
-    """A naive run beside an honest one whose recipe differs in the split alone."""
+    """Yield a naive run beside an honest one whose recipe differs in the split alone."""
     pool = [r for r in (*facts.earlier, *facts.done) if r.honest and r.score is not None and r.kind == "run"]
     for naive in facts.done:
         if naive.honesty != "naive" or naive.score is None:
@@ -284,7 +284,7 @@ def _leaks(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
 
 
 def _apart(a: DefinedEstimate, b: DefinedEstimate) -> DefinedEstimate:
-    """The difference of two independent values; its interval adds their squared half-widths."""
+    """Return the difference of two independent values; its interval adds their squared half-widths."""
     value = a.value - b.value
     if a.low is None or a.high is None or b.low is None or b.high is None:
         return DefinedEstimate(value=value)

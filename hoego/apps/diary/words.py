@@ -238,7 +238,7 @@ class Phrases:
         return PHRASES[key][LANGUAGES.index(self.lang)].format(**values).strip()
 
     def n(self, count: int, noun: str) -> str:
-        """A counted noun: `3 runs`; in Korean the number alone, whose counter stands in the phrase."""
+        """Return a counted noun: `3 runs`; in Korean the number alone, whose counter stands in the phrase."""
         if self.lang == "ko":
             return str(count)
         one, many = _NOUNS[noun]
@@ -263,7 +263,7 @@ class Phrases:
         return f"{value.value:+.4f} [{value.low:+.4f}, {value.high:+.4f}]"
 
     def honesty(self, run: RunSummary, target: str = "") -> str:
-        """How honest a score is, on how many subjects; and of what, where that is not the `target`."""
+        """Return how honest a score is, on how many subjects; and of what, where that is not the `target`."""
         subjects = "" if run.n_subjects is None else f", {self._subjects(run.n_subjects)}"
         return f"{self.alone(run, target)}{run.honesty or '?'}{subjects}"
 
@@ -287,12 +287,12 @@ class Phrases:
 
 
 def named(run: RunSummary) -> str:
-    """What a run is called: its name, else the end of its id."""
+    """Return what a run is called: its name, else the end of its id."""
     return (run.name or run.id.rsplit("-", 1)[-1]).replace("`", "'")
 
 
 def shown(value: Any) -> str:
-    """A setting's value, short."""
+    """Return a setting's value, short."""
     if value is None:
         return "-"
     if isinstance(value, float):

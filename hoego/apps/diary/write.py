@@ -26,7 +26,7 @@ MOST_LINKS = 6
 
 
 def to_markdown(found: Retrospective, base: str = "runs") -> str:
-    """The page as Markdown. `base` is where the folder of records lies, as seen from the file.
+    """Return the page as Markdown. `base` is where the folder of records lies, as seen from the file.
 
     Pictures are named `<stem>-<picture>.svg`; `write` puts them beside the file.
     """
@@ -106,7 +106,7 @@ def _table(table: ReportTable, base: str) -> list[str]:
 
 
 def to_html(found: Retrospective, base: str = "runs") -> str:
-    """The page as one HTML file that needs no other; links lead to the records below `base`."""
+    """Return the page as one HTML file that needs no other; links lead to the records below `base`."""
     say = Phrases(found.lang)
     cards = "".join(
         f"<div class=card><b>{escape(v)}</b><span>{escape(label)}</span></div>" for v, label in found.cards
@@ -192,7 +192,7 @@ def _html_table(found: Retrospective, table: ReportTable, base: str) -> str:
 
 
 def standalone(picture: Chart) -> str:
-    """A picture as an SVG file of its own: the colours of the page come with it."""
+    """Return a picture as an SVG file of its own: the colours of the page come with it."""
     rules = re.search(r":root\{[^}]*\}", STYLE)
     chart = "".join(re.findall(r"\.chart [^{]*\{[^}]*\}", STYLE)).replace(".chart ", "")
     root = rules.group(0).replace(":root", "svg") if rules else ""

@@ -52,6 +52,7 @@ class Differences:
     left: tuple[UnconvertedSetting, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return asdict(self)
 
 

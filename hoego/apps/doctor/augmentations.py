@@ -86,7 +86,7 @@ def _settings(
 
 
 def _most(value: Any) -> float | None:
-    """The largest move either way of a number or of a (low, high) pair."""
+    """Return the largest move either way of a number or of a (low, high) pair."""
     if isinstance(value, list) and value and all(isinstance(v, int | float) for v in value):
         return float(max(abs(v) for v in value))
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -58,10 +58,11 @@ class Conversion:
     left: tuple[UnconvertedSetting, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return asdict(self)
 
     def to_toml(self) -> str:
-        """The recipe as a file, each line with the place it comes from."""
+        """Return the recipe as a file, each line with the place it comes from."""
         lines = [f"# Made by `hoego doctor` from {self.folder}.", ""]
         section = ""
         for one in sorted(self.taken, key=lambda t: (t.key.count(".") > 0, t.key.rpartition(".")[0], t.key)):

@@ -15,7 +15,7 @@ _FITS = ("minimize", "differential_evolution", "basinhopping", "dual_annealing",
 
 
 def fitted_on_validation(project: SourceProject) -> Iterator[DefectMatch]:
-    """Weights or a stacked model fitted on validation predictions and scored on the same ones."""
+    """Yield weights or a stacked model fitted on validation predictions and scored on the same ones."""
     for module, call, name in project.calls:
         if last(name) in _FITS and ("scipy" in name or "optimize" in name) and call.args:
             given = [
@@ -61,7 +61,7 @@ def _held(identifier: str) -> bool:
 
 
 def _folded(module: SourceModule, node: ast.AST) -> bool:
-    """Whether a loop over folds surrounds the code, or it is called by cross_val_*."""
+    """Return whether a loop over folds surrounds the code, or it is called by cross_val_*."""
     return any(
         "split" in i or "fold" in i.lower()
         for loop in loops_around(module, node)
@@ -76,7 +76,7 @@ _TABLE = re.compile(r"\.(csv|npy|npz|pkl|pt|pth|parquet)$", re.I)
 
 
 def picked_by_leaderboard(project: SourceProject) -> Iterator[DefectMatch]:
-    """Two or more submission files that carry a public score, combined in code."""
+    """Yield two or more submission files that carry a public score, combined in code."""
     for module, node in project.nodes(ast.List, ast.Tuple, ast.Dict):
         items = (
             node.elts

@@ -18,7 +18,7 @@ _HARMLESS = word_set(
 
 
 def unused_flag(project: SourceProject) -> Iterator[DefectMatch]:
-    """A flag whose destination no code reads."""
+    """Yield a flag whose destination no code reads."""
     for module in {flag.module.file: flag.module for flag in project.flags}.values():
         flags = [f for f in project.flags if f.module is module]
         holders = _holders(project, module)
@@ -34,7 +34,7 @@ def unused_flag(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _holders(project: SourceProject, module: SourceModule) -> set[str]:
-    """Names that hold the parsed flags: what they are assigned to, or the parameter they are passed as."""
+    """Return names that hold the parsed flags: what they are assigned to, or the parameter they are passed as."""
     found = set()
     for call in module.calls:
         if last(reference(call.func)) in ("parse_args", "parse_known_args"):
@@ -49,7 +49,7 @@ def _holders(project: SourceProject, module: SourceModule) -> set[str]:
 
 
 def _reach(project: SourceProject, module: SourceModule) -> list[SourceModule]:
-    """The module, what it imports, who imports it, and what those import."""
+    """Return the module, what it imports, who imports it, and what those import."""
     by_stem: dict[str, list[SourceModule]] = {}
     for one in project.modules:
         by_stem.setdefault(one.stem, []).append(one)
@@ -72,7 +72,7 @@ def _reach(project: SourceProject, module: SourceModule) -> list[SourceModule]:
 
 
 def _escapes(project: SourceProject, reach: list[SourceModule], holders: set[str]) -> bool:
-    """Whether the flags are handed whole to code that reading cannot follow."""
+    """Return whether the flags are handed whole to code that reading cannot follow."""
     plain = {last(h) for h in holders}
     for module in reach:
         for call in module.calls:

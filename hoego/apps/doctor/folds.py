@@ -19,7 +19,7 @@ _ANEW = word_set("load_state_dict reset_parameters apply set_weights restore loa
 
 
 def one_model_for_all_folds(project: SourceProject) -> Iterator[DefectMatch]:
-    """A network that is made before a loop over folds, trained within it and never made anew."""
+    """Yield a network that is made before a loop over folds, trained within it and never made anew."""
     for module, loop in project.nodes(ast.For):
         assert isinstance(loop, ast.For)
         if not _over_folds(project, module, loop):
@@ -34,7 +34,7 @@ def one_model_for_all_folds(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _over_folds(project: SourceProject, module: SourceModule, loop: ast.For) -> bool:
-    """Whether a loop runs over the folds of a split."""
+    """Return whether a loop runs over the folds of a split."""
     for part in ast.walk(loop.iter):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "split":
             if part.args and not isinstance(part.args[0], ast.Constant):
@@ -50,7 +50,7 @@ def _over_folds(project: SourceProject, module: SourceModule, loop: ast.For) -> 
 
 
 def _made_within(loop: ast.For) -> set[str]:
-    """Names that the loop gives a value."""
+    """Return names that the loop gives a value."""
     return {
         reference(t)
         for node in ast.walk(loop)
@@ -70,7 +70,7 @@ def _used(loop: ast.For) -> set[str]:
 
 
 def _made_before(project: SourceProject, module: SourceModule, loop: ast.For, name: str) -> ast.AST | None:
-    """The statement that makes a network under this name before the loop, in its scope or in the module."""
+    """Return the statement that makes a network under this name before the loop, in its scope or in the module."""
     for scope in (module.function_of(loop), module.tree):
         if scope is None:
             continue
@@ -112,7 +112,7 @@ def _is_network(project: SourceProject, owner: ast.ClassDef) -> bool:
 
 
 def _made_anew(loop: ast.For, name: str) -> bool:
-    """Whether the loop copies the network, or puts weights back into it."""
+    """Return whether the loop copies the network, or puts weights back into it."""
     for node in ast.walk(loop):
         if not isinstance(node, ast.Call):
             continue
@@ -128,7 +128,7 @@ def _made_anew(loop: ast.For, name: str) -> bool:
 
 
 def _trained(project: SourceProject, module: SourceModule, loop: ast.For, name: str) -> bool:
-    """Whether the loop trains the network: by steps of its own, by a helper that it is given to, or by `fit`."""
+    """Return whether the loop trains the network: by steps of its own, by a helper that it is given to, or by `fit`."""
     for node in ast.walk(loop):
         if not isinstance(node, ast.Call):
             continue

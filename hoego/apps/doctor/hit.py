@@ -30,6 +30,7 @@ Check = Callable[[SourceProject], Iterator[DefectMatch]]
 def match_defect(
     defect: str, module: SourceModule, node: ast.AST, detail: str, question: bool = False
 ) -> DefectMatch:
+    """Return a match of a defect at the line of a node."""
     line = int(getattr(node, "lineno", 1))
     shown, cell = module.place(line)
     return DefectMatch(defect, module.file, shown, cell, module.text(line), detail, question)
@@ -63,7 +64,7 @@ def kind_of(identifier: str) -> str:
 
 
 def nearest_kind(trace: dict[str, int]) -> str:
-    """Which of people and photos is fewer steps from a value; empty where neither or both at once."""
+    """Return which of people and photos is fewer steps from a value; empty where neither or both at once."""
     steps: dict[str, int] = {}
     for identifier, step in trace.items():
         kind = kind_of(identifier)
@@ -87,13 +88,14 @@ _RANDOM_AUGMENTS = word_set(
 
 
 def is_augmenting(name: str) -> bool:
-    """Whether a transform's class name draws at random."""
+    """Return whether a transform's class name draws at random."""
     return (
         name.startswith("Random") and name[6:7].isupper() and "Sampler" not in name
     ) or name in _RANDOM_AUGMENTS
 
 
 def augmenting_calls(module: SourceModule, node: ast.AST) -> list[ast.Call]:
+    """Return the calls inside a node that augment images."""
     return [c for c in ast.walk(node) if isinstance(c, ast.Call) and is_augmenting(last(module.name(c.func)))]
 
 
@@ -111,7 +113,7 @@ def loops_around(module: SourceModule, node: ast.AST) -> list[ast.For]:
 
 
 def over_loader(loop: ast.For) -> bool:
-    """Whether a loop runs over batches: its iterable is named like a loader."""
+    """Return whether a loop runs over batches: its iterable is named like a loader."""
     return any(
         word in ("loader", "dataloader", "dl", "batches", "pbar", "batch") or word.endswith("loader")
         for identifier in identifiers(loop.iter)

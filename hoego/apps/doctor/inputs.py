@@ -21,7 +21,7 @@ from hoego.apps.doctor.syntax import (
 
 
 def shared_augmentation(project: SourceProject) -> Iterator[DefectMatch]:
-    """Two subsets of one object whose transform draws at random, and the double set_transform."""
+    """Yield two subsets of one object whose transform draws at random, and the double set_transform."""
     if not any(is_augmenting(last(name)) for _, _, name in project.calls):
         return
     if any(last(name) == "deepcopy" and "copy" in name and _copies_data(c) for _, c, name in project.calls):
@@ -114,7 +114,7 @@ def _shared_transform(
 def _made_with(
     project: SourceProject, module: SourceModule, data_name: str, call: ast.Call
 ) -> tuple[ast.AST, str] | None:
-    """A data set that is made with a random transform, or that always augments."""
+    """Return a data set that is made with a random transform, or that always augments."""
     _, maker = project.resolve(module, _name(module, call, data_name))
     if not isinstance(maker, ast.Call):
         return None
@@ -138,7 +138,7 @@ def _given_twice(scope: ast.AST, sides: list[str]) -> ast.Assign | None:
 
 
 def _always_augments(project: SourceProject, name: str) -> bool:
-    """Whether a data set of the folder builds a random transform under no condition."""
+    """Return whether a data set of the folder builds a random transform under no condition."""
     for module, owner in project.classes.get(name, []):
         for call in augmenting_calls(module, owner) if project.is_dataset(name) else []:
             if module.enclosing(call, (ast.If, ast.IfExp)) is None:
@@ -154,7 +154,7 @@ def _name(module: SourceModule, call: ast.Call, data_name: str) -> ast.expr:
 
 
 def _augments(project: SourceProject, module: SourceModule, node: ast.expr, named: bool = False) -> bool:
-    """Whether an expression leads to a transform that draws at random.
+    """Return whether an expression leads to a transform that draws at random.
 
     A transform that a flag names is taken for one: any of the folder's augmentations may be chosen.
     """

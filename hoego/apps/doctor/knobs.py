@@ -42,7 +42,7 @@ _RANK = ("config.json", "command", "settings file", "flag default", "configurati
 
 
 def find_hyperparameters(project: SourceProject) -> list[Hyperparameter]:
-    """Every stated setting of the training side, what ran before what is only a default."""
+    """Return every stated setting of the training side, what ran before what is only a default."""
     found = [
         *_values(project),
         *_commands(project),
@@ -110,7 +110,7 @@ def _flags(project: SourceProject) -> Iterator[Hyperparameter]:
 
 
 def _classes(project: SourceProject) -> Iterator[Hyperparameter]:
-    """Attributes of a class, or items of a dict, that is named like a configuration."""
+    """Yield attributes of a class, or items of a dict, that is named like a configuration."""
     for module, node in project.nodes(ast.ClassDef):
         assert isinstance(node, ast.ClassDef)
         if not _CONFIG & set(words(node.name)) or _ELSEWHERE.search(module.file):

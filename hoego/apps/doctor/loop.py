@@ -15,7 +15,7 @@ _FRAMEWORKS = ("lightning", "transformers", "fastai", "keras")
 
 
 def no_eval_mode(project: SourceProject) -> Iterator[DefectMatch]:
-    """A loop over the validation side in a module where nothing calls .eval()."""
+    """Yield a loop over the validation side in a module where nothing calls .eval()."""
     if project.framework in _FRAMEWORKS:
         return
     for module in project.modules:
@@ -86,7 +86,7 @@ def train_mode_lost(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def no_seed(project: SourceProject) -> Iterator[DefectMatch]:
-    """A folder that trains and calls nothing named seed."""
+    """Yield a folder that trains and calls nothing named seed."""
     if not project.trains:
         return
     for _module, call, name in project.calls:
@@ -180,7 +180,7 @@ def inverted_probability(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _exceeds(project: SourceProject, module: SourceModule, test: ast.expr) -> str | None:
-    """The name of the probability that a uniform draw must exceed for the branch to be taken."""
+    """Return the name of the probability that a uniform draw must exceed for the branch to be taken."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
         return None
     for part in ast.walk(test):

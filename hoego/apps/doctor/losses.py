@@ -15,7 +15,7 @@ _SMOOTH = re.compile(r"label_?smooth|smooth(ing)?_?(ce|cross|loss|label)", re.I)
 
 
 def smoothing_zero(project: SourceProject) -> Iterator[DefectMatch]:
-    """A label-smoothing loss whose smoothing defaults to 0 and is never given."""
+    """Yield a label-smoothing loss whose smoothing defaults to 0 and is never given."""
     for module, owner, function in _loss_makers(project):
         if not _SMOOTH.search(owner) and not _SMOOTH.search("_".join(words(owner))):
             continue
@@ -58,7 +58,7 @@ def _position(function: ast.FunctionDef, name: str) -> int:
 def _given_somewhere(
     project: SourceProject, module: SourceModule, owner: str, name: str, position: int
 ) -> bool:
-    """Whether every use of a loss gives the argument: directly, or to the factory that makes losses by name."""
+    """Return whether every use of a loss gives the argument: directly, or to the factory that makes losses by name."""
     registered = _registered(project, owner)
     direct = [(m, c) for m, c, n in project.calls if last(n) == owner]
     direct += _registry_calls(project, owner)
@@ -87,7 +87,7 @@ def _given_somewhere(
 
 
 def _registries(project: SourceProject, owner: str) -> set[str]:
-    """Names of the dicts that hold a class."""
+    """Return names of the dicts that hold a class."""
     found: set[str] = set()
     for module, node in project.nodes(ast.Assign, ast.AnnAssign):
         assert isinstance(node, ast.Assign | ast.AnnAssign)
@@ -114,7 +114,7 @@ def _registry_calls(project: SourceProject, owner: str) -> list[tuple[SourceModu
 
 
 def _registered(project: SourceProject, owner: str) -> bool:
-    """Whether a class stands as a value in a dict of losses, or is looked up by name."""
+    """Return whether a class stands as a value in a dict of losses, or is looked up by name."""
     if _registries(project, owner):
         return True
     for _, node in project.nodes(ast.Dict):
@@ -141,7 +141,7 @@ _CLASSES = (
 
 
 def loss_classes(project: SourceProject) -> Iterator[DefectMatch]:
-    """A loss whose number of classes defaults to another number than the folder's."""
+    """Yield a loss whose number of classes defaults to another number than the folder's."""
     known = _class_counts(project)
     for module, owner, function in _loss_makers(project):
         if not re.search(r"loss|smooth|focal|f1|criterion|entropy", owner, re.I):

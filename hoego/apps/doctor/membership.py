@@ -63,7 +63,7 @@ _DIVIDES = word_set(
 
 
 def _reaches_a_split(project: SourceProject, module: SourceModule) -> bool:
-    """Whether a file divides, loads or trains, holds a data set, or is imported by another file of the folder."""
+    """Return whether a file divides, loads or trains, holds a data set, or is imported by another file."""
     if any(map(partial(_divides, module), module.calls)):
         return True
     if any(isinstance(n, ast.ClassDef) and project.is_dataset(n.name) for n in module.nodes):
@@ -72,7 +72,7 @@ def _reaches_a_split(project: SourceProject, module: SourceModule) -> bool:
 
 
 def _divides(module: SourceModule, call: ast.Call) -> bool:
-    """Whether a call divides, loads or trains; `text.split("_")` does not."""
+    """Return whether a call divides, loads or trains; `text.split("_")` does not."""
     called = last(module.name(call.func)) or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
     if called == "split":
         return bool(call.args) and not isinstance(call.args[0], ast.Constant)
@@ -116,7 +116,7 @@ def _sorted_around(module: SourceModule, node: ast.AST) -> bool:
 
 
 def _gathered(project: SourceProject, module: SourceModule, call: ast.Call) -> list[str]:
-    """The names filled in the order of a listing: by a loop over it, or by assignment and then use."""
+    """Return the names filled in the order of a listing: by a loop over it, or by assignment and then use."""
     statement = module.statement_of(call)
     if isinstance(statement, ast.For):
         return _filled(statement)
@@ -165,7 +165,7 @@ _DATA_WORDS = word_set(
 
 
 def _feeds_data(project: SourceProject, module: SourceModule, scope: ast.AST, name: str) -> bool:
-    """Whether a list goes into a data set, a split or a return of the function that made it."""
+    """Return whether a list goes into a data set, a split or a return of the function that made it."""
     for node in ast.walk(scope):
         if isinstance(node, ast.Return) and node.value is not None and reference(node.value) == name:
             return True
@@ -200,7 +200,7 @@ _AGE = frozenset(["age", "ages", "years"])
 
 
 def filter_before_split(project: SourceProject) -> Iterator[DefectMatch]:
-    """Rows dropped by age, and what is left is split."""
+    """Yield rows dropped by age, and what is left is split."""
     for module, call in _split_calls(project):
         for one in call.args[:1]:
             for other, expression, _ in project.behind(module, one):
@@ -263,7 +263,7 @@ def _dropping_around(module: SourceModule, node: ast.AST) -> Iterator[ast.If]:
 
 
 def _one_sided(node: ast.If) -> bool:
-    """Whether a condition asks for the training side as well."""
+    """Return whether a condition asks for the training side as well."""
     return any(
         is_train_name(i) or words(i)[:1] in (["is"], ["phase"], ["mode"]) for i in identifiers(node.test)
     )
@@ -294,7 +294,7 @@ def _by_age(test: ast.AST) -> bool:
 
 
 def _drops(node: ast.If) -> bool:
-    """The branch leaves a photo out: it only continues, or only appends and has no other branch."""
+    """Return the branch leaves a photo out: it only continues, or only appends and has no other branch."""
     if len(node.body) == 1 and isinstance(node.body[0], ast.Continue):
         return True
     stores = [
@@ -337,6 +337,7 @@ _SPLITS = ("train_test_split", "random_split", "split", "Subset", "split_dataset
 
 
 def split_after(project: SourceProject, module: SourceModule, node: ast.AST, name: str) -> bool:
+    """Return whether a name is split later in the same function."""
     line = getattr(node, "lineno", 0)
     for call in module.calls:
         if call.lineno <= line or module.function_of(call) is not module.function_of(node):
@@ -362,7 +363,7 @@ def split_after(project: SourceProject, module: SourceModule, node: ast.AST, nam
 
 
 def _side_is_known(module: SourceModule, node: ast.AST) -> bool:
-    """Whether an enclosing condition already restricts the code to the training side."""
+    """Return whether an enclosing condition already restricts the code to the training side."""
     current = module.parents.get(node)
     while current is not None and not isinstance(current, ast.FunctionDef | ast.ClassDef):
         if isinstance(current, ast.If) and any(
@@ -378,7 +379,7 @@ def _side_is_known(module: SourceModule, node: ast.AST) -> bool:
 
 
 def _class_splits(project: SourceProject, module: SourceModule, owner: ast.ClassDef) -> bool:
-    """Whether the class, or one it inherits from, divides itself into sides."""
+    """Return whether the class, or one it inherits from, divides itself into sides."""
     classes = [owner] + [c for base in owner.bases for _, c in project.classes.get(last(reference(base)), [])]
     for one in classes:
         for node in ast.walk(one):

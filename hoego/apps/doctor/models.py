@@ -16,7 +16,7 @@ _FAMILIES = re.compile(
 
 
 def timm_name(project: SourceProject, value: str) -> str | None:
-    """A timm name for what a folder calls its model.
+    """Return a timm name for what a folder calls its model.
 
     A name of a known family is taken as it is (in lower case: ResNet18 -> resnet18); a class of the folder
     is looked into for `timm.create_model("...")` or a torchvision constructor.

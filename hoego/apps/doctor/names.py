@@ -176,7 +176,7 @@ _COMPILED = tuple((re.compile(rf"(.*\.)?({pattern})$", re.I), key, reader) for p
 
 
 def row_of(name: str) -> tuple[str, Reader] | None:
-    """The row of a spelled name: the one that matches most of it, dots counted."""
+    """Return the row of a spelled name: the one that matches most of it, dots counted."""
     spelled = name.lower().replace("-", "_")
     best: tuple[int, str, Reader] | None = None
     for pattern, key, reader in _COMPILED:

@@ -14,7 +14,7 @@ from hoego.apps.doctor.syntax import argument, identifiers, last, reference, tar
 
 
 def std_formula(project: SourceProject) -> Iterator[DefectMatch]:
-    """The root of E[x^2] - mean^2 with one of the two already divided by 255, or 8-bit squares, or no square."""
+    """Yield the root of E[x^2] - mean^2 with one of the two already divided by 255, or 8-bit squares, or no square."""
     for module in project.modules:
         for node in module.nodes:
             inner = _under_root(module, node)
@@ -84,7 +84,7 @@ def _unsquared(node: ast.expr) -> ast.expr | None:
 
 
 def _divided(project: SourceProject, module: SourceModule, node: ast.expr) -> bool:
-    """Whether a value was divided by 255 (or made by ToTensor) on its way here."""
+    """Return whether a value was divided by 255 (or made by ToTensor) on its way here."""
     expressions = [node]
     seen: set[int] = set()
     for _ in range(4):
@@ -136,7 +136,7 @@ _SIZE_KEYS = re.compile(
 
 
 def size_order(project: SourceProject) -> Iterator[DefectMatch]:
-    """One pair of numbers in two orders."""
+    """Yield one pair of numbers in two orders."""
     seen: dict[tuple[str, tuple[int, int]], tuple[str, int, int | None, str]] = {}
     for key, pair, file, line, cell, evidence in sorted(
         _sizes(project), key=lambda s: bool(_INFERENCE.match(s[2].rpartition("/")[2]))
@@ -159,7 +159,7 @@ def size_order(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _passed_on(module: SourceModule, call: ast.Call) -> bool:
-    """Whether two names are taken from a pair and given on in its order: then only the names may be swapped.
+    """Return whether two names are taken from a pair and given on in its order: then only the names may be swapped.
 
     A photo's own size or shape has an order that is known, so its parts are called what they are.
     """

@@ -52,6 +52,7 @@ class SourceProject:
 
     @cached_property
     def functions(self) -> dict[str, list[tuple[SourceModule, Function]]]:
+        """The functions of all modules, by name."""
         found: dict[str, list[tuple[SourceModule, Function]]] = {}
         for module, node in self.nodes(ast.FunctionDef, ast.AsyncFunctionDef):
             assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -60,6 +61,7 @@ class SourceProject:
 
     @cached_property
     def classes(self) -> dict[str, list[tuple[SourceModule, ast.ClassDef]]]:
+        """The classes of all modules, by name."""
         found: dict[str, list[tuple[SourceModule, ast.ClassDef]]] = {}
         for module, node in self.nodes(ast.ClassDef):
             assert isinstance(node, ast.ClassDef)
@@ -83,10 +85,11 @@ class SourceProject:
         return found
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[tuple[SourceModule, ast.AST]]:
+        """Return the nodes of these kinds, with their modules."""
         return ((m, node) for m in self.modules for node in m.nodes if isinstance(node, kinds))
 
     def is_dataset(self, name: str) -> bool:
-        """Whether a class of the folder is a torch data set, itself or by what it inherits from."""
+        """Return whether a class of the folder is a torch data set, itself or by what it inherits from."""
         for _, owner in self.classes.get(name, []):
             for base in map(last, map(reference, owner.bases)):
                 if base in ("Dataset", "VisionDataset", "ImageFolder", "DatasetFolder"):
@@ -97,6 +100,7 @@ class SourceProject:
 
     @cached_property
     def flags(self) -> list[CommandFlag]:
+        """The command-line flags that the project declares."""
         found = []
         for module, call, name in self.calls:
             if last(name) not in ("add_argument", "option") or not call.args:
@@ -194,7 +198,7 @@ class SourceProject:
         return module, node
 
     def constant(self, module: SourceModule, node: ast.expr | None, depth: int = 12) -> Any:
-        """The plain value of an expression where reading alone tells it, else None.
+        """Return the plain value of an expression where reading alone tells it, else None.
 
         Numbers, strings, lists, arithmetic of them, names given once, and flags with a default.
         """
@@ -236,7 +240,7 @@ class SourceProject:
     def behind(
         self, module: SourceModule, node: ast.AST, depth: int = 6
     ) -> Iterator[tuple[SourceModule, ast.AST, int]]:
-        """The expressions that a value is made from, nearest first, each with its number of steps."""
+        """Yield the expressions that a value is made from, nearest first, each with its number of steps."""
         seen: set[int] = set()
         queue: deque[tuple[SourceModule, ast.AST, int]] = deque([(module, node, 0)])
         while queue:
@@ -301,7 +305,7 @@ class SourceProject:
 
 
 def _names_a_table(module: SourceModule, node: ast.AST) -> bool:
-    """Whether `self` only holds the path of a table that is read here: `pd.read_csv(self.path)`."""
+    """Return whether `self` only holds the path of a table that is read here: `pd.read_csv(self.path)`."""
     current = module.parents.get(node)
     while isinstance(current, ast.Attribute | ast.Call):
         if isinstance(current, ast.Call):

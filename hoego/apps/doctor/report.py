@@ -42,9 +42,11 @@ class DefectFinding:
 
     @property
     def severity(self) -> str:
+        """The severity of its defect."""
         return BY_ID[self.defect].severity
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         table = BY_ID[self.defect]
         return {
             "defect": self.defect,
@@ -69,6 +71,7 @@ class Question:
     detail: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {"defect": self.defect, **asdict(self.place), "evidence": self.evidence, "detail": self.detail}
 
 
@@ -98,6 +101,7 @@ class DoctorReport:
         return tuple(dict.fromkeys(f.defect for f in self.findings))
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "folder": self.folder,
             "defects": list(self.defects),
@@ -109,7 +113,7 @@ class DoctorReport:
         }
 
     def to_markdown(self) -> str:
-        """The report as a page: one section per defect."""
+        """Return the report as a page: one section per defect."""
         lines = [f"# {self.folder}", ""]
         if not self.findings:
             lines += [f"None of {len(self.checked)} defects was found in {len(self.read)} files.", ""]

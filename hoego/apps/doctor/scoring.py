@@ -22,7 +22,7 @@ from hoego.apps.doctor.syntax import (
 
 
 def validation_drop_last(project: SourceProject) -> Iterator[DefectMatch]:
-    """A loader of the validation side with drop_last=True."""
+    """Yield a loader of the validation side with drop_last=True."""
     for module, call, name in project.calls:
         if last(name) != "DataLoader":
             continue
@@ -74,7 +74,7 @@ def _through_helper(
     value: object,
     module: SourceModule,
 ) -> Iterator[DefectMatch]:
-    """A helper that makes both loaders, called with the validation side."""
+    """Yield a helper that makes both loaders, called with the validation side."""
     parameters = [a.arg for a in function.args.args]
     default: object = value
     if isinstance(value, ast.Name) and value.id in parameters:
@@ -126,7 +126,7 @@ _F1_CALLS = ("f1_score", "multiclass_f1_score", "MulticlassF1Score", "F1Score", 
 
 
 def batch_f1(project: SourceProject) -> Iterator[DefectMatch]:
-    """F1 of one batch, gathered over the loop of a loader or logged by a validation step."""
+    """Yield F1 of one batch, gathered over the loop of a loader or logged by a validation step."""
     wrappers = {
         m_function.name
         for m, m_call, name in project.calls
@@ -169,7 +169,7 @@ def batch_f1(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _of_the_batch(module: SourceModule, call: ast.Call, loop: ast.For) -> bool:
-    """Whether the arguments are made within the loop, and are not lists that grow."""
+    """Return whether the arguments are made within the loop, and are not lists that grow."""
     grown = {
         reference(c.func).rsplit(".", 1)[0]
         for c in ast.walk(loop)

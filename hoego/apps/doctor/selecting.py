@@ -22,7 +22,7 @@ def _accurate(identifier: str) -> bool:
 
 
 def best_by_accuracy(project: SourceProject) -> Iterator[DefectMatch]:
-    """A comparison of accuracies that saves, or a callback that monitors accuracy."""
+    """Yield a comparison of accuracies that saves, or a callback that monitors accuracy."""
     hits = [*_compared(project), *_monitored(project)]
     if hits and not _saves_by_f1(project):
         yield from hits
@@ -106,7 +106,7 @@ def _is_save(module: SourceModule, node: ast.AST) -> bool:
 
 
 def _saves_by_f1(project: SourceProject) -> bool:
-    """Whether some checkpoint is kept by F1 as well: then accuracy's is one of several."""
+    """Return whether some checkpoint is kept by F1 as well: then accuracy's is one of several."""
     for module, node in project.nodes(ast.Compare):
         assert isinstance(node, ast.Compare)
         named = [i for part in (node.left, *node.comparators) for i in identifiers(part)]
@@ -207,7 +207,7 @@ def no_f1(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _said(node: ast.AST) -> str:
-    """The identifier or short string that one node spells."""
+    """Return the identifier or short string that one node spells."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -225,14 +225,14 @@ def _in_loss(module: SourceModule, node: ast.AST) -> bool:
 
 
 def _is_choice(module: SourceModule, node: ast.Constant) -> bool:
-    """A string that names a loss: within a dict of losses, add_argument, or a comparison."""
+    """Return a string that names a loss: within a dict of losses, add_argument, or a comparison."""
     statement = module.statement_of(node)
     text = " ".join(identifiers(statement)).lower()
     return bool(_LOSS.search(text)) or "add_argument" in text
 
 
 def _in_validation(module: SourceModule, node: ast.AST) -> bool:
-    """Whether code runs on the validation side: by its loop, its function or a no_grad around it."""
+    """Return whether code runs on the validation side: by its loop, its function or a no_grad around it."""
     for loop in loops_around(module, node):
         if any(is_valid_name(i) for i in identifiers(loop.iter)):
             return True

@@ -25,7 +25,7 @@ from hoego.errors import DataError
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The set of the words of a text."""
+    """Return the set of the words of a text."""
     return frozenset(text.split())
 
 
@@ -75,10 +75,12 @@ class SourceModule:
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
+        """The parent of each node."""
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     @cached_property
     def calls(self) -> list[ast.Call]:
+        """The calls in the module."""
         return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     @cached_property
@@ -111,41 +113,47 @@ class SourceModule:
 
     @property
     def stem(self) -> str:
+        """The file's name without its suffix."""
         return Path(self.file).stem
 
     def place(self, line: int) -> tuple[int, int | None]:
-        """The line to show for a line of the joined text, and the notebook cell where there is one."""
+        """Return the line to show for a line of the joined text, and the notebook cell where there is one."""
         for start, cell in reversed(self.cells):
             if line >= start:
                 return line - start + 1, cell
         return line, None
 
     def text(self, line: int) -> str:
+        """Return a line without its indentation, shortened to be shown."""
         shown = self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
         return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
 
     def enclosing(self, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
+        """Return the innermost node of these kinds around a node; None where there is none."""
         current = self.parents.get(node)
         while current is not None and not isinstance(current, kinds):
             current = self.parents.get(current)
         return current
 
     def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        """Return the function around a node; None at module level."""
         found = self.enclosing(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         return found if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef) else None
 
     def class_of(self, node: ast.AST) -> ast.ClassDef | None:
+        """Return the class around a node; None outside classes."""
         found = self.enclosing(node, (ast.ClassDef,))
         return found if isinstance(found, ast.ClassDef) else None
 
     def statement_of(self, node: ast.AST) -> ast.stmt:
+        """Return the statement that holds a node."""
         current: ast.AST = node
         while not isinstance(current, ast.stmt):
             current = self.parents[current]
         return current
 
     def name(self, node: ast.AST) -> str:
-        """The dotted name of an expression, imports resolved: `np.random.choice` -> numpy.random.choice."""
+        """Return the dotted name of an expression, imports resolved: `np.random.choice` -> numpy.random.choice."""
         if isinstance(node, ast.Name):
             return self.aliases.get(node.id, node.id)
         if isinstance(node, ast.Attribute):

@@ -78,7 +78,7 @@ def _random_splits(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _overridden(project: SourceProject, module: SourceModule, call: ast.Call) -> bool:
-    """Whether the method that splits is overridden by the class that the folder uses by default."""
+    """Return whether the method that splits is overridden by the class that the folder uses by default."""
     function, owner = module.function_of(call), module.class_of(call)
     if function is None or owner is None:
         return False
@@ -112,13 +112,13 @@ def _judge(
 
 
 def _by_people(module: SourceModule, call: ast.Call) -> bool:
-    """Whether the function that draws the sides is named after people: `split_profile`."""
+    """Return whether the function that draws the sides is named after people: `split_profile`."""
     function = module.function_of(call)
     return function is not None and kind_of(function.name) == "people"
 
 
 def _fold_class(project: SourceProject, module: SourceModule, call: ast.Call) -> str:
-    """The name of a fold class without groups on whose object `.split` is called, else empty."""
+    """Return the name of a fold class without groups on whose object `.split` is called, else empty."""
     if not isinstance(call.func, ast.Attribute):
         return ""
     _, maker = project.resolve(module, call.func.value)

@@ -13,24 +13,25 @@ _STORES = ("append", "extend", "add", "insert")
 
 
 def words(identifier: str) -> list[str]:
-    """The words of an identifier, lower case: best_valAcc -> best, val, acc."""
+    """Return the words of an identifier, lower case: best_valAcc -> best, val, acc."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", identifier))
     return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
 
 
 def is_valid_name(identifier: str) -> bool:
-    """Whether a name speaks of the validation or test side (and not of both sides)."""
+    """Return whether a name speaks of the validation or test side (and not of both sides)."""
     parts = words(identifier)
     return any(_VALID.match(w) for w in parts) and not any(_TRAIN.match(w) for w in parts)
 
 
 def is_train_name(identifier: str) -> bool:
+    """Return whether an identifier names training data and no validation data."""
     parts = words(identifier)
     return any(_TRAIN.match(w) for w in parts) and not any(_VALID.match(w) for w in parts)
 
 
 def identifiers(node: ast.AST) -> list[str]:
-    """Names, attributes and short strings within an expression."""
+    """Return names, attributes and short strings within an expression."""
     found = []
     for part in ast.walk(node):
         if isinstance(part, ast.Name):
@@ -43,11 +44,12 @@ def identifiers(node: ast.AST) -> list[str]:
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Return a call's keyword argument; None where it is not given."""
     return next((k.value for k in call.keywords if k.arg == name), None)
 
 
 def argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
-    """An argument by position or by any of its names."""
+    """Return an argument by position or by any of its names."""
     for name in names:
         found = keyword(call, name)
         if found is not None:
@@ -60,7 +62,7 @@ def argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
 
 
 def targets(statement: ast.AST) -> list[ast.expr]:
-    """The expressions that a statement assigns to, tuples opened."""
+    """Return the expressions that a statement assigns to, tuples opened."""
     if isinstance(statement, ast.Assign):
         found = list(statement.targets)
     elif isinstance(statement, ast.AnnAssign | ast.AugAssign | ast.For | ast.AsyncFor | ast.comprehension):
@@ -78,7 +80,7 @@ def targets(statement: ast.AST) -> list[ast.expr]:
 
 
 def reference(node: ast.AST) -> str:
-    """A spelled name such as `loader` or `self.loader`, else an empty string."""
+    """Return a spelled name such as `loader` or `self.loader`, else an empty string."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -88,6 +90,7 @@ def reference(node: ast.AST) -> str:
 
 
 def last(name: str) -> str:
+    """Return the last part of a dotted name."""
     return name.rsplit(".", 1)[-1]
 
 
@@ -158,6 +161,7 @@ def _matching(node: ast.Assign | ast.AnnAssign | ast.AugAssign, name: str) -> as
 
 
 def arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
+    """Return the result of an operation on constants; None where it is not known."""
     if isinstance(op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
         return left * right if len(left) * right <= 64 else None
     if not (isinstance(left, int | float) and isinstance(right, int | float)):

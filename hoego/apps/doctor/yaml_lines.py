@@ -34,7 +34,7 @@ def read_yaml(text: str) -> Iterator[tuple[str, Any, int]]:
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes there are with every alias followed; counted once for each node, since aliases multiply."""
+    """Return how many nodes there are with every alias followed; counted once for each node, since aliases multiply."""
     if id(node) not in known:
         known[id(node)] = MOST_VALUES + 1  # met again before it is counted: it holds itself
         below = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
@@ -44,7 +44,7 @@ def _count(node: yaml.Node, known: dict[int, int]) -> int:
 
 
 def _values(key: str, node: yaml.Node | None, line: int) -> Iterator[tuple[str, Any, int]]:
-    """The values below a node; `line` is that of its key."""
+    """Yield the values below a node; `line` is that of its key."""
     if isinstance(node, yaml.ScalarNode):
         if node.style not in ("|", ">") and node.value and key:
             yield key, _plain(node), line
@@ -61,7 +61,7 @@ def _values(key: str, node: yaml.Node | None, line: int) -> Iterator[tuple[str, 
 
 
 def _items(key: str, node: yaml.SequenceNode, line: int) -> Iterator[tuple[str, Any, int]]:
-    """A list of scalars as one value; the mappings of a list under their positions."""
+    """Yield a list of scalars as one value; the mappings of a list under their positions."""
     plain = [item for item in node.value if _is_flat(item) and not _is_block(item)]
     blocks = [item for item in node.value if _is_block(item)]
     for position, item in enumerate(blocks):
@@ -84,7 +84,7 @@ def _is_flat(node: yaml.Node) -> bool:
 
 
 def _plain(node: yaml.Node) -> Any:
-    """The value of a node as plain Python."""
+    """Return the value of a node as plain Python."""
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item) for item in node.value]
     if isinstance(node, yaml.MappingNode):

@@ -18,14 +18,14 @@ Shape = tuple[Points, float]  # outline in pixels, opacity 0..1
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """The colour at `share` of the way from `first` to `second`."""
+    """Return the colour at `share` of the way from `first` to `second`."""
     share = min(1.0, max(0.0, share))
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 def tone(colour: Colour, factor: float) -> Colour:
-    """The colour with every channel multiplied by `factor`, clipped to 0..255."""
+    """Return the colour with every channel multiplied by `factor`, clipped to 0..255."""
     red, green, blue = (min(255, max(0, round(channel * factor))) for channel in colour)
     return red, green, blue
 
@@ -56,7 +56,7 @@ def spline(control: ArrayLike, closed: bool = False, steps: int = 7) -> Points:
 
 
 def mirror(half: ArrayLike) -> Points:
-    """A closed outline from its right half, listed from the top to the bottom (x >= 0)."""
+    """Return a closed outline from its right half, listed from the top to the bottom (x >= 0)."""
     right = np.asarray(half, dtype=np.float64)
     left = right[::-1] * np.array([-1.0, 1.0])
     if left[0, 0] == 0.0:
@@ -126,7 +126,7 @@ class Canvas:
         self._draw.line(_vertices(points), fill=colour, width=max(1, round(width)), joint="curve")
 
     def mask(self, *outlines: Points) -> Image.Image:
-        """A grey picture of the canvas's size, 255 within the outlines."""
+        """Return a grey picture of the canvas's size, 255 within the outlines."""
         image = Image.new("L", self.image.size, 0)
         draw = ImageDraw.Draw(image)
         for outline in outlines:
@@ -198,7 +198,7 @@ class Frame:
     roll: float = 0.0
 
     def at(self, points: ArrayLike, z: float | None = None) -> Points:
-        """Pixels [P, 2] of head points [P, 2]; `z` None lays them on the front of the face."""
+        """Return pixels [P, 2] of head points [P, 2]; `z` None lays them on the front of the face."""
         head = np.asarray(points, dtype=np.float64)
         x, y = head[:, 0], head[:, 1]
         cos, sin = math.cos(self.roll), math.sin(self.roll)

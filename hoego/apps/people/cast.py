@@ -139,7 +139,7 @@ def _wrong_age(dice: Dice, age: int) -> int:
 def make_cast(
     side: int, n: int, seed: int, error_share: float = 0.0, traps: bool = False
 ) -> list[CastMember]:
-    """The people of one side of the data set, in the order of their ids.
+    """Return the people of one side of the data set, in the order of their ids.
 
     Args:
         side: 0 train, 1 eval; the two sides share nobody.
@@ -185,7 +185,7 @@ def make_cast(
 
 
 def eval_name(seed: int, index: int, stem: str) -> str:
-    """The 40-hex file name of an eval photo; it tells nothing about the photo."""
+    """Return the 40-hex file name of an eval photo; it tells nothing about the photo."""
     return (
         hashlib.sha1(f"hoego people {seed} {index} {stem}".encode(), usedforsecurity=False).hexdigest()
         + ".jpg"

@@ -27,16 +27,16 @@ class Dice:
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 
     def uniform(self, low: float, high: float) -> float:
-        """One draw from [low, high)."""
+        """Return one draw from [low, high)."""
         return low + (high - low) * float(self._generator.random())
 
     def bell(self, mean: float, sd: float) -> float:
-        """One draw of mean `mean` and standard deviation `sd`: the sum of twelve uniforms (Irwin-Hall)."""
+        """Return one draw of mean `mean` and standard deviation `sd`: the sum of twelve uniforms (Irwin-Hall)."""
         total = int(self._generator.integers(0, 1 << 32, 12, dtype=np.uint64).sum())
         return mean + sd * (total / float(1 << 32) - 6.0)
 
     def integer(self, low: int, high: int) -> int:
-        """One integer of low..high, both included."""
+        """Return one integer of low..high, both included."""
         return int(self._generator.integers(low, high + 1))
 
     def chance(self, probability: float) -> bool:
@@ -44,7 +44,7 @@ class Dice:
         return float(self._generator.random()) < probability
 
     def pick(self, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
-        """One of the options, equally likely or by weight."""
+        """Return one of the options, equally likely or by weight."""
         if weights is None:
             return options[self.integer(0, len(options) - 1)]
         mark = self.uniform(0.0, float(sum(weights)))
@@ -55,7 +55,7 @@ class Dice:
         return options[-1]
 
     def shuffled(self, options: Sequence[T]) -> list[T]:
-        """The options in a random order."""
+        """Return the options in a random order."""
         return [options[i] for i in self._generator.permutation(len(options))]
 
     def sign(self) -> int:

@@ -21,7 +21,7 @@ FRINGED = ("fringe", "longfringe", "bobfringe")
 
 
 def hair_colour(studio: Studio) -> Colour:
-    """The colour from a step away: pigment and grey mixed."""
+    """Return the colour from a step away: pigment and grey mixed."""
     hair = studio.person.hair
     return mix(hair.colour, GREY, 0.78 * hair.grey)
 
@@ -60,7 +60,7 @@ def draw_back_hair(studio: Studio) -> None:
 
 
 def _outer(person: Person, low: float) -> Points:
-    """The hair's outside from the right ear over the crown to the left ear, open."""
+    """Return the hair's outside from the right ear over the crown to the left ear, open."""
     width, v = person.face.width, person.hair.volume
     flat = person.ageing.recede
     v = v * (1.0 - 0.75 * flat)
@@ -126,7 +126,7 @@ def _inner(person: Person, low: float) -> list[tuple[float, float]]:
 
 @lru_cache(maxsize=4)
 def _outlines(person: Person) -> tuple[Points, Points]:
-    """The hair's outside and the hairline, both open curves in head coordinates."""
+    """Return the hair's outside and the hairline, both open curves in head coordinates."""
     low = 0.10 if person.hair.style in ("crop", "swept", "tied") else 0.16
     return _outer(person, low), spline(_inner(person, low), steps=4)
 

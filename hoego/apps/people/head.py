@@ -27,7 +27,7 @@ def draw_ears(studio: Studio) -> None:
 
 
 def draw_face(studio: Studio) -> Clip:
-    """The face's ground: skin, the light on it, blush, beard shadow. Returns the mask of the face."""
+    """Return the face's ground: skin, the light on it, blush, beard shadow. Returns the mask of the face."""
     person, shot, face = studio.person, studio.shot, studio.person.face
     outline = studio.head.at(face_outline(person), 0.08)
     studio.canvas.fill(outline, face.skin)

@@ -20,7 +20,7 @@ from hoego.apps.people.wear import draw_body, draw_glasses, draw_mask
 
 
 def supersampling(size: tuple[int, int]) -> int:
-    """How many drawn pixels stand behind one pixel of the photo, per side."""
+    """Return how many drawn pixels stand behind one pixel of the photo, per side."""
     return 3 if size[1] <= 100 else 2
 
 

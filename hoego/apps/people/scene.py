@@ -20,7 +20,7 @@ MARGIN = 0.22
 
 
 def make_backdrop(seed: tuple[int, ...], size: tuple[int, int]) -> Image.Image:
-    """The background of a person, larger than `size` (width, height) by `MARGIN` on every side."""
+    """Return the background of a person, larger than `size` (width, height) by `MARGIN` on every side."""
     dice = Dice(*seed, 8)
     width, height = (round(side * (1 + 2 * MARGIN)) for side in size)
     wall = mix(dice.pick(_WALL), dice.pick(_WALL), dice.uniform(0.0, 0.5))

@@ -85,7 +85,7 @@ def _mask(dice: Dice, make: tuple[str, Colour, Colour, float], kind: int) -> Mas
 
 
 def make_shots(seed: tuple[int, ...]) -> dict[str, Shot]:
-    """The seven shots of the person of a seed, by file stem."""
+    """Return the seven shots of the person of a seed, by file stem."""
     wardrobe = Dice(*seed, 5)
     weights = [make[3] for make in _MASKS]
     makes: list[tuple[str, Colour, Colour, float]] = []

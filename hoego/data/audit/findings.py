@@ -39,6 +39,7 @@ class AuditFinding:
     accepted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {**self.__dict__, "examples": list(self.examples)}
 
 
@@ -73,6 +74,7 @@ class AuditReport:
         return " ".join(must)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "images": self.images,
             "subjects": self.subjects,
@@ -83,13 +85,13 @@ class AuditReport:
 
 
 def finding(name: str, count: int, message: str, examples: Sequence[str] = ()) -> AuditFinding:
-    """A finding of the check `name`, with its severity and remedy from the table; ten examples are kept."""
+    """Return a finding of the check `name`, with its severity and remedy from the table; ten examples are kept."""
     check = CHECKS[name]
     return AuditFinding(name, check.severity, count, message, tuple(examples[:10]), check.remedy)
 
 
 def accepting(findings: Sequence[AuditFinding], accept: Sequence[str]) -> tuple[AuditFinding, ...]:
-    """The findings sorted, errors first, with those that are accepted by name marked.
+    """Return the findings sorted, errors first, with those that are accepted by name marked.
 
     Raises:
         UsageError: a name that is no check.

@@ -19,7 +19,7 @@ NEARLY_ALL, FEWEST = 0.9, 20
 
 
 def label_findings(dataset: Dataset, split: SplitSettings) -> Iterator[AuditFinding]:
-    """Every finding on labels.
+    """Yield every finding on labels.
 
     Args:
         dataset: with its labels.
@@ -86,7 +86,7 @@ def _holders(codes: Codes, others: Codes, n_classes: int) -> NDArray[np.int64]:
 
 
 def _names(dataset: Dataset) -> Iterator[AuditFinding]:
-    """Names of classes that look like one class, or like several at once."""
+    """Yield names of classes that look like one class, or like several at once."""
     alike, several = [], []
     for attribute in dataset.schema.attributes:
         alike += [f"{attribute.name}: {', '.join(group)}" for group in written_alike(attribute.classes)]
@@ -108,7 +108,7 @@ def _missing(dataset: Dataset) -> Iterator[AuditFinding]:
 
 
 def _within_subjects(dataset: Dataset) -> Iterator[AuditFinding]:
-    """Attributes constant within subjects, and the few subjects that break what holds for nearly all others."""
+    """Yield attributes constant within subjects, and the few subjects that break what holds for nearly all others."""
     constant, broken, names = [], 0, []
     several = np.bincount(dataset.subject_index, minlength=dataset.n_subjects) > 1
     if not several.any():

@@ -10,7 +10,7 @@ Float = NDArray[np.float64]
 
 
 def fifths(values: Float) -> Codes:
-    """Which fifth of the distinct numbers each of the numbers [N] is in, 0 to 4; -1 for NaN.
+    """Return which fifth of the distinct numbers each of the numbers [N] is in, 0 to 4; -1 for NaN.
 
     >>> fifths(np.asarray([1.0, 1.0, 2.0, 3.0, np.nan])).tolist()
     [0, 0, 1, 3, -1]
@@ -50,7 +50,7 @@ def cramers_v(a: Codes, b: Codes) -> float:
 
 
 def determines(a: Codes, b: Codes) -> bool:
-    """Whether every value of `a` goes with one value of `b`, which takes several values.
+    """Return whether every value of `a` goes with one value of `b`, which takes several values.
 
     A labelling of which nearly every value occurs once determines everything and says nothing: rows [N] must be at
     least twice as many as the pairs of values that occur.

@@ -47,7 +47,7 @@ class Thumbnails:
 def photo_findings(
     dataset: Dataset, seen: Thumbnails, near_distance: int, test: Dataset | None = None
 ) -> Iterator[AuditFinding]:
-    """Every finding that needs the photos; they are decoded once, to thumbnails that are kept in the cache.
+    """Yield every finding that needs the photos; they are decoded once, to thumbnails that are kept in the cache.
 
     Args:
         dataset: N photos.
@@ -77,7 +77,7 @@ def photo_findings(
 
 
 def thumbnails(dataset: Dataset) -> Thumbnails:
-    """The photos of a data set, decoded once and kept in the cache."""
+    """Return the photos of a data set, decoded once and kept in the cache."""
     bad: dict[int, str] = {}
     preprocess = Preprocess(size=(SIDE, SIDE))
     try:

@@ -29,7 +29,7 @@ SCHEMA = pl.Schema(
 
 
 def probes(dataset: Dataset) -> pl.DataFrame:
-    """One row per photo [N], in the data set's order; nulls where the header cannot be read."""
+    """Return one row per photo [N], in the data set's order; nulls where the header cannot be read."""
     store = (
         cache_folder()
         / "probes"
@@ -59,7 +59,7 @@ def _row(path: Path) -> tuple[int | None, int | None, str | None, str | None, in
 
 
 def unreadable(dataset: Dataset) -> dict[int, str]:
-    """The rows of photos that cannot be decoded, each with the reason. Decodes every photo at full size."""
+    """Return the rows of photos that cannot be decoded, each with the reason. Decodes every photo at full size."""
 
     def one(path: Path) -> str | None:
         try:

@@ -50,7 +50,7 @@ def hashes(luma: Luma) -> Codes:
 
 
 def close_pairs(codes: Codes, owner: NDArray[np.integer], distance: int) -> Pairs:
-    """Every pair of images of different owners whose hashes differ in at most `distance` bits.
+    """Return every pair of images of different owners whose hashes differ in at most `distance` bits.
 
     Time grows with the number of pairs that share a band, and never beyond that of comparing all with all.
 
@@ -101,7 +101,9 @@ def _product(
     start_b: NDArray[np.int64],
     size_b: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All positions (i, j) of the rectangles [start_a, +size_a) x [start_b, +size_b), one rectangle after another."""
+    """Return all positions (i, j) of the rectangles [start_a, +size_a) x [start_b, +size_b), one rectangle after
+    another.
+    """
     cells = size_a * size_b
     which = np.repeat(np.arange(len(cells)), cells)
     inside = np.arange(len(which)) - np.repeat(np.cumsum(cells) - cells, cells)
@@ -137,7 +139,7 @@ def _candidates(codes: Codes, distance: int) -> Iterator[Pairs]:
 def _bucket_pairs(
     codes: Codes, order: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int64], distance: int
 ) -> Iterator[Pairs]:
-    """Each hash with every hash of its bucket: `start` and `size` [N] say where in `order` that bucket lies."""
+    """Yield each hash with every hash of its bucket: `start` and `size` [N] say where in `order` that bucket lies."""
     ends = np.cumsum(size)
     total = int(ends[-1])
     cuts = np.searchsorted(ends, np.arange(CHUNK, total + CHUNK, CHUNK))
@@ -162,7 +164,7 @@ def _all_pairs(codes: Codes, distance: int) -> Iterator[Pairs]:
 
 
 def confirmed(luma: Luma, pairs: Pairs) -> NDArray[np.bool_]:
-    """Which pairs [P] agree in the picture and in its fine detail (what a 3 x 3 mean takes away)."""
+    """Return which pairs [P] agree in the picture and in its fine detail (what a 3 x 3 mean takes away)."""
     out = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), 8192):
         a, b = (luma[pairs[start : start + 8192, k]] for k in (0, 1))
@@ -181,7 +183,7 @@ def correlation(a: Luma, b: Luma) -> NDArray[np.float64]:
 
 
 def detail(luma: Luma) -> Luma:
-    """A picture [N, H, W] less its 3 x 3 mean."""
+    """Return a picture [N, H, W] less its 3 x 3 mean."""
     h, w = luma.shape[1:]
     padded = np.pad(luma, ((0, 0), (1, 1), (1, 1)), mode="edge")
     mean = np.zeros_like(luma)

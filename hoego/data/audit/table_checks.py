@@ -24,7 +24,7 @@ _SUFFIX = re.compile(
 
 
 def table_findings(dataset: Dataset, bad: Collection[int] = ()) -> Iterator[AuditFinding]:
-    """Every finding on photos and subjects that needs neither pixels nor the meaning of labels.
+    """Yield every finding on photos and subjects that needs neither pixels nor the meaning of labels.
 
     Args:
         dataset: N photos.
@@ -72,7 +72,7 @@ def _pictures(n: int) -> str:
 
 
 def _conflict(dataset: Dataset, rows: Ints) -> tuple[int, int]:
-    """The first of some photos, and the first that has another label."""
+    """Return the first of some photos, and the first that has another label."""
     other = next(i for i in rows[1:].tolist() if (dataset.codes[i] != dataset.codes[rows[0]]).any())
     return int(rows[0]), other
 

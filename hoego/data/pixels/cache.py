@@ -52,6 +52,7 @@ class PixelCache:
 
     @property
     def n_images(self) -> int:
+        """The number of images in the cache."""
         return len(self.row)
 
     @property
@@ -70,14 +71,14 @@ class PixelCache:
         return len(self.array) == len(self.row)
 
     def rows(self, indices: NDArray[np.integer[Any]] | Sequence[int] | slice) -> Photo:
-        """Pixels uint8 [n, H, W, 3] of some photos, copied into memory."""
+        """Return pixels uint8 [n, H, W, 3] of some photos, copied into memory."""
         return np.ascontiguousarray(self.array[self.row[indices]])
 
     @classmethod
     def of(
         cls, dataset: Dataset, preprocess: Preprocess, *, options: CacheBuildOptions | None = None
     ) -> PixelCache:
-        """The cache of a Dataset's photos, in its order; see `build`."""
+        """Return the cache of a Dataset's photos, in its order; see `build`."""
         images = dataset.image_ids.tolist()
         return cls.build(dataset.paths, dataset.contents, preprocess, images=images, options=options)
 
@@ -91,7 +92,7 @@ class PixelCache:
         images: Sequence[str] | None = None,
         options: CacheBuildOptions | None = None,
     ) -> PixelCache:
-        """The cache of the photos, made or completed where it is not there yet.
+        """Return the cache of the photos, made or completed where it is not there yet.
 
         Args:
             paths: files [N].
@@ -218,7 +219,7 @@ class CacheBuild:
         return {"chunk": chunk, "first": first, "items": items}
 
     def _donors(self, todo: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """Rows that another cache of the same preprocessing holds: row here -> (its pixel file, row there)."""
+        """Return rows that another cache of the same preprocessing holds: row here -> (its pixel file, row there)."""
         if not todo:
             return {}
         wanted = np.concatenate([np.arange(*self.store.span(c)) for c in todo])

@@ -44,6 +44,7 @@ class PixelStore:
 
     @classmethod
     def of(cls, keys: NDArray[np.uint64], preprocess: Preprocess, root: Path) -> PixelStore:
+        """Return the store of these images under this preprocessing; its folder is named by a hash of both."""
         made_by = (
             f"{FORMAT} {preprocess.fingerprint} pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
         )
@@ -53,22 +54,27 @@ class PixelStore:
 
     @property
     def row_bytes(self) -> int:
+        """The bytes of one image."""
         return self.shape[1] * self.shape[2] * 3
 
     @property
     def chunk_rows(self) -> int:
+        """The images of one chunk."""
         return max(1, min(CHUNK_ROWS, CHUNK_BYTES // self.row_bytes))
 
     @property
     def n_chunks(self) -> int:
+        """The number of chunks."""
         return -(-self.shape[0] // self.chunk_rows)
 
     @property
     def n_bytes(self) -> int:
+        """The bytes of all images."""
         return self.shape[0] * self.row_bytes
 
     @property
     def pixels(self) -> Path:
+        """The file of the pixels."""
         return self.folder / "pixels.u8"
 
     def span(self, chunk: int) -> tuple[int, int]:
@@ -85,7 +91,7 @@ class PixelStore:
         return marks.astype(np.uint64) if len(marks) == self.n_chunks else np.zeros(self.n_chunks, np.uint64)
 
     def sound(self, chunks: Sequence[int]) -> list[int]:
-        """Those of the chunks whose pixels are recorded and agree with their checksum."""
+        """Return those of the chunks whose pixels are recorded and agree with their checksum."""
         marks = self.recorded()
         try:
             file = os.open(self.pixels, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -107,7 +113,7 @@ class PixelStore:
             os.close(file)
 
     def open(self, trusted: bool = False) -> Photo | None:
-        """The finished cache, or None where it is not finished or is damaged.
+        """Return the finished cache, or None where it is not finished or is damaged.
 
         A file that was touched since it was finished is read in full; otherwise chunks of up to SAMPLED bytes,
         spread over it.
@@ -181,6 +187,7 @@ class PixelStore:
                 files.write_bytes(self.folder / "keys.u64", self.keys.astype("<u8").tobytes())
 
     def finish(self) -> None:
+        """Write the pixels to the disk, and then the file that marks them as complete."""
         with open(self.pixels, "rb") as file:
             os.fsync(file.fileno())
         about = {"format": FORMAT, "shape": list(self.shape), "mtime_ns": self.pixels.stat().st_mtime_ns}

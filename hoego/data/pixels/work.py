@@ -103,7 +103,7 @@ def work(setup: dict[str, Any], jobs: list[dict[str, Any]], processes: int, thre
 
 @contextlib.contextmanager
 def _decoder(setup: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
-    """A process that fills chunks: one JSON line in, one out. It ends when its input does, so with its parent."""
+    """Yield a process that fills chunks: one JSON line in, one out. It ends when its input does, so with its parent."""
     package = str(Path(__file__).resolve().parents[3])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
@@ -189,5 +189,6 @@ class ProgressBar:
             )
 
     def close(self) -> None:
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.stop()

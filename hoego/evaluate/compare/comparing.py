@@ -129,7 +129,7 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
 
 
 def gather(row: Metric, spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> ResampledMetric:
-    """The evidence of M runs, of the kind that the metric needs."""
+    """Return the evidence of M runs, of the kind that the metric needs."""
     if row.formula is not None:
         if not row.applies(spaces[0].ordered):
             raise NotEstimableError(f"{row.name} needs ordered classes; {spaces[0].name} has none.")
@@ -156,7 +156,7 @@ def verdict(found: PairedDifference, higher: bool) -> str:
 
 
 def as_estimate(found: PairedDifference, level: float) -> DefinedEstimate:
-    """A paired difference as a number with an interval."""
+    """Return a paired difference as a number with an interval."""
     few = not np.isfinite(found.low)
     return DefinedEstimate(
         value=found.difference,
@@ -215,13 +215,13 @@ def _spaces(
 
 
 def _honesty(checked: Sequence[Honesty], members: Sequence[int]) -> ScoreHonesty:
-    """The honesty of a side's runs together."""
+    """Return the honesty of a side's runs together."""
     parts = [part for i in members for part in checked[i].label.split(", ")]
     return ScoreHonesty(", ".join(dict.fromkeys(parts)))
 
 
 def _distinct(side: Sequence[Predictions]) -> list[Predictions]:
-    """The runs of a side, each once: three times one seed are not three seeds."""
+    """Return the runs of a side, each once: three times one seed are not three seeds."""
     kept: list[Predictions] = []
     for run in side:
         if not any(_same(run, other) for other in kept):
@@ -239,7 +239,7 @@ def _same(a: Predictions, b: Predictions) -> bool:
 
 
 def _same_classes(spaces: Sequence[LabelSpace], first: Sequence[int], second: Sequence[int]) -> bool:
-    """Whether all runs of two sides predict the same class for every image."""
+    """Return whether all runs of two sides predict the same class for every image."""
     own = spaces[first[0]].predicted
     return all(np.array_equal(own, spaces[k].predicted) for k in (*first, *second))
 

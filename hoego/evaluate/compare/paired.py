@@ -53,6 +53,7 @@ class PairedDifference:
 
     @property
     def detectable(self) -> float:
+        """The difference that the split finds with a power of 80 % at the level of 5 %."""
         return POWER * self.standard_error
 
     def interval(self, level: float) -> IntervalEstimate:
@@ -72,6 +73,7 @@ class PairedResamples:
 
     @classmethod
     def of(cls, evidence: ResampledMetric, level: float, seed: int) -> PairedResamples:
+        """Draw the resamples and compute the jackknife of the evidence, once."""
         return cls(evidence, evidence.replicates(), evidence.jackknife(), level, seed)
 
     def pair(self, a: Sequence[int], b: Sequence[int]) -> PairedDifference:

@@ -24,7 +24,7 @@ RESOLVED = 10
 def ranked(
     bench: PairedResamples, members: Sequence[Sequence[int]], names: Sequence[str], higher: bool
 ) -> tuple[RankedSide, ...]:
-    """The sides, best first (ties in the order given)."""
+    """Return the sides, best first (ties in the order given)."""
     values = np.asarray([bench.evidence.values[list(m)].mean() for m in members])
     order = np.argsort(-values if higher else values, kind="stable").tolist()
     best, k = order[0], len(order)

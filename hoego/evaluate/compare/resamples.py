@@ -65,15 +65,15 @@ class ResampledMetric(ABC):
 
     @abstractmethod
     def replicates(self) -> Float:
-        """The metric of each run [R, M] in each resample of subjects, paired."""
+        """Return the metric of each run [R, M] in each resample of subjects, paired."""
 
     @abstractmethod
     def jackknife(self) -> Jackknife | None:
-        """Jackknife values; None where they would cost too much (one's own metric)."""
+        """Return jackknife values; None where they would cost too much (one's own metric)."""
 
     @abstractmethod
     def swapped(self, a: int, b: int) -> Float:
-        """The difference of runs a and b [P] after swapping the predictions of random halves of the subjects."""
+        """Return the difference of runs a and b [P] after swapping the predictions of random halves of the subjects."""
 
 
 class CountMetric(ResampledMetric):
@@ -101,10 +101,12 @@ class CountMetric(ResampledMetric):
         return self.formula(runs, self.at, self.present)
 
     def replicates(self) -> Float:
+        """Return the metric of each run [R, M] in each resample, from the totals of its counts."""
         chunks = self.table.resampled_with(self.draws.resamples, self.draws.seed, held_out=False)
         return np.concatenate([self._values(bag) for bag, _ in chunks])
 
     def jackknife(self) -> Jackknife:
+        """Return the jackknife values, a block of groups at a time."""
         totals, sizes = self.table.totals, self.table.sizes
         gone, slope = [], []
         for _, block in self.table.blocks():
@@ -116,6 +118,7 @@ class CountMetric(ResampledMetric):
         return Jackknife(np.nan_to_num(np.concatenate(slope)), centre - left, sizes, self.stratum)
 
     def swapped(self, a: int, b: int) -> Float:
+        """Return the difference of runs a and b [P] after random swaps of subjects' counts."""
         w = self.at.width
         rows, totals = self.table.rows, self.table.totals
         change = csr_array(rows[:, b * w : (b + 1) * w] - rows[:, a * w : (a + 1) * w])
@@ -140,14 +143,17 @@ class SubjectSumMetric(ResampledMetric):
         self.n_subjects = int(moves.sizes.sum())
 
     def replicates(self) -> Float:
+        """Return the metric of each run [R, M] in each resample, from the sums over its subjects."""
         rows = csr_array(self.moves.slope)
         chunks = SubjectTable.of(rows).resampled_with(self.draws.resamples, self.draws.seed, held_out=False)
         return np.concatenate([self.values + bag for bag, _ in chunks])
 
     def jackknife(self) -> Jackknife:
+        """Return the jackknife values, which are known when the object is made."""
         return self.moves
 
     def swapped(self, a: int, b: int) -> Float:
+        """Return the difference of runs a and b [P] after random swaps of subjects' contributions."""
         gap = self.moves.slope[:, [a]] - self.moves.slope[:, [b]]
         gap = gap + (self.values[a] - self.values[b]) / self.n_subjects
         change = csr_array(-2.0 * gap)
@@ -171,6 +177,7 @@ class CustomMetric(ResampledMetric):
         return own_value(self.function, space.truth[rows], probabilities[rows])
 
     def replicates(self) -> Float:
+        """Return the metric of each run [R, M]; it is called again for each resample."""
         rng = np.random.default_rng(self.draws.seed)
         order = np.argsort(self.owner, kind="stable")
         rows = np.split(order, np.cumsum(np.bincount(self.owner))[:-1])
@@ -185,9 +192,10 @@ class CustomMetric(ResampledMetric):
         return out
 
     def jackknife(self) -> None:
-        return None
+        """Give no jackknife values: a call for each subject would cost too much."""
 
     def swapped(self, a: int, b: int) -> Float:
+        """Return the difference of runs a and b [P] after random swaps of subjects' rows."""
         rng = np.random.default_rng(self.draws.seed)
         one, two = self.spaces[a], self.spaces[b]
         every = np.arange(one.n_rows)
@@ -201,7 +209,7 @@ class CustomMetric(ResampledMetric):
 
 
 def swap_totals(change: csr_array, sizes: NDArray[np.int64], draws: ResamplingOptions) -> Any:
-    """Chunks of total change [p, columns] when each subject is swapped with probability 1/2.
+    """Return chunks of total change [p, columns] when each subject is swapped with probability 1/2.
 
     Args:
         change: what swapping one subject of each group adds [G, columns].
@@ -234,7 +242,7 @@ def swap_totals(change: csr_array, sizes: NDArray[np.int64], draws: ResamplingOp
 
 
 def log_loss_evidence(spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> SubjectSumMetric:
-    """The mean log loss of each run."""
+    """Return the mean log loss of each run."""
     first = spaces[0]
     losses = np.stack([log_losses(s.truth, s.probabilities) for s in spaces], axis=1)
     n, mean = len(losses), losses.mean(axis=0)
@@ -244,7 +252,7 @@ def log_loss_evidence(spaces: Sequence[LabelSpace], draws: ResamplingOptions) ->
 
 
 def auroc_evidence(spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> SubjectSumMetric:
-    """The mean one-vs-rest AUROC of each run."""
+    """Return the mean one-vs-rest AUROC of each run."""
     first = spaces[0]
     present = np.unique(first.truth).tolist()
     if len(present) < 2:

@@ -22,7 +22,9 @@ SWAPS = 99  # an interval is asked for, not a p-value
 
 
 def estimate(value: float, replicates: Floats, level: float = LEVEL) -> IntervalEstimate:
-    """The basic bootstrap interval: the replicates' quantiles reflected about the value (Davison and Hinkley 1997)."""
+    """Return the basic bootstrap interval: the replicates' quantiles reflected about the value (Davison and Hinkley
+    1997).
+    """
     good = replicates[np.isfinite(replicates)]
     low, high = np.quantile(good, [(1 - level) / 2, (1 + level) / 2])
     return IntervalEstimate(
@@ -43,16 +45,16 @@ class Variants:
     bench: PairedResamples
 
     def value(self, name: str) -> float:
-        """Macro F1 of a variant."""
+        """Return macro F1 of a variant."""
         return float(self.bench.evidence.values[self.names.index(name)])
 
     def difference(self, name: str, base: str) -> IntervalEstimate:
-        """Macro F1 of `name` less that of `base`, paired, with the interval of `hoego compare`."""
+        """Return macro F1 of `name` less that of `base`, paired, with the interval of `hoego compare`."""
         found = self.pair(name, base)
         return found.interval(self.bench.level)
 
     def pair(self, name: str, base: str) -> PairedDifference:
-        """The same with its p-value, as fine as the swaps that `variants_of` was asked for."""
+        """Return the same with its p-value, as fine as the swaps that `variants_of` was asked for."""
         return self.bench.pair([self.names.index(name)], [self.names.index(base)])
 
 

@@ -33,6 +33,7 @@ class EdgeBin:
     error: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return dict(self.__dict__)
 
 
@@ -52,6 +53,7 @@ class Boundary:
     gain: IntervalEstimate
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "attribute": self.attribute,
             "bins": [b.to_dict() for b in self.bins],
@@ -63,7 +65,7 @@ class Boundary:
 def boundaries(
     predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
 ) -> tuple[Boundary, ...]:
-    """The boundary analysis of every binned attribute that the predictions speak of."""
+    """Return the boundary analysis of every binned attribute that the predictions speak of."""
     found = []
     for attribute in predictions.schema.attributes:
         if attribute.kind == "binned" and predictions.has(attribute.name):
@@ -126,14 +128,14 @@ def edge_bins(
 
 
 def decide(probabilities: Floats, thresholds: tuple[float, ...]) -> NDArray[np.int64]:
-    """Classes [N]: the number of edges k for which P(class >= k) is above its threshold."""
+    """Return classes [N]: the number of edges k for which P(class >= k) is above its threshold."""
     above = np.cumsum(probabilities[:, ::-1], axis=1)[:, ::-1][:, 1:]
     out: NDArray[np.int64] = (above > np.asarray(thresholds)).sum(axis=1).astype(np.int64)
     return out
 
 
 def fit_thresholds(probabilities: Floats, truth: Ints) -> tuple[float, ...]:
-    """Thresholds on a grid, one edge after the other, twice round, for the best macro F1 of the attribute."""
+    """Return thresholds on a grid, one edge after the other, twice round, for the best macro F1 of the attribute."""
     known = truth >= 0
     p, t = probabilities[known], truth[known]
     thresholds = [0.5] * (p.shape[1] - 1)

@@ -39,6 +39,7 @@ class Calibration:
     log_loss_scaled: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {**self.__dict__, "bins": [list(b) for b in self.bins]}
 
 
@@ -61,7 +62,7 @@ def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) ->
 
 
 def reliability(p: Floats, truth: Ints) -> tuple[tuple[tuple[float, float, int], ...], float]:
-    """Bins (mean confidence, accuracy, count) and the expected calibration error of probabilities [N, C]."""
+    """Return bins (mean confidence, accuracy, count) and the expected calibration error of probabilities [N, C]."""
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
     index = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     n = np.bincount(index, minlength=BINS)
@@ -72,7 +73,7 @@ def reliability(p: Floats, truth: Ints) -> tuple[tuple[tuple[float, float, int],
 
 
 def scale(p: Floats, temperature: float) -> Floats:
-    """Probabilities [N, C] with their logits divided by a temperature."""
+    """Return probabilities [N, C] with their logits divided by a temperature."""
     logs = np.log(np.maximum(p, 1e-12)) / temperature
     logs -= logs.max(axis=1, keepdims=True)
     np.exp(logs, out=logs)
@@ -81,7 +82,7 @@ def scale(p: Floats, temperature: float) -> Floats:
 
 
 def fit_temperature(p: Floats, truth: Ints) -> float:
-    """The temperature with the lowest log loss, between 0.05 and 20; 1 where there is nothing to fit on."""
+    """Return the temperature with the lowest log loss, between 0.05 and 20; 1 where there is nothing to fit on."""
     if not len(truth):
         return 1.0
     found = minimize_scalar(

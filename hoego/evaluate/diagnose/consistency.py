@@ -27,11 +27,12 @@ class Consistency:
     worst: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {**self.__dict__, "worst": list(self.worst)}
 
 
 def consistency(predictions: Predictions, dataset: Dataset) -> tuple[Consistency, ...]:
-    """The consistency of every attribute that is constant within subjects and predicted."""
+    """Return the consistency of every attribute that is constant within subjects and predicted."""
     rows = dataset.positions(predictions.images)
     subject = dataset.subject_index[rows]
     found = []
@@ -52,7 +53,7 @@ def consistency(predictions: Predictions, dataset: Dataset) -> tuple[Consistency
 
 
 def constant_within_subjects(dataset: Dataset, attribute: str) -> bool:
-    """Whether every subject's photos carry one value of an attribute, and some subject has several photos."""
+    """Return whether every subject's photos carry one value of an attribute, and some subject has several photos."""
     codes = dataset.classes_of(attribute)
     known = codes >= 0
     if not dataset.subject_shown or not known.any():

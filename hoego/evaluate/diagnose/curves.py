@@ -26,6 +26,7 @@ class CurveDiagnosis:
     facts: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {**self.__dict__, "facts": dict(self.facts)}
 
 

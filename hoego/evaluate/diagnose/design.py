@@ -29,11 +29,12 @@ class TargetDesign:
     parts: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {"name": self.name, "parts": self.parts}
 
 
 def designs(runs: Sequence[Predictions]) -> tuple[TargetDesign, ...]:
-    """Every run that gives the target, and every product of attributes from different runs.
+    """Return every run that gives the target, and every product of attributes from different runs.
 
     Raises:
         UsageError: nothing can be composed of the runs, or more than 64 designs.

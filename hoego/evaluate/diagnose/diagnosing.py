@@ -69,6 +69,7 @@ class Diagnosis:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         law = self.product_law
         return {
             "run": self.run,
@@ -97,7 +98,7 @@ def diagnose(
     epochs: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
     optimism: Optimism | None = None,
 ) -> Diagnosis:
-    """Which attribute holds the score back, and what else the predictions tell.
+    """Find which attribute holds the score back, and what else the predictions tell.
 
     Args:
         predictions: of a run, an ensemble or a composition.
@@ -148,7 +149,7 @@ def diagnose(
 
 
 def _of_schema(aligned: ScoredRows, dataset: Dataset) -> Predictions:
-    """The predictions under the data set's schema, once their classes were found to be the same."""
+    """Return the predictions under the data set's schema, once their classes were found to be the same."""
     given = aligned.predictions
     if given.schema.fingerprint == dataset.schema.fingerprint:
         return given

@@ -51,6 +51,7 @@ class OracleAttribute:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         gain = self.gain
         return {
             "score": self.score,
@@ -73,11 +74,12 @@ class Oracle:
     decided: bool
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {name: a.to_dict() for name, a in self.attributes.items()}
 
 
 def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0) -> Oracle:
-    """The oracle substitution of every attribute of the schema.
+    """Return the oracle substitution of every attribute of the schema.
 
     Args:
         predictions: scorable rows (checked by the caller).
@@ -119,17 +121,17 @@ class OracleComparison:
     def of(
         cls, predicted: Mapping[str, Ints], truth: Ints, subject: Ints, n_classes: int, draws: tuple[int, int]
     ) -> OracleComparison:
-        """Raises CannotSay with fewer than six subjects."""
+        """Put predictions with substitutions on one bench. Raises CannotSay with fewer than six subjects."""
         return cls(variants_of(predicted, truth, subject, n_classes, draws=draws), predicted, truth, subject)
 
     def corrected_images(self, name: str, base: str) -> NDArray[np.bool_]:
-        """Images that are right in `name` and wrong in `base` [N]."""
+        """Return images that are right in `name` and wrong in `base` [N]."""
         right, wrong = self.predicted[name] == self.truth, self.predicted[base] != self.truth
         both: NDArray[np.bool_] = (self.truth >= 0) & right & wrong
         return both
 
     def gain(self, name: str, base: str) -> IntervalEstimate:
-        """Macro F1 of `name` less that of `base`, which it mends here and there.
+        """Return macro F1 of `name` less that of `base`, which it mends here and there.
 
         A gain rests on the subjects that it mends. Where it also moves images from one wrong class to another, it may
         be a loss, and the interval is no narrower than that of a paired difference.
@@ -170,7 +172,7 @@ def substituted(
 
 
 def softened(probabilities: NDArray[np.float64], true: Ints, value: Ints) -> Ints:
-    """The most probable target class [N] among those that agree with the true value of an attribute.
+    """Return the most probable target class [N] among those that agree with the true value of an attribute.
 
     Args:
         probabilities: of the target [N, C].
@@ -183,7 +185,7 @@ def softened(probabilities: NDArray[np.float64], true: Ints, value: Ints) -> Int
 
 
 def determined(target: Ints, attribute: Ints, n_classes: int) -> NDArray[np.int64]:
-    """The value of an attribute for each target class [C]; -1 where the class has several or none."""
+    """Return the value of an attribute for each target class [C]; -1 where the class has several or none."""
     out = np.full(n_classes, -1, dtype=np.int64)
     for c in range(n_classes):
         values = np.unique(attribute[(target == c) & (attribute >= 0)])
@@ -193,7 +195,7 @@ def determined(target: Ints, attribute: Ints, n_classes: int) -> NDArray[np.int6
 
 
 def _agreeing(schema: LabelSchema, dataset: Dataset, target: str) -> dict[str, Ints]:
-    """Attributes for which the softer oracle means something: the value of each for every target class [C].
+    """Return attributes for which the softer oracle means something: the value of each for every target class [C].
 
     It is read from the schema for an attribute of the composite, and from the whole data set where the attribute is
     determined by the target.
@@ -250,7 +252,9 @@ def shapley(worth: Mapping[frozenset[str], float], name: str, parts: tuple[str, 
 
 
 def _bottleneck(found: Variants, attributes: Mapping[str, OracleAttribute]) -> tuple[str | None, bool]:
-    """The attribute with the greatest gain, and whether it is distinguishable from the second; None without gain."""
+    """Return the attribute with the greatest gain, and whether it is distinguishable from the second; None without
+    gain.
+    """
     if not attributes:
         return None, False
     kind = "hard" if all(a.gain is not None for a in attributes.values()) else "soft"

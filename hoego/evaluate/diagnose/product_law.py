@@ -49,6 +49,7 @@ class ProductLaw:
     verdict: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "expected": self.expected,
             "observed": self.observed,
@@ -61,7 +62,8 @@ class ProductLaw:
 def product_law(
     predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
 ) -> ProductLaw | None:
-    """The product law over the attributes of the composite; None where the target is no composite of two or more.
+    """Return the product law over the attributes of the composite; None where the target is no composite of two or
+    more.
 
     The attributes are those into which the predicted composite class decodes, so that `observed` is its accuracy.
     """
@@ -78,7 +80,7 @@ def product_law(
 
 
 def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[int, int]) -> ProductLaw:
-    """The product law of N images.
+    """Return the product law of N images.
 
     Args:
         right: whether each attribute is right [N, A].
@@ -120,7 +122,7 @@ def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[in
 
 
 def _rarest(table: SubjectTable, width: int) -> NDArray[np.int64]:
-    """The rarest class that each group of subjects [G] holds."""
+    """Return the rarest class that each group of subjects [G] holds."""
     images = table.rows[:, ::width] > 0
     holders = np.asarray(images.T @ table.sizes)
     rank = np.argsort(np.argsort(holders, kind="stable"), kind="stable")

@@ -30,7 +30,7 @@ def rare_interval(
     carriers: int,
     span: tuple[float, float],
 ) -> IntervalEstimate:
-    """The interval of a value [1] at 95 %.
+    """Return the interval of a value [1] at 95 %.
 
     Args:
         found: value and variance [1].
@@ -52,12 +52,12 @@ def rare_interval(
 
 
 def carriers(subject: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> int:
-    """The number of subjects with an image in the mask [N]."""
+    """Return the number of subjects with an image in the mask [N]."""
     return len(np.unique(subject[mask]))
 
 
 def said_of(carriers: int) -> str:
-    """What an interval says of itself when few subjects carry the value; empty where they are enough."""
+    """Return what an interval says of itself when few subjects carry the value; empty where they are enough."""
     if carriers >= FEW_CARRIERS:
         return ""
     who = "1 subject" if carriers == 1 else f"{carriers} subjects"
@@ -67,7 +67,7 @@ def said_of(carriers: int) -> str:
 def uneven_spread(
     value: NDArray[np.float64], left_out: NDArray[np.float64], sizes: NDArray[np.int64]
 ) -> VarianceEstimate:
-    """The spread of a value [1] to which a few subjects contribute much more than the others.
+    """Return the spread of a value [1] to which a few subjects contribute much more than the others.
 
     Args:
         left_out: leave-one-out jackknife values of each group of equal subjects [G].
@@ -87,7 +87,7 @@ def uneven_spread(
 def less(
     first: tuple[float, float, float], second: tuple[float, float, float], correlation: float
 ) -> tuple[float, float]:
-    """The interval of the first less the second, each given as value, low and high.
+    """Return the interval of the first less the second, each given as value, low and high.
 
     Made of the limits of both and their correlation (Zou, Toward Using Confidence Intervals to Compare Correlations,
     Psychological Methods 2007), so that it is as skewed as they are.

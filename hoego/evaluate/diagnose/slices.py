@@ -50,6 +50,7 @@ class Slice:
     verdict: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             **self.__dict__,
             "difference": None if self.difference is None else self.difference.model_dump(mode="json"),
@@ -61,7 +62,7 @@ def slices(
     dataset: Dataset,
     columns: tuple[str, ...] = (),
 ) -> tuple[Slice, ...]:
-    """Every slice of every column (all further columns of the data set, and the photo's type, where not named).
+    """Return every slice of every column (all further columns of the data set, and the photo's type, where not named).
 
     Raises:
         UsageError: a column that is not there, or that has one value only or too many to slice by.
@@ -90,7 +91,7 @@ def slices(
 def compared(
     masks: Sequence[tuple[str, str, NDArray[np.bool_]]], right: NDArray[np.bool_], subject: Ints
 ) -> tuple[Slice, ...]:
-    """Slices against the rest.
+    """Return slices against the rest.
 
     Args:
         masks: column, value and images [N] of each slice.
@@ -101,7 +102,7 @@ def compared(
 
 
 def sliceable(dataset: Dataset) -> pl.DataFrame:
-    """The columns that a data set can be sliced by."""
+    """Return the columns that a data set can be sliced by."""
     own = {"image", "path", "subject", "content"}
     table = dataset.images.select([c for c in dataset.images.columns if c not in own])
     stems = dataset.images["path"].str.extract(r"([^/]+?)(?:\.[^./]+)?$", 1)
@@ -111,7 +112,7 @@ def sliceable(dataset: Dataset) -> pl.DataFrame:
 
 
 def values_of(column: pl.Series) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The slices of a column: its values where they are few, quarters where it is a number, else none."""
+    """Return the slices of a column: its values where they are few, quarters where it is a number, else none."""
     if column.n_unique() < 2:
         return []
     if column.n_unique() <= MOST_VALUES:
@@ -161,6 +162,7 @@ class SliceContrast:
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_], right: NDArray[np.bool_], subject: Ints) -> SliceContrast:
+        """Count the subjects inside and outside a slice, and return the contrast of both accuracies."""
         names, owner = np.unique(subject, return_inverse=True)
         flags = np.column_stack([mask, ~mask, mask & right, ~mask & right])
         row, flag = np.nonzero(flags)

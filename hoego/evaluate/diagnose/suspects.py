@@ -49,11 +49,12 @@ class LabelIssue:
     method: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {**self.__dict__, "images": list(self.images)}
 
 
 def find_label_issues(predictions: Predictions, dataset: Dataset) -> tuple[LabelIssue, ...]:
-    """Suspected labels of every predicted attribute, the most contradicted first."""
+    """Return suspected labels of every predicted attribute, the most contradicted first."""
     found: list[LabelIssue] = []
     for name in predictions.attributes:
         found += _of_attribute(predictions, dataset, name)
@@ -61,7 +62,7 @@ def find_label_issues(predictions: Predictions, dataset: Dataset) -> tuple[Label
 
 
 def as_corrections(found: tuple[LabelIssue, ...], run: str) -> tuple[LabelCorrection, ...]:
-    """Suspects as rows of an overlay; the source names the run, so that its own re-score can say so."""
+    """Return suspects as rows of an overlay; the source names the run, so that its own re-score can say so."""
     return tuple(
         LabelCorrection(
             image, s.attribute, s.suggested, f"suspected (margin {s.margin:.2f})", suggestion(run)
@@ -114,7 +115,10 @@ def doubtful(given: Ints, p: Floats) -> tuple[NDArray[np.bool_], str]:
 
 
 def confidently_contradicted(given: Ints, p: Floats) -> NDArray[np.bool_]:
-    """The off-diagonal of the confident joint: another class reaches the mean confidence that it has in its own."""
+    """Return the off-diagonal of the confident joint.
+
+    These are the labels [N] whose image reaches, in another class, the mean confidence that this class has in its own.
+    """
     c = p.shape[1]
     thresholds = np.asarray([p[given == k, k].mean() if (given == k).any() else np.inf for k in range(c)])
     reached = p >= thresholds[None, :]

@@ -27,7 +27,7 @@ Parts = NDArray[np.int64]
 def compose_best(
     candidates: Mapping[str, Sequence[Predictions]], dataset: Dataset, *, name: str = "", seed: int = 0
 ) -> Composition:
-    """Predictions whose attributes come from the best of several runs each, by macro F1 of the attribute.
+    """Return predictions whose attributes come from the best of several runs each, by macro F1 of the attribute.
 
     For the rows of each fold (under a holdout: of each of five groups of held-out subjects) the source is the one with
     the best macro F1 on the rows of all others, the first named of equals; for new images it is the best on all rows.
@@ -73,7 +73,7 @@ def compose_best(
 
 
 def _aligned(candidates: Mapping[str, Sequence[Predictions]], dataset: Dataset) -> dict[str, Predictions]:
-    """The distinct runs by name, with the same images in the order of the data set, all honest."""
+    """Return the distinct runs by name, with the same images in the order of the data set, all honest."""
     runs = {r.name: r for several in candidates.values() for r in several}
     first = next(iter(runs.values()))
     in_order = first.take(np.argsort(dataset.positions(first.images), kind="stable"))
@@ -104,7 +104,7 @@ def _choose(attribute: str, runs: Sequence[Predictions], dataset: Dataset, parts
 def _across(
     choices: Mapping[str, AttributeChoice], members: Mapping[str, Predictions], parts: Parts, name: str
 ) -> Predictions:
-    """Each part's rows by the runs that the other parts chose, in the order of the members."""
+    """Return each part's rows by the runs that the other parts chose, in the order of the members."""
     pieces = []
     for part in range(int(parts.max()) + 1):
         inside = np.flatnonzero(parts == part)
@@ -114,7 +114,7 @@ def _across(
 
 
 def _everything(members: Mapping[str, Predictions], name: str) -> Predictions:
-    """The rows with the sources of every candidate joined: what the choice was made on."""
+    """Return the rows with the sources of every candidate joined: what the choice was made on."""
     all_of = list(members.values())
     universe, source, sources = join_rows(all_of, name)
     return replace(all_of[0], universe=universe, source=source, sources=sources, name=name)

@@ -75,11 +75,11 @@ class Combiner:
     bias: Floats | None = None
 
     def apply(self, stack: Stack) -> Floats:
-        """Probabilities [N, C] of the members' probabilities [M, N, C]."""
+        """Return probabilities [N, C] of the members' probabilities [M, N, C]."""
         return self.finish(self.total(stack))
 
     def total(self, stack: Stack) -> Floats:
-        """The weighted sum [N, C] of the members' terms."""
+        """Return the weighted sum [N, C] of the members' terms."""
         out = np.zeros(stack.shape[1:])
         for p, w in zip(stack, self.weights, strict=True):
             if w != 0:
@@ -87,7 +87,7 @@ class Combiner:
         return out
 
     def term(self, p: NDArray[np.float32]) -> Floats:
-        """What one member's probabilities [N, C] add to the sum, for a weight of 1."""
+        """Return what one member's probabilities [N, C] add to the sum, for a weight of 1."""
         if self.method in ("geometric", "stack"):
             return _logs(p)
         if self.method == "vote":
@@ -99,13 +99,14 @@ class Combiner:
         return p.astype(np.float64)
 
     def finish(self, total: Floats) -> Floats:
-        """Probabilities [N, C] of the weighted sum [N, C]."""
+        """Return probabilities [N, C] of the weighted sum [N, C]."""
         if self.method in ("geometric", "stack"):
             logs = total if self.bias is None else total + self.bias
             return _normalised(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
         return _normalised(total)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "method": self.method,
             "weights": self.weights.tolist(),
@@ -114,6 +115,7 @@ class Combiner:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Combiner:
+        """Read what `to_dict` gives."""
         bias = data["bias"]
         return cls(
             data["method"],
@@ -130,7 +132,7 @@ def method_named(name: str) -> CombinerMethod:
 
 
 def fit(method: str, stack: Stack, truth: NDArray[np.integer[Any]], *, steps: int = 50) -> Combiner:
-    """The combiner of a method, fitted on probabilities [M, N, C] and the truth [N] where the method needs it.
+    """Return the combiner of a method, fitted on probabilities [M, N, C] and the truth [N] where the method needs it.
 
     Raises:
         CannotSay: the method is fitted, and no image has a label.
@@ -148,7 +150,7 @@ def fit(method: str, stack: Stack, truth: NDArray[np.integer[Any]], *, steps: in
 
 
 def _fit_stack(stack: Stack, truth: NDArray[np.integer[Any]], strength: float = 1.0) -> Combiner:
-    """Weights w [M] and biases b [C] that maximise the multinomial likelihood of sum_m w_m log p_m + b.
+    """Return weights w [M] and biases b [C] that maximise the multinomial likelihood of sum_m w_m log p_m + b.
 
     The penalty is strength/2 times (M |w - 1/M|^2 + |b|^2), so that without evidence the result is the geometric mean.
     """

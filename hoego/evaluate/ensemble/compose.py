@@ -31,6 +31,7 @@ class AttributeChoice:
     scores: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "attribute": self.attribute,
             "chosen": self.chosen,
@@ -56,6 +57,7 @@ class Composition:
     fitted: Provenance | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "name": self.predictions.name,
             "parts": dict(self.parts),
@@ -66,7 +68,7 @@ class Composition:
 
 
 def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:
-    """Predictions whose attributes come from different runs, joined row by row with their provenance.
+    """Return predictions whose attributes come from different runs, joined row by row with their provenance.
 
     Args:
         parts: attribute -> predictions that give it; every attribute of the composite must be named.
@@ -111,7 +113,7 @@ def require_attribute(predictions: Predictions, attribute: str) -> None:
 
 
 def align_members(members: Sequence[Predictions]) -> list[Predictions]:
-    """The members with the images of the first, in its order.
+    """Return the members with the images of the first, in its order.
 
     Raises:
         MismatchError: they are of different data sets, splits or schemas, or not of the same images.
@@ -131,7 +133,7 @@ def align_members(members: Sequence[Predictions]) -> list[Predictions]:
 
 
 def stacked(members: Sequence[Predictions], name: str) -> NDArray[np.float32]:
-    """Probabilities [M, N, C] of an attribute, or of "composite", of aligned members."""
+    """Return probabilities [M, N, C] of an attribute, or of "composite", of aligned members."""
     for m in members:
         if not m.has(name):
             raise MismatchError(f"{m.name!r} says nothing of {name!r}; it has {', '.join(m.attributes)}.")
@@ -139,7 +141,7 @@ def stacked(members: Sequence[Predictions], name: str) -> NDArray[np.float32]:
 
 
 def what_to_combine(members: Sequence[Predictions], on: str) -> tuple[str, ...]:
-    """The columns that an ensemble works on: the target, or each attribute of the composite.
+    """Return the columns that an ensemble works on: the target, or each attribute of the composite.
 
     Args:
         members: the predictions.

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def parts_of(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> Ints:
-    """The part [N] in which each row is left out of fitting.
+    """Return the part [N] in which each row is left out of fitting.
 
     Under a split into folds these are its folds. Under a holdout, and under folds that divide subjects (the naive
     split), they are five groups of the held-out subjects, drawn by seed, a subject in one group only.
@@ -74,7 +74,7 @@ def cross_fit(
 def cross_fitted(
     base: Predictions, dataset: Dataset, parts: Ints, *, by: str, behind: Predictions | None = None
 ) -> Predictions:
-    """The rows with the sources that they have once a combiner was fitted on the rows of all other parts.
+    """Return the rows with the sources that they have once a combiner was fitted on the rows of all other parts.
 
     Args:
         base: the rows with the sources they had before.
@@ -90,7 +90,7 @@ def cross_fitted(
 def cross_fitted_sources(
     base: Predictions, dataset: Dataset, parts: Ints, *, by: str, behind: Predictions | None = None
 ) -> tuple[NDArray[np.int32], tuple[RowProvenance, ...]]:
-    """The source of each row [N], and the sources, of `cross_fitted`."""
+    """Return the source of each row [N], and the sources, of `cross_fitted`."""
     where = _subjects(base, dataset)
     fitted_rows = behind or base
     source = np.empty(base.n_images, dtype=np.int32)
@@ -107,7 +107,7 @@ def cross_fitted_sources(
 
 
 def fitted_on_all(base: Predictions, dataset: Dataset, *, by: str) -> Provenance:
-    """What a combiner that was fitted on all rows has seen: it goes with it to new images.
+    """Return what a combiner that was fitted on all rows has seen: it goes with it to new images.
 
     Args:
         base: the rows that it was fitted on.
@@ -123,7 +123,7 @@ def fitted_on_all(base: Predictions, dataset: Dataset, *, by: str) -> Provenance
 
 
 def with_fitted(predictions: Predictions, fitted: Provenance) -> Predictions:
-    """The rows with what their combiner has seen joined into every source."""
+    """Return the rows with what their combiner has seen joined into every source."""
     universe = predictions.universe.union(fitted.universe)
     own = [s.lifted(predictions.universe, universe) for s in predictions.sources]
     behind = [s.lifted(fitted.universe, universe) for s in fitted.sources]

@@ -60,16 +60,18 @@ class Offsets:
     strength: float | None = None
 
     def apply(self, p: Floats) -> Floats:
-        """Probabilities [N, C] under the rule: softmax of log p + offsets."""
+        """Return probabilities [N, C] under the rule: softmax of log p + offsets."""
         logs = np.log(np.maximum(p, FLOOR)) + self.values
         out: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
         return out
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {"rule": self.rule, "values": self.values.tolist(), "strength": self.strength}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Offsets:
+        """Read what `to_dict` gives."""
         return cls(data["rule"], np.asarray(data["values"], dtype=np.float64), data["strength"])
 
 
@@ -94,6 +96,7 @@ class Decision:
     words: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         return {
             "rule": self.rule,
             "kept": self.kept,
@@ -124,7 +127,7 @@ class DecideOptions:
 def decide(
     predictions: Predictions, dataset: Dataset, options: DecideOptions | None = None
 ) -> tuple[Predictions, Decision]:
-    """Predictions under a decision rule if it helps beyond the interval, else as they came; and what was found.
+    """Return predictions under a decision rule if it helps beyond the interval, else as they came; and what was found.
 
     A kept rule was kept for its score on these rows, so they are marked `selected` as well as `cross-fitted`.
 
@@ -187,7 +190,7 @@ def require_rule(name: str) -> None:
 
 
 def fit_offsets(rule: str, p: Floats, truth: Ints) -> Offsets:
-    """The offsets of a rule with the best macro F1 on probabilities [N, C] and their truth [N] (-1 is left out).
+    """Return the offsets of a rule with the best macro F1 on probabilities [N, C] and their truth [N] (-1 is left out).
 
     Raises:
         CannotSay: no image has a label.
@@ -228,7 +231,8 @@ def _fit_thresholds(logs: Floats, truth: NDArray[np.int64]) -> Floats:
 
 
 def best_offset(scores: Floats, truth: NDArray[np.int64], k: int, now: float = 0.0) -> float:
-    """The offset of class k that gives the best macro F1 with the scores [N, C], all other offsets being in them.
+    """Return the offset of class k that gives the best macro F1 with the scores [N, C], all other offsets being in
+    them.
 
     Args:
         scores: log-probabilities with the offsets of all classes but k.
@@ -260,7 +264,7 @@ def best_offset(scores: Floats, truth: NDArray[np.int64], k: int, now: float = 0
 def _values_by_number_passed(
     runner: NDArray[np.int64], truth: NDArray[np.int64], k: int, n_classes: int
 ) -> Floats:
-    """Macro F1 [N + 1] after the first 0 .. N images have passed from their runner-up class to class k."""
+    """Return macro F1 [N + 1] after the first 0 .. N images have passed from their runner-up class to class k."""
     true = np.bincount(truth, minlength=n_classes)
     n = len(truth)
     passed = np.concatenate([[0], np.cumsum(truth == k)])
@@ -280,7 +284,7 @@ def _values_by_number_passed(
 
 
 def _across(rule: str, p: Floats, truth: Ints, parts: NDArray[np.int64]) -> tuple[Floats, Offsets]:
-    """Probabilities [N, C] under offsets fitted on the other parts, and the offsets fitted on all rows."""
+    """Return probabilities [N, C] under offsets fitted on the other parts, and the offsets fitted on all rows."""
     made, _ = cross_fit(
         parts,
         lambda outside: fit_offsets(rule, p[outside], truth[outside]),
@@ -290,7 +294,7 @@ def _across(rule: str, p: Floats, truth: Ints, parts: NDArray[np.int64]) -> tupl
 
 
 def _others(predictions: Predictions, values: Mapping[str, Any]) -> dict[str, Floats]:
-    """Columns that the rule leaves alone; a composite that follows from changed attributes is dropped."""
+    """Return columns that the rule leaves alone; a composite that follows from changed attributes is dropped."""
     follows = {predictions.schema.target} - set(values)
     return {
         k: predictions.probabilities(k) for k in predictions.values if k not in values and k not in follows

@@ -76,6 +76,7 @@ class Ensemble:
 
     @property
     def members(self) -> tuple[EnsembleMember, ...]:
+        """The members, with what each adds."""
         return self.comparison.members
 
     @property
@@ -96,6 +97,7 @@ class Ensemble:
         return self.comparison.words
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         gain = (
             None
             if self.gain is None
@@ -181,7 +183,7 @@ def _title(members: Sequence[Predictions], chosen: EnsembleOptions) -> str:
 
 
 def _joined(members: Sequence[Predictions], name: str) -> Predictions:
-    """The first of aligned members with the provenance of all."""
+    """Return the first of aligned members with the provenance of all."""
     universe, source, sources = join_rows(members, name)
     lineage = tuple(dict.fromkeys(r for m in members for r in m.lineage))
     return replace(members[0], universe=universe, source=source, sources=sources, name=name, lineage=lineage)
@@ -219,7 +221,7 @@ def _require_one_kind(members: Sequence[Predictions], joined: Predictions, datas
 def _combined(
     stack: NDArray[np.float32], truth: NDArray[np.int32], parts: NDArray[np.int64], chosen: EnsembleOptions
 ) -> tuple[NDArray[np.float64], StackedColumn]:
-    """Probabilities [N, C] made across the parts, and what they were made of."""
+    """Return probabilities [N, C] made across the parts, and what they were made of."""
     if method_named(chosen.method).fitted:
         total, fitted = cross_fit(
             parts,

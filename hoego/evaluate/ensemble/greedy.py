@@ -22,7 +22,7 @@ BLOCKS = 16  # of members, shared out among the threads
 
 
 def greedy_weights(stack: Stack, truth: Ints, *, steps: int = 50) -> Floats:
-    """Weights [M] of the members that greedy selection with replacement picks for macro F1.
+    """Return weights [M] of the members that greedy selection with replacement picks for macro F1.
 
     Each step adds the member whose addition to the sum of those picked so far gives the best macro F1; ties go to
     the higher mean log-probability of the truth, then to the earlier member. The weights are those after the step
@@ -78,7 +78,7 @@ class _Search:
     true: NDArray[np.int64]
 
     def first(self, own: NDArray[np.int16]) -> Floats:
-        """Macro F1 [M] of each member alone, by its best classes [M, N]."""
+        """Return macro F1 [M] of each member alone, by its best classes [M, N]."""
         c = len(self.true)
         counts = [_counts(m.astype(np.int64), self.truth, c) for m in own]
         return np.asarray([self._macro_f1(*pair) for pair in counts])
@@ -86,7 +86,9 @@ class _Search:
     def after(
         self, total: Stack, members: tuple[NDArray[np.int16], Stack], pool: ThreadPoolExecutor
     ) -> Floats:
-        """Macro F1 [M] of the sum [N, C] with each member added; `members` are their best classes and peaks [M, N]."""
+        """Return macro F1 [M] of the sum [N, C] with each member added; `members` are their best classes and peaks [M,
+        N].
+        """
         leader = total.argmax(axis=1)
         rows = np.arange(len(leader))
         others = total.copy()
@@ -118,7 +120,7 @@ class _Search:
 
 
 def _counts(predicted: Ints, truth: Ints, n_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Images predicted rightly, and predicted, of each class [C]."""
+    """Return images predicted rightly, and predicted, of each class [C]."""
     return (
         np.bincount(predicted[predicted == truth], minlength=n_classes),
         np.bincount(predicted, minlength=n_classes),

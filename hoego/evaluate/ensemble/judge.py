@@ -41,6 +41,7 @@ class EnsembleMember:
     marginal: IntervalEstimate | None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
         marginal = None if self.marginal is None else self.marginal.model_dump(mode="json")
         return {"run": self.run, "weight": self.weight, "score": self.score, "marginal": marginal}
 
@@ -75,7 +76,7 @@ class StackedColumn:
         return out
 
     def without(self, member: int) -> Floats:
-        """Probabilities [N, C] without one member; where it was the only one picked, the others count alike."""
+        """Return probabilities [N, C] without one member; where it was the only one picked, the others count alike."""
         term = self.fitted[0].term(self.stack[member])
         whole = self.weights.sum(axis=1)
         rest = whole - self.weights[:, member]
@@ -88,7 +89,7 @@ class StackedColumn:
         return self.finish(total)
 
     def finish(self, total: Floats) -> Floats:
-        """Probabilities [N, C] of the weighted sums [N, C], by each part's combiner."""
+        """Return probabilities [N, C] of the weighted sums [N, C], by each part's combiner."""
         if self.fitted[0].bias is None:
             return self.fitted[0].finish(total)
         out = np.empty_like(total)
@@ -139,7 +140,7 @@ class EnsembleEvaluation:
 def evaluate_members(
     members: Sequence[Predictions], dataset: Dataset, parts: NDArray[np.int64], how: EnsembleEvaluation
 ) -> EnsembleComparison:
-    """The members with their marginals, the best of them, and the gain over the best chosen on other parts.
+    """Return the members with their marginals, the best of them, and the gain over the best chosen on other parts.
 
     Raises:
         CannotSay: fewer than six subjects have a label.
@@ -177,7 +178,7 @@ def _predicted_classes(predictions: Predictions) -> NDArray[np.int64]:
 def _marginals(
     how: EnsembleEvaluation, truth: Ints, subject: Ints, n_members: int
 ) -> dict[int, IntervalEstimate]:
-    """What each member adds to the combination, by its position; those without any weight add 0."""
+    """Return what each member adds to the combination, by its position; those without any weight add 0."""
     if n_members < 2:
         return {}
     weighed = np.any([np.abs(col.weights).max(axis=0) > 0 for col in how.columns.values()], axis=0)
@@ -200,7 +201,7 @@ def _marginals(
 def best_on_other_parts(
     predicted: Sequence[NDArray[np.int64]], truth: Ints, parts: NDArray[np.int64], n_classes: int
 ) -> NDArray[np.int64]:
-    """Each part's rows by the member with the best macro F1 on the other parts, the first of equals."""
+    """Return each part's rows by the member with the best macro F1 on the other parts, the first of equals."""
     out = np.empty(len(truth), dtype=np.int64)
     for part in range(int(parts.max()) + 1):
         outside, inside = parts != part, parts == part

@@ -38,13 +38,16 @@ class CountColumns:
 
     @property
     def width(self) -> int:
+        """The number of columns of this label space."""
         return 3 * self.n_classes + (2 if self.ordered else 0)
 
     @property
     def stop(self) -> int:
+        """One past its last column."""
         return self.start + self.width
 
     def moved(self, start: int) -> CountColumns:
+        """Return the same columns, beginning at `start`."""
         return CountColumns(self.n_classes, self.ordered, start)
 
     def _block(self, totals: NDArray[Any], k: int) -> NDArray[Any]:
@@ -52,30 +55,30 @@ class CountColumns:
         return totals[..., first : first + self.n_classes]
 
     def right(self, totals: NDArray[Any]) -> NDArray[Any]:
-        """Images predicted rightly [..., C] of totals [..., columns]."""
+        """Return images predicted rightly [..., C] of totals [..., columns]."""
         return self._block(totals, 0)
 
     def predicted(self, totals: NDArray[Any]) -> NDArray[Any]:
-        """Images predicted to be of each class [..., C]."""
+        """Return images predicted to be of each class [..., C]."""
         return self._block(totals, 1)
 
     def truth(self, totals: NDArray[Any]) -> NDArray[Any]:
-        """Images of each class [..., C]."""
+        """Return images of each class [..., C]."""
         return self._block(totals, 2)
 
     def absolute(self, totals: NDArray[Any]) -> NDArray[Any]:
-        """Summed |true - predicted class| [...]."""
+        """Return summed |true - predicted class| [...]."""
         return totals[..., self.start + 3 * self.n_classes]
 
     def squared(self, totals: NDArray[Any]) -> NDArray[Any]:
-        """Summed (true - predicted class)^2 [...]."""
+        """Return summed (true - predicted class)^2 [...]."""
         return totals[..., self.start + 3 * self.n_classes + 1]
 
 
 def tally(
     truth: Ints, predicted: Ints, subject: Ints, n_subjects: int, n_classes: int, *, ordered: bool = False
 ) -> csr_array:
-    """Counts [S, width] of one label space, sparse, in int64.
+    """Return counts [S, width] of one label space, sparse, in int64.
 
     Args:
         truth: true class of each image [N]; -1 leaves the image out.
@@ -102,7 +105,7 @@ def tally(
 
 
 def side_by_side(parts: list[csr_array]) -> csr_array:
-    """Counts of several label spaces or runs in one table [S, sum of widths]."""
+    """Return counts of several label spaces or runs in one table [S, sum of widths]."""
     table = csr_array(hstack(parts, format="csr"))
     table.sort_indices()
     return table

@@ -33,12 +33,12 @@ def _mean_over_present(values: Float, held: NDArray[Any]) -> Float:
 
 
 def f1_of_counts(right: NDArray[Any], predicted: NDArray[Any], truth: NDArray[Any]) -> Float:
-    """F1 of each class [..., C] from the images right, predicted and true of it; NaN where it is neither."""
+    """Return F1 of each class [..., C] from the images right, predicted and true of it; NaN where it is neither."""
     return _ratio(2.0 * right, truth + predicted)
 
 
 def macro_f1_of_counts(right: NDArray[Any], predicted: NDArray[Any], truth: NDArray[Any]) -> Float:
-    """Mean F1 [...] over the classes of the truth, from the images right, predicted and true of each [..., C].
+    """Return mean F1 [...] over the classes of the truth, from the images right, predicted and true of each [..., C].
 
     The package's one definition of macro F1: classes that no scored image has are left out.
     """
@@ -46,7 +46,7 @@ def macro_f1_of_counts(right: NDArray[Any], predicted: NDArray[Any], truth: NDAr
 
 
 def macro_f1_score(predicted: Ints, truth: Ints, n_classes: int) -> float:
-    """Macro F1 of the classes `predicted` [N] against the truth [N]; -1 in the truth leaves an image out.
+    """Return macro F1 of the classes `predicted` [N] against the truth [N]; -1 in the truth leaves an image out.
 
     NaN where no image has a label.
     """
@@ -62,7 +62,7 @@ def macro_f1_score(predicted: Ints, truth: Ints, n_classes: int) -> float:
 def _counts(
     totals: NDArray[Any], at: CountColumns, present: Mask
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """The images right, predicted and true of each present class [..., K]."""
+    """Return the images right, predicted and true of each present class [..., K]."""
     return (
         at.right(totals)[..., present],
         at.predicted(totals)[..., present],
@@ -71,55 +71,55 @@ def _counts(
 
 
 def class_f1(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """F1 of each present class [..., K]: 2 right / (truth + predicted); NaN where the class is neither."""
+    """Return F1 of each present class [..., K]: 2 right / (truth + predicted); NaN where the class is neither."""
     return f1_of_counts(*_counts(totals, at, present))
 
 
 def class_sensitivity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Sensitivity (recall) of each present class [..., K]."""
+    """Return sensitivity (recall) of each present class [..., K]."""
     return _ratio(at.right(totals)[..., present], at.truth(totals)[..., present])
 
 
 def class_precision(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Precision of each present class [..., K]; NaN where it is never predicted."""
+    """Return precision of each present class [..., K]; NaN where it is never predicted."""
     return _ratio(at.right(totals)[..., present], at.predicted(totals)[..., present])
 
 
 def class_specificity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Specificity of each present class [..., K]: the share of the images of other classes not predicted as it."""
+    """Return the share of the images of other classes that are not predicted as it, of each present class [..., K]."""
     others = at.truth(totals).sum(axis=-1, keepdims=True) - at.truth(totals)[..., present]
     wrong = at.predicted(totals)[..., present] - at.right(totals)[..., present]
     return _ratio(others - wrong, others)
 
 
 def macro_f1(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Mean F1 [...] over the present classes."""
+    """Return mean F1 [...] over the present classes."""
     return macro_f1_of_counts(*_counts(totals, at, present))
 
 
 def balanced_accuracy(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Mean sensitivity [...] over the present classes."""
+    """Return mean sensitivity [...] over the present classes."""
     return _mean_over_present(class_sensitivity(totals, at, present), at.truth(totals)[..., present])
 
 
 def specificity(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Mean specificity [...] over the present classes."""
+    """Return mean specificity [...] over the present classes."""
     values = class_specificity(totals, at, present)
     return _mean_over_present(np.nan_to_num(values), np.isfinite(values) * at.truth(totals)[..., present])
 
 
 def accuracy(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Share of images [...] whose class is right."""
+    """Return share of images [...] whose class is right."""
     return _ratio(at.right(totals).sum(axis=-1), at.truth(totals).sum(axis=-1))
 
 
 def mae(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Mean distance [...] between the true and the predicted class, in classes."""
+    """Return mean distance [...] between the true and the predicted class, in classes."""
     return _ratio(at.absolute(totals), at.truth(totals).sum(axis=-1))
 
 
 def qwk(totals: NDArray[Any], at: CountColumns, present: Mask) -> Float:
-    """Cohen's kappa with quadratic weights [...] (Cohen 1968): 1 - observed / expected squared distance.
+    """Return Cohen's kappa with quadratic weights [...] (Cohen 1968): 1 - observed / expected squared distance.
 
     NaN where truth and prediction hold one and the same class, which determines no agreement beyond chance.
     """

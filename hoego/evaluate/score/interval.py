@@ -76,7 +76,9 @@ class ConfidenceInterval:
 
 
 def strata(table: SubjectTable, at: CountColumns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rarest class that each group [G] holds (C where it holds none), and the number of subjects per class [C]."""
+    """Return the rarest class that each group [G] holds (C where it holds none), and the number of subjects per class
+    [C].
+    """
     held = table.rows[:, at.start + 2 * at.n_classes : at.start + 3 * at.n_classes] > 0
     holders = np.asarray(held.T @ table.sizes).astype(np.int64)
     rank = np.argsort(np.argsort(holders, kind="stable"), kind="stable")
@@ -110,7 +112,7 @@ def spread(statistic: Statistic, table: SubjectTable, stratum: NDArray[np.int64]
 def gathered(
     value: Float, slope: Float, jack: Float, sizes: NDArray[np.int64], stratum: NDArray[np.int64]
 ) -> VarianceEstimate:
-    """The spread of a statistic [K] whose jackknife values are known.
+    """Return the spread of a statistic [K] whose jackknife values are known.
 
     Args:
         value: the statistic [K].
@@ -139,7 +141,7 @@ def proportion_interval(
     level: float,
     span: tuple[float, float] = (0.0, 1.0),
 ) -> ConfidenceInterval:
-    """Wilson's form for a statistic within `span`.
+    """Return Wilson's form for a statistic within `span`.
 
     Args:
         found: value and variance [K].
@@ -196,38 +198,38 @@ Marks = Callable[[NDArray[Any], CountColumns, Mask], tuple[Mask, Mask]]
 
 
 def any_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
-    """Subjects with a wrong image, and with a right one."""
+    """Return subjects with a wrong image, and with a right one."""
     right, truth = (f(block).sum(axis=-1, keepdims=True) for f in (at.right, at.truth))
     return right < truth, right > 0
 
 
 def sensitivity_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
-    """Subjects with an image of the class that was missed, and with one that was found."""
+    """Return subjects with an image of the class that was missed, and with one that was found."""
     right = at.right(block)[..., present]
     return at.truth(block)[..., present] > right, right > 0
 
 
 def precision_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
-    """Subjects with an image wrongly taken for the class, and with one rightly."""
+    """Return subjects with an image wrongly taken for the class, and with one rightly."""
     right = at.right(block)[..., present]
     return at.predicted(block)[..., present] > right, right > 0
 
 
 def specificity_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
-    """Subjects with an image wrongly taken for the class, and with one of another class that was not."""
+    """Return subjects with an image wrongly taken for the class, and with one of another class that was not."""
     right, said = at.right(block)[..., present], at.predicted(block)[..., present]
     others = at.truth(block).sum(axis=-1, keepdims=True) - at.truth(block)[..., present]
     return said > right, others > said - right
 
 
 def f1_mark(block: NDArray[Any], at: CountColumns, present: Mask) -> tuple[Mask, Mask]:
-    """Subjects with an image missed or wrongly taken for the class, and with one found."""
+    """Return subjects with an image missed or wrongly taken for the class, and with one found."""
     missed, found = sensitivity_mark(block, at, present)
     return missed | precision_mark(block, at, present)[0], found
 
 
 def minority(table: SubjectTable, at: CountColumns, present: Mask, marks: Marks) -> Float:
-    """Subjects that err, or that do not, whichever are fewer [1] or [K]."""
+    """Return subjects that err, or that do not, whichever are fewer [1] or [K]."""
     lower: Float = np.zeros(1)
     raised: Float = np.zeros(1)
     for where, block in table.blocks():
@@ -238,12 +240,14 @@ def minority(table: SubjectTable, at: CountColumns, present: Mask, marks: Marks)
 
 
 def cautious_size(holders: NDArray[np.int64], n_subjects: int) -> float:
-    """Subjects behind a mean over classes when a subject's photos err together: K^2 / sum(1 / holders), at most S."""
+    """Return subjects behind a mean over classes when a subject's photos err together: K^2 / sum(1 / holders), at most
+    S.
+    """
     held = holders[holders > 0]
     return float(min(len(held) ** 2 / (1.0 / held).sum(), n_subjects)) if len(held) else 0.0
 
 
 def unknown(interval: ConfidenceInterval) -> ConfidenceInterval:
-    """The same without limits: too few subjects for any."""
+    """Return the same without limits: too few subjects for any."""
     nothing = np.full_like(interval.low, np.nan)
     return replace(interval, low=nothing, high=nothing)

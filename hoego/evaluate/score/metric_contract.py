@@ -29,16 +29,19 @@ class MetricContract:
         return -1.0 if getattr(type(self).metric, "better", "higher") == "lower" else 1.0
 
     def test_finite(self) -> None:
+        """Check that the metric is a finite number."""
         for seed in range(5):
             assert np.isfinite(float(type(self).metric(*self._example(seed))))
 
     def test_blind_to_the_order_of_images(self) -> None:
+        """Check that the order of the images does not change the metric."""
         truth, probabilities = self._example()
         order = np.random.default_rng(1).permutation(len(truth))
         same = float(type(self).metric(truth[order], probabilities[order]))
         assert abs(same - float(type(self).metric(truth, probabilities))) < 1e-9
 
     def test_leaves_its_arguments_as_they_were(self) -> None:
+        """Check that the metric does not write into its arguments."""
         truth, probabilities = self._example()
         before = truth.copy(), probabilities.copy()
         type(self).metric(truth, probabilities)
@@ -46,6 +49,7 @@ class MetricContract:
         assert (probabilities == before[1]).all()
 
     def test_perfect_is_best(self) -> None:
+        """Check that perfect predictions have the best value."""
         sign = self._sign()
         for seed in range(5):
             truth, probabilities = self._example(seed)

@@ -55,7 +55,7 @@ class Metric:
     spread_over_classes: bool = False
 
     def span(self, n_classes: int) -> tuple[float, float]:
-        """The smallest and the largest value that it can take."""
+        """Return the smallest and the largest value that it can take."""
         if self.name == "qwk":
             return (-1.0, 1.0)
         if self.name == "mae":
@@ -63,6 +63,7 @@ class Metric:
         return (0.0, np.inf) if self.name == "log_loss" else (0.0, 1.0)
 
     def applies(self, ordered: bool) -> bool:
+        """Return whether the metric means something for classes that are ordered or not."""
         return ordered or self.needs != "order"
 
 
@@ -120,7 +121,7 @@ PRIMARY = "macro_f1"
 
 
 def metric(name: str) -> Metric:
-    """The row called `name`; one's own ("module:function") becomes a row of its own. Raises UsageError."""
+    """Return the row called `name`; one's own ("module:function") becomes a row of its own. Raises UsageError."""
     if name in METRICS:
         return METRICS[name]
     if ":" in name:
@@ -133,7 +134,7 @@ def metric(name: str) -> Metric:
 
 
 def load_own(name: str) -> OwnMetric:
-    """The function behind "module:function" or "file.py:function".
+    """Return the function behind "module:function" or "file.py:function".
 
     It takes the true classes [N] and the probabilities [N, C] and returns a number; an attribute
     `better = "lower"` says that less is better. `hoego.evaluate.score.metric_contract.MetricContract` checks one in

@@ -57,7 +57,7 @@ def optimism(
     options: OptimismOptions | None = None,
     fold: Ints | None = None,
 ) -> Optimism:
-    """The optimism of the best of M candidates.
+    """Return the optimism of the best of M candidates.
 
     Args:
         candidates: predicted classes [M, N] (epochs, or runs); with folds, candidate m of every fold is chosen by
@@ -120,12 +120,12 @@ class _Judge:
     options: OptimismOptions
 
     def value(self, totals: NDArray[Any]) -> Float:
-        """The metric [...] of totals [..., columns]."""
+        """Return the metric [...] of totals [..., columns]."""
         assert self.row.formula is not None
         return self.row.formula(totals, self.at, self.present)
 
     def ranked(self, totals: NDArray[Any]) -> Float:
-        """The same, larger where better; what is not defined comes last."""
+        """Return the same, larger where better; what is not defined comes last."""
         sign = 1.0 if self.row.better == "higher" else -1.0
         out: Float = np.nan_to_num(sign * self.value(totals), nan=-np.inf)
         return out

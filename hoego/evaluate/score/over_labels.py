@@ -14,7 +14,7 @@ _NOTE = "no interval for a mean over labels; each label's own score has one"
 
 
 def binary_labels(schema: LabelSchema) -> tuple[str, ...]:
-    """The attributes of the classes no and yes, where there are two or more and they make no composite class."""
+    """Return the attributes of the classes no and yes, where there are two or more and they make no composite class."""
     names = tuple(a.name for a in schema.attributes if a.classes == (NO, YES))
     return names if len(names) > 1 and not schema.composite else ()
 
@@ -22,7 +22,7 @@ def binary_labels(schema: LabelSchema) -> tuple[str, ...]:
 def over_labels(
     schema: LabelSchema, attributes: Mapping[str, LabelSpaceScore], level: float
 ) -> LabelsScore | None:
-    """The macro F1 and the macro AUROC over binary labels; None where the schema has none.
+    """Return the macro F1 and the macro AUROC over binary labels; None where the schema has none.
 
     Macro F1 is the mean over labels of the F1 of the class yes; a label that no scored photo has is left out. Macro
     AUROC is the mean over the labels that some scored photos have and others have not. A label's masked photos are in

@@ -119,7 +119,7 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
 
 
 def scored_target(predictions: Predictions, notes: list[str]) -> str:
-    """The schema's target, or the only attribute that the model knows; then a note says so."""
+    """Return the schema's target, or the only attribute that the model knows; then a note says so."""
     wanted = predictions.schema.target
     if predictions.has(wanted):
         return wanted
@@ -131,7 +131,7 @@ def scored_target(predictions: Predictions, notes: list[str]) -> str:
 
 
 def _votes(spaces: list[LabelSpace], dataset: Dataset, notes: list[str]) -> list[LabelSpace]:
-    """The label spaces in which a subject's photos vote; those whose truth varies within a subject are noted."""
+    """Return the label spaces in which a subject's photos vote; those whose truth varies within a subject are noted."""
     if not dataset.subject_shown:
         return []
     out = []

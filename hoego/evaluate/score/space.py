@@ -53,14 +53,17 @@ class LabelSpace:
 
     @property
     def n_classes(self) -> int:
+        """The number of classes C."""
         return len(self.classes)
 
     @property
     def n_rows(self) -> int:
+        """The number of scored rows N."""
         return len(self.truth)
 
     @property
     def n_subjects(self) -> int:
+        """The number of subjects with a scored row."""
         return len(np.unique(self.subject))
 
     @property
@@ -70,7 +73,7 @@ class LabelSpace:
 
 
 def scored_rows(predictions: Predictions, dataset: Dataset) -> ScoredRows:
-    """Predictions in the order of the data set, so that no result depends on the order of their rows."""
+    """Return predictions in the order of the data set, so that no result depends on the order of their rows."""
     positions = dataset.positions(predictions.images)
     order = np.argsort(positions, kind="stable")
     return ScoredRows(predictions.take(order), positions[order])
@@ -79,7 +82,7 @@ def scored_rows(predictions: Predictions, dataset: Dataset) -> ScoredRows:
 def space_of(
     name: str, predictions: Predictions, dataset: Dataset, positions: NDArray[np.int64]
 ) -> LabelSpace:
-    """The label space `name` of aligned predictions; rows with a missing label are left out.
+    """Return the label space `name` of aligned predictions; rows with a missing label are left out.
 
     Raises:
         MismatchError: the model was made for other classes or other edges.
@@ -119,7 +122,10 @@ def _require_same_classes(name: str, predictions: Predictions, dataset: Dataset)
 
 
 def voted(space: LabelSpace) -> LabelSpace | None:
-    """One row per subject: the mean of its photos' probabilities. None where the truth varies within a subject."""
+    """Return one row per subject, the mean of its photos' probabilities.
+
+    None where the truth varies within a subject.
+    """
     names, first, owner = np.unique(space.subject, return_index=True, return_inverse=True)
     owner = owner.reshape(-1)
     truth = space.truth[first]

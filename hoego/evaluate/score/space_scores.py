@@ -91,7 +91,7 @@ class _Ground:
 
 
 def score_spaces(spaces: Sequence[LabelSpace], options: MetricOptions) -> list[LabelSpaceScore]:
-    """One LabelSpaceScore for each label space; the same resamples of subjects for all."""
+    """Return one LabelSpaceScore for each label space; the same resamples of subjects for all."""
     subjects = np.unique(np.concatenate([s.subject for s in spaces]))
     owners = [np.searchsorted(subjects, s.subject) for s in spaces]
     layouts, counts, start = [], [], 0
@@ -112,7 +112,7 @@ def score_spaces(spaces: Sequence[LabelSpace], options: MetricOptions) -> list[L
 
 
 def bound(formula: Formula, at: CountColumns, present: NDArray[np.bool_]) -> Statistic:
-    """A formula as a statistic of totals alone."""
+    """Return a formula as a statistic of totals alone."""
 
     def statistic(totals: NDArray[Any]) -> Float:
         return formula(totals, at, present)
@@ -166,7 +166,7 @@ def _notes(ground: _Ground) -> tuple[str, ...]:
 def estimates(
     values: Float, interval: ConfidenceInterval, level: float, note: str = ""
 ) -> list[MetricEstimate]:
-    """One MetricEstimate per entry [K]; a number that is not finite becomes "cannot say"."""
+    """Return one MetricEstimate per entry [K]; a number that is not finite becomes "cannot say"."""
     return [
         MetricEstimate(
             value=number(v),
@@ -262,7 +262,7 @@ def _per_subject(ground: _Ground, values: Float) -> Float:
 
 
 def _auroc(ground: _Ground) -> tuple[MetricEstimate, list[MetricEstimate]]:
-    """The mean one-vs-rest area and that of each class, with clustered components (Obuchowski 1997, eq. 5-8)."""
+    """Return the mean one-vs-rest area and that of each class, with clustered components (Obuchowski 1997, eq. 5-8)."""
     space, sizes = ground.space, np.ones(ground.n_subjects, dtype=np.int64)
     here = np.flatnonzero(ground.present).tolist()
     areas = [placements(space.truth == c, space.probabilities[:, c]) for c in here]

@@ -58,6 +58,7 @@ class SubjectTable:
 
     @property
     def n_subjects(self) -> int:
+        """The number of subjects S."""
         return int(self.sizes.sum())
 
     @cached_property
@@ -67,25 +68,25 @@ class SubjectTable:
         return total
 
     def block(self, start: int, stop: int) -> Float:
-        """The groups start to stop as dense counts [stop - start, columns]."""
+        """Return the groups start to stop as dense counts [stop - start, columns]."""
         dense: Float = self.rows[start:stop].toarray().astype(np.float64)
         return dense
 
     def blocks(self) -> Iterator[tuple[slice, Float]]:
-        """All groups as dense counts, some thousands at a time."""
+        """Yield all groups as dense counts, some thousands at a time."""
         step = max(1, 4_000_000 // max(1, self.rows.shape[1]))
         for start in range(0, len(self.sizes), step):
             stop = min(start + step, len(self.sizes))
             yield slice(start, stop), self.block(start, stop)
 
     def resampled(self, resamples: int, seed: int) -> NDArray[Any]:
-        """Column totals [R, columns] of R bootstrap resamples of S subjects, drawn with replacement."""
+        """Return column totals [R, columns] of R bootstrap resamples of S subjects, drawn with replacement."""
         return np.concatenate([t for t, _ in self.resampled_with(resamples, seed, held_out=False)])
 
     def resampled_with(
         self, resamples: int, seed: int, *, held_out: bool
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
-        """Chunks of totals [r, columns] in the bag and, where asked for, of the subjects out of it.
+        """Yield chunks of totals [r, columns] in the bag and, where asked for, of the subjects out of it.
 
         The subjects out of the bag need to be told apart, so with `held_out` no group is drawn as one.
         """
@@ -145,7 +146,7 @@ class GroupedProduct:
 
 
 def _distinct_columns(rows: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Columns to multiply, and for every column its place among them (one past the last: empty)."""
+    """Return columns to multiply, and for every column its place among them (one past the last: empty)."""
     filled = np.unique(rows.indices).astype(np.int64)
     if not np.issubdtype(rows.dtype, np.integer):
         distinct, where = filled, np.arange(len(filled))
@@ -166,7 +167,7 @@ def _distinct_columns(rows: csr_array) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def draw(sizes: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """How often each group [R, G] is drawn when as many subjects as there are are drawn with replacement."""
+    """Return how often each group [R, G] is drawn when as many subjects as there are are drawn with replacement."""
     total = int(sizes.sum())
     common = np.flatnonzero(sizes >= COMMON)
     rare = np.flatnonzero(sizes < COMMON)
