@@ -71,9 +71,9 @@ def main() -> None:
         recipes = json.loads(hoego_command("recipes --json")[0])["recipes"]
         assert "winners-b4" in {r["name"] for r in recipes}
         assert hoego_command("queue add winners-b4 --set dataset.layout=table")[0].startswith("waiting")
-        assert len(json.loads(hoego_command("runs --json")[0])["runs"]) == 1
+        (waiting,) = json.loads(hoego_command("runs --json")[0])["runs"]
         for line in NEEDS_TRAINING:
-            said = hoego_command(line, status=2)[1].strip()
+            said = hoego_command(line.replace("RUN", waiting["id"]), status=2)[1].strip()
             assert said.endswith("needs torch: pip install 'hoego[train]'"), said
             assert "\n" not in said
             print(f"  {said}")
