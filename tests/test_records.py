@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoego import files
+from hoego import files, toml_text
 from hoego.errors import RecordError, UsageError
 from hoego.runs.records import (
     RunKind,
@@ -28,7 +28,6 @@ from hoego.runs.records import (
     notes,
     process,
     runs,
-    toml,
 )
 from hoego.runs.records.restore import restored
 from hoego.runs.records.upgrades import SCHEMA_VERSION, UPGRADES
@@ -57,17 +56,17 @@ _VALUES = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(_KEYS, _VALUES, max_size=5))
 def test_toml_reads_back_what_was_written(value: dict[str, object]) -> None:
-    assert tomllib.loads(toml.dumps(value)) == value
+    assert tomllib.loads(toml_text.dumps(value)) == value
 
 
 def test_toml_nan_none_and_foreign_types() -> None:
-    read = tomllib.loads(toml.dumps({"a": math.nan, "b": None, "c": (1, 2), "p": Path("x/y")}))
+    read = tomllib.loads(toml_text.dumps({"a": math.nan, "b": None, "c": (1, 2), "p": Path("x/y")}))
     assert math.isnan(read["a"])
     assert read["c"] == [1, 2]
     assert read["p"] == "x/y"
     assert "b" not in read
     with pytest.raises(RecordError, match=r"deep\.key is a object"):
-        toml.dumps({"deep": {"key": object()}})
+        toml_text.dumps({"deep": {"key": object()}})
 
 
 def test_a_record_reads_back_what_it_was_given(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hoego import toml_text
 from hoego.apps.doctor.augmentations import augmentations
 from hoego.apps.doctor.knobs import Hyperparameter, find_hyperparameters
 from hoego.apps.doctor.loop import inverted_probability
@@ -71,20 +72,10 @@ class Conversion:
                 lines += ["", f"[{head}]"]
                 section = head
             note = f"; {one.note}" if one.note else ""
-            lines.append(f"{name} = {_toml(one.value)}  # {one.name} at {one.place}{note}")
+            lines.append(toml_text.line(name, one.value, f"{one.name} at {one.place}{note}"))
         lines += ["", "# Not carried over:"] if self.left else []
         lines += [f"#   {one.name} = {one.value!r} at {one.place}: {one.reason}" for one in self.left]
         return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return repr(value)
 
 
 def to_recipe(folder: Path | str) -> Conversion:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoego.data.proposals.toml_text import InferredSetting, Settings
+from hoego.data.proposals.commented_toml import InferredSetting, Settings
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hoego.data.proposals.toml_text import Certainty
+from hoego.data.proposals.commented_toml import Certainty
 
 _WHO = "patient|person|subject|participant|pid|animal|track|driver|individual|volunteer|donor"
 _BY_WORD = rf"((?:{_WHO})[-_ ]?[A-Za-z]*\d+)"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from hoego.data.proposals.toml_text import Certainty
+from hoego.data.proposals.commented_toml import Certainty
 from hoego.data.readers.finder import PhotoFinder
 from hoego.data.readers.photo_files import is_skipped
 from hoego.data.readers.table_file import guess_path_column

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hoego.data.proposals.column_words import SUBJECT_WORDS
-from hoego.data.proposals.toml_text import Certainty
+from hoego.data.proposals.commented_toml import Certainty
 from hoego.data.readers.folders import compiled
 
 _TESTS = "test testing testset eval evaluation pred"

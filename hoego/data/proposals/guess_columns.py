@@ -18,9 +18,9 @@ from hoego.data.proposals.column_words import (
     TAKEN,
     words,
 )
+from hoego.data.proposals.commented_toml import Certainty
 from hoego.data.proposals.several_labels import Several, find_several
 from hoego.data.proposals.subject_columns import SubjectGuess, guess_subject
-from hoego.data.proposals.toml_text import Certainty
 from hoego.data.readers.indicators import attribute_name
 
 _SIDES = frozenset(("width", "height", "w", "h"))

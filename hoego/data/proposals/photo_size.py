@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hoego.data.images import read_header
-from hoego.data.proposals.toml_text import Certainty
+from hoego.data.proposals.commented_toml import Certainty
 from hoego.errors import DataError
 
 LOOKED_AT, LONG_SIDE = 64, 96

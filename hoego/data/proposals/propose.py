@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.data.encode import encode_labels
 from hoego.data.images import is_photo
+from hoego.data.proposals.commented_toml import InferredSetting, Settings, TomlWriter
 from hoego.data.proposals.competition_proposal import competition_proposal
 from hoego.data.proposals.draft import Draft
 from hoego.data.proposals.find_tables import Tables, find_tables, names_of
 from hoego.data.proposals.folder_proposal import folder_proposal
 from hoego.data.proposals.photo_size import typical_size
 from hoego.data.proposals.table_proposal import columns_of, no_label, table_proposal
-from hoego.data.proposals.toml_text import InferredSetting, Settings, TomlWriter
 from hoego.data.readers import competition, read_layout
 from hoego.data.readers.passed_over import passed_over
 from hoego.data.readers.raw_table import RawTable

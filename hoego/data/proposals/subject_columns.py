@@ -22,7 +22,7 @@ from hoego.data.proposals.column_words import (
     head,
     words,
 )
-from hoego.data.proposals.toml_text import Certainty
+from hoego.data.proposals.commented_toml import Certainty
 
 _RECOGNISED = frozenset(("individual", "identity", "name"))  # often what is to be predicted itself
 FEWEST, LEAST_SCORE, FAR = 10, 1.0, 1.0

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from hoego.data.proposals.column_words import LABEL_WORDS, ORDER_WORDS, TARGET_WORDS, TRAITS, head, words
+from hoego.data.proposals.commented_toml import Certainty
 from hoego.data.proposals.draft import Draft
 from hoego.data.proposals.guess_columns import ColumnGuess, GuessedColumns, determines
-from hoego.data.proposals.toml_text import Certainty
 from hoego.data.readers.indicators import attribute_name, labels_in, number_of
 from hoego.data.spelling import written_alike
 from hoego.recipe.sections import MultiSettings

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hoego import files
+from hoego import files, toml_text
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold, fold_of
 from hoego.results.score import ScoreSummary
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.records import process, toml
+from hoego.runs.records import process
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
 from hoego.runs.records.run_facts import RunKind
@@ -187,12 +187,12 @@ class Record:
 
     def save_recipe(self, recipe: Mapping[str, Any]) -> None:
         """Write the resolved recipe as recipe.toml."""
-        files.write_text(self.folder / "recipe.toml", toml.dumps(recipe))
+        files.write_text(self.folder / "recipe.toml", toml_text.dumps(recipe))
 
     @property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain settings. Raises RecordError where recipe.toml is missing or broken."""
-        return toml.loads(self._text("recipe.toml"), file=self.folder / "recipe.toml")
+        return toml_text.loads(self._text("recipe.toml"), file=self.folder / "recipe.toml")
 
     def note_environment(self) -> None:
         """Write environment.json as it is now (once torch is loaded it names the accelerator and the threads)."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoego import files
+from hoego import files, toml_text
 from hoego.errors import RecordError, nearest
-from hoego.runs.records import process, toml
+from hoego.runs.records import process
 from hoego.runs.records.environment import code_state, environment, machine_key
 from hoego.runs.records.index import read_all
 from hoego.runs.records.meta import STATES, RunMeta, now
@@ -74,7 +74,7 @@ class RunStore:
         folder = self.root / meta.id
         temporary.mkdir()
         try:
-            files.write_text(temporary / "recipe.toml", toml.dumps(recipe), durable=False)
+            files.write_text(temporary / "recipe.toml", toml_text.dumps(recipe), durable=False)
             files.write_json(temporary / "environment.json", environment(), durable=False)
             files.write_json(temporary / "code.json", code_state(self.root), durable=False)
             (temporary / "heartbeat").touch()

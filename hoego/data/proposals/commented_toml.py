@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from hoego import toml_text
 
 Settings = dict[str, dict[str, Any]]
 Certainty = Literal["sure", "likely", "unsure"]
@@ -73,7 +74,7 @@ class TomlWriter:
             lines += [
                 "",
                 f"# {_comment(self.why.get(f'attribute {name}', ''))}",
-                f"[labels.attributes.{_key(name)}]",
+                f"[labels.attributes.{toml_text.key_text(name)}]",
             ]
             lines += [self._line(k, v, "") for k, v in values.items()]
         others = [i for i in self.inferences if i.what.startswith("column ")]
@@ -97,8 +98,7 @@ class TomlWriter:
 
     @staticmethod
     def _line(key: str, value: object, why: str) -> str:
-        text = f"{key} = {_value(value)}"
-        return f"{text}  # {_comment(why)}" if why else text
+        return toml_text.line(key, value, _comment(why))
 
 
 def _relative(root: Path, folder: Path) -> str:
@@ -109,17 +109,3 @@ def _relative(root: Path, folder: Path) -> str:
 
 def _comment(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _key(name: str) -> str:
-    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else _value(name)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(v) for v in value)}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
