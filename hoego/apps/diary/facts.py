@@ -74,10 +74,12 @@ class RunSummary:
 
     @property
     def day(self) -> datetime.date:
+        """The day of its moment."""
         return self.moment.date()
 
     @property
     def seed(self) -> int:
+        """The seed of its recipe."""
         return int(self.recipe.get("seed", 0) or 0)
 
 
@@ -132,10 +134,12 @@ class PeriodRecords:
 
     @property
     def done(self) -> tuple[RunSummary, ...]:
+        """The runs that ended well."""
         return tuple(r for r in self.runs if r.state == "done")
 
     @property
     def empty(self) -> bool:
+        """Whether the period holds no run, note or submission."""
         return not (self.runs or self.notes or self.sent)
 
     def trials(self, runs: Sequence[RunSummary]) -> list[list[RunSummary]]:

@@ -149,6 +149,7 @@ class Retrospective:
 
     @property
     def pictures(self) -> tuple[Chart, ...]:
+        """The charts of all sections."""
         return tuple(p for section in self.sections for part in section.walk() for p in part.pictures)
 
     def to_dict(self) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class Period:
         return aware.astimezone(self.zone)
 
     def holds(self, moment: str) -> bool:
+        """Return whether a moment lies in the period."""
         found = self.local(moment)
         return found is not None and self.first <= found.date() <= self.last
 

@@ -23,14 +23,17 @@ LEDGER = "../submissions/ledger.jsonl"
 
 
 def of_run(*runs: RunSummary) -> tuple[RecordReference, ...]:
+    """Return references to runs."""
     return tuple(RecordReference("run", r.id, f"{r.id}/run.json") for r in runs)
 
 
 def of_verdict(verdict: ComparisonVerdict) -> tuple[RecordReference, ...]:
+    """Return references to the verdict of a comparison."""
     return tuple(RecordReference("run", i, f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline))
 
 
 def of_sent(*sent: SubmissionSummary) -> tuple[RecordReference, ...]:
+    """Return references to submissions."""
     return tuple(RecordReference("submission", s.id, LEDGER) for s in sent)
 
 

@@ -245,6 +245,7 @@ class Phrases:
         return f"{count} {one if count == 1 else many}"
 
     def hours(self, hours: float) -> str:
+        """Return a duration in words: minutes under an hour, else hours."""
         minutes = round(hours * 60)
         if minutes < 60:
             return f"{minutes}분" if self.lang == "ko" else f"{minutes} minute{'s' if minutes != 1 else ''}"
@@ -282,6 +283,7 @@ class Phrases:
         return shown + (self.more(len(names) - most) if len(names) > most else "")
 
     def more(self, count: int) -> str:
+        """Return the phrase that says how many further entries are not shown."""
         text = PHRASES["more"][LANGUAGES.index(self.lang)]
         return text.format(n=count)
 

@@ -19,7 +19,7 @@ def words(identifier: str) -> list[str]:
 
 
 def is_valid_name(identifier: str) -> bool:
-    """Return whether a name speaks of the validation or test side (and not of both sides)."""
+    """Return whether a name is of the validation or test side, and not of both sides."""
     parts = words(identifier)
     return any(_VALID.match(w) for w in parts) and not any(_TRAIN.match(w) for w in parts)
 
