@@ -173,27 +173,11 @@ def test_every_honesty_is_shown(scored: Score, level: HonestyLevel) -> None:
 
 PACKAGE = Path(hoego.__file__).parent
 READS_KEYS = """
-    apps/demo/__init__.py
-    apps/demo/result.py
-    apps/demo/week.py
-    apps/diary/facts.py
-    apps/diary/outlook.py
     cli/data.py
-    cli/evaluating.py
-    cli/submitting.py
     data/schema.py
-    report/combined.py
-    report/run_report.py
-    runs/ablate_runs.py
-    runs/candidates.py
-    runs/combined.py
     runs/ideas.py
-    runs/queue/keep.py
     runs/queue/timing.py
-    runs/required_runs.py
-    runs/submission/entry.py
     runs/submission/ledger.py
-    runs/train.py
     split/store.py
 """
 """Modules that read "honesty", "kind" or "macro_f1" by key where a typed result should stand; only ever shorter."""
@@ -255,8 +239,6 @@ CONVERTS_BY_HAND = """
     runs/records/notes.py
     runs/reproduce.py
     runs/submission/entry.py
-    runs/submission/expected.py
-    runs/submission/ledger.py
     split/plan.py
     train/optim.py
     train/precision.py

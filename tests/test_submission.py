@@ -16,9 +16,13 @@ from hoego.cli.main import app
 from hoego.errors import DataError, MismatchError, RecordError, UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
+from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import ScoreSummary
 from hoego.runs.submission import Ledger, SubmissionForm, SubmitRequest, expected_score, read_form, submit
 from hoego.runs.submission.entry import ledger_view
-from hoego.runs.submission.ledger import LedgerEntry, picked_by_leaderboard, winners_curse
+from hoego.runs.submission.expected import Expected
+from hoego.runs.submission.ledger import picked_by_leaderboard, winners_curse
+from hoego.runs.submission.ledger_entry import LedgerEntry, SubmittedScore
 
 NOW = datetime.datetime(2022, 3, 4, 14, 30, tzinfo=datetime.UTC)
 SCORE = {
@@ -45,8 +49,9 @@ def request(folder: Path, name: str = "sub.csv", **changes: object) -> SubmitReq
         "settings": SubmissionSettings(per_day=2, timezone="Asia/Seoul"),
         "score": SCORE,
         "now": NOW,
-    }
-    return SubmitRequest(**(fields | changes))  # type: ignore[arg-type]
+    } | changes
+    fields["score"] = ScoreSummary.model_validate(fields["score"])
+    return SubmitRequest(**fields)  # type: ignore[arg-type]
 
 
 def test_the_file_has_the_form_s_ids_in_its_order_and_the_composite_codes(tmp_path: Path) -> None:
@@ -142,7 +147,7 @@ def test_of_a_score_that_is_not_honest_nothing_is_expected(
     assert warning.startswith(f"the run's score is {honesty}: ")
     assert all(part in warning for part in said)
     assert Ledger(tmp_path).record_score("sub.csv", 0.3, NOW.isoformat()).expected is None
-    (line,) = ledger_view(tmp_path, SubmissionSettings(), NOW).to_dict()["entries"]
+    (line,) = ledger_view(tmp_path, SubmissionSettings(), NOW).model_dump(mode="json")["entries"]
     assert (line["score"]["value"], line["score"]["honesty"]) == (1.0, honesty)
     assert (line["honest"], line["expected"]) == (None, None)
     assert ledger_view(tmp_path, SubmissionSettings(), NOW).warnings == ()
@@ -163,9 +168,12 @@ def test_a_leaked_score_in_an_old_ledger_is_compared_with_nothing(tmp_path: Path
         ledger.record_score(name, 0.3, NOW.isoformat())
     bare, naive, honest = ledger.entries()
     assert (bare.score, bare.honest, bare.expected) == (None, None, None)
-    assert naive.score == leaked["honest"]
+    assert naive.score is not None
+    assert (naive.score.value, naive.score.low, naive.score.honesty) == (1.0, 0.99, "naive")
     assert (naive.honest, naive.expected, naive.public) == (None, None, 0.3)
-    assert honest.honest == {"value": 0.7}
+    assert honest.honest is not None
+    assert (honest.honest.value, honest.honest.low) == (0.7, None)
+    assert [LedgerEntry.of_line(e.model_dump(mode="json")) for e in ledger.entries()] == [*ledger.entries()]
     assert ledger_view(tmp_path, SubmissionSettings(), NOW).warnings == ()
 
 
@@ -189,9 +197,8 @@ def test_the_ledger_s_table_shows_the_honesty_beside_the_score(
 
 def test_members_that_only_the_leaderboard_would_pick_are_noticed() -> None:
     def entry(run: str, public: float, honest: float) -> LedgerEntry:
-        return LedgerEntry(
-            run, NOW.isoformat(), run, run, (run,), "macro_f1", {"value": honest}, None, {}, public
-        )
+        score = SubmittedScore(value=honest, honesty=ScoreHonesty("out-of-fold"))
+        return LedgerEntry(id=run, time=NOW.isoformat(), file=run, lineage=(run,), score=score, public=public)
 
     entries = (entry("a", 0.78, 0.70), entry("b", 0.77, 0.71), entry("c", 0.72, 0.76), entry("d", 0.71, 0.75))
     assert "public score" in picked_by_leaderboard(("a", "b"), entries)
@@ -218,8 +225,9 @@ def test_the_expected_interval_covers_a_test_of_another_size() -> None:
             "accuracy": {"value": v, "low": v - 1.96 * e, "high": v + 1.96 * e},
             "n_images": subjects * photos,
             "n_subjects": subjects,
+            "honesty": "out-of-fold",
         }
-        found = expected_score(score, "accuracy", test_subjects * photos)
+        found = expected_score(ScoreSummary.model_validate(score), "accuracy", test_subjects * photos)
         assert found is not None
         inside += found.low <= t <= found.high
     assert 0.93 <= inside / repeats <= 0.97
@@ -230,9 +238,9 @@ def test_the_luck_of_the_best_is_about_what_chance_gives() -> None:
     rng = np.random.default_rng(1)
     sd, truth, m = 0.02, 0.75, 5
     best = rng.normal(truth, sd, (20_000, m)).max(axis=1).mean() - truth
-    expected = {"value": truth, "low": truth - 1.96 * sd, "high": truth + 1.96 * sd}
+    expected = Expected(value=truth, low=truth - 1.96 * sd, high=truth + 1.96 * sd)
     entries = tuple(
-        LedgerEntry(f"{i}", NOW.isoformat(), f"{i}.csv", "", ("r",), "macro_f1", None, expected, {}, truth)
+        LedgerEntry(id=f"{i}", time=NOW.isoformat(), file=f"{i}.csv", expected=expected, public=truth)
         for i in range(m)
     )
     said = winners_curse(entries)

@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.draw import card
 from hoego.errors import RecordError
@@ -68,13 +67,13 @@ class Run:
     @cached_property
     def score(self) -> Score:
         """The score as it was recorded. Raises RecordError where there is none yet; `hoego.score` computes it anew."""
-        path = self.record.folder / "score.json"
-        if not path.is_file():
+        found = self.record.full_score
+        if found is None:
             raise RecordError(
                 f"The run {self.id} has no score: it is {self.state}.",
                 remedy="hoego.score(run) computes one.",
             )
-        return Score.model_validate(files.read_json(path))
+        return found
 
     def epochs(self, fold: int = 0) -> list[dict[str, Any]]:
         """Return the figures of a fold's epochs, in order."""

@@ -131,7 +131,7 @@ def diagnose(
 
 def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
     facts = found.to_dict()
-    echo(f"macro F1 today {facts['score']:.3f}   honesty: {facts['honesty']}")
+    echo(f"macro F1 today {facts['score']:.3f}   honesty: {found.honesty}")
     if facts["bottleneck"]:
         sure = "" if facts["bottleneck_decided"] else " (its lead is not distinguishable)"
         echo(f"{styled(facts['bottleneck'], 'bold')} holds the score back{sure}")

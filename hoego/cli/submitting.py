@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from hoego.cli.output import echo, emit, literal, styled, table
 if TYPE_CHECKING:
     from hoego.runs.submission import Submission
     from hoego.runs.submission.ledger import LedgerView
+    from hoego.runs.submission.ledger_entry import SubmittedScore
 
 
 def register(app: typer.Typer) -> None:
@@ -72,10 +73,8 @@ def submit(
 def _show_submission(made: Submission) -> None:
     facts = made.to_dict()
     echo(f"written: {styled(facts['file'], 'bold')}  {facts['answers']:,} answers")
-    if e := facts["expected"]:
-        echo(
-            f"the leaderboard will probably say {e['value']:.4f} [{e['low']:.4f}, {e['high']:.4f}]  ({e['method']})"
-        )
+    if e := made.expected:
+        echo(f"the leaderboard will probably say {e.value:.4f} [{e.low:.4f}, {e.high:.4f}]  ({e.method})")
     rows = [
         (c, f"{100 * s:.1f} %", f"{100 * facts['training_share'].get(c, 0.0):.1f} %")
         for c, s in facts["share"].items()
@@ -88,32 +87,30 @@ def _show_submission(made: Submission) -> None:
         echo(f"[yellow]warning[/] {literal(w)}")
 
 
-def _score_cells(score: dict[str, Any] | None) -> tuple[str, str]:
+def _score_cells(score: SubmittedScore | None) -> tuple[str, str]:
     if score is None:
         return "", ""
-    value = score["value"]
-    return "" if value is None else f"{value:.4f}", score.get("honesty", "")
+    return "" if score.value is None else f"{score.value:.4f}", str(score.honesty)
 
 
 def _show_ledger(view: LedgerView) -> None:
-    facts = view.to_dict()
     rows = [
         (
-            e["time"][:16].replace("T", " "),
-            Path(e["file"]).name,
-            e["run"],
-            *_score_cells(e["score"]),
-            "" if e["expected"] is None else f"{e['expected']['low']:.4f} to {e['expected']['high']:.4f}",
-            "" if e["public"] is None else f"{e['public']:.4f}",
+            e.time[:16].replace("T", " "),
+            Path(e.file).name,
+            e.run,
+            *_score_cells(e.score),
+            "" if e.expected is None else f"{e.expected.low:.4f} to {e.expected.high:.4f}",
+            "" if e.public is None else f"{e.public:.4f}",
         )
-        for e in facts["entries"]
+        for e in view.entries
     ]
     if rows:
         table("ledger", ("when", "file", "run", "score", "honesty", "expected", "leaderboard"), rows)
     else:
         echo("nothing was submitted yet")
-    echo(f"left today: {facts['left_today']} of {facts['per_day']}")
-    for w in facts["warnings"]:
+    echo(f"left today: {view.left_today} of {view.per_day}")
+    for w in view.warnings:
         echo(f"[yellow]warning[/] {literal(w)}")
 
 

@@ -10,7 +10,7 @@ from hoego import files
 from hoego.draw import ForestRow, forest, matrix
 from hoego.errors import HoegoError
 from hoego.runs.combined import COMBINED, is_combined
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import Record, RunKind, RunStore
 
 MOST_SHOWN = 24
 Facts = dict[str, Any]
@@ -21,7 +21,7 @@ def combined_parts(record: Record) -> Facts | None:
     if not is_combined(record):
         return None
     content = files.read_json(record.folder / COMBINED)
-    if content["kind"] == "ensemble":
+    if record.kind is RunKind.ENSEMBLE:
         return _ensemble(content, RunStore(record.folder.parent))
     return _composition(content, RunStore(record.folder.parent))
 

@@ -15,8 +15,10 @@ from hoego.draw import ForestRow, LineSeries, bars, forest, heatmap, lines, page
 from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
 from hoego.report.words import duration, honesty_of, interval
+from hoego.results.score import MetricEstimate, Score
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
-from hoego.runs.records import Record
+from hoego.runs.records import Record, RunThroughput, RunTiming
+from hoego.runs.records.ranking import PRIMARY
 
 FEW_CLASSES = 45
 Facts = dict[str, Any]
@@ -36,7 +38,7 @@ def report(record: Record, dataset: Dataset | None = None) -> Path:
 
 def render(record: Record, dataset: Dataset | None = None) -> str:
     """Return the page as HTML."""
-    score, diagnosis = _read(record, "score.json"), _read(record, "diagnosis.json")
+    score, diagnosis = record.full_score, _read(record, "diagnosis.json")
     meta = record.meta
     parts: Facts = {
         "meta": meta.to_dict(),
@@ -49,7 +51,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "curves": _curves(record),
         "recipe": _text(record, "recipe.toml"),
         "environment": _text(record, "environment.json"),
-        "speed": _speed(files.plain(meta.throughput), files.plain(meta.timing)),
+        "speed": _speed(meta.throughput, meta.timing),
     }
     if score:
         parts |= _score_parts(score)
@@ -68,25 +70,26 @@ def environment(*folders: Path) -> Environment:
     return env
 
 
-def _limits(estimate: Facts) -> str:
-    low, high = estimate.get("low"), estimate.get("high")
+def _limits(estimate: MetricEstimate | Facts) -> str:
+    low, high = (files.plain(estimate).get(name) for name in ("low", "high"))
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _score_parts(score: Facts) -> Facts:
-    rows = []
-    for name, part in score["attributes"].items():
-        e = part["macro_f1"]
-        rows.append(ForestRow(name, e["value"], e["low"], e["high"]))
-    spaces = {score["target"]: score} | score["attributes"]
+def _score_parts(score: Score) -> Facts:
+    rows = [
+        ForestRow(name, e.value, e.low, e.high)
+        for name, part in score.attributes.items()
+        if (e := part.metrics.get(PRIMARY)) is not None
+    ]
     confusions = []
-    for name, part in spaces.items():
-        names = part.get("class_names") or [c["name"] for c in part["classes"]]
-        if len(names) == len(part["confusion"]) <= FEW_CLASSES:
-            confusions.append({"name": name, "chart": Markup(heatmap(part["confusion"], names, names))})
-    worst = sorted(score["classes"], key=lambda c: (c["f1"]["value"] is None, c["f1"]["value"] or 0.0))[:20]
+    for name, part in {score.target.name: score.target, **score.attributes}.items():
+        names = list(part.class_names) or [c.name for c in part.classes]
+        if len(names) == len(part.confusion) <= FEW_CLASSES:
+            confusions.append({"name": name, "chart": Markup(heatmap(part.confusion, names, names))})
+    f1 = {c.name: c.metrics["f1"].value for c in score.target.classes}
+    worst = sorted(score.target.classes, key=lambda c: (f1[c.name] is None, f1[c.name] or 0.0))[:20]
     return {
-        "honesty": honesty_of(score["honesty"]),
+        "honesty": honesty_of(score.honesty),
         "attributes": Markup(forest(rows)) if len(rows) > 1 else "",
         "confusions": confusions,
         "worst": worst,
@@ -173,20 +176,19 @@ def _mistakes(record: Record, dataset: Dataset | None) -> Any:
     return most_confident_mistakes(predictions_of(record), dataset, heat=record.folder / "heat")
 
 
-def _speed(throughput: Facts, timing: Facts) -> str:
+def _speed(throughput: RunThroughput, timing: RunTiming) -> str:
     parts = []
-    if rate := throughput.get("train_images_per_second"):
-        share = throughput.get("efficiency")
-        model = throughput.get("model_only_images_per_second")
+    if rate := throughput.train_images_per_second:
+        share, model = throughput.efficiency, throughput.model_only_images_per_second
         parts.append(
             f"{rate:,.0f} photos a second in training"
             + (f"; the model alone makes {model:,.0f}" if model else "")
             + (f" ({100 * share:.0f} % of it reached)" if share else "")
         )
-    if seconds := timing.get("seconds"):
-        parts.append(f"{duration(seconds)} in all")
-    if first := timing.get("first_result_seconds"):
-        parts.append(f"first result after {duration(first)}")
+    if timing.seconds:
+        parts.append(f"{duration(timing.seconds)} in all")
+    if timing.first_result_seconds:
+        parts.append(f"first result after {duration(timing.first_result_seconds)}")
     return "; ".join(parts) + ("." if parts else "")
 
 

@@ -13,7 +13,7 @@ from hoego.evaluate.ensemble.compose import Composition, compose
 from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
 from hoego.runs.record_predictions import PREDICTIONS
-from hoego.runs.records import Record, RunStore
+from hoego.runs.records import Record, RunKind, RunStore
 
 COMBINED = "combined.json"
 PredictOne = Callable[[Record], Predictions]
@@ -70,14 +70,14 @@ def save_composition(
 def _save(
     store: RunStore, predictions: Predictions, score: Score, content: dict[str, Any], why: str
 ) -> Record:
-    kind = str(content["kind"])
+    kind = RunKind.ENSEMBLE if "members" in content else RunKind.COMPOSITION
     parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
     base = store.find(parents[0])
     record = store.create(
         base.recipe,
         name=predictions.name,
         why=why,
-        tags=(kind,),
+        tags=(kind.value,),
         parents=parents,
         fingerprints=base.meta.fingerprints,
         kind=kind,
@@ -127,7 +127,7 @@ def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -
             f"{record.id} needs a run that is not here: {e.message}", remedy="Copy it in with `hoego merge`."
         ) from None
     made = {name: predict_one(member) for name, member in members.items()}
-    if content["kind"] == "ensemble":
+    if record.kind is RunKind.ENSEMBLE:
         combiners = {k: Combiner.from_dict(c) for k, c in content["combiners"].items()}
         combined = apply_combiners([made[n] for n in names], combiners, record.id)
         offsets = {k: Offsets.from_dict(o) for k, o in content.get("offsets", {}).items()}

@@ -31,7 +31,7 @@ def demo(
 
     err = console(stderr=True)
     result = run_demo(out, quick=quick, seed=seed, log=lambda text: err.print(text, highlight=False))
-    submission, expected = submit_demo(result.folder, result.test, dict(result.honest))
+    submission, expected = submit_demo(result.folder, result.test, result.honest)
     for run in dict.fromkeys(r for c in result.chapters for r in c.runs):
         write_report(result.store.find(run), result.dataset)
     page = week_report(result, expected, result.folder / "report.html")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hoego import files
 from hoego.apps.demo.result import DemoChapter, DemoResult
 from hoego.apps.demo.week import FULL, QUICK, DemoWeek
 from hoego.extras import require
-from hoego.runs.records import Record, RunStore, note
+from hoego.runs.records import RunStore, note
+from hoego.runs.records.ranking import PRIMARY
 
 __all__ = ["DemoChapter", "DemoResult", "run_demo"]
 
@@ -55,7 +55,8 @@ def run_demo(
         "Should have measured mask, gender and age on the first day.",
         run=week.base.id,
     )
-    honest = _score_of(week.base)
+    honest = week.base.full_score
+    assert honest is not None, "the week has just scored it"
     demo = DemoResult(
         folder=week.folder,
         chapters=tuple(week.chapters),
@@ -76,13 +77,13 @@ def run_demo(
 def _with_sentences(demo: DemoResult) -> DemoResult:
     e = demo.true_score.primary
     attributes = ", ".join(
-        f"{name} {part['macro_f1']['value']:.3f}" for name, part in demo.honest["attributes"].items()
+        f"{name} {part.metrics[PRIMARY].value:.3f}" for name, part in demo.honest.attributes.items()
     )
     sentences = (
         f"naive score  {_interval(demo.leak.naive_score)}  (photo-level split, {demo.leak.naive.score.honesty})"
         if demo.leak.naive.score
         else "",
-        f"honest score {_interval(demo.leak.honest_score)}  (split by person, {demo.honest['honesty']})",
+        f"honest score {_interval(demo.leak.honest_score)}  (split by person, {demo.honest.honesty})",
         f"the leak     {demo.leak.leak['value']:+.3f}",
         f"attributes   {attributes}",
         f"bottleneck   {demo.diagnosis.bottleneck}",
@@ -90,10 +91,6 @@ def _with_sentences(demo: DemoResult) -> DemoResult:
         f"{demo.seconds:.0f} s in all",
     )
     return DemoResult(**{**demo.__dict__, "sentences": tuple(s for s in sentences if s)})
-
-
-def _score_of(record: Record) -> Mapping[str, Any]:
-    return files.read_json(record.folder / "score.json")
 
 
 def _interval(e: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hoego.evaluate.score import Score
 from hoego.predictions import Predictions
 from hoego.runs.leak import LeakStudy
 from hoego.runs.records import Record, RunStore
+from hoego.runs.records.ranking import PRIMARY
 from hoego.split import Split
 
 
@@ -68,7 +68,7 @@ class DemoResult:
     split: Split
     audit: AuditReport
     leak: LeakStudy
-    honest: Mapping[str, Any]
+    honest: Score
     diagnosis: Diagnosis
     final: Record
     test: Predictions
@@ -90,7 +90,9 @@ class DemoResult:
             "folder": str(self.folder),
             "chapters": [c.to_dict() for c in self.chapters],
             "leak": self.leak.to_dict(),
-            "attributes": {k: v["macro_f1"] for k, v in self.honest["attributes"].items()},
+            "attributes": {
+                k: part.metrics[PRIMARY].model_dump(mode="json") for k, part in self.honest.attributes.items()
+            },
             "bottleneck": self.diagnosis.bottleneck,
             "true_score": self.true_score.primary.model_dump(mode="json"),
             "final": self.final.id,

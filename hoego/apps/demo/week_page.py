@@ -28,7 +28,7 @@ def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path
         path: the file to write.
     """
     worth = demo.true_score.primary.model_dump(mode="json")
-    facts = None if expected is None else expected.to_dict()
+    facts = None if expected is None else expected.model_dump(mode="json")
     parts: dict[str, Any] = {
         "demo": demo,
         "worth": worth,

@@ -12,14 +12,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from hoego import files
 from hoego.apps.diary.period import Period
 from hoego.errors import HoegoError
 from hoego.results.score import DefinedEstimate, MetricEstimate
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import DiaryNote, RankingGroup, Record, RunKind, RunStore, notes
 from hoego.runs.records.difference import changes
-from hoego.runs.records.ranking import group_of, ranked
+from hoego.runs.records.ranking import PRIMARY, group_of, ranked
+from hoego.runs.submission import Ledger
 
 MOST_EARLIER = 300
 """Runs from before the period whose recipes are read, the latest ones."""
@@ -255,7 +255,7 @@ def _run(record: Record, period: Period) -> RunSummary:
         trial=_trial(recipe, record),
         kind=record.kind,
         target="" if score is None else record.target,
-        score=metrics.get("macro_f1"),
+        score=metrics.get(PRIMARY),
         metrics=metrics,
         honesty="" if score is None else str(score.honesty),
         honest=score is not None and score.rankable,
@@ -284,19 +284,6 @@ def _recorded(metric: MetricEstimate) -> DefinedEstimate | None:
         if metric.value is None
         else DefinedEstimate(value=metric.value, low=metric.low, high=metric.high)
     )
-
-
-def _value(metric: Any) -> DefinedEstimate | None:
-    if isinstance(metric, Mapping):
-        value = _finite(metric.get("value"))
-        return (
-            None
-            if value is None
-            else DefinedEstimate(
-                value=value, low=_finite(metric.get("low")), high=_finite(metric.get("high"))
-            )
-        )
-    return None
 
 
 def _hours(started: str, finished: str) -> float | None:
@@ -336,23 +323,21 @@ def _named(found: ComparisonVerdict, run: RunSummary) -> ComparisonVerdict:
 
 def _sent(project: Path, period: Period) -> list[SubmissionSummary]:
     """Return the ledger's submissions within the period, with the scores that came back since."""
-    lines = files.read_lines(project / "submissions" / "ledger.jsonl")
-    public = {str(line["id"]): _finite(line.get("value")) for line in lines if line.get("kind") == "score"}
     found = []
-    for line in lines:
-        moment = period.local(str(line.get("time", ""))) if line.get("kind") == "submission" else None
+    for entry in Ledger(project).entries():
+        moment = period.local(entry.time)
         if moment is None or not period.first <= moment.date() <= period.last:
             continue
-        honest = line.get("honest")
+        e = entry.expected
         found.append(
             SubmissionSummary(
-                id=str(line["id"]),
+                id=entry.id,
                 moment=moment,
-                file=Path(str(line.get("file", ""))).name,
-                lineage=tuple(line.get("lineage") or ()),
-                honest=_finite(honest.get("value")) if isinstance(honest, Mapping) else None,
-                expected=_value(line.get("expected")),
-                public=public.get(str(line["id"]), _finite(line.get("public"))),
+                file=Path(entry.file).name,
+                lineage=entry.lineage,
+                honest=None if entry.honest is None else entry.honest.value,
+                expected=None if e is None else DefinedEstimate(value=e.value, low=e.low, high=e.high),
+                public=entry.public,
             )
         )
     return found

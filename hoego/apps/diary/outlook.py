@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from hoego import files
 from hoego.apps.diary.facts import PeriodRecords, RunSummary
 from hoego.apps.diary.model import RecordReference, ReportSection, ReportTable, Statement
 from hoego.apps.diary.pictures import scores_picture
@@ -16,6 +15,8 @@ from hoego.apps.diary.words import Phrases, named, shown
 from hoego.errors import HoegoError
 from hoego.recipe import parse_override
 from hoego.results.verdict import ComparisonVerdict
+from hoego.runs.records import Record
+from hoego.runs.records.ranking import metric_value
 
 MOST_IDEAS = 6
 MOST_TRIALS = 15
@@ -191,15 +192,12 @@ def _setting(recipe: Mapping[str, Any], key: str) -> Any:
 
 
 def _attributes(facts: PeriodRecords, run: RunSummary) -> dict[str, float]:
-    path = facts.folders[run.id] / "score.json"
-    if not path.is_file():
-        return {}
     try:
-        parts = files.read_json(path).get("attributes") or {}
+        score = Record(facts.folders[run.id]).full_score
     except HoegoError:
         return {}
-    values = {name: (part.get("macro_f1") or {}).get("value") for name, part in parts.items()}
-    return {name: float(v) for name, v in values.items() if isinstance(v, int | float)}
+    values = {} if score is None else {name: metric_value(part) for name, part in score.attributes.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _results(facts: PeriodRecords, say: Phrases) -> ReportSection:

@@ -29,11 +29,6 @@ _SCORE: dict[str, Callable[[ScoreSummary], Any]] = {
 }
 
 
-def is_honest(score: Mapping[str, Any]) -> bool:
-    """Whether a score may stand beside others: `honest`, or by its honesty where it was written without it."""
-    return bool(score.get("honest", score.get("honesty") not in ("naive", "in-sample")))
-
-
 @dataclass(frozen=True)
 class RunsTable:
     """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the

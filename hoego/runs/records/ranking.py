@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hoego.results.score import ScoreSummary
+from hoego.results.score import LabelSpaceScore, ScoreSummary
 from hoego.runs.records.record import Record
 from hoego.runs.records.run_facts import RunKind
 
@@ -66,7 +66,7 @@ class RankingRule:
         return metric_value(score, self.metric)
 
 
-def metric_value(score: ScoreSummary | None, metric: str = PRIMARY) -> float | None:
+def metric_value(score: ScoreSummary | LabelSpaceScore | None, metric: str = PRIMARY) -> float | None:
     """Give the value of one of a score's metrics; None where it has none."""
     found = None if score is None else score.metrics.get(metric)
     return None if found is None else found.value

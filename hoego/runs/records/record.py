@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hoego import files, toml_text
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold, fold_of
-from hoego.results.score import ScoreSummary
+from hoego.results.score import Score, ScoreSummary
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import process
 from hoego.runs.records.environment import environment
@@ -86,6 +88,25 @@ class Record:
     def score(self) -> ScoreSummary | None:
         """The score of the held-out predictions as run.json summarises it; None before there is one."""
         return self.meta.score
+
+    @property
+    def full_score(self) -> Score | None:
+        """The score with its attributes and classes (score.json); None before there is one.
+
+        Raises RecordError where the file is broken.
+        """
+        path = self.folder / "score.json"
+        if not path.is_file():
+            return None
+        try:
+            return Score.model_validate(files.read_json(path))
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            raise RecordError(
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+                file=path,
+                remedy="Restore the file from a copy, or score the run again (hoego score).",
+            ) from None
 
     @property
     def verdict(self) -> ComparisonVerdict | None:

@@ -3,7 +3,8 @@
 from hoego.runs.submission.entry import Submission, SubmitRequest, submit
 from hoego.runs.submission.expected import Expected, expected_score
 from hoego.runs.submission.form import SubmissionForm, read_form
-from hoego.runs.submission.ledger import Ledger, LedgerEntry, LedgerView
+from hoego.runs.submission.ledger import Ledger, LedgerView
+from hoego.runs.submission.ledger_entry import LedgerEntry, SubmittedScore
 
 __all__ = [
     "LedgerEntry",
@@ -15,5 +16,6 @@ __all__ = [
     "SubmitRequest",
     "expected_score",
     "read_form",
+    "SubmittedScore",
     "submit",
 ]

@@ -17,10 +17,11 @@ from hoego import files
 from hoego.errors import UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
-from hoego.runs.records.listing import is_honest
+from hoego.results.score import Score, ScoreSummary
 from hoego.runs.submission.expected import Expected, expected_score
 from hoego.runs.submission.form import SubmissionForm, answers_of, read_form
-from hoego.runs.submission.ledger import Ledger, LedgerEntry, LedgerView, picked_by_leaderboard, winners_curse
+from hoego.runs.submission.ledger import Ledger, LedgerView, picked_by_leaderboard, winners_curse
+from hoego.runs.submission.ledger_entry import LedgerEntry, SubmittedScore
 
 WHY_NOT_EXPECTED = {
     "naive": (
@@ -43,7 +44,7 @@ class SubmitRequest:
         project: folder of hoego.toml; the ledger lies beside it.
         out: the file to write.
         settings: of the recipe's [submission].
-        score: of the run (score.json), or None.
+        score: of the run, or None.
         training_classes: photos per class of the training set, for comparison.
         now: the time.
     """
@@ -51,7 +52,7 @@ class SubmitRequest:
     project: Path
     out: Path
     settings: SubmissionSettings
-    score: Mapping[str, Any] | None = None
+    score: Score | ScoreSummary | None = None
     training_classes: Mapping[str, int] = field(default_factory=dict)
     now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
@@ -85,7 +86,7 @@ class Submission:
             "agreement": dict(self.agreement),
             "share": dict(self.share),
             "training_share": dict(self.training_share),
-            "expected": None if self.expected is None else self.expected.to_dict(),
+            "expected": None if self.expected is None else self.expected.model_dump(mode="json"),
             "left_today": self.left_today,
             "warnings": list(self.warnings),
         }
@@ -122,8 +123,8 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
         run=predictions.name,
         lineage=predictions.lineage,
         metric=settings.metric,
-        score=_score(request.score, settings.metric),
-        expected=None if expected is None else expected.to_dict(),
+        score=SubmittedScore.of(request.score, settings.metric),
+        expected=expected,
         classes=dict(sorted(Counter(answers.values()).items())),
     )
     warnings = [picked_by_leaderboard(predictions.lineage, entries)]
@@ -155,10 +156,10 @@ def ledger_view(
     entries = ledger.entries()
     warnings = [
         f"{Path(e.file).name}: the leaderboard said {e.public:.4f}, outside what was expected "
-        f"({e.expected['low']:.4f} to {e.expected['high']:.4f})"
+        f"({e.expected.low:.4f} to {e.expected.high:.4f})"
         for e in entries
         if e.public is not None and e.expected is not None
-        if not e.expected["low"] <= e.public <= e.expected["high"]
+        if not e.expected.low <= e.public <= e.expected.high
     ]
     for e in entries:
         if text := picked_by_leaderboard(e.lineage, tuple(o for o in entries if o.time < e.time)):
@@ -166,7 +167,7 @@ def ledger_view(
     if text := winners_curse(entries):
         warnings.append(text)
     left = ledger.left_today(settings.per_day, settings.timezone, moment)
-    return LedgerView(entries, left, settings.per_day, tuple(warnings))
+    return LedgerView(entries=entries, left_today=left, per_day=settings.per_day, warnings=tuple(warnings))
 
 
 def _csv(form: SubmissionForm, answers: Mapping[str, str]) -> bytes:
@@ -177,17 +178,10 @@ def _csv(form: SubmissionForm, answers: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _score(score: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
-    if score is None or not score.get(metric):
-        return None
-    numbers = {k: score[metric][k] for k in ("value", "low", "high")}
-    return {**numbers, "honesty": score.get("honesty", ""), "honest": is_honest(score)}
-
-
-def _leaked(score: Mapping[str, Any] | None) -> list[str]:
-    if score is None or is_honest(score):
+def _leaked(score: Score | ScoreSummary | None) -> list[str]:
+    if score is None or score.rankable:
         return []
-    honesty = score.get("honesty", "not honest")
+    honesty = str(score.honesty) or "not honest"
     why, remedy = WHY_NOT_EXPECTED.get(
         honesty, ("it may not be ranked", "score predictions of people not seen")
     )
@@ -207,9 +201,7 @@ def _absent(predictions: Predictions, answers: Mapping[str, str]) -> list[str]:
     return [f"{n - said} of {n} classes are never answered"] if said < n else []
 
 
-def submit_demo(
-    project: Path, predictions: Predictions, score: Mapping[str, Any]
-) -> tuple[Path, Expected | None]:
+def submit_demo(project: Path, predictions: Predictions, score: Score) -> tuple[Path, Expected | None]:
     """Write the demo's submission into its project, and say what is expected of it.
 
     Args:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
-from hoego.runs.records.listing import is_honest
+from hoego.results.base import Result
+from hoego.results.score import Score, ScoreSummary
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(Result):
     """A prediction interval for the score of one finite test set.
 
     Args:
         value: the honest score (less its optimism where that was estimated).
         low, high: the interval in which the leaderboard's number should lie.
-        test_subjects: subjects that the test is taken to hold.
+        test_subjects: subjects that the test is taken to hold; None in early ledgers.
         method: in words.
     """
 
     value: float
     low: float
     high: float
-    test_subjects: float
-    method: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(self.__dict__)
+    test_subjects: float | None = None
+    method: str = ""
 
 
-def expected_score(score: Mapping[str, Any], metric: str, test_images: int) -> Expected | None:
+def expected_score(score: Score | ScoreSummary, metric: str, test_images: int) -> Expected | None:
     """The score to expect on a test of `test_images` photos; None where the score is not honest or cannot say.
 
     The honest score misses the truth by its own error, and the test misses it by another, independent one, whose
@@ -39,22 +33,24 @@ def expected_score(score: Mapping[str, Any], metric: str, test_images: int) -> E
     sqrt(1 + S / S_test). The test is taken to have as many photos a subject as the scored set.
 
     Args:
-        score: of the run, as in score.json or run.json.
+        score: of the run.
         metric: what the leaderboard shows.
         test_images: photos of the (public part of the) test.
     """
-    estimate = score.get(metric) if is_honest(score) else None
-    if not estimate or estimate.get("low") is None or estimate.get("value") is None:
+    estimate = score.metrics.get(metric) if score.rankable else None
+    images, subjects = score.n_images, score.n_subjects
+    if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
         return None
-    images, subjects = score["n_images"], score["n_subjects"]
+    if not images or not subjects:
+        return None
     test_subjects = max(test_images * subjects / images, 1.0)
-    optimism = (score.get("optimism") or {}).get("optimism") if metric == "macro_f1" else None
-    value = estimate["value"] - max(optimism or 0.0, 0.0)
+    known = score.optimism if metric == "macro_f1" else None
+    value = estimate.value - (max(known.optimism, 0.0) if known is not None else 0.0)
     grow = sqrt(1 + subjects / test_subjects)
     return Expected(
-        value,
-        max(0.0, value - grow * (estimate["value"] - estimate["low"])),
-        min(1.0, value + grow * (estimate["high"] - estimate["value"])),
-        test_subjects,
-        f"{metric} of {subjects} scored subjects, widened by {grow:.2f} for a test of about {test_subjects:.0f}",
+        value=value,
+        low=max(0.0, value - grow * (estimate.value - estimate.low)),
+        high=min(1.0, value + grow * (estimate.high - estimate.value)),
+        test_subjects=test_subjects,
+        method=f"{metric} of {subjects} scored subjects, widened by {grow:.2f} for a test of about {test_subjects:.0f}",
     )

@@ -9,82 +9,26 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
 
 import polars as pl
 
 from hoego import files
 from hoego.errors import RecordError, UsageError
-from hoego.runs.records.listing import is_honest
+from hoego.results.base import Result
+from hoego.runs.submission.ledger_entry import LedgerEntry
 
 FOLDER = "submissions"
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
-    """One submission.
-
-    Args:
-        id: of the entry.
-        time: ISO 8601, UTC.
-        file: where it was written.
-        run: name of the predictions.
-        lineage: ids of all runs behind them.
-        score: of the run (value, low, high, honesty, honest), or None.
-        expected: what the leaderboard was expected to say; None without an honest score.
-        classes: answers per class.
-        public: what the leaderboard said; None until it is recorded.
-    """
-
-    id: str
-    time: str
-    file: str
-    run: str
-    lineage: tuple[str, ...]
-    metric: str
-    score: Mapping[str, Any] | None
-    expected: Mapping[str, Any] | None
-    classes: Mapping[str, int]
-    public: float | None = None
-
-    @property
-    def honest(self) -> Mapping[str, Any] | None:
-        """The score where it is an honest one, else None: nothing is compared with another."""
-        return self.score if self.score is not None and is_honest(self.score) else None
-
-    @classmethod
-    def from_dict(cls, line: Mapping[str, Any]) -> LedgerEntry:
-        """The entry of a line of the ledger; old ones called every score `honest` and expected it, leaked or not."""
-        fields: dict[str, Any] = {"run": "", "metric": "", "expected": None, "classes": {}}
-        fields |= {"score": line.get("honest")} | {k: line[k] for k in cls.__dataclass_fields__ if k in line}
-        entry = cls(**{**fields, "lineage": tuple(line.get("lineage", ()))})
-        leaked = entry.score is not None and entry.honest is None
-        return replace(entry, expected=None) if leaked else entry
-
-    def to_dict(self) -> dict[str, Any]:
-        honest = None if self.honest is None else dict(self.honest)
-        return {**asdict(self), "lineage": list(self.lineage), "honest": honest}
-
-
-@dataclass(frozen=True)
-class LedgerView:
+class LedgerView(Result):
     """The ledger as it stands: entries in order, submissions left today, warnings."""
 
     entries: tuple[LedgerEntry, ...]
     left_today: int
     per_day: int
     warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "entries": [e.to_dict() for e in self.entries],
-            "left_today": self.left_today,
-            "per_day": self.per_day,
-            "warnings": list(self.warnings),
-        }
 
 
 class Ledger:
@@ -99,15 +43,15 @@ class Ledger:
         found: dict[str, LedgerEntry] = {}
         for line in files.read_lines(self.file):
             if line.get("kind") == "submission":
-                found[line["id"]] = LedgerEntry.from_dict(line)
+                found[line["id"]] = LedgerEntry.of_line(line)
             elif line.get("kind") == "score" and line["id"] in found:
-                found[line["id"]] = replace(found[line["id"]], public=line["value"])
+                found[line["id"]] = found[line["id"]].with_(public=line["value"])
         return tuple(found.values())
 
     def add(self, entry: LedgerEntry, content: bytes) -> None:
         """Enter a submission and keep a copy of its file."""
         files.write_bytes(self.folder / "files" / f"{entry.id}.csv", content)
-        files.append_line(self.file, {"kind": "submission", **entry.to_dict()})
+        files.append_line(self.file, {"kind": "submission", **entry.model_dump(mode="json")})
 
     def record_score(self, file: str | Path, value: float, time: str) -> LedgerEntry:
         """Enter what the leaderboard said of a file (or of an entry's id).
@@ -166,7 +110,7 @@ def winners_curse(entries: tuple[LedgerEntry, ...]) -> str:
     if len(scored) < 3:
         return ""
     m = len(scored)
-    sd = sum((e.expected["high"] - e.expected["low"]) / (2 * 1.96) for e in scored if e.expected) / m
+    sd = sum((e.expected.high - e.expected.low) / (2 * 1.96) for e in scored if e.expected) / m
     luck = sd * NormalDist().inv_cdf((m - 0.375) / (m + 0.25))
     best = max(scored, key=lambda e: e.public or 0.0)
     return (
@@ -184,7 +128,7 @@ def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[LedgerEntry, 
     if len(lineage) < 2:
         return ""
     single = {
-        e.lineage[0]: (e.public, e.honest["value"])
+        e.lineage[0]: (e.public, e.honest.value or 0.0)
         for e in entries
         if len(e.lineage) == 1 and e.public is not None and e.honest is not None
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hoego import files
 from hoego.data.schema import COMPOSITE
 from hoego.errors import UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build
+from hoego.results.score import Score
 from hoego.runs.predict import predict_run
 from hoego.runs.records import Record, RunStore
 
@@ -33,7 +33,7 @@ class TestSet:
     predictions: Predictions
     recipe: Recipe
     info: Path
-    score: Mapping[str, Any] | None
+    score: Score | None
     training_classes: Mapping[str, int]
 
 
@@ -55,12 +55,11 @@ def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
     recipe = build(record.recipe)
     form = info or form_of(recipe)
     predictions = given if given is not None else predict_run(record, photos_of(recipe, form))
-    score = record.folder / "score.json"
     return TestSet(
         predictions,
         recipe,
         form,
-        files.read_json(score) if score.is_file() else None,
+        record.full_score,
         training_classes(record),
     )
 

@@ -1,0 +1,95 @@
+"""A line of the ledger: one submission, with what was expected of it and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from hoego.results.base import Content, MaybeFloat, Result, Upgrade
+from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import MetricEstimate, Score, ScoreSummary
+from hoego.runs.submission.expected import Expected
+
+
+def _honest_by_name(content: Content) -> Content:
+    """The first ledgers entered only scores that they called honest, without a word on how honest."""
+    if "honesty" in content:
+        return content
+    return {**content, "honesty": "out-of-fold" if content.get("honest", True) else "in-sample"}
+
+
+class SubmittedScore(MetricEstimate):
+    """The score of the run behind a submission, with its honesty."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("honest",)
+    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_honest_by_name,)
+
+    honesty: ScoreHonesty
+
+    @classmethod
+    def of(cls, score: Score | ScoreSummary | None, metric: str) -> SubmittedScore | None:
+        """Take one metric of a run's score; None where it has none."""
+        found = None if score is None else score.metrics.get(metric)
+        if found is None or score is None:
+            return None
+        return cls(
+            value=found.value, low=found.low, high=found.high, level=found.level, honesty=score.honesty
+        )
+
+    @property
+    def honest(self) -> bool:
+        """Whether it may be compared with others, under its name in the ledger."""
+        return self.honesty.rankable
+
+
+def _score_was_honest(content: Content) -> Content:
+    """Old lines called every score `honest` and expected it on the leaderboard, leaked or not."""
+    score = content.get("score", content.get("honest"))
+    if not isinstance(score, Mapping):
+        return content
+    leaked = not SubmittedScore.model_validate(score).honest
+    return {**content, "score": score, **({"expected": None} if leaked else {})}
+
+
+class LedgerEntry(Result):
+    """One submission.
+
+    Args:
+        id: of the entry.
+        time: ISO 8601, UTC.
+        file: where it was written.
+        run: name of the predictions.
+        lineage: ids of all runs behind them.
+        metric: what the leaderboard shows.
+        score: of the run, or None.
+        expected: what the leaderboard was expected to say; None without an honest score.
+        classes: answers per class.
+        public: what the leaderboard said; None until it is recorded.
+    """
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("honest",)
+    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_score_was_honest,)
+
+    id: str
+    time: str
+    file: str
+    run: str = ""
+    lineage: tuple[str, ...] = ()
+    metric: str = ""
+    score: SubmittedScore | None = None
+    expected: Expected | None = None
+    classes: dict[str, int] = Field(default_factory=dict)
+    public: MaybeFloat = None
+
+    @property
+    def honest(self) -> SubmittedScore | None:
+        """The score where it is an honest one, else None: nothing is compared with another."""
+        return self.score if self.score is not None and self.score.honest else None
+
+    @classmethod
+    def of_line(cls, line: Mapping[str, Any]) -> LedgerEntry:
+        """Read a line of the ledger; what a newer version added to it is left out."""
+        known = (*cls.model_fields, *cls.DERIVED)
+        return cls.model_validate({name: line[name] for name in known if name in line})
