@@ -100,6 +100,15 @@ def test_audit_and_split_print_what_the_issue_asks_for() -> None:
     assert split["worst_class_deviation"] >= 0
 
 
+def test_a_run_is_scored_again_as_its_recipe_says() -> None:
+    record = RunStore(Path("runs")).find(ids()[0])
+    before = record.recipe
+    record.save_recipe({**before, "score": {**before["score"], "resamples": 150, "level": 0.9}})
+    found = as_json("score", record.id)
+    record.save_recipe(before)
+    assert (found["resamples"], found["macro_f1"]["level"]) == (150, 0.9)
+
+
 def test_compare_prints_difference_p_value_detectable_scope_and_verdict() -> None:
     found = as_json("compare", ids()[2], ids()[0])
     assert {"value", "low", "high"} <= set(found["difference"])

@@ -44,6 +44,7 @@ def with_a_folder() -> dict[str, Any]:
 def with_a_record() -> dict[str, Any]:
     record = RunStore("runs").create(recipe={"epochs": 1})
     record.append_epoch(0, {"epoch": 0, "loss": 1.0})
+    record.update(score={"macro_f1": {"value": 0.7, "low": 0.6, "high": 0.8}, "honesty": "out-of-fold"})
     return {"RUN": record.id}
 
 

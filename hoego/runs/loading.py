@@ -149,10 +149,24 @@ def _require_same_labels(first: tuple[Record, Dataset], second: tuple[Record, Da
     )
 
 
+def _as_recipe(options: ScoreOptions, record: Record) -> ScoreOptions:
+    """Fill in what a recipe says of its score, where the options were not changed."""
+    usual, said = ScoreOptions(), build(record.recipe).score
+    names = ("metrics", "resamples", "level")
+    return replace(
+        options, **{n: getattr(said, n) for n in names if getattr(options, n) == getattr(usual, n)}
+    )
+
+
 def rescore(folder: Path, name: str, options: ScoreOptions) -> Score:
-    """Score a run again on today's labels; the optimism is estimated where the record holds the candidates."""
+    """Score a run again on today's labels; the optimism is estimated where the record holds the candidates.
+
+    What the options leave as it is by default (metrics, resamples, level) is taken from the run's recipe.
+    """
     found = load_runs(folder, [name])
     predictions = found.predictions[0]
+    if found.records:
+        options = _as_recipe(options, found.records[0])
     if options.candidates is None and found.records:
         options = replace(options, candidates=recorded_candidates(found.records[0], predictions))
     return score_predictions(predictions, found.dataset, options)
