@@ -257,6 +257,7 @@ def test_what_an_extra_brings_is_imported_only_where_it_is_used() -> None:
 WRITES_FILES = {"os.replace", "os.rename", "tempfile.mkstemp"}
 WRITES_FOLDERS = {
     "apps/people/write.py",  # the whole folder of synthetic photos
+    "runs/outside/export.py",  # the whole folder of exported folds
     "runs/queue/claims.py",  # moves the folders of a run that starts again
     "runs/records/merging.py",  # a record, which is a folder
     "runs/records/store.py",

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from hoego.cli.main import app
 from hoego.data.dataset import Dataset
-from hoego.errors import HoegoError
+from hoego.errors import HoegoError, LeakError
 from hoego.predictions import softmax
 from hoego.recipe import resolve
 from hoego.runs.project import open_project
@@ -170,3 +170,68 @@ def test_a_test_set_predicted_outside_is_handed_in(bench: Bench) -> None:
     bench.run("submit", run, "--out", "answers.csv")
     answers = pl.read_csv("answers.csv")
     assert answers["shape"].to_list() == ["disc", "ring", "ring", "disc"]
+
+
+@pytest.mark.parametrize("layout", ["imagefolder", "csv", "frame"])
+def test_exported_folds_hold_the_two_sides_and_nothing_that_names_a_held_out_label(
+    bench: Bench, layout: str
+) -> None:
+    made = bench.run("folds", "export", "--to", "out", "--layout", layout, "--inner")
+    contents = {
+        p.read_bytes(): i for p, i in zip(bench.dataset.paths, bench.dataset.image_ids.tolist(), strict=True)
+    }
+    owner = dict(zip(bench.dataset.image_ids.tolist(), bench.dataset.subject_index.tolist(), strict=True))
+    for k in range(3):
+        folder = bench.root / "out" / f"fold-{k}"
+        found = {
+            side: {contents[p.read_bytes()] for p in (folder / side).rglob("*.png")}
+            for side in ("train", "inner", "predict")
+        }
+        assert found["predict"] == set(bench.split.images[bench.split.val_mask(k)].tolist())
+        assert set().union(*found.values()) == set(bench.dataset.image_ids.tolist())
+        people = {side: {owner[i] for i in images} for side, images in found.items()}
+        assert not people["train"] & people["inner"]
+        assert not people["predict"] & (people["train"] | people["inner"])
+        assert made["folds"][str(k)]["inner"]["images"] == len(found["inner"])
+        names = [p.name for p in sorted((folder / "predict").iterdir())]
+        assert not [n for n in names if any(i.split(".")[0] in n.split("-")[0] for i in found["predict"])]
+    sealed = json.loads((bench.root / "out" / "sealed.json").read_text())
+    assert all(side["predict"]["names"] == [] for side in sealed["folds"].values())
+    if layout == "csv":
+        assert pl.read_csv("out/fold-0/predict.csv").columns == ["path"]
+        assert set(pl.read_csv("out/fold-0/train.csv").columns) >= {"path", "shape", "who", "subject"}
+    if layout == "imagefolder":
+        assert {p.name for p in (bench.root / "out/fold-0/train").iterdir()} == set(SHAPES)
+
+
+def test_predictions_by_neutral_names_lead_back_to_the_photos(bench: Bench) -> None:
+    bench.run("folds", "export", "--to", "out", "--link")
+    frame = bench.frame()
+    by_content = {p.read_bytes(): row for p, row in zip(bench.dataset.paths, frame.rows(), strict=True)}
+    files = [p for k in range(3) for p in (bench.root / "out" / f"fold-{k}" / "predict").iterdir()]
+    rows = [(str(p), *by_content[p.read_bytes()][1:]) for p in files]
+    pl.DataFrame(rows, schema=["path", "ring", "disc"], orient="row").write_csv("neutral.csv")
+    frame.write_csv("plain.csv")
+    a = bench.run("import", "neutral.csv", "--name", "a", "--sealed", "out")
+    b = bench.run("import", "plain.csv", "--name", "b")
+    assert a["score"]["macro_f1"] == b["score"]["macro_f1"]
+    with pytest.raises(HoegoError, match=r"is no photo of the export"):
+        CliRunner().invoke(app, ["import", "plain.csv", "--sealed", "out"], catch_exceptions=False)
+    train = list((bench.root / "out/fold-0/train").rglob("*.png"))
+    rows = [(p.name, 0.5, 0.5) for p in train]
+    pl.DataFrame(rows, schema=["path", "ring", "disc"], orient="row").write_csv("trained.csv")
+    with pytest.raises(LeakError, match=r"trained on"):
+        CliRunner().invoke(
+            app, ["import", "trained.csv", "--sealed", "out", "--fold", "0"], catch_exceptions=False
+        )
+
+
+def test_an_export_is_written_whole_into_an_empty_folder_or_not_at_all(bench: Bench) -> None:
+    (bench.root / "full").mkdir()
+    (bench.root / "full" / "mine.txt").touch()
+    with pytest.raises(HoegoError, match="holds something"):
+        CliRunner().invoke(app, ["folds", "export", "--to", "full"], catch_exceptions=False)
+    bench.dataset.paths[5].unlink()
+    with pytest.raises(HoegoError):
+        CliRunner().invoke(app, ["folds", "export", "--to", "fresh"], catch_exceptions=False)
+    assert not [p for p in bench.root.iterdir() if "fresh" in p.name]

@@ -12,6 +12,7 @@ from hoego.cli.output import echo, emit, literal, styled
 from hoego.cli.records import show_score
 
 if TYPE_CHECKING:
+    from hoego.runs.outside.export import ExportedFolds
     from hoego.runs.outside.importing import ImportedRun
 
 SplitName = Annotated[
@@ -26,6 +27,11 @@ FoldNumber = Annotated[
 def register(app: typer.Typer) -> None:
     """Put this module's commands into the application."""
     app.command("import")(import_)
+    folds = typer.Typer(
+        help="The folds of a split, for other trainers.", no_args_is_help=True, rich_markup_mode=None
+    )
+    folds.command("export")(export)
+    app.add_typer(folds, name="folds")
 
 
 def import_(
@@ -40,6 +46,9 @@ def import_(
     image: Annotated[
         str, typer.Option(help="The column that names the photo; found by its name if not given.")
     ] = "",
+    sealed: Annotated[
+        Path | None, typer.Option(help="Folder of the export whose file names the rows use.")
+    ] = None,
     new_photos: Annotated[
         Path | None, typer.Option(help="The rows are of these new photos, by the models of --run.")
     ] = None,
@@ -68,6 +77,7 @@ def import_(
         fold=fold,
         logits=logits,
         image=image or None,
+        sealed=sealed,
         why=why,
         tags=tuple(tags),
     )
@@ -93,3 +103,47 @@ def _show_imported(made: ImportedRun) -> None:
         f"[bold]{made.record.id}[/]  {literal(made.record.meta.name)}   imported from {literal(made.facts.file)}"
     )
     show_score(made.record.score)
+
+
+def export(
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],
+    layout: Annotated[str, typer.Option(help="imagefolder, csv or frame.")] = "imagefolder",
+    split: SplitName = "",
+    fold: Annotated[str, typer.Option(help="A fold's number, or all.")] = "all",
+    on: Annotated[str, typer.Option(help="Whose classes the folders are; the target if not given.")] = "",
+    link: Annotated[bool, typer.Option("--link", help="Make hard links instead of copies.")] = False,
+    inner: Annotated[
+        bool, typer.Option("--inner", help="Set training subjects apart for the tool's own validation.")
+    ] = False,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Write each fold for another trainer: a training side with labels, a side to predict without."""
+    from hoego.data.load import load
+    from hoego.recipe import parse_fold
+    from hoego.runs.outside.export import ExportRequest, export_folds
+    from hoego.runs.outside.importing import project_with
+
+    recipe = recipe_of(None, overrides)
+    project = project_with(recipe, load(recipe), project_folder(), split)
+    request = ExportRequest(
+        to=to,
+        layout=layout,  # type: ignore[arg-type]
+        fold=parse_fold(fold) or 0,
+        attribute=on or None,
+        link=link,
+        inner=inner,
+    )
+    emit(export_folds(project, request), as_json, _show_exported)
+
+
+def _show_exported(made: ExportedFolds) -> None:
+    for k, sides in made.folds.items():
+        said = ", ".join(
+            f"{name} {size.images:,} photos of {size.subjects:,} subjects" for name, size in sides.items()
+        )
+        echo(f"fold {k}: {said}")
+    if made.unlabelled:
+        echo(f"{made.unlabelled:,} photos without a label are left out of training")
+    echo(f"written: {styled(made.folder, 'bold')}")
+    echo(literal(f"predict the photos of fold-K/predict, then: hoego import FILE --sealed {made.folder}"))

@@ -108,15 +108,16 @@ def _image_column(table: pl.DataFrame, asked: str | None, held_out: HeldOut) -> 
 def class_columns(columns: Sequence[str], held_out: HeldOut) -> list[str]:
     """Find the column of each class, in the schema's order.
 
-    A class is called by its name, by its name after one common prefix (`p:`, `prob_` and the like), or, for the
-    composite, by its number.
+    A class is called by its name, as its folder in an export (`folder_name`), by its name after one common prefix
+    (`p:`, `prob_` and the like), or, for the composite, by its number.
 
     Raises:
         DataError: a class has no column, or a column is none of the classes; names it and the nearest one.
     """
     classes = held_out.classes
     free = [c for c in columns if c.lower() not in SAID_BESIDE or c in classes]
-    spelled = [list(classes), *([f"{p}{c}" for c in classes] for p in PREFIXES)]
+    folders = [c.replace("/", "+") for c in classes]
+    spelled = [list(classes), folders, *([f"{p}{c}" for c in classes] for p in PREFIXES)]
     if held_out.column == COMPOSITE:
         spelled.append([str(k) for k in range(len(classes))])
     found = max(spelled, key=lambda names: len(set(names) & set(free)))
@@ -135,6 +136,23 @@ def class_columns(columns: Sequence[str], held_out: HeldOut) -> list[str]:
             remedy="Leave out columns that are no class. A model with further classes is of another task.",
         )
     return found
+
+
+def folder_name(label: str) -> str:
+    """Name the folder of a class: its name, a composite's with + between the parts.
+
+    Raises DataError where that cannot be the name of a folder.
+
+    >>> folder_name("wear/male/<30")
+    'wear+male+<30'
+    """
+    name = label.replace("/", "+")
+    if name.strip(". ") != name or not name.isprintable() or "\\" in name:
+        raise DataError(
+            f"The class {label!r} cannot name a folder.",
+            remedy="Export a table: --layout csv, or rename the class.",
+        )
+    return name
 
 
 def _numbers(column: pl.Series) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ class OutsideFacts(Result):
         fold: the fold that was held out; None for all.
         honesty: declared or witnessed.
         split: name of the split.
-        sealed: fingerprint of the export whose neutral names were used; "" where none was.
+        sealed: salt of the export whose neutral names were used; "" where none was.
         evidence: fold -> what the watch over its training saw; {} where nothing was watched.
     """
 

@@ -14,6 +14,7 @@ from hoego.predictions.outside import HeldOut, make_predictions
 from hoego.recipe import Recipe
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, read_file
+from hoego.runs.outside.sealed import read_sealed
 from hoego.runs.project import SPLIT_FILE, ProjectData
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.train import fingerprints
@@ -36,6 +37,7 @@ class ImportRequest:
         fold: the fold that the model held out; None for rows of all folds.
         logits: the values are logits, not probabilities.
         image: the column that names the photo; found by its name where None.
+        sealed: the sealed.json of the export whose neutral names the file uses; None where it names photos itself.
         why: the hypothesis.
         tags: of the record.
     """
@@ -46,6 +48,7 @@ class ImportRequest:
     fold: int | None = None
     logits: bool = False
     image: str | None = None
+    sealed: Path | None = None
     why: str = ""
     tags: tuple[str, ...] = ()
 
@@ -102,9 +105,11 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
         raise UsageError("The run needs a name.", remedy="--name fastai-rn18")
     held_out = HeldOut(project.dataset, project.split, request.attribute, request.fold)
     rows = read_file(request.file, held_out, request.image)
-    made = make_predictions(
-        rows.values, rows.images, held_out, "logits" if request.logits else "probabilities"
-    )
+    images, sealed = rows.images, None
+    if request.sealed is not None:
+        sealed = read_sealed(request.sealed)
+        images = sealed.unseal(images, project.dataset, project.split.fingerprint)
+    made = make_predictions(rows.values, images, held_out, "logits" if request.logits else "probabilities")
     found = score(made, project.dataset, ScoreOptions(resamples=project.recipe.score.resamples))
     facts = OutsideFacts(
         file=request.file.name,
@@ -115,6 +120,7 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
         fold=request.fold,
         honesty=held_out.outside,
         split=project.split.name,
+        sealed="" if sealed is None else sealed.salt,
     )
     record = _record(project, request, made, runs)
     found = found.model_copy(update={"name": record.id})
