@@ -17,7 +17,7 @@ from hoego.predictions.honesty import (
     suggestion,
 )
 from hoego.predictions.joining import concat, join_rows, require_alike
-from hoego.predictions.predictions import Predictions, softmax
+from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import (
     Provenance,
     RowProvenance,
@@ -26,6 +26,7 @@ from hoego.predictions.provenance import (
     join_sources,
     student_source,
 )
+from hoego.predictions.scale import softmax
 
 __all__ = [
     "CROSS_FITTED",

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hoego.data.readers.frames import to_polars
 from hoego.data.schema import COMPOSITE
 from hoego.errors import DataError, LeakError, nearest
 from hoego.predictions.match_images import match_images
-from hoego.predictions.outside import HeldOut, make_predictions
-from hoego.predictions.predictions import Predictions, Scale
+from hoego.predictions.outside import HeldOut
 
 IMAGE_COLUMNS = (
     "image", "image_id", "id", "path", "image_path", "file_path", "filepath", "file", "filename", "file_name", "fname",
@@ -187,13 +186,10 @@ def _require_folds(images: Sequence[str], column: pl.Series, held_out: HeldOut) 
         )
 
 
-def from_columns(
-    values: Any, images: Sequence[Any] | NDArray[Any], held_out: HeldOut, scale: Scale
-) -> Predictions:
-    """Make predictions of an array in the schema's order of classes, or of a data frame of class columns alone."""
-    if hasattr(values, "columns") or isinstance(values, dict):
-        table = to_polars(values)
-        if table is not None:
-            columns = class_columns(table.columns, held_out)
-            values = np.stack([_numbers(table[c]) for c in columns], axis=1)
-    return make_predictions(values, images, held_out, scale)
+def class_values(values: Any, held_out: HeldOut) -> ArrayLike:
+    """Return an array [N, C] as it is, and the columns of a data frame of classes alone in the schema's order."""
+    table = to_polars(values) if hasattr(values, "columns") or isinstance(values, dict) else None
+    if table is None:
+        out: ArrayLike = values
+        return out
+    return np.stack([_numbers(table[c]) for c in class_columns(table.columns, held_out)], axis=1)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hoego.draw import card, class_bars
-
-if TYPE_CHECKING:
-    from hoego.predictions.predictions import Predictions
+from hoego.predictions.fields import PredictionFields
 
 
-def predictions_html(predictions: Predictions) -> str:
-    """Return the rows, their provenance and a bar for each predicted class, as HTML; a score would need labels."""
-    schema = predictions.schema
-    name = schema.target if predictions.has(schema.target) else predictions.attributes[0]
-    predicted = predictions.probabilities(name).argmax(axis=1)
-    counts = np.bincount(predicted, minlength=schema.n_classes(name)).tolist()
-    folds = np.unique(predictions.fold[predictions.fold >= 0]).tolist()
+def predictions_html(fields: PredictionFields, attribute: str, predicted: NDArray[Any]) -> str:
+    """Return the rows, their provenance and a bar for each predicted class, as HTML; a score would need labels.
+
+    Args:
+        fields: of the predictions.
+        attribute: of the bars.
+        predicted: [N], the number of each row's class of that attribute.
+    """
+    schema, fold = fields["schema"], fields["fold"]
+    counts = np.bincount(predicted, minlength=schema.n_classes(attribute)).tolist()
+    folds = np.unique(fold[fold >= 0]).tolist()
     facts = {
-        "images": f"{predictions.n_images:,}",
-        "of": ", ".join(f"{k} ({predictions.scale[k]})" for k in predictions.values),
-        "held out in": f"folds {', '.join(map(str, folds))} ({predictions.split_kind})" if folds else "",
-        "sources": f"{len(predictions.sources):,}",
-        "runs behind them": ", ".join(predictions.lineage[:6]),
+        "images": f"{len(fields['images']):,}",
+        "of": ", ".join(f"{k} ({fields['scale'][k]})" for k in fields["values"]),
+        "held out in": f"folds {', '.join(map(str, folds))} ({fields['split_kind']})" if folds else "",
+        "sources": f"{len(fields['sources']):,}",
+        "runs behind them": ", ".join(fields["lineage"][:6]),
     }
-    title = f"Predictions {escape(predictions.name)}: predicted classes of {escape(name)}"
-    return card(
-        title, facts, class_bars(dict(zip(schema.classes(name), counts, strict=True))), predictions.notes
-    )
+    title = f"Predictions {escape(fields['name'])}: predicted classes of {escape(attribute)}"
+    bars = class_bars(dict(zip(schema.classes(attribute), counts, strict=True)))
+    return card(title, facts, bars, fields["notes"])

@@ -7,7 +7,7 @@ fold k, all subjects outside fold k. The rows are marked `declared`, since that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.errors import DataError, LeakError, MismatchError, nearest
+from hoego.predictions.fields import PredictionFields
 from hoego.predictions.match_images import match_images
-from hoego.predictions.predictions import Predictions, Scale
 from hoego.predictions.provenance import Outside, RowProvenance, SubjectUniverse
+from hoego.predictions.scale import Scale, require_scale
 from hoego.split import Split
 
 NAME = "outside"
@@ -56,10 +57,10 @@ class HeldOut:
         return self.dataset.schema.classes(self.column)
 
 
-def make_predictions(
+def held_out_fields(
     values: ArrayLike, images: Sequence[Any] | NDArray[Any], held_out: HeldOut, scale: Scale
-) -> Predictions:
-    """Make predictions of N held-out photos.
+) -> PredictionFields:
+    """Make the fields of predictions of N held-out photos.
 
     Args:
         values: [N, C], a column per class in the order of `held_out.classes`.
@@ -85,7 +86,7 @@ def make_predictions(
     ids = match_images(images, dataset)
     fold = _folds_of(ids, held_out)
     numbers = np.unique(fold).tolist()
-    return Predictions(
+    return PredictionFields(
         images=ids,
         values={held_out.column: array},
         scale={held_out.column: scale},
@@ -99,6 +100,7 @@ def make_predictions(
         split_kind=split.kind,
         name=NAME,
         lineage=(NAME,),
+        notes=(),
     )
 
 
@@ -111,16 +113,7 @@ def outside_source(held_out: HeldOut, fold: int) -> RowProvenance:
     source = RowProvenance.from_training(name, held_out.dataset, train, naive=split.naive)
     said = {"witnessed": "as Hoego watched", "declared": "by somebody's word"}.get(held_out.outside, "")
     path = f"{name}, trained outside Hoego on the other side of the split {split.name!r} ({said})"
-    return RowProvenance(
-        name,
-        source.seen,
-        source.seen_through,
-        source.selected,
-        source.seen_images,
-        (),
-        (path,),
-        held_out.outside,
-    )
+    return replace(source, external=(), path=(path,), outside=held_out.outside)
 
 
 def _rows_in_split(images: NDArray[Any], split: Split) -> NDArray[np.int64]:
@@ -176,30 +169,6 @@ def _matrix(values: ArrayLike, held_out: HeldOut, n_images: int) -> NDArray[np.f
     if not n_images:
         raise DataError("There are no rows.", remedy="Predict the held-out photos.")
     return array
-
-
-def require_scale(array: NDArray[np.float32], scale: Scale, name: str) -> None:
-    """Raise DataError where logits are given for probabilities, or probabilities for logits."""
-    if not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise DataError(
-            f"The values of row {row} (from 0) are not finite.", remedy="The model diverged; train again."
-        )
-    sums = array.sum(axis=1, dtype=np.float64)
-    looks_like_probabilities = bool(array.min() >= 0 and np.abs(sums - 1).max() <= 1e-3)
-    if scale == "probabilities" and not looks_like_probabilities:
-        row = int(np.argmax(np.maximum(np.abs(sums - 1), -array.min(axis=1))))
-        raise DataError(
-            f"The probabilities of {name!r} are negative or do not sum to 1: row {row} (from 0) sums to "
-            f"{sums[row]:.4g}, its smallest value is {array[row].min():.4g}.",
-            remedy="Give logits as logits (from_logits; --logits). Independent sigmoids are not probabilities of "
-            "classes.",
-        )
-    if scale == "logits" and looks_like_probabilities and array.shape[1] > 1:
-        raise DataError(
-            f"What is given as logits of {name!r} are probabilities: every row sums to 1 and none is negative.",
-            remedy="Give probabilities as probabilities (from_probabilities; without --logits).",
-        )
 
 
 def _some(images: NDArray[Any], most: int = 5) -> str:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from hoego import files
+from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE, LabelSchema
-from hoego.data.spelling import pack_names
-from hoego.errors import DataError, MismatchError, RecordError
-from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse
-
-if TYPE_CHECKING:
-    from hoego.data.dataset import Dataset
-    from hoego.split import Split
-
-Scale = Literal["logits", "probabilities"]
-FORMAT = 2
-"""1: all models were trained by Hoego. 2: a source states whether its model was trained outside (see `provenance`)."""
-RESERVED = ("image", "fold", "source")
+from hoego.errors import DataError, MismatchError
+from hoego.predictions.fields import PredictionFields
+from hoego.predictions.frame_columns import class_values, read_frame
+from hoego.predictions.html import predictions_html
+from hoego.predictions.outside import HeldOut, held_out_fields
+from hoego.predictions.parquet import read_fields, write_fields
+from hoego.predictions.provenance import RowProvenance, SubjectUniverse
+from hoego.predictions.scale import Scale, require_probabilities, softmax
+from hoego.split import Split
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Predictions:
     """Predictions of M models for N images; rows are found by image id, never by position.
 
@@ -84,7 +80,7 @@ class Predictions:
                     remedy="The model diverged or the file is damaged; train again.",
                 )
             if self.scale[name] == "probabilities":
-                _require_probabilities(name, array)
+                require_probabilities(name, array)
 
     def __repr__(self) -> str:
         """Show the rows and attributes in one line; a score needs labels, which predictions do not hold."""
@@ -94,9 +90,8 @@ class Predictions:
 
     def _repr_html_(self) -> str:
         """Show the rows, where they come from and the predicted classes in a notebook; no score."""
-        from hoego.predictions.html import predictions_html
-
-        return predictions_html(self)
+        name = self.schema.target if self.has(self.schema.target) else self.attributes[0]
+        return predictions_html(self._fields(), name, self.probabilities(name).argmax(axis=1))
 
     @classmethod
     def from_probabilities(
@@ -124,10 +119,8 @@ class Predictions:
             DataError: a shape is wrong, a photo occurs twice or is unknown, or the values are not probabilities.
             MismatchError: held-out photos are missing, or the split is of another data set.
         """
-        from hoego.predictions.frame_columns import from_columns
-        from hoego.predictions.outside import HeldOut
-
-        return from_columns(p, images, HeldOut(dataset, split, attribute, fold), "probabilities")
+        held_out = HeldOut(dataset, split, attribute, fold)
+        return cls(**held_out_fields(class_values(p, held_out), images, held_out, "probabilities"))
 
     @classmethod
     def from_logits(
@@ -140,10 +133,8 @@ class Predictions:
         fold: int | None = None,
     ) -> Predictions:
         """Take the logits of a model that was trained outside Hoego. Arguments and errors as `from_probabilities`."""
-        from hoego.predictions.frame_columns import from_columns
-        from hoego.predictions.outside import HeldOut
-
-        return from_columns(logits, images, HeldOut(dataset, split, attribute, fold), "logits")
+        held_out = HeldOut(dataset, split, attribute, fold)
+        return cls(**held_out_fields(class_values(logits, held_out), images, held_out, "logits"))
 
     @classmethod
     def from_frame(
@@ -160,12 +151,9 @@ class Predictions:
         A frame of pandas may name the photos in its index, as AutoGluon's `predict_proba` does. Other arguments and
         errors as `from_probabilities`.
         """
-        from hoego.predictions.frame_columns import read_frame
-        from hoego.predictions.outside import HeldOut, make_predictions
-
         held_out = HeldOut(dataset, split, attribute, fold)
         rows = read_frame(frame, held_out)
-        return make_predictions(rows.values, rows.images, held_out, scale)
+        return cls(**held_out_fields(rows.values, rows.images, held_out, scale))
 
     def named(self, name: str) -> Predictions:
         """Return the same rows under another name, as an ensemble of several needs them."""
@@ -263,39 +251,7 @@ class Predictions:
 
         The file appears whole or not at all.
         """
-        columns: dict[str, Any] = {"image": self.images, "fold": self.fold, "source": self.source}
-        for name, array in self.values.items():
-            column = f"{name}_" if name in RESERVED else name
-            columns[column] = pl.Series(
-                np.ascontiguousarray(array), dtype=pl.Array(pl.Float32, array.shape[1])
-            )
-        meta = self._meta()
-        meta["digest"] = self._digest(meta)
-        with files.writing(path) as temporary:
-            pl.DataFrame(columns).write_parquet(temporary, metadata={"hoego": json.dumps(meta)})
-
-    def _meta(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "scale": dict(self.scale),
-            "schema": self.schema.to_dict(),
-            "provenance": Provenance(self.universe, self.sources).to_dict(),
-            "dataset_fingerprint": self.dataset_fingerprint,
-            "split_fingerprint": self.split_fingerprint,
-            "split_kind": self.split_kind,
-            "name": self.name,
-            "lineage": list(self.lineage),
-            "notes": list(self.notes),
-        }
-
-    def _digest(self, meta: Mapping[str, Any]) -> str:
-        h = blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=16)
-        h.update(pack_names(self.images.tolist()))
-        h.update(np.ascontiguousarray(self.source, dtype="<i4").tobytes())
-        h.update(np.ascontiguousarray(self.fold, dtype="<i2").tobytes())
-        for name in sorted(self.values):
-            h.update(np.ascontiguousarray(self.values[name], dtype="<f4").tobytes())
-        return h.hexdigest()
+        write_fields(path, self._fields())
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
@@ -304,57 +260,10 @@ class Predictions:
         Raises:
             RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
         """
-        if not path.is_file():
-            raise RecordError(f"There are no predictions at {path}.")
-        try:
-            table = pl.read_parquet(path, use_pyarrow=False)
-            text = pl.read_parquet_metadata(path).get("hoego")
-        except (pl.exceptions.PolarsError, OSError) as e:
-            raise RecordError(f"Not a readable Parquet file: {e}", file=path) from None
-        if text is None:
-            raise RecordError(
-                "The file carries no provenance, so nothing can be computed from it.",
-                remedy="Use the predictions.parquet of a run, or what `hoego predict --out FILE.parquet` writes.",
-                file=path,
-            )
-        if not table.height:
-            raise RecordError("The file holds no rows: nothing was predicted.", file=path)
-        meta = json.loads(text)
-        if meta.get("format", 1) > FORMAT:
-            raise RecordError(
-                f"The file has the format {meta['format']}, this Hoego reads up to {FORMAT}.",
-                remedy="Upgrade Hoego on this machine.",
-                file=path,
-            )
-        provenance = Provenance.from_dict(meta["provenance"])
-        values = {}
-        for name in meta["scale"]:
-            column = table[f"{name}_" if name in RESERVED else name]
-            values[name] = column.to_numpy().reshape(table.height, -1).astype(np.float32)
-        out = cls(
-            images=table["image"].to_numpy().astype(np.str_),
-            values=values,
-            scale=meta["scale"],
-            schema=LabelSchema.from_dict(meta["schema"]),
-            fold=table["fold"].to_numpy(),
-            source=table["source"].to_numpy(),
-            sources=provenance.sources,
-            universe=provenance.universe,
-            dataset_fingerprint=meta["dataset_fingerprint"],
-            split_fingerprint=meta["split_fingerprint"],
-            split_kind=meta["split_kind"],
-            name=meta["name"],
-            lineage=tuple(meta["lineage"]),
-            notes=tuple(meta["notes"]),
-        )
-        digest = meta.pop("digest", None)
-        if digest != out._digest(meta):
-            raise RecordError(
-                "The predictions or their provenance were changed after they were written.",
-                remedy="Restore the file, or make the predictions again.",
-                file=path,
-            )
-        return out
+        return cls(**read_fields(path))
+
+    def _fields(self) -> PredictionFields:
+        return cast(PredictionFields, {f.name: getattr(self, f.name) for f in fields(self)})
 
     def write_csv(self, path: Path) -> None:
         """Write a CSV of ids, the target's class and its probabilities, without provenance."""
@@ -368,20 +277,3 @@ class Predictions:
         columns |= {f"p:{c}": probabilities[:, i].astype(np.float32) for i, c in enumerate(classes)}
         with files.writing(path) as temporary:
             pl.DataFrame(columns).write_csv(temporary)
-
-
-def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Compute the softmax over the last axis, in double precision."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    np.exp(shifted, out=shifted)
-    out: NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
-    return out
-
-
-def _require_probabilities(name: str, array: NDArray[np.float32]) -> None:
-    # The tolerance is for float32 sums and for tables that were rounded to a few digits.
-    if len(array) and (float(array.min()) < 0 or float(np.abs(array.sum(axis=1) - 1).max()) > 1e-3):
-        raise DataError(
-            f"The probabilities of {name!r} are negative or do not sum to 1.",
-            remedy="Give logits as logits (scale='logits').",
-        )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hoego import files
 from hoego.errors import RecordError
-from hoego.predictions.predictions import Scale
+from hoego.predictions.scale import Scale
 
 HALF_MAX = float(np.finfo(np.float16).max)
 """Larger logits (65,504) are clipped: as infinities they would turn the softmax into NaN."""

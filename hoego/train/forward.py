@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hoego.predictions.predictions import Scale
+from hoego.predictions.scale import Scale
 from hoego.train.data import PixelLoader, eval_batch
 
 Prepare = Callable[[Tensor], Tensor]

@@ -17,8 +17,8 @@ def require_known(name: str) -> None:
     if name.startswith(HUB) or timm is None or timm.origin is None or find_spec("torch") is None:
         return
     entry = f"@register_model\ndef {name.partition('.')[0]}("
-    sources = (*Path(timm.origin).parent.glob("models/*.py"), Path(__file__).with_name("models.py"))
+    sources = (*Path(timm.origin).parent.glob("models/*.py"), Path(__file__).with_name("small32.py"))
     if not any(entry in path.read_text(encoding="utf-8") for path in sources):
-        import hoego.train.models  # noqa: F401
+        import hoego.train.small32  # noqa: F401
 
         require_registered(name)

@@ -10,7 +10,8 @@ from hoego import files
 from hoego.errors import UsageError
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions
-from hoego.predictions.outside import HeldOut, make_predictions
+from hoego.predictions.outside import HeldOut, held_out_fields
+from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, read_file
@@ -109,7 +110,8 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
     if request.sealed is not None:
         sealed = read_sealed(request.sealed)
         images = sealed.unseal(images, project.dataset, project.split.fingerprint)
-    made = make_predictions(rows.values, images, held_out, "logits" if request.logits else "probabilities")
+    scale: Scale = "logits" if request.logits else "probabilities"
+    made = Predictions(**held_out_fields(rows.values, images, held_out, scale))
     found = score(made, project.dataset, ScoreOptions(resamples=project.recipe.score.resamples))
     facts = OutsideFacts(
         file=request.file.name,

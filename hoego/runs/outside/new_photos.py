@@ -11,7 +11,8 @@ from hoego.data.load import load_unlabelled
 from hoego.errors import MismatchError, RecordError
 from hoego.predictions import Predictions, join_sources
 from hoego.predictions.match_images import match_images
-from hoego.predictions.outside import HeldOut, require_scale
+from hoego.predictions.outside import HeldOut
+from hoego.predictions.scale import require_scale
 from hoego.runs.loading import dataset_of
 from hoego.runs.outside.facts import NEW_PHOTOS, outside_facts
 from hoego.runs.outside.read_file import read_file

@@ -10,6 +10,7 @@ from hoego import files
 from hoego.errors import TrainError
 from hoego.recipe import ModelSettings
 from hoego.train.checkpoints import load_weights
+from hoego.train.models import build_body
 from hoego.train.weights.start import find_weights, wanted_of
 from hoego.train.weights.tensors import from_package, refuse_confused
 from hoego.weights import Found
@@ -71,7 +72,5 @@ def keep(found: Found, to: Path) -> Shelved:
 
 def _require_fit(found: Found) -> None:
     """Raises TrainError where timm cannot load the file into the network of that name."""
-    from hoego.train.models import build_body  # here, since the models themselves look for weights
-
     size = tuple(found.config.get("input_size") or (3, 224, 224))[1:]
     build_body(ModelSettings(name=found.model, pretrained=True), (int(size[0]), int(size[1])), found)

@@ -12,6 +12,7 @@ from urllib.request import getproxies
 
 from hoego.errors import TrainError, nearest
 from hoego.recipe import Inputs, ModelSettings, Recipe, contradictions, fill
+from hoego.train.known_models import require_known
 from hoego.weights import Found, Searched, Wanted, find, licence_note, local_dir, offline
 
 SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
@@ -104,8 +105,6 @@ def wanted_of(name: str) -> Wanted:
     """
     import timm
     from timm.models import list_pretrained
-
-    from hoego.train.known_models import require_known
 
     if name.startswith(("hf-hub:", "hf_hub:")):
         hub = name.partition(":")[2]

@@ -1,0 +1,134 @@
+"""The file of predictions: one Parquet table, with its provenance and a digest of both in the metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hoego import files
+from hoego.data.schema import LabelSchema
+from hoego.data.spelling import pack_names
+from hoego.errors import RecordError
+from hoego.predictions.fields import PredictionFields
+from hoego.predictions.provenance import Provenance
+
+FORMAT = 2
+"""1: all models were trained by Hoego. 2: a source states whether its model was trained outside (see `provenance`)."""
+RESERVED = ("image", "fold", "source")
+"""Columns that every file has; an attribute of such a name gets an underscore."""
+
+
+def write_fields(path: Path, fields: PredictionFields) -> None:
+    """Write a row per image and a fixed-size list column per attribute. The file appears whole or not at all."""
+    columns: dict[str, Any] = {
+        "image": fields["images"],
+        "fold": fields["fold"],
+        "source": fields["source"],
+    }
+    for name, array in fields["values"].items():
+        dtype = pl.Array(pl.Float32, array.shape[1])
+        columns[_column(name)] = pl.Series(np.ascontiguousarray(array), dtype=dtype)
+    meta = _metadata(fields)
+    meta["digest"] = _digest(fields, meta)
+    with files.writing(path) as temporary:
+        pl.DataFrame(columns).write_parquet(temporary, metadata={"hoego": json.dumps(meta)})
+
+
+def read_fields(path: Path) -> PredictionFields:
+    """Read what `write_fields` wrote.
+
+    Raises:
+        RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
+    """
+    table, meta = _open(path)
+    provenance = Provenance.from_dict(meta["provenance"])
+    values = {}
+    for name in meta["scale"]:
+        values[name] = table[_column(name)].to_numpy().reshape(table.height, -1).astype(np.float32)
+    fields: PredictionFields = {
+        "images": table["image"].to_numpy().astype(np.str_),
+        "values": values,
+        "scale": meta["scale"],
+        "schema": LabelSchema.from_dict(meta["schema"]),
+        "fold": table["fold"].to_numpy(),
+        "source": table["source"].to_numpy(),
+        "sources": provenance.sources,
+        "universe": provenance.universe,
+        "dataset_fingerprint": meta["dataset_fingerprint"],
+        "split_fingerprint": meta["split_fingerprint"],
+        "split_kind": meta["split_kind"],
+        "name": meta["name"],
+        "lineage": tuple(meta["lineage"]),
+        "notes": tuple(meta["notes"]),
+    }
+    digest = meta.pop("digest", None)
+    if digest != _digest(fields, meta):
+        raise RecordError(
+            "The predictions or their provenance were changed after they were written.",
+            remedy="Restore the file, or make the predictions again.",
+            file=path,
+        )
+    return fields
+
+
+def _open(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return the table and the metadata of a file. Raises RecordError where it is none of ours."""
+    if not path.is_file():
+        raise RecordError(f"There are no predictions at {path}.")
+    try:
+        table = pl.read_parquet(path, use_pyarrow=False)
+        text = pl.read_parquet_metadata(path).get("hoego")
+    except (pl.exceptions.PolarsError, OSError) as e:
+        raise RecordError(f"Not a readable Parquet file: {e}", file=path) from None
+    if text is None:
+        raise RecordError(
+            "The file carries no provenance, so nothing can be computed from it.",
+            remedy="Use the predictions.parquet of a run, or what `hoego predict --out FILE.parquet` writes.",
+            file=path,
+        )
+    if not table.height:
+        raise RecordError("The file holds no rows: nothing was predicted.", file=path)
+    meta: dict[str, Any] = json.loads(text)
+    if meta.get("format", 1) > FORMAT:
+        raise RecordError(
+            f"The file has the format {meta['format']}, this Hoego reads up to {FORMAT}.",
+            remedy="Upgrade Hoego on this machine.",
+            file=path,
+        )
+    return table, meta
+
+
+def _column(attribute: str) -> str:
+    return f"{attribute}_" if attribute in RESERVED else attribute
+
+
+def _metadata(fields: PredictionFields) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "scale": dict(fields["scale"]),
+        "schema": fields["schema"].to_dict(),
+        "provenance": Provenance(fields["universe"], fields["sources"]).to_dict(),
+        "dataset_fingerprint": fields["dataset_fingerprint"],
+        "split_fingerprint": fields["split_fingerprint"],
+        "split_kind": fields["split_kind"],
+        "name": fields["name"],
+        "lineage": list(fields["lineage"]),
+        "notes": list(fields["notes"]),
+    }
+
+
+def _digest(fields: PredictionFields, meta: Mapping[str, Any]) -> str:
+    # Little-endian and of fixed widths, so that the digest is the same on every machine.
+    h = blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=16)
+    h.update(pack_names(fields["images"].tolist()))
+    h.update(np.ascontiguousarray(fields["source"], dtype="<i4").tobytes())
+    h.update(np.ascontiguousarray(fields["fold"], dtype="<i2").tobytes())
+    for name in sorted(fields["values"]):
+        h.update(np.ascontiguousarray(fields["values"][name], dtype="<f4").tobytes())
+    return h.hexdigest()
