@@ -13,7 +13,7 @@ from torch import nn
 from hoego.data.images import cpu_count
 from hoego.recipe import Recipe
 from hoego.train.models import build_network
-from hoego.train.precision import resolve_device, synchronize
+from hoego.train.precision import resolve_device, synchronize, threads_restored
 from hoego.train.threads import fastest_threads
 from hoego.train.weights.start import folder_of
 
@@ -42,16 +42,17 @@ def speeds_of(recipe: Recipe, sizes: Sequence[int]) -> dict[int, Speed]:
     Raises:
         TrainError: the model or its weights cannot be had.
     """
-    device = resolve_device(recipe.device)
-    built = build_network(recipe.model, {"outputs": OUTPUTS}, (SIDE, SIDE), folder=folder_of(recipe))
-    network = built.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
-    bench = _Bench(network, optimizer, min(BATCH, recipe.batch_size), device)
-    threads = recipe.threads
-    if not threads and device.type == "cpu":
-        threads = fastest_threads(bench.train, cpu_count())[0]
-    torch.set_num_threads(threads or 1)
-    train, predict = bench.speed(bench.train), bench.speed(bench.predict)
+    with threads_restored():
+        device = resolve_device(recipe.device)
+        built = build_network(recipe.model, {"outputs": OUTPUTS}, (SIDE, SIDE), folder=folder_of(recipe))
+        network = built.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+        bench = _Bench(network, optimizer, min(BATCH, recipe.batch_size), device)
+        threads = recipe.threads
+        if not threads and device.type == "cpu":
+            threads = fastest_threads(bench.train, cpu_count())[0]
+        torch.set_num_threads(threads or 1)
+        train, predict = bench.speed(bench.train), bench.speed(bench.predict)
     scale = {size: (SIDE / size) ** 2 for size in sizes}
     return {size: Speed(train * s, predict * s, threads or 1) for size, s in scale.items()}
 

@@ -11,6 +11,10 @@ import torch
 SHORT = 5.0
 """Seconds of training below which measuring would cost more than it gains."""
 
+GAIN = 1.1
+"""Fewer threads than all must be faster by this factor. Another number of threads adds in another order, so among near
+equals the noise of the measurement would change the figures of a run from one day to the next."""
+
 TURNS = 3
 """Steps timed of each number of threads, in turns, after one that warms up."""
 
@@ -60,5 +64,7 @@ def fastest_threads(
                 times.append(time.perf_counter() - start)
     ms = {n: 1e3 * statistics.median(times) for n, times in taken.items()}
     best = min(ms, key=ms.__getitem__)
+    if ms[most] <= GAIN * ms[best]:
+        best = most
     torch.set_num_threads(best)
     return best, {n: round(v, 3) for n, v in ms.items()}
