@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hoego.data import images
+from hoego.data import photo_pixels
 from hoego.data.images import bad_photos, content_of, decode, is_photo, read_header
 from hoego.data.preprocess import Preprocess, read_boxes
 from hoego.errors import DataError, RecipeError
@@ -170,7 +170,7 @@ def test_a_harmless_oddity_is_read_and_a_bomb_is_not(tmp_path: Path, monkeypatch
     (tmp_path / "tail.jpg").write_bytes(data + b"appended by a phone")
     assert close(decode(tmp_path / "odd.jpg"), picture())
     assert close(decode(tmp_path / "tail.jpg"), picture())
-    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    monkeypatch.setattr(photo_pixels, "MAX_PIXELS", 100)
     Image.fromarray(picture()).save(tmp_path / "a.png")
     for name in ("tail.jpg", "a.png"):
         with pytest.raises(DataError, match=r"48 x 32 pixels"):

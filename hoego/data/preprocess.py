@@ -6,30 +6,18 @@ to augmentation; whatever is here is a function of the photo (and of its box, wh
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
-import numpy as np
-from PIL import Image
-
-from hoego.data.images import Photo, decode_bytes, read_bytes, upright_size
+from hoego.data.images import Photo, named_errors, read_bytes, special_opener
+from hoego.data.photo_pixels import Preprocessing
 from hoego.errors import DataError, RecipeError, nearest
 
 Box = tuple[float, float, float, float]
 Fit = Literal["squash", "crop", "pad"]
 Interpolation = Literal["bilinear", "bicubic", "lanczos", "box"]
-
-_FILTER = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-}
 
 
 @dataclass(frozen=True)
@@ -44,8 +32,8 @@ class Preprocess:
         box: fixed crop (left, top, right, bottom) as shares of the photo's width and height; None: all of it.
         boxes: one box per image id, (x0, y0, x1, y1) in pixels of the upright photo; None for an image: its
             detector found nothing, so `box` applies to it. An image that is not listed is an error.
-        draft: JPEGs that are to shrink to less than half may be decoded at 1/2, 1/4 or 1/8, never below the
-            resolution that the result needs.
+        draft: JPEGs that are to shrink to less than half may be decoded at 1/2, 3/8, 1/4 or 1/8, never below
+            the resolution that the result needs.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -99,6 +87,11 @@ class Preprocess:
                 remedy="Give each image a row; leave its four cells blank where the detector found nothing.",
             ) from None
 
+    @property
+    def steps(self) -> Preprocessing:
+        """The same for photos without boxes of their own, as it is exported with a model."""
+        return Preprocessing(self.size, self.fit, self.interpolation, self.box, self.draft)
+
     def load(self, path: Path | str, image: str | None = None) -> Photo:
         """Return pixels uint8 [H, W, 3] of a file; `image` is its id in the crop file."""
         return self.load_bytes(read_bytes(path), path, None if image is None else self.box_of(image))
@@ -107,84 +100,20 @@ class Preprocess:
         """Return pixels uint8 [H, W, 3] from a file's bytes; `name` is for messages, `box` the image's own crop in
         pixels.
         """
-        if not (self.draft and data[:3] == b"\xff\xd8\xff"):
-            return self.apply(decode_bytes(data, name), box, name)
-        height, width = upright_size(data, name)
-        left, top, right, bottom = self._region(height, width, box, name)
-        need_y, need_x = self.size[0] / (bottom - top), self.size[1] / (right - left)
-        if self.fit == "pad":
-            need_y = need_x = min(need_y, need_x)
-        at_least = (min(height, math.ceil(height * need_y)), min(width, math.ceil(width * need_x)))
-        photo = decode_bytes(data, name, at_least)
-        y, x = photo.shape[0] / height, photo.shape[1] / width
-        return self._resize(photo, (left * x, top * y, right * x, bottom * y))
+        with named_errors(name):
+            photo: Photo = self.steps(data, box, special_opener(name))
+        return photo
 
     def apply(self, photo: Photo, box: Box | None = None, name: Path | str = "") -> Photo:
         """Return pixels uint8 [H, W, 3] of an upright photo uint8 [h, w, 3] decoded at full size."""
-        return self._resize(photo, self._region(photo.shape[0], photo.shape[1], box, name))
-
-    def _region(self, height: int, width: int, box: Box | None, name: Path | str) -> Box:
-        """Return the part of a photo that the result shows, in its pixels."""
-        if box is not None:
-            x0, y0, x1, y1 = (
-                max(0.0, box[0]),
-                max(0.0, box[1]),
-                min(float(width), box[2]),
-                min(float(height), box[3]),
-            )
-            if x1 - x0 < 1 or y1 - y0 < 1:
-                raise DataError(
-                    f"The crop box {[round(v, 1) for v in box]} shows nothing of the {width} x {height} photo.",
-                    file=name,
-                    remedy="Boxes are x0, y0, x1, y1 in pixels of the upright photo.",
-                )
-        elif self.box is not None:
-            x0, y0, x1, y1 = (s * n for s, n in zip(self.box, (width, height) * 2, strict=True))
-        else:
-            x0, y0, x1, y1 = 0.0, 0.0, float(width), float(height)
-        if self.fit == "crop":
-            scale = min((y1 - y0) / self.size[0], (x1 - x0) / self.size[1])
-            gap_y, gap_x = (y1 - y0) - scale * self.size[0], (x1 - x0) - scale * self.size[1]
-            x0, y0, x1, y1 = x0 + gap_x / 2, y0 + gap_y / 2, x1 - gap_x / 2, y1 - gap_y / 2
-        return x0, y0, x1, y1
-
-    def _resize(self, photo: Photo, region: Box) -> Photo:
-        height, width = self.size
-        if self.fit == "pad":
-            scale = min(height / (region[3] - region[1]), width / (region[2] - region[0]))
-            height = min(height, max(1, round((region[3] - region[1]) * scale)))
-            width = min(width, max(1, round((region[2] - region[0]) * scale)))
-        edges = tuple(round(v) for v in region)
-        whole = all(abs(v - e) < 1e-9 for v, e in zip(region, edges, strict=True))
-        if whole and (edges[3] - edges[1], edges[2] - edges[0]) == (height, width):
-            shrunk = photo[edges[1] : edges[3], edges[0] : edges[2]]
-        else:
-            inside = tuple(min(max(v, 0.0), n) for v, n in zip(region, photo.shape[1::-1] * 2, strict=True))
-            image = Image.fromarray(photo).resize(
-                (width, height), _FILTER[self.interpolation], box=cast(Box, inside)
-            )
-            shrunk = np.asarray(image)
-        if (height, width) == self.size:
-            return np.ascontiguousarray(shrunk)
-        out = np.zeros((*self.size, 3), dtype=np.uint8)
-        top, left = (self.size[0] - height) // 2, (self.size[1] - width) // 2
-        out[top : top + height, left : left + width] = shrunk
-        return out
+        with named_errors(name):
+            shown: Photo = self.steps.apply(photo, box)
+        return shown
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits over every setting; whether boxes are used, not which (each photo's box is its own matter)."""
-        text = json.dumps(self._settings() | {"boxes": self.boxes is not None}, sort_keys=True)
-        return blake2b(text.encode(), digest_size=8).hexdigest()
-
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "size": list(self.size),
-            "fit": self.fit,
-            "interpolation": self.interpolation,
-            "box": None if self.box is None else list(self.box),
-            "draft": self.draft,
-        }
+        return self.steps.fingerprint(self.boxes is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they are saved with a run."""
@@ -192,7 +121,7 @@ class Preprocess:
         listed = (
             None if boxes is None else {k: None if v is None else list(v) for k, v in sorted(boxes.items())}
         )
-        return self._settings() | {"boxes": listed, "fingerprint": self.fingerprint}
+        return self.steps.settings() | {"boxes": listed, "fingerprint": self.fingerprint}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
