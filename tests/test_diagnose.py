@@ -85,19 +85,19 @@ def predict(
     fold = (dataset.subject_index % 3).astype(np.int16)
     sources = tuple(RowProvenance.from_training(f"{name} {k}", dataset, fold != k) for k in range(3))
     return Predictions(
-        dataset.image_ids,
-        values,
-        dict.fromkeys(values, "probabilities"),
-        SCHEMA,
-        fold,
-        fold.astype(np.int32),
-        sources,
-        SubjectUniverse.of(dataset),
-        dataset.fingerprint,
-        "s",
-        "folds",
-        name,
-        (name,),
+        images=dataset.image_ids,
+        values=values,
+        scale=dict.fromkeys(values, "probabilities"),
+        schema=SCHEMA,
+        fold=fold,
+        source=fold.astype(np.int32),
+        sources=sources,
+        universe=SubjectUniverse.of(dataset),
+        dataset_fingerprint=dataset.fingerprint,
+        split_fingerprint="s",
+        split_kind="folds",
+        name=name,
+        lineage=(name,),
     )
 
 

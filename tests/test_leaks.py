@@ -126,10 +126,19 @@ def test_6_a_photo_copied_under_a_second_subject_joins_them_and_a_rename_is_foun
     everyone = RowProvenance.from_training("before", dataset, np.ones(dataset.n_images, dtype=bool))
     n = dataset.n_images
     run = Predictions(
-        renamed.image_ids, {"label": np.zeros((n, 2), dtype=np.float32)}, {"label": "logits"}, dataset.schema,
-        np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.int32), (everyone,), predict(people(2)).universe.of(dataset),
-        renamed.fingerprint, "s", "holdout", "before",
-    )  # fmt: skip
+        images=renamed.image_ids,
+        values={"label": np.zeros((n, 2), dtype=np.float32)},
+        scale={"label": "logits"},
+        schema=dataset.schema,
+        fold=np.zeros(n, dtype=np.int16),
+        source=np.zeros(n, dtype=np.int32),
+        sources=(everyone,),
+        universe=predict(people(2)).universe.of(dataset),
+        dataset_fingerprint=renamed.fingerprint,
+        split_fingerprint="s",
+        split_kind="holdout",
+        name="before",
+    )
     with pytest.raises(LeakError):
         score(run, renamed, FAST)
 

@@ -284,10 +284,16 @@ def test_a_teacher_that_saw_the_held_out_subjects_makes_scoring_a_leak(tmp_path:
         assert result.outputs is not None
         n = len(result.images)
         run = Predictions(
-            WHOLE.image_ids[result.images], result.outputs.values, result.outputs.scale, WHOLE.schema,
-            np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.int32), result.provenance.sources,
-            result.provenance.universe, DATASET.fingerprint,
-        )  # fmt: skip
+            images=WHOLE.image_ids[result.images],
+            values=result.outputs.values,
+            scale=result.outputs.scale,
+            schema=WHOLE.schema,
+            fold=np.zeros(n, dtype=np.int16),
+            source=np.zeros(n, dtype=np.int32),
+            sources=result.provenance.sources,
+            universe=result.provenance.universe,
+            dataset_fingerprint=DATASET.fingerprint,
+        )
         if leaks:
             with pytest.raises(LeakError, match="its teacher: refit of somebody trained on 24 of 24"):
                 require_honest(run, DATASET)
@@ -369,9 +375,17 @@ def file_of(photos: Path, path: Path, trained: np.ndarray | None = None, **chang
     random = np.random.default_rng(3)
     values = {n: random.normal(size=(len(images), 3)).astype(np.float32) for n in dataset.schema.names}
     made = Predictions(
-        images, values, dict.fromkeys(values, "logits"), dataset.schema, np.full(len(images), -1, dtype=np.int16),
-        np.zeros(len(images), dtype=np.int32), (source,), SubjectUniverse.of(dataset), "unlabelled", name="old run",
-    )  # fmt: skip
+        images=images,
+        values=values,
+        scale=dict.fromkeys(values, "logits"),
+        schema=dataset.schema,
+        fold=np.full(len(images), -1, dtype=np.int16),
+        source=np.zeros(len(images), dtype=np.int32),
+        sources=(source,),
+        universe=SubjectUniverse.of(dataset),
+        dataset_fingerprint="unlabelled",
+        name="old run",
+    )
     replace(made, **changes).write(path)
     return path
 
