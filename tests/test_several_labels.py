@@ -117,7 +117,7 @@ def predictions_of(data: Dataset, values: dict[str, np.ndarray]) -> Predictions:
 
 def test_subjects_stay_together_and_masked_photos_are_split_as_well(labelled: Dataset) -> None:
     split = make(labelled, Recipe.model_validate({"split": {"kind": "folds", "folds": 3}}).split)
-    assert split.to_dict()["subjects_on_two_sides"] == 0
+    assert split.guarantees.subjects_on_two_sides == 0
     assert (split.fold >= 0).all()
 
 

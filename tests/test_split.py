@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from round_trips import round_trip
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
@@ -172,12 +172,13 @@ def people(n_subjects: int = 40, per_subject: int = 4, *, copy: bool = False, sh
 def test_make_proves_what_it_promises() -> None:
     split = make(people(), SplitSettings(kind="folds", folds=4, stratify=("gender",)))
     g = split.guarantees
-    assert (g.subjects_on_two_sides, g.empty_sides, g.absences) == (0, 0, ())
+    assert (g.subjects_on_two_sides, g.empty_sides, g.absent_classes) == (0, 0, ())
     assert set(g.deviations) == {"composite", "gender"}
-    assert g.worst_deviation == max(g.deviations.values())
+    assert g.worst_class_deviation == max(g.deviations.values())
     assert sum(split.val_mask(k).astype(int) for k in split.fold_numbers).tolist() == [1] * 160
     assert (split.val_mask(2) ^ split.train_mask(2)).all()
-    facts = json.loads(json.dumps(split.to_dict()))
+    round_trip(split.summary)
+    facts = split.summary.model_dump(mode="json")
     assert [s["side"] for s in facts["sides"]] == [f"fold {k}" for k in range(4)]
     assert sum(s["images"] for s in facts["sides"]) == 160
     assert facts["fingerprint"] == split.fingerprint
@@ -198,7 +199,7 @@ def test_a_class_of_one_subject_is_named_with_the_reason() -> None:
     codes[:4, 1] = 1
     data = Dataset(data.root, data.schema, data.images, codes)
     split = make(data, SplitSettings(kind="folds", folds=3))
-    absence = split.guarantees.absences[0]
+    absence = split.guarantees.absent_classes[0]
     assert (absence.name, absence.subjects) == ("wear/female", 1)
     assert absence.reason == "1 subject holds it, there are 3 sides"
     assert any(side.startswith("the training side of fold") for side in absence.sides)
@@ -212,7 +213,7 @@ def test_the_naive_kind_is_marked_and_keeps_copies_together() -> None:
         assert split.naive
         assert split.guarantees.subjects_on_two_sides > 0
         assert "measure the leak" in split.notes[0]
-        assert split.to_dict()["naive"] is True
+        assert split.summary.model_dump()["naive"] is True
         assert split.fold[0] == split.fold[4], "a photo and its copy"
 
 
@@ -245,7 +246,7 @@ def test_a_saved_split_comes_back_equal(tmp_path: Path) -> None:
     path = save(split, tmp_path)
     assert path == tmp_path / "mine.parquet"
     back = load(path, data)
-    assert back.to_dict() == split.to_dict()
+    assert back.summary == split.summary
     assert (back.fold == split.fold).all()
     shuffled = data.take(np.random.default_rng(0).permutation(data.n_images))
     assert load(path, shuffled).fingerprint == split.fingerprint

@@ -51,7 +51,7 @@ def test_a_regular_expression_names_the_subjects_of_a_table(tmp_path: Path) -> N
     data = opened(tmp_path, subject_regex=r"^(\d+)_")
     assert set(data.subjects.tolist()) == {str(k) for k in range(12)}
     split = make(data, Recipe.model_validate({"split": {"kind": "folds", "folds": 3}}).split)
-    assert split.to_dict()["subjects_on_two_sides"] == 0
+    assert split.guarantees.subjects_on_two_sides == 0
 
 
 def test_a_regular_expression_and_a_column_are_joined(tmp_path: Path) -> None:

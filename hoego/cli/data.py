@@ -13,7 +13,7 @@ from hoego.cli.output import echo, emit, literal, print_json, styled, table
 if TYPE_CHECKING:
     from hoego.data.audit import AuditReport
     from hoego.data.proposals.propose import Proposal
-    from hoego.split import Split
+    from hoego.results.split import SplitSummary
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -106,25 +106,23 @@ def split(
     """Make, check and show the split, with the proof that no subject is on two sides."""
     from hoego.runs.project import split_project
 
-    emit(split_project(recipe_of(recipe, overrides), project_folder()), as_json, _show_split)
+    emit(split_project(recipe_of(recipe, overrides), project_folder()).summary, as_json, _show_split)
 
 
-def _show_split(made: Split) -> None:
-    facts = made.to_dict()
-    echo(
-        f"{styled(facts['name'], 'bold')} ({facts['kind']}, seed {facts['seed']})   fingerprint {facts['fingerprint']}"
-    )
+def _show_split(made: SplitSummary) -> None:
+    echo(f"{styled(made.name, 'bold')} ({made.kind}, seed {made.seed})   fingerprint {made.fingerprint}")
     table(
         "",
         ("side", "images", "subjects"),
-        [(s["side"], f"{s['images']:,}", f"{s['subjects']:,}") for s in facts["sides"]],
+        [(s.name, f"{s.images:,}", f"{s.subjects:,}") for s in made.sides],
         right=("images", "subjects"),
     )
+    proved = made.guarantees
     echo(
-        f"worst class deviation {facts['worst_class_deviation']:.4f}, "
-        f"subjects on two sides {facts['subjects_on_two_sides']:,}"
+        f"worst class deviation {proved.worst_class_deviation:.4f}, "
+        f"subjects on two sides {proved.subjects_on_two_sides:,}"
     )
-    for note in facts["notes"]:
+    for note in made.notes:
         echo(f"[yellow]note[/] {literal(note)}")
 
 

@@ -45,7 +45,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "score": score,
         "diagnosis": diagnosis,
         "combined": combined_parts(record),
-        "split": _read(record, "split.json"),
+        "split": record.split,
         "audit": _read(record, "audit.json"),
         "mistakes": _mistakes(record, dataset),
         "curves": _curves(record),

@@ -61,7 +61,8 @@ class Result(BaseModel):
 
     Class attributes:
         DERIVED: properties that are written beside the fields, for those who read the JSON; not read back.
-        FLAT: the field, a mapping, whose entries are written beside the other fields, not inside a key of its own.
+        FLAT: the field, a mapping or a result, whose entries are written beside the other fields, not inside a key.
+        KEYS: field -> its key in the JSON, where the two differ.
         TITLE: what a notebook shows above the result; the class's name where empty.
         HONESTY_OF: where the honesty of a part's numbers is stated, for classes that hold none themselves.
         UPGRADES: functions from older JSON to the present one, in order; each leaves present JSON as it is.
@@ -71,6 +72,7 @@ class Result(BaseModel):
 
     DERIVED: ClassVar[tuple[str, ...]] = ()
     FLAT: ClassVar[str] = ""
+    KEYS: ClassVar[Mapping[str, str]] = {}
     TITLE: ClassVar[str] = ""
     HONESTY_OF: ClassVar[str] = ""
     UPGRADES: ClassVar[tuple[Upgrade, ...]] = ()
@@ -79,13 +81,16 @@ class Result(BaseModel):
     @classmethod
     def _read(cls, data: Any) -> Any:
         # Thousands of records are read at a time: what has nothing to bring to shape is handed on as it is.
-        if not (cls.UPGRADES or cls.DERIVED or cls.FLAT) or not isinstance(data, Mapping):
+        if not (cls.UPGRADES or cls.DERIVED or cls.FLAT or cls.KEYS) or not isinstance(data, Mapping):
             return data
         content = dict(data)
         for upgrade in cls.UPGRADES:
             content = upgrade(content)
         for name in cls.DERIVED:
             content.pop(name, None)
+        for name, key in cls.KEYS.items():
+            if key in content:
+                content[name] = content.pop(key)
         if cls.FLAT and cls.FLAT not in content:
             fields = cls.model_fields
             flat = {k: content.pop(k) for k in [*content] if k not in fields}
@@ -97,7 +102,8 @@ class Result(BaseModel):
         content: Content = handler(self)
         flat = content.pop(self.FLAT) if self.FLAT else {}
         derived = {name: getattr(self, name) for name in self.DERIVED}
-        out: Content = files.plain(self._arranged({**flat, **content, **derived}))
+        keyed = {self.KEYS.get(name, name): value for name, value in content.items()}
+        out: Content = files.plain(self._arranged({**flat, **keyed, **derived}))
         return out
 
     def _arranged(self, content: Content) -> Content:

@@ -134,7 +134,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
         **{**options.fields, "training": {**start, **files.plain(options.fields.get("training", {}))}},
     )
     save_split(split, record.folder / SPLIT_FILE)
-    files.write_json(record.folder / "split.json", split.to_dict())
+    files.write_json(record.folder / "split.json", split.summary)
     if audited is not None:
         files.write_json(record.folder / "audit.json", audited.to_dict())
     return record

@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from hoego.data.dataset import Dataset
 from hoego.errors import SplitError
 from hoego.recipe import SplitSettings
+from hoego.results.split import SplitKind
 from hoego.split.make import default_name, make
-from hoego.split.plan import Kind, Split
+from hoego.split.plan import Split
 
 
 def make_split(
     dataset: Dataset,
-    kind: Kind = "folds",
+    kind: SplitKind = "folds",
     *,
     folds: int = 5,
     ratio: float = 0.2,

@@ -6,111 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.spelling import pack_names
 from hoego.errors import SplitError
+from hoego.results.split import Guarantees, SplitKind, SplitSide, SplitSummary
 
 Mask = NDArray[np.bool_]
-Kind = Literal["holdout", "folds", "naive"]
 
 NAIVE_NOTE = (
     "photo-level split: subjects are on both sides. It exists to measure the leak; "
     "no score on it estimates the performance on new subjects."
 )
-
-
-@dataclass(frozen=True)
-class SplitSide:
-    """Counts of one side of a split.
-
-    Attributes:
-        name: "held out", "training" or "fold k".
-        images, subjects: how many.
-        share: of all images.
-        classes: images per class of the target, by the class's name; classes without an image in the data are left out.
-    """
-
-    name: str
-    images: int
-    subjects: int
-    share: float
-    classes: dict[str, int]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts in plain types."""
-        return {
-            "side": self.name,
-            "images": self.images,
-            "subjects": self.subjects,
-            "share": self.share,
-            "classes": dict(self.classes),
-        }
-
-
-@dataclass(frozen=True)
-class AbsentClass:
-    """A class that is absent from at least one side, and why.
-
-    Attributes:
-        label: the attribute, or the target's name.
-        name: the class.
-        subjects: how many subjects hold it.
-        sides: the sides without an image of it ("fold 3", "the training side of fold 1", ...).
-        reason: in words.
-    """
-
-    label: str
-    name: str
-    subjects: int
-    sides: tuple[str, ...]
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the absence in plain types."""
-        return {
-            "label": self.label,
-            "class": self.name,
-            "subjects": self.subjects,
-            "sides": list(self.sides),
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True)
-class Guarantees:
-    """Guarantees of a split, counted on the finished assignment and again whenever it is loaded.
-
-    Attributes:
-        subjects_on_two_sides: 0, except for the naive kind.
-        empty_sides: counted on the assignment; 0, since a split with an empty side is refused.
-        worst_deviation: the largest absolute deviation of any class's share on any side, over the target and every
-            listed attribute (see `hoego.split.balance`).
-        deviations: the same for each label alone, by name.
-        size_deviation: the largest absolute difference between a side's share of the images and the requested share.
-        absences: classes that are not on every side, each with its reason.
-    """
-
-    subjects_on_two_sides: int
-    empty_sides: int
-    worst_deviation: float
-    deviations: dict[str, float]
-    size_deviation: float
-    absences: tuple[AbsentClass, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the guarantees in plain types."""
-        return {
-            "subjects_on_two_sides": self.subjects_on_two_sides,
-            "empty_sides": self.empty_sides,
-            "worst_class_deviation": self.worst_deviation,
-            "deviations": dict(self.deviations),
-            "size_deviation": self.size_deviation,
-            "absent_classes": [a.to_dict() for a in self.absences],
-        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,7 +43,7 @@ class Split:
     """
 
     name: str
-    kind: Kind
+    kind: SplitKind
     seed: int
     n_folds: int
     ratio: float
@@ -182,7 +92,7 @@ class Split:
         facts = {
             "kind": f"{self.kind}, seed {self.seed}",
             "subjects on two sides": f"{proved.subjects_on_two_sides:,}",
-            "worst class deviation": f"{proved.worst_deviation:.4f}",
+            "worst class deviation": f"{proved.worst_class_deviation:.4f}",
             "fingerprint": self.fingerprint,
         }
         title = f"Split {escape(self.name)}"
@@ -214,23 +124,23 @@ class Split:
         """Return the training mask of fold k, bool[N]: all images that it does not hold out."""
         return ~self.val_mask(fold)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the split in plain types, without the images (`hoego split --json`)."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "naive": self.naive,
-            "seed": self.seed,
-            "folds": self.n_folds,
-            "ratio": self.ratio,
-            "stratify": list(self.stratify),
-            "fingerprint": self.fingerprint,
-            "dataset_fingerprint": self.dataset_fingerprint,
-            "images": len(self.images),
-            "sides": [s.to_dict() for s in self.sides],
-            **self.guarantees.to_dict(),
-            "notes": list(self.notes),
-        }
+    @property
+    def summary(self) -> SplitSummary:
+        """The split without its images, as `hoego split --json` prints it."""
+        return SplitSummary(
+            name=self.name,
+            kind=self.kind,
+            seed=self.seed,
+            folds=self.n_folds,
+            ratio=self.ratio,
+            stratify=self.stratify,
+            fingerprint=self.fingerprint,
+            dataset_fingerprint=self.dataset_fingerprint,
+            images=len(self.images),
+            sides=self.sides,
+            guarantees=self.guarantees,
+            notes=self.notes,
+        )
 
 
 def fingerprint_of(kind: str, images: NDArray[Any], fold: NDArray[np.int16]) -> str:

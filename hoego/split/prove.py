@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.errors import SplitError
+from hoego.results.split import AbsentClass, Guarantees, SplitKind, SplitSide
 from hoego.split.balance import holders, side_counts, worst_deviation
-from hoego.split.plan import NAIVE_NOTE, AbsentClass, Guarantees, Kind, SplitSide
+from hoego.split.plan import NAIVE_NOTE
 
 Ints = NDArray[np.int64]
 
@@ -29,7 +30,11 @@ def sides_of(fold: NDArray[np.int16], n_folds: int) -> tuple[Ints, tuple[str, ..
 
 
 def verify_split(
-    dataset: Dataset, kind: Kind, fold: NDArray[np.int16], n_folds: int, wanted: tuple[float, tuple[str, ...]]
+    dataset: Dataset,
+    kind: SplitKind,
+    fold: NDArray[np.int16],
+    n_folds: int,
+    wanted: tuple[float, tuple[str, ...]],
 ) -> tuple[Guarantees, tuple[SplitSide, ...]]:
     """Verify an assignment and return its guarantees and its sides.
 
@@ -78,7 +83,12 @@ def verify_split(
     ideal = np.full(n_folds, 1.0 / n_folds) if n_folds > 1 else np.array([ratio, 1.0 - ratio])
     off = float(np.round(np.abs(images / images.sum() - ideal).max(), 12))
     guarantees = Guarantees(
-        len(shared), int((images == 0).sum()), max(deviations.values()), deviations, off, tuple(missing)
+        subjects_on_two_sides=len(shared),
+        empty_sides=int((images == 0).sum()),
+        worst_class_deviation=max(deviations.values()),
+        deviations=deviations,
+        size_deviation=off,
+        absent_classes=tuple(missing),
     )
     return guarantees, _sides(dataset, side, names, np.bincount(cells % n_sides, minlength=n_sides))
 
@@ -99,7 +109,7 @@ def _absences(
             reason = f"{one}, there are {n_sides} sides"
         else:
             reason = "no arrangement found: its subjects hold other rare classes as well"
-        found.append(AbsentClass(label, classes[c], m, tuple(sides), reason))
+        found.append(AbsentClass(label=label, name=classes[c], subjects=m, sides=tuple(sides), reason=reason))
     return found
 
 
@@ -110,17 +120,17 @@ def _sides(dataset: Dataset, side: Ints, names: tuple[str, ...], subjects: Ints)
     present = np.flatnonzero(counts.sum(axis=0))
     return tuple(
         SplitSide(
-            name,
-            int(images[k]),
-            int(subjects[k]),
-            float(np.round(images[k] / dataset.n_images, 12)),
-            {classes[c]: int(counts[k, c]) for c in present},
+            name=name,
+            images=int(images[k]),
+            subjects=int(subjects[k]),
+            share=float(np.round(images[k] / dataset.n_images, 12)),
+            classes={classes[c]: int(counts[k, c]) for c in present},
         )
         for k, name in enumerate(names)
     )
 
 
-def notes_on(dataset: Dataset, kind: Kind, guarantees: Guarantees) -> tuple[str, ...]:
+def notes_on(dataset: Dataset, kind: SplitKind, guarantees: Guarantees) -> tuple[str, ...]:
     """Return the notes of a split: the naive kind, independence not shown, absences, joined subjects."""
     notes: list[Any] = []
     if kind == "naive":
@@ -128,8 +138,8 @@ def notes_on(dataset: Dataset, kind: Kind, guarantees: Guarantees) -> tuple[str,
     if not dataset.subject_shown:
         notes.append("independence not shown: there is no subject column, so each photo is its own subject.")
     # Many rare classes (hundreds of species) would fill the screen; the guarantees keep the whole list.
-    for a in guarantees.absences[:20]:
+    for a in guarantees.absent_classes[:20]:
         notes.append(f"{a.label} {a.name!r} is absent from {', '.join(a.sides)}: {a.reason}.")
-    if len(guarantees.absences) > 20:
-        notes.append(f"… and {len(guarantees.absences) - 20} more classes are absent from a side.")
+    if len(guarantees.absent_classes) > 20:
+        notes.append(f"… and {len(guarantees.absent_classes) - 20} more classes are absent from a side.")
     return (*notes, *dataset.joins)

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import ValidationError
 
 from hoego.data.dataset import Dataset
 from hoego.errors import MismatchError, SplitError
 from hoego.files import write_bytes
 from hoego.recipe import SplitSettings
+from hoego.results.split import SplitHeader
 from hoego.split.make import default_name, make
 from hoego.split.plan import Split, fingerprint_of
 from hoego.split.prove import notes_on, verify_split
@@ -44,7 +46,7 @@ def save(split: Split, path: Path) -> Path:
     The metadata's key `hoego` holds name, kind, seed, fingerprints and guarantees, as JSON.
     """
     target = path if path.suffix == ".parquet" else path_of(split.name, path)
-    meta = {"format": FORMAT, **split.to_dict()}
+    meta = {"format": FORMAT, **split.summary.model_dump(mode="json")}
     buffer = io.BytesIO()
     table = pl.DataFrame({"image": pl.Series(split.images.tolist(), dtype=pl.String), "fold": split.fold})
     table.write_parquet(buffer, metadata={"hoego": json.dumps(meta, ensure_ascii=False)})
@@ -72,32 +74,31 @@ def load(path: Path, dataset: Dataset) -> Split:
     if (order != np.arange(dataset.n_images)).any():
         dataset = dataset.take(order)
     _require_same_images(images, dataset, path)
-    kind, n_folds = meta["kind"], int(meta["folds"])
-    ratio, stratify = float(meta["ratio"]), tuple(meta["stratify"])
+    kind, n_folds, ratio, stratify = meta.kind, meta.folds, meta.ratio, meta.stratify
     fold = table["fold"].to_numpy().astype(np.int16)
     try:
         guarantees, sides = verify_split(dataset, kind, fold, n_folds, (ratio, stratify))
     except SplitError as e:
         raise SplitError(e.message, file=path, column="fold", remedy=_why(meta, dataset)) from None
-    if meta["dataset_fingerprint"] != dataset.fingerprint:
+    if meta.dataset_fingerprint != dataset.fingerprint:
         raise MismatchError(
-            f"The split {meta['name']!r} was made for data set {meta['dataset_fingerprint']}, this one is "
+            f"The split {meta.name!r} was made for data set {meta.dataset_fingerprint}, this one is "
             f"{dataset.fingerprint}: the images are the same, but files or subjects have changed.",
             file=path,
             remedy=_REMAKE,
         )
     found = fingerprint_of(kind, images, fold)
-    if meta["fingerprint"] != found:
+    if meta.fingerprint != found:
         raise SplitError(
-            f"Images were moved between sides after the split was made: its fingerprint is {meta['fingerprint']}, "
+            f"Images were moved between sides after the split was made: its fingerprint is {meta.fingerprint}, "
             f"its rows give {found}.",
             file=path,
             remedy="Restore the file, or make the split again.",
         )
     return Split(
-        name=meta["name"],
+        name=meta.name,
         kind=kind,
-        seed=int(meta["seed"]),
+        seed=meta.seed,
         n_folds=n_folds,
         ratio=ratio,
         stratify=stratify,
@@ -124,11 +125,11 @@ def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Spl
     replaced = ""
     if path.is_file():
         _, meta = _read(path)
-        if settings.name or meta["dataset_fingerprint"] == dataset.fingerprint:
+        if settings.name or meta.dataset_fingerprint == dataset.fingerprint:
             found = load(path, dataset)
             _require_as_asked(found, settings, path)
             return found
-        replaced = meta["fingerprint"]
+        replaced = meta.fingerprint
     made = make(dataset, settings)
     save(made, path)
     if not replaced:
@@ -147,8 +148,7 @@ def keep(split: Split, folder: Path) -> Path:
     path = path_of(split.name, folder)
     if path.is_file():
         _, meta = _read(path)
-        same = ("fingerprint", "dataset_fingerprint")
-        if [meta[k] for k in same] == [split.fingerprint, split.dataset_fingerprint]:
+        if (meta.fingerprint, meta.dataset_fingerprint) == (split.fingerprint, split.dataset_fingerprint):
             return path
         asked = SplitSettings(
             kind=split.kind,
@@ -166,7 +166,7 @@ def keep(split: Split, folder: Path) -> Path:
     return save(split, path)
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
+def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
     if not path.is_file():
         raise SplitError("There is no such split.", file=path, remedy="Make it with `hoego split`.")
     try:
@@ -176,30 +176,26 @@ def _read(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
         raise SplitError(f"Not a readable Parquet file ({e}).", file=path, remedy=_REMAKE) from None
     if text is None or not {"image", "fold"} <= set(table.columns):
         raise SplitError("The Parquet file is not a split that Hoego saved.", file=path, remedy=_REMAKE)
-    try:
-        meta = json.loads(text)
-        absent = {
-            "name",
-            "kind",
-            "seed",
-            "folds",
-            "ratio",
-            "stratify",
-            "fingerprint",
-            "dataset_fingerprint",
-        } - set(meta)
-    except (json.JSONDecodeError, TypeError):
-        raise SplitError("The split's metadata is damaged.", file=path, remedy=_REMAKE) from None
-    if absent or meta["kind"] not in ("holdout", "folds", "naive"):
-        wrong = f"lacks {', '.join(sorted(absent))}" if absent else f"names the kind {meta['kind']!r}"
-        raise SplitError(f"The split's metadata {wrong}.", file=path, remedy=_REMAKE)
+    header = _header(text, path)
     if (
         table["image"].dtype != pl.String
         or not table["fold"].dtype.is_integer()
         or table.null_count().sum_horizontal()[0]
     ):
         raise SplitError("Its rows are not an image id and a fold number each.", file=path, remedy=_REMAKE)
-    return table, meta
+    return table, header
+
+
+def _header(text: str, path: Path) -> SplitHeader:
+    """What the metadata say of the split; its guarantees and sides are counted again and not read."""
+    try:
+        meta = json.loads(text)
+        return SplitHeader.model_validate({k: meta[k] for k in SplitHeader.model_fields if k in meta})
+    except (json.JSONDecodeError, TypeError):
+        raise SplitError("The split's metadata is damaged.", file=path, remedy=_REMAKE) from None
+    except ValidationError as problem:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
+        raise SplitError(f"The split's metadata is damaged: {wrong}.", file=path, remedy=_REMAKE) from None
 
 
 def _require_same_images(images: Any, dataset: Dataset, path: Path) -> None:
@@ -214,8 +210,8 @@ def _require_same_images(images: Any, dataset: Dataset, path: Path) -> None:
         raise MismatchError(f"The split is of other images: {'; '.join(parts)}.", file=path, remedy=_REMAKE)
 
 
-def _why(meta: dict[str, Any], dataset: Dataset) -> str:
-    if meta["dataset_fingerprint"] != dataset.fingerprint:
+def _why(meta: SplitHeader, dataset: Dataset) -> str:
+    if meta.dataset_fingerprint != dataset.fingerprint:
         return f"The data set has changed since the split was made (files or subjects). {_REMAKE}"
     return f"The file was changed after it was made. {_REMAKE}"
 

@@ -36,7 +36,7 @@ def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path
         "photos": _faces(demo.dataset),
         "chapters": [_chapter(demo, c, path.parent) for c in demo.chapters],
         "final": Markup(forest(_final_rows(demo, facts), label="expected and true score")),
-        "split": demo.split.to_dict(),
+        "split": demo.split.summary,
         "audit": demo.audit.to_dict(),
     }
     template = environment(Path(__file__).parent).get_template("week.html.j2")

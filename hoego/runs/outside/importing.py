@@ -153,4 +153,4 @@ def _record(project: ProjectData, request: ImportRequest, made: Predictions, run
 
 def _write_split(split: Split, folder: Path) -> None:
     save(split, folder / SPLIT_FILE)
-    files.write_json(folder / "split.json", split.to_dict())
+    files.write_json(folder / "split.json", split.summary)

@@ -7,20 +7,23 @@ import datetime
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from hoego import files, toml_text
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold, fold_of
+from hoego.results.base import Result
 from hoego.results.score import Score, ScoreSummary
+from hoego.results.split import SplitSummary
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import process
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
 from hoego.runs.records.run_facts import RunKind
 
+R = TypeVar("R", bound=Result)
 FINAL_STATES = ("done", "failed", "cancelled")
 
 
@@ -95,18 +98,15 @@ class Record:
 
         Raises RecordError where the file is broken.
         """
-        path = self.folder / "score.json"
-        if not path.is_file():
-            return None
-        try:
-            return Score.model_validate(files.read_json(path))
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            raise RecordError(
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
-                file=path,
-                remedy="Restore the file from a copy, or score the run again (hoego score).",
-            ) from None
+        return self._result("score.json", Score, "score the run again (hoego score)")
+
+    @property
+    def split(self) -> SplitSummary | None:
+        """The split of the run, without its images (split.json); None where the record holds none.
+
+        Raises RecordError where the file is broken.
+        """
+        return self._result("split.json", SplitSummary, "make the split again (hoego split)")
 
     @property
     def verdict(self) -> ComparisonVerdict | None:
@@ -232,6 +232,20 @@ class Record:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         return files.read_json(path) if path.exists() else {}
+
+    def _result(self, name: str, kind: type[R], otherwise: str) -> R | None:
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        try:
+            return kind.model_validate(files.read_json(path))
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            raise RecordError(
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+                file=path,
+                remedy=f"Restore the file from a copy, or {otherwise}.",
+            ) from None
 
     def _text(self, name: str) -> str:
         try:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoego import files
 from hoego.data.schema import COMPOSITE
 from hoego.errors import UsageError
 from hoego.predictions import Predictions
@@ -89,16 +88,10 @@ def photos_of(recipe: Recipe, form: Path) -> Path:
 
 def training_classes(record: Record) -> dict[str, int]:
     """Photos per answer (the composite's code, or the class's name) in the data set of a run."""
-    split = record.folder / "split.json"
-    if not split.is_file() and record.meta.parents:
-        split = record.folder.parent / record.meta.parents[0] / "split.json"
-    if not split.is_file():
-        return {}
-    counts: dict[str, int] = {}
-    for side in files.read_json(split)["sides"]:
-        for name, n in side["classes"].items():
-            counts[name] = counts.get(name, 0) + n
-    return counts
+    split = record.split
+    if split is None and record.meta.parents:
+        split = Record(record.folder.parent / record.meta.parents[0]).split
+    return {} if split is None else dict(split.classes)
 
 
 def counts_by_code(counts: Mapping[str, int], predictions: Predictions) -> dict[str, int]:
