@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hoego.api.records import Runs, runs
     from hoego.api.run import Run
     from hoego.api.training import load_recipe, train
-    from hoego.data.audit import AuditReport
     from hoego.data.dataset import Dataset
     from hoego.data.load_dataset import load_dataset
     from hoego.errors import HoegoError, LeakError
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from hoego.evaluate.ensemble import Ensemble
     from hoego.predictions import Predictions
     from hoego.recipe import Recipe
+    from hoego.results.audit import AuditReport
     from hoego.results.score import Score
     from hoego.split import Split
     from hoego.split.make_split import make_split
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
-    "AuditReport": "hoego.data.audit",
+    "AuditReport": "hoego.results.audit",
     "Comparison": "hoego.evaluate.compare",
     "Dataset": "hoego.data.dataset",
     "Diagnosis": "hoego.evaluate.diagnose",

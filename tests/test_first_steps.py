@@ -12,8 +12,8 @@ from test_cli import here, ids, project, run  # noqa: F401
 
 from hoego import files
 from hoego.apps.diary.words import Phrases
-from hoego.data.audit import AuditFinding
-from hoego.data.audit.findings import AuditReport, finding
+from hoego.data.audit import AuditFinding, AuditReport, advice_on
+from hoego.data.audit.findings import finding
 from hoego.errors import DataError, HoegoError, RecordError, SplitError, UsageError
 from hoego.evaluate.diagnose import read_curves
 from hoego.runs.records import Record, RunStore, differences_of
@@ -91,7 +91,7 @@ def test_the_folds_of_two_runs_are_compared(tmp_path: Path) -> None:
 def test_acceptance_is_offered_where_it_helps() -> None:
     def advice(*checks: str) -> str:
         found: tuple[AuditFinding, ...] = tuple(finding(c, 1, "one") for c in checks)
-        return AuditReport(found, 1, 1, checks).advice
+        return advice_on(AuditReport(images=1, subjects=1, findings=found, checked=checks))
 
     assert "accept" not in advice("unreadable")
     assert "dataset.exclude" in advice("unreadable")

@@ -213,7 +213,6 @@ CONVERTS_BY_HAND = """
     apps/people/write.py
     cli/output.py
     data/aliases.py
-    data/audit/findings.py
     data/preprocess.py
     data/proposals/propose.py
     data/schema.py

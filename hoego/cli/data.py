@@ -11,8 +11,8 @@ from hoego.cli.options import Json, Overrides, RecipeFile, project_folder, recip
 from hoego.cli.output import echo, emit, literal, print_json, styled, table
 
 if TYPE_CHECKING:
-    from hoego.data.audit import AuditReport
     from hoego.data.proposals.propose import Proposal
+    from hoego.results.audit import AuditReport
     from hoego.results.split import SplitSummary
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "dim"}
@@ -81,20 +81,20 @@ def audit(
 
 
 def _show_audit(report: AuditReport) -> None:
-    facts = report.to_dict()
+    from hoego.data.audit import advice_on
+
     rows: list[Any] = []
-    for f in facts["findings"]:
-        style = SEVERITY_STYLE.get(f["severity"], "")
-        said = f["severity"] + (" (accepted)" if f["accepted"] else "")
-        rows.append((styled(said, style), f["check"], f"{f['count']:,}", f["message"]))
-        if f["severity"] != "info":
-            rows += [("", "", "", styled(example, "dim")) for example in f["examples"][:3]]
-            rows.append(("", "", "", styled(f"→ {f['remedy']}", "dim")))
+    for f in report.findings:
+        said = f.severity + (" (accepted)" if f.accepted else "")
+        rows.append((styled(said, SEVERITY_STYLE[f.severity]), f.check, f"{f.count:,}", f.message))
+        if f.severity != "info":
+            rows += [("", "", "", styled(example, "dim")) for example in f.examples[:3]]
+            rows.append(("", "", "", styled(f"→ {f.remedy}", "dim")))
     table("audit", ("severity", "check", "count", "finding"), rows, right=("count",))
     echo(
         "\n[green]nothing stands in the way of training[/]"
         if report.exit_code == 0
-        else f"\n[bold red]errors stand[/]: {literal(report.advice)}"
+        else f"\n[bold red]errors stand[/]: {literal(advice_on(report))}"
     )
 
 

@@ -46,7 +46,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "diagnosis": diagnosis,
         "combined": combined_parts(record),
         "split": record.split,
-        "audit": _read(record, "audit.json"),
+        "audit": record.audit,
         "mistakes": _mistakes(record, dataset),
         "curves": _curves(record),
         "recipe": _text(record, "recipe.toml"),

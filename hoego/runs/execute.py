@@ -315,12 +315,10 @@ class RunExecution:
 
     def _look_alikes(self) -> list[str]:
         """What the audit has found that may put one person on both sides."""
-        path = self.record.folder / "audit.json"
-        found = files.read_json(path)["findings"] if path.is_file() else []
+        audited = self.record.audit
         return [
-            f"{f['message']} (audit); where they show one subject (split.join), it may stand on both sides"
-            for f in found
-            if f["check"] == "near-duplicates"
+            f"{f.message} (audit); where they show one subject (split.join), it may stand on both sides"
+            for f in (() if audited is None else audited.found("near-duplicates"))
         ]
 
     def _diagnose(self, predictions: Predictions, result: Score) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoego import files
-from hoego.data.audit import AuditReport, audit
+from hoego.data.audit import AuditReport, advice_on, audit
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.errors import DataError
@@ -57,7 +57,7 @@ def write_unreadable(report: AuditReport, folder: Path) -> Path | None:
 
     Every photo stands in it, with the reason, as a glob pattern of `dataset.exclude`.
     """
-    found = [f for f in report.findings if f.check == "unreadable"]
+    found = report.found("unreadable")
     if not found:
         return None
     lines = [
@@ -79,4 +79,4 @@ def require_clean(report: AuditReport) -> None:
     """Raises DataError when errors stand that hoego.toml does not accept by name."""
     if report.exit_code:
         said = "; ".join(f"{f.check} ({f.count:,}): {f.message}" for f in report.open_errors)
-        raise DataError(f"The audit found errors: {said}", remedy=report.advice)
+        raise DataError(f"The audit found errors: {said}", remedy=advice_on(report))

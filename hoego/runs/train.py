@@ -136,7 +136,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
     save_split(split, record.folder / SPLIT_FILE)
     files.write_json(record.folder / "split.json", split.summary)
     if audited is not None:
-        files.write_json(record.folder / "audit.json", audited.to_dict())
+        files.write_json(record.folder / "audit.json", audited)
     return record
 
 

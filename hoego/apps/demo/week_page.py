@@ -37,7 +37,7 @@ def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path
         "chapters": [_chapter(demo, c, path.parent) for c in demo.chapters],
         "final": Markup(forest(_final_rows(demo, facts), label="expected and true score")),
         "split": demo.split.summary,
-        "audit": demo.audit.to_dict(),
+        "audit": demo.audit,
     }
     template = environment(Path(__file__).parent).get_template("week.html.j2")
     html = page("The last week, with evidence", template.render(parts))

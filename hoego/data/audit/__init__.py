@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hoego.data.audit.checks import BESIDE_SCORE, CHECKS, AuditCheck
 from hoego.data.audit.crop_checks import crop_findings
-from hoego.data.audit.findings import AuditFinding, AuditReport, accepting
+from hoego.data.audit.findings import accepting, advice_on
 from hoego.data.audit.label_checks import label_findings
 from hoego.data.audit.photo_checks import Thumbnails, photo_findings, thumbnails
 from hoego.data.audit.table_checks import table_findings
@@ -15,8 +15,9 @@ from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
 from hoego.data.preprocess import read_boxes
 from hoego.recipe import Recipe
+from hoego.results.audit import AuditFinding, AuditReport
 
-__all__ = ["BESIDE_SCORE", "CHECKS", "AuditReport", "AuditCheck", "AuditFinding", "audit"]
+__all__ = ["BESIDE_SCORE", "CHECKS", "AuditReport", "AuditCheck", "AuditFinding", "advice_on", "audit"]
 
 
 def audit(
@@ -47,7 +48,10 @@ def audit(
             test = _test_set(dataset, Path(recipe.dataset.root) / recipe.dataset.unlabelled)
         found += photo_findings(dataset, seen, recipe.audit.near_distance, test)
     return AuditReport(
-        accepting(found, recipe.audit.accept), dataset.n_images, dataset.n_subjects, tuple(CHECKS)
+        images=dataset.n_images,
+        subjects=dataset.n_subjects,
+        findings=accepting(found, recipe.audit.accept),
+        checked=tuple(CHECKS),
     )
 
 

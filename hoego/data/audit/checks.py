@@ -6,9 +6,8 @@ The reference in docs/ and the names that `audit.accept` takes are made from thi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Severity = Literal["error", "warning", "info"]
+from hoego.results.audit import Severity
 
 
 @dataclass(frozen=True, kw_only=True)

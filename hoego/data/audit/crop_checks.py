@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from hoego.data.audit.findings import AuditFinding, finding
+from hoego.data.audit.findings import finding
 from hoego.data.audit.measures import Codes, Float, cramers_v, fifths
 from hoego.data.dataset import Dataset
 from hoego.data.preprocess import Box
+from hoego.results.audit import AuditFinding
 
 RELATED = 0.5
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.audit.findings import AuditFinding, finding
+from hoego.data.audit.findings import finding
 from hoego.data.audit.measures import Codes, cramers_v, determines
 from hoego.data.dataset import Dataset
 from hoego.data.spelling import written_alike
 from hoego.recipe import SplitSettings
+from hoego.results.audit import AuditFinding
 
 UNEVEN = 10.0
 RELATED = 0.5

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hoego.data.audit.findings import AuditFinding, finding
+from hoego.data.audit.findings import finding
 from hoego.data.audit.measures import Codes, cramers_v, fifths
 from hoego.data.audit.probes import probes, unreadable
 from hoego.data.audit.similar import SIDE, Luma, close_pairs, confirmed, grey, hashes
@@ -17,6 +17,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
+from hoego.results.audit import AuditFinding
 
 FEW = 0.02
 TINY = 16
@@ -62,7 +63,7 @@ def photo_findings(
     if bad:
         shown = [f"{dataset.images['path'][i]}: {text}" for i, text in bad.items()]
         text = f"{len(bad):,} of {dataset.n_images:,} photos cannot be decoded"
-        yield replace(finding("unreadable", len(bad), text), examples=tuple(shown))  # every one of them
+        yield finding("unreadable", len(bad), text).with_(examples=tuple(shown))  # every one of them
     whole = np.setdiff1d(np.arange(dataset.n_images), list(bad))
     flat = luma.reshape(len(luma), -1).std(axis=1) < FLAT
     if flat.any():

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.audit.findings import AuditFinding, finding
+from hoego.data.audit.findings import finding
 from hoego.data.dataset import Dataset
+from hoego.results.audit import AuditFinding
 
 Ints = NDArray[np.integer[Any]]
 DOMINANT = 0.2

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hoego.data.audit.findings import AuditFinding, finding
+from hoego.data.audit.findings import finding
 from hoego.data.readers import detect_layout
 from hoego.data.readers.passed_over import passed_over
 from hoego.recipe.sections import DatasetSettings
+from hoego.results.audit import AuditFinding
 
 
 def unread_findings(settings: DatasetSettings) -> Iterator[AuditFinding]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from hoego import files, toml_text
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold, fold_of
+from hoego.results.audit import AuditReport
 from hoego.results.base import Result
 from hoego.results.score import Score, ScoreSummary
 from hoego.results.split import SplitSummary
@@ -107,6 +108,14 @@ class Record:
         Raises RecordError where the file is broken.
         """
         return self._result("split.json", SplitSummary, "make the split again (hoego split)")
+
+    @property
+    def audit(self) -> AuditReport | None:
+        """What the audit before the training found (audit.json); None where there was none.
+
+        Raises RecordError where the file is broken.
+        """
+        return self._result("audit.json", AuditReport, "move it away")
 
     @property
     def verdict(self) -> ComparisonVerdict | None:
