@@ -194,7 +194,13 @@ class Ours:
         dataset, cache = _data(setup, recipe)
         everything = np.ones(dataset.n_images, dtype=bool)
         task = FoldTask(
-            recipe, dataset, cache, everything, ~everything, Path(tempfile.gettempdir()), "benchmark"
+            recipe=recipe,
+            dataset=dataset,
+            cache=cache,
+            train_mask=everything,
+            val_mask=~everything,
+            folder=Path(tempfile.gettempdir()),
+            name="benchmark",
         )
         rows = training_rows(task)
         pixels = open_pixels(cache, rows.images, setup.device)

@@ -242,7 +242,15 @@ def slices_found(drawn: Drawn, seed: int) -> dict[str, Any]:
 
 def space(truth: Ints, said: Ints, subject: Ints, classes: int) -> LabelSpace:
     names = tuple(str(c) for c in range(classes))
-    return LabelSpace("target", names, False, truth, np.eye(classes)[said], subject, np.arange(len(truth)))
+    return LabelSpace(
+        name="target",
+        classes=names,
+        ordered=False,
+        truth=truth,
+        probabilities=np.eye(classes)[said],
+        subject=subject,
+        rows=np.arange(len(truth)),
+    )
 
 
 def macro_interval(scored: LabelSpace, seed: int) -> dict[str, float]:

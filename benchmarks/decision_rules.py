@@ -54,7 +54,9 @@ def as_run(truth: np.ndarray, p: np.ndarray, subject: np.ndarray) -> tuple[Datas
             "content": np.arange(len(truth), dtype=np.uint64),
         }
     )
-    dataset = Dataset(Path("."), schema, images, truth[:, None].astype(np.int16), {})
+    dataset = Dataset(
+        root=Path("."), schema=schema, images=images, codes=truth[:, None].astype(np.int16), numbers={}
+    )
     fold = (subject % FOLDS).astype(np.int16)
     run = Predictions(
         images=dataset.image_ids,

@@ -44,7 +44,9 @@ def population(seed: int = 0) -> tuple[Dataset, np.ndarray]:
             "content": np.arange(n, dtype=np.uint64),
         }
     )
-    dataset = Dataset(Path("."), schema, images, space.truth[:, None].astype(np.int16), {})
+    dataset = Dataset(
+        root=Path("."), schema=schema, images=images, codes=space.truth[:, None].astype(np.int16), numbers={}
+    )
     shared = rng.normal(size=(n, c)) + 2.0 * space.probabilities
     return dataset, shared
 

@@ -91,7 +91,9 @@ def cache_of(folder: Path, n: int) -> PixelCache:
     random = np.random.default_rng(0)
     random.integers(0, 256, (n, SIZE, SIZE, 3), dtype=np.uint8).tofile(folder / "pixels")
     array = np.memmap(folder / "pixels", dtype=np.uint8, mode="r", shape=(n, SIZE, SIZE, 3))
-    return PixelCache(np.asarray(array), np.arange(n), Preprocess(size=(SIZE, SIZE)), folder)
+    return PixelCache(
+        array=np.asarray(array), row=np.arange(n), preprocess=Preprocess(size=(SIZE, SIZE)), folder=folder
+    )
 
 
 class Training:
@@ -109,10 +111,20 @@ class Training:
             (Attribute("what", "nominal", tuple(f"c{c}" for c in range(CLASSES))),), "what", ()
         )
         codes = random.integers(0, CLASSES, (every, 1)).astype(np.int16)
-        dataset = Dataset(cache.folder, schema, images, codes)
-        own = PixelCache(cache.array, np.arange(every), cache.preprocess, cache.folder)
+        dataset = Dataset(root=cache.folder, schema=schema, images=images, codes=codes)
+        own = PixelCache(
+            array=cache.array, row=np.arange(every), preprocess=cache.preprocess, folder=cache.folder
+        )
         held = np.arange(every) >= n
-        task = FoldTask(recipe(), dataset, own, ~held, held, cache.folder, "growth")
+        task = FoldTask(
+            recipe=recipe(),
+            dataset=dataset,
+            cache=own,
+            train_mask=~held,
+            val_mask=held,
+            folder=cache.folder,
+            name="growth",
+        )
         rows, device = training_rows(task), torch.device("cpu")
         budget = 0 if kind == "streamed" else 1 << 40
         pixels = open_pixels(own, rows.images, device, budget=budget)

@@ -148,8 +148,8 @@ def data(n: int, side: int) -> tuple[Dataset, PixelCache]:
     codes = (np.arange(n) % CLASSES).astype(np.int16)[:, None]
     array = random.integers(0, 256, (n, side, side, 3), dtype=np.uint8)
     return (
-        Dataset(folder, schema, images, codes),
-        PixelCache(array, np.arange(n), Preprocess(size=(side, side)), folder),
+        Dataset(root=folder, schema=schema, images=images, codes=codes),
+        PixelCache(array=array, row=np.arange(n), preprocess=Preprocess(size=(side, side)), folder=folder),
     )
 
 
@@ -171,7 +171,17 @@ def parts_of(model: str, device: torch.device, size: Size, how: tuple[Precision,
     dataset, cache = data(size.photos, size.side)
     every = np.ones(dataset.n_images, dtype=bool)
     made = recipe(model, size.side, size.batch)
-    rows = training_rows(FoldTask(made, dataset, cache, every, ~every, cache.folder, "gpu"))
+    rows = training_rows(
+        FoldTask(
+            recipe=made,
+            dataset=dataset,
+            cache=cache,
+            train_mask=every,
+            val_mask=~every,
+            folder=cache.folder,
+            name="gpu",
+        )
+    )
     pixels = open_pixels(cache, rows.images, device)
     resolved = Resolved(str(device), cpu_count(), how[0], how[1])
     return TrainStepper(made, dataset, rows, pixels, resolved)
@@ -226,7 +236,16 @@ def variants(device: torch.device, size: Size) -> dict[str, Any]:
 
     def run(chosen: list[Recipe], folder: Path) -> tuple[float, list[Any]]:
         tasks = [
-            FoldTask(r, dataset, cache, ~held, held, folder / str(k), f"{k}", interleaved=True)
+            FoldTask(
+                recipe=r,
+                dataset=dataset,
+                cache=cache,
+                train_mask=~held,
+                val_mask=held,
+                folder=folder / str(k),
+                name=f"{k}",
+                interleaved=True,
+            )
             for k, r in enumerate(chosen)
         ]
         steps = [fold_steps(task, replace(quiet, open_pixels=shared)) for task in tasks]

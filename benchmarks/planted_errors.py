@@ -68,7 +68,9 @@ def one(folder: Path, seed: int, args: argparse.Namespace) -> list[dict[str, Any
     """Draw, train (unless done), rank, count."""
     home = folder / f"seed-{seed}"
     if not (home / "people").is_dir():
-        settings = PeopleSettings(args.people, 0, size=(96, 128), seed=seed, error_share=args.errors)
+        settings = PeopleSettings(
+            n_train=args.people, n_eval=0, size=(96, 128), seed=seed, error_share=args.errors
+        )
         write_people(home / "people", settings)
     data = {
         **BASE,
@@ -80,7 +82,7 @@ def one(folder: Path, seed: int, args: argparse.Namespace) -> list[dict[str, Any
     }
     recipe = resolve(data)
     shop = StudyRunner(
-        home, fold="all", progress=False, measure_seconds=0.0, log=lambda t: print(t, flush=True)
+        folder=home, fold="all", progress=False, measure_seconds=0.0, log=lambda t: print(t, flush=True)
     )
     predictions = predictions_of(shop.find_or_train(recipe))
     dataset = load(recipe)

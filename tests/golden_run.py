@@ -76,7 +76,7 @@ def golden_run() -> dict[str, Any]:
         folder = Path(scratch)
         draw(folder)
         callbacks = Callbacks(progress=False, measure_seconds=0.05)
-        result = train(recipe(folder), TrainOptions(folder, audit=False), callbacks)
+        result = train(recipe(folder), TrainOptions(folder=folder, audit=False), callbacks)
         record = RunStore(folder / "runs").find(result.run)
         found = Predictions.read(record.folder / "predictions.parquet")
         epochs = {str(k): [losses(row) for row in record.epochs(k)] for k in record.folds()}

@@ -63,7 +63,16 @@ def work(job: dict[str, Any]) -> None:
     held = held_subjects(dataset)
     inner = (dataset.subject_index % 7 == 0) & ~held if job.get("inner") else None
     folder = Path(job["folder"])
-    task = FoldTask(tiny_recipe(**job["recipe"]), dataset, cache, ~held, held, folder, "run/fold-0", inner)
+    task = FoldTask(
+        recipe=tiny_recipe(**job["recipe"]),
+        dataset=dataset,
+        cache=cache,
+        train_mask=~held,
+        val_mask=held,
+        folder=folder,
+        name="run/fold-0",
+        inner_mask=inner,
+    )
     if "distill" in job["recipe"]:
         whole, pixels = with_unlabelled()
         pseudo = np.arange(whole.n_images) >= dataset.n_images

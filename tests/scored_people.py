@@ -40,7 +40,7 @@ def people(n_subjects: int = 60, *, subject_shown: bool = True, seed: int = 0) -
             "content": np.arange(1000, 1000 + n, dtype=np.uint64),
         }
     )
-    return Dataset(Path("."), SCHEMA, images, codes, subject_shown=subject_shown)
+    return Dataset(root=Path("."), schema=SCHEMA, images=images, codes=codes, subject_shown=subject_shown)
 
 
 def logits(truth: np.ndarray, n_classes: int, error: float, owner: np.ndarray, seed: int) -> np.ndarray:

@@ -39,8 +39,8 @@ def train(record: Record, context: WorkerContext) -> RunOutcome:
 
 
 def ask(folder: Path, *vary: str, dataset: Dataset = PEOPLE, **fields: Any) -> Ablation:
-    request = AblateRequest(vary, **{"queue": True, "why": "it learns faster", **fields})
-    return ablate(RECIPE, dataset, request, StudyRunner(folder), queue.add)
+    request = AblateRequest(vary=vary, **{"queue": True, "why": "it learns faster", **fields})
+    return ablate(RECIPE, dataset, request, StudyRunner(folder=folder), queue.add)
 
 
 def test_through_the_queue_runs_wait_and_the_same_call_reads_them(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_runs_of_other_photos_labels_or_folds_are_not_taken(tmp_path: Path) -> N
         record.update(fingerprints={"dataset": PEOPLE.fingerprint, "labels": "older labels"})
     queue.work(store, train)
     assert len(ask(tmp_path, GOOD, seeds=1).pending) == 2
-    request = AblateRequest((GOOD,), seeds=1, queue=True)
-    ablate(RECIPE, PEOPLE, request, StudyRunner(tmp_path, fold=1), queue.add)
+    request = AblateRequest(vary=(GOOD,), seeds=1, queue=True)
+    ablate(RECIPE, PEOPLE, request, StudyRunner(folder=tmp_path, fold=1), queue.add)
     assert len(store.list()) == 6
 
 
@@ -130,7 +130,7 @@ def test_a_worker_at_work_takes_the_ablation(tmp_path: Path) -> None:
 
 
 def changes(*vary: str, **fields: Any) -> list[tuple[str, ...]]:
-    return changes_of(RECIPE, AblateRequest(vary, **fields))
+    return changes_of(RECIPE, AblateRequest(vary=vary, **fields))
 
 
 def test_changes_one_at_a_time_or_every_combination() -> None:

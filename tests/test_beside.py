@@ -39,9 +39,11 @@ def predictions(result: RunResult) -> Predictions:
 
 def test_records_are_those_of_runs_alone(tmp_path: Path, photos: Path) -> None:
     recipes = [recipe(photos, seed=k, name=f"seed {k}") for k in range(3)]
-    alone = [train(r, TrainOptions(tmp_path / "alone"), MEASURED) for r in recipes]
+    alone = [train(r, TrainOptions(folder=tmp_path / "alone"), MEASURED) for r in recipes]
     told: list[str] = []
-    beside = train_side_by_side(recipes, TrainOptions(tmp_path / "beside"), MEASURED, most=2, log=told.append)
+    beside = train_side_by_side(
+        recipes, TrainOptions(folder=tmp_path / "beside"), MEASURED, most=2, log=told.append
+    )
     assert told == ["seed 0: training", "seed 1: training", "seed 2: training"]
     store = RunStore(tmp_path / "beside" / "runs")
     for one, other in zip(alone, beside, strict=True):
@@ -76,10 +78,10 @@ def test_one_without_memory_goes_on_alone(
 
     monkeypatch.setattr(RunExecution, "steps", crowded)
     found = train_side_by_side(
-        [recipe(photos, seed=k) for k in range(2)], TrainOptions(tmp_path), MEASURED, most=2
+        [recipe(photos, seed=k) for k in range(2)], TrainOptions(folder=tmp_path), MEASURED, most=2
     )
     assert [r.state for r in found] == ["done", "done"]
-    alone = train(recipe(photos, seed=1), TrainOptions(tmp_path), MEASURED)
+    alone = train(recipe(photos, seed=1), TrainOptions(folder=tmp_path), MEASURED)
     for name, values in predictions(alone).values.items():
         np.testing.assert_array_equal(values, predictions(found[1]).values[name])
 
@@ -87,7 +89,9 @@ def test_one_without_memory_goes_on_alone(
 def test_an_error_of_one_is_raised_once_the_others_are_done(tmp_path: Path, photos: Path) -> None:
     wrong = recipe(photos, optim={"name": "sgd", "lr": 1e30}, name="wrong")
     with pytest.raises(TrainError, match="no longer a number"):
-        train_side_by_side([wrong, recipe(photos, name="right")], TrainOptions(tmp_path), MEASURED, most=2)
+        train_side_by_side(
+            [wrong, recipe(photos, name="right")], TrainOptions(folder=tmp_path), MEASURED, most=2
+        )
     states = {r.meta.name: r.state for r in RunStore(tmp_path / "runs").list()}
     assert states == {"wrong": "failed", "right": "done"}
 
@@ -102,7 +106,9 @@ def test_an_interruption_leaves_every_record_interrupted(tmp_path: Path, photos:
 
     told = replace(MEASURED, should_stop=ctrl_c)
     with pytest.raises(KeyboardInterrupt):
-        train_side_by_side([recipe(photos, seed=k) for k in range(2)], TrainOptions(tmp_path), told, most=2)
+        train_side_by_side(
+            [recipe(photos, seed=k) for k in range(2)], TrainOptions(folder=tmp_path), told, most=2
+        )
     assert [r.state for r in RunStore(tmp_path / "runs").list()] == ["interrupted", "interrupted"]
 
 
@@ -112,15 +118,18 @@ def test_a_compiled_recipe_trains_alone(
     monkeypatch.setattr(side_by_side, "_train_interleaved", lambda *_: pytest.fail("they share graph memory"))
     broken = [recipe(photos, compile="on", model={"name": "no such model"}, name=f"{k}") for k in range(2)]
     with pytest.raises(HoegoError):
-        train_side_by_side(broken, TrainOptions(tmp_path), MEASURED, most=2)
+        train_side_by_side(broken, TrainOptions(folder=tmp_path), MEASURED, most=2)
 
 
 def test_ablate_trains_side_by_side(tmp_path: Path, photos: Path) -> None:
     base = recipe(photos, name="base")
     dataset = open_project(base, tmp_path).dataset
-    request = AblateRequest(("optim.lr=0.002",), seeds=2, queue=False)
+    request = AblateRequest(vary=("optim.lr=0.002",), seeds=2, queue=False)
     found = ablate(
-        base, dataset, request, StudyRunner(tmp_path, progress=False, measure_seconds=0.05, max_parallel=4)
+        base,
+        dataset,
+        request,
+        StudyRunner(folder=tmp_path, progress=False, measure_seconds=0.05, max_parallel=4),
     )
     assert [r.title for r in found.rows] == ["the recipe as it stands", "optim.lr=0.002"]
     records = RunStore(tmp_path / "runs").list()

@@ -154,13 +154,26 @@ def test_a_trained_networks_heat_covers_what_it_was_trained_to_see(tmp_path: Pat
     photos = np.repeat(random.integers(0, 120, (dataset.n_images, 16, 16, 1)), 3, axis=3)
     for i, colour in enumerate(dataset.codes[:, 0]):
         photos[i, :8, :8, colour] += 120
-    cache = PixelCache(photos.astype(np.uint8), np.arange(len(photos)), Preprocess(size=(16, 16)), tmp_path)
+    cache = PixelCache(
+        array=photos.astype(np.uint8),
+        row=np.arange(len(photos)),
+        preprocess=Preprocess(size=(16, 16)),
+        folder=tmp_path,
+    )
     held = held_subjects(dataset)
     recipe = tiny_recipe(
         model={"head": "single", "attribute": "colour"}, epochs=5, select={"on": "last"}, augment={"flip": 0}
     )
     train_fold(
-        FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny"),
+        FoldTask(
+            recipe=recipe,
+            dataset=dataset,
+            cache=cache,
+            train_mask=~held,
+            val_mask=held,
+            folder=tmp_path,
+            name="tiny",
+        ),
         Callbacks(measure_seconds=0, progress=False),
     )
     heat = cam_maps(load_model(tmp_path / "last.safetensors"), cache.rows(np.flatnonzero(held)))
@@ -176,7 +189,18 @@ def test_the_heat_of_mistakes_is_kept_by_content(tmp_path: Path) -> None:
     held = held_subjects(dataset)
     recipe = tiny_recipe(epochs=1, select={"on": "last"}, optim={"lr": 1e-6})
     quiet = Callbacks(measure_seconds=0, progress=False)
-    result = train_fold(FoldTask(recipe, dataset, cache, ~held, held, tmp_path / "fold-0", "tiny"), quiet)
+    result = train_fold(
+        FoldTask(
+            recipe=recipe,
+            dataset=dataset,
+            cache=cache,
+            train_mask=~held,
+            val_mask=held,
+            folder=tmp_path / "fold-0",
+            name="tiny",
+        ),
+        quiet,
+    )
     assert result.outputs is not None
     n = int(held.sum())
     predictions = Predictions(

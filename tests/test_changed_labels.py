@@ -29,7 +29,7 @@ def test_every_score_says_how_many_labels_an_overlay_gave_and_from_whom() -> Non
     name = dataset.schema.names[0]
     value = dataset.schema.attribute(name).classes[0]
     given = [
-        LabelCorrection(str(image), name, value, "seen", source)
+        LabelCorrection(image=str(image), attribute=name, value=value, reason="seen", source=source)
         for image, source in zip(run.images[:3], ("me", "me", ""), strict=True)
     ]
     corrected = replace(dataset, corrections=tuple(given))

@@ -295,7 +295,9 @@ def test_a_combination_that_does_not_exist_is_never_said() -> None:
     schema = LabelSchema(SCHEMA.attributes, "composite", SCHEMA.composite, some)
     there = ~((dense.codes[:, 1] == 0) & (dense.codes[:, 2] == 2))
     kept = dense.take(there)
-    dataset = Dataset(kept.root, schema, kept.images, kept.codes, kept.numbers)
+    dataset = Dataset(
+        root=kept.root, schema=schema, images=kept.images, codes=kept.codes, numbers=kept.numbers
+    )
     runs = [replace(predict(dataset, k, name=f"m{k}"), schema=schema) for k in range(2)]
     man = np.tile(np.float32([0.9, 0.1]), (dataset.n_images, 1))
     old = np.tile(np.float32([0.05, 0.05, 0.9]), (dataset.n_images, 1))

@@ -85,7 +85,18 @@ def test_permutations_agree_with_the_list_of_all_of_them() -> None:
     subject = np.repeat(np.arange(8), 4)
     truth = np.repeat(np.arange(8) % 2, 4)
     sides = [np.where(rng.random(32) < keep, truth, 1 - truth) for keep in (0.95, 0.6)]
-    spaces = [LabelSpace("x", ("0", "1"), False, truth, np.eye(2)[s], subject, np.arange(32)) for s in sides]
+    spaces = [
+        LabelSpace(
+            name="x",
+            classes=("0", "1"),
+            ordered=False,
+            truth=truth,
+            probabilities=np.eye(2)[s],
+            subject=subject,
+            rows=np.arange(32),
+        )
+        for s in sides
+    ]
     formula = METRICS["macro_f1"].formula
     evidence = CountMetric(spaces, formula, ResamplingOptions(50, 20_000, 0))
     drawn = np.abs(evidence.swapped(0, 1))
@@ -106,7 +117,16 @@ def test_many_equal_subjects_are_swapped_one_by_one_too() -> None:
     truth[200:] = 1
     better = np.where(np.arange(400) % 10 == 0, 1 - truth, truth)
     spaces = [
-        LabelSpace("x", ("0", "1"), False, truth, np.eye(2)[s], subject, subject) for s in (truth, better)
+        LabelSpace(
+            name="x",
+            classes=("0", "1"),
+            ordered=False,
+            truth=truth,
+            probabilities=np.eye(2)[s],
+            subject=subject,
+            rows=subject,
+        )
+        for s in (truth, better)
     ]
     evidence = CountMetric(spaces, METRICS["accuracy"].formula, ResamplingOptions(10, 5000, 0))
     drawn = evidence.swapped(0, 1)
@@ -280,7 +300,9 @@ def test_a_class_that_is_never_predicted_is_said(three) -> None:
     ],
 )
 def test_a_verdict_needs_both_the_test_and_the_interval(p, low, high, difference, expected) -> None:
-    found = PairedDifference(difference, low, high, p, 0.04, "models")
+    found = PairedDifference(
+        difference=difference, low=low, high=high, p_value=p, standard_error=0.04, scope="models"
+    )
     assert verdict(found, higher=True) == expected
     mirrored = {"better": "worse", "worse": "better"}.get(expected, expected)
     assert verdict(found, higher=False) == mirrored
@@ -298,7 +320,15 @@ def test_equal_models_are_seldom_called_better_and_intervals_cover() -> None:
             own = rng.beta(0.8, 0.4, 40)[subject]
             guess = np.where(rng.random(240) < own, truth, (truth + rng.integers(1, 4, 240)) % 4)
             spaces.append(
-                LabelSpace("x", tuple("abcd"), False, truth, np.eye(4)[guess], subject, np.arange(240))
+                LabelSpace(
+                    name="x",
+                    classes=tuple("abcd"),
+                    ordered=False,
+                    truth=truth,
+                    probabilities=np.eye(4)[guess],
+                    subject=subject,
+                    rows=np.arange(240),
+                )
             )
         bench = PairedResamples.of(
             CountMetric(spaces, METRICS["macro_f1"].formula, ResamplingOptions(300, 299, r)), 0.95, r

@@ -191,7 +191,7 @@ def test_a_run_is_shortened_as_little_as_needed_and_never_below_its_least_share(
     assert KNOWN.predict(recipe(epochs=epochs + 1)).within(CONFIDENCE) > 15.0
     assert fit(job, KNOWN, LEAST_SHARE * 20 - 1)[0] is False
     assert fit(jobs({"recipe": recipe(epochs=20)})[0], KNOWN, 15.0)[0] is False
-    begun = PlannedJob("b", job.recipe, done=3)
+    begun = PlannedJob(id="b", recipe=job.recipe, done=3)
     assert fit(begun, KNOWN, 15.0)[:2] == (False, None)
 
 

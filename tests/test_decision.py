@@ -43,7 +43,9 @@ def world(
             "content": np.arange(len(subject), dtype=np.uint64),
         }
     )
-    dataset = Dataset(Path("."), schema, images, truth[:, None].astype(np.int16), {})
+    dataset = Dataset(
+        root=Path("."), schema=schema, images=images, codes=truth[:, None].astype(np.int16), numbers={}
+    )
     return dataset, run_of(dataset, p)
 
 

@@ -66,7 +66,7 @@ def people(n: int = 150, photos: int = 6, seed: int = 0) -> Dataset:
             "race": np.where(subject % 3 == 0, "x", "y"),
         }
     )
-    return Dataset(Path("."), SCHEMA, images, codes, {"age": age})
+    return Dataset(root=Path("."), schema=SCHEMA, images=images, codes=codes, numbers={"age": age})
 
 
 def predict(

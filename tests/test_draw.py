@@ -23,11 +23,17 @@ from hoego.draw.svg import AxisScale
 
 HOSTILE = '<b onclick="x">&'
 CHARTS = {
-    "forest": lambda t: forest([ForestRow(t, 0.1, 0.0, 0.2), ForestRow(t, None)], zero=0),
-    "lines": lambda t: lines([LineSeries(t, [1, 2, 3], [0.1, float("nan"), 0.3])], x_label=t, y_label=t),
+    "forest": lambda t: forest(
+        [ForestRow(label=t, value=0.1, low=0.0, high=0.2), ForestRow(label=t, value=None)], zero=0
+    ),
+    "lines": lambda t: lines(
+        [LineSeries(label=t, x=[1, 2, 3], y=[0.1, float("nan"), 0.3])], x_label=t, y_label=t
+    ),
     "heatmap": lambda t: heatmap([[5, 1], [0, 0]], [t, "b"], [t, "b"]),
     "waterfall": lambda t: waterfall(
-        ForestRow("now", 0.7), [ForestRow(t, 0.2, 0.1, 0.3)], ForestRow("all", 1.0)
+        ForestRow(label="now", value=0.7),
+        [ForestRow(label=t, value=0.2, low=0.1, high=0.3)],
+        ForestRow(label="all", value=1.0),
     ),
     "bars": lambda t: bars([t, "b"], [0, 3], other=[1, 2]),
     "reliability": lambda t: reliability([(0.5, 0.4, 10), (0.9, 0.9, 0)], label=t),
@@ -51,14 +57,18 @@ def test_nothing_to_show_is_a_picture_too(empty: str) -> None:
 
 
 def test_a_forest_row_stands_where_its_value_is() -> None:
-    drawn = forest([ForestRow("a", 0.0), ForestRow("b", 1.0), ForestRow("c", 0.5)])
+    drawn = forest(
+        [ForestRow(label="a", value=0.0), ForestRow(label="b", value=1.0), ForestRow(label="c", value=0.5)]
+    )
     x = [float(v) for v in re.findall(r'<circle cx="([\d.]+)"', drawn)]
     assert x[2] == pytest.approx((x[0] + x[1]) / 2, abs=0.1)
 
 
 def test_a_waterfall_step_is_as_high_as_its_gain() -> None:
     drawn = waterfall(
-        ForestRow("now", 0.6), [ForestRow("a", 0.3), ForestRow("b", 0.1)], ForestRow("all", 1.0)
+        ForestRow(label="now", value=0.6),
+        [ForestRow(label="a", value=0.3), ForestRow(label="b", value=0.1)],
+        ForestRow(label="all", value=1.0),
     )
     heights = [float(v) for v in re.findall(r'<rect [^>]*height="([\d.]+)"', drawn)]
     assert heights[1] == pytest.approx(3 * heights[2], rel=0.02)

@@ -75,7 +75,16 @@ def test_it_trains(case: dict[str, Any], tmp_path: Path) -> None:
     held = held_subjects(dataset)
     recipe = tiny_recipe(**{"epochs": 2, **case})
     edits = LabelEdits(attributes=recipe.train_edits, source_weights=recipe.source_weights)
-    task = FoldTask(recipe, dataset, cache, ~held, held, tmp_path, "tiny", edits=edits)
+    task = FoldTask(
+        recipe=recipe,
+        dataset=dataset,
+        cache=cache,
+        train_mask=~held,
+        val_mask=held,
+        folder=tmp_path,
+        name="tiny",
+        edits=edits,
+    )
     figures: list[dict[str, Any]] = []
     result = train_fold(task, Callbacks(on_epoch=figures.append, measure_seconds=0, progress=False))
     assert len(figures) == 2

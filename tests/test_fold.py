@@ -50,8 +50,8 @@ def test_the_chosen_fold_counts_before_the_recipe_s() -> None:
     assert fold_of({"fold": "all"}, 2) == 2
     assert fold_of({}) == 0
     recipe = build({"fold": "all", "epochs": 4, "split": {"kind": "folds", "folds": 3}})
-    assert StudyRunner(Path()).fold_of(recipe) == "all"
-    assert StudyRunner(Path(), fold=0).fold_of(recipe) == 0
+    assert StudyRunner(folder=Path()).fold_of(recipe) == "all"
+    assert StudyRunner(folder=Path(), fold=0).fold_of(recipe) == 0
     assert (units(recipe.to_dict()), units(recipe.to_dict(), 1)) == (12, 4)
 
 

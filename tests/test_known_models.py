@@ -60,7 +60,7 @@ def test_no_record_is_made_of_a_wrong_name(photos: Path, tmp_path: Path) -> None
     for begin in (
         lambda: queue_run(runs, wrong),
         lambda: start_in_background(runs, wrong),
-        lambda: train(wrong, TrainOptions(tmp_path)),
+        lambda: train(wrong, TrainOptions(folder=tmp_path)),
     ):
         with pytest.raises(TrainError, match="hoego_small32"):
             begin()

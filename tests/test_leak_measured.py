@@ -28,7 +28,15 @@ def space(rows: np.ndarray, seed: int = 0) -> LabelSpace:
     truth = (subject % 3).astype(np.int64)
     hard = np.random.default_rng(99).random(80)[subject] ** 3
     said = np.where(rng.random(480) < hard, (truth + 1) % 3, truth)
-    return LabelSpace("t", ("a", "b", "c"), False, truth[rows], np.eye(3)[said[rows]], subject[rows], rows)
+    return LabelSpace(
+        name="t",
+        classes=("a", "b", "c"),
+        ordered=False,
+        truth=truth[rows],
+        probabilities=np.eye(3)[said[rows]],
+        subject=subject[rows],
+        rows=rows,
+    )
 
 
 def test_scores_vary_together_by_the_people_on_both_sides() -> None:

@@ -26,7 +26,7 @@ from hoego.train.ordinal import (
 )
 
 pytestmark = pytest.mark.torch
-AGE = OrdinalScale(3, (30.0, 60.0), low=18.0, high=60.0, mean=40.0, std=12.0)
+AGE = OrdinalScale(n_classes=3, edges=(30.0, 60.0), low=18.0, high=60.0, mean=40.0, std=12.0)
 KINDS = [kind for kind in ORDINAL if kind != "classes"]
 
 
@@ -84,7 +84,9 @@ def test_a_label_distribution_is_a_gaussian_cut_to_the_grid() -> None:
 
 def test_mean_variance_by_hand() -> None:
     head = MeanVarianceHead(
-        OrdinalScale(2, (1.5,), low=0.0, high=2.0, mean=1.0), mean_weight=0.2, variance_weight=0.05
+        OrdinalScale(n_classes=2, edges=(1.5,), low=0.0, high=2.0, mean=1.0),
+        mean_weight=0.2,
+        variance_weight=0.05,
     )
     p = np.array([0.2, 0.5, 0.3])
     mean, variance = 1.1, 0.2 * 1.1**2 + 0.5 * 0.1**2 + 0.3 * 0.9**2
@@ -183,7 +185,7 @@ def test_scale_ignores_missing_numbers() -> None:
 
 def test_a_grid_that_misses_a_class_is_refused() -> None:
     with pytest.raises(TrainError, match=r"no point in the classes \[2\]"):
-        LabelDistributionHead(OrdinalScale(3, (30.0, 60.0), low=18.0, high=55.0))
+        LabelDistributionHead(OrdinalScale(n_classes=3, edges=(30.0, 60.0), low=18.0, high=55.0))
 
 
 def test_classes_need_no_head() -> None:

@@ -79,14 +79,18 @@ def test_a_missing_column_or_file_is_named(tmp_path: Path) -> None:
 
 def test_writing_and_appending_survive_reading_and_refuse_halves(tmp_path: Path) -> None:
     path = tmp_path / "new" / "o.csv"
-    first = LabelCorrection("1/mask1.jpg", "gender", "female", 'says "I am"', "Kim, Lee")
-    second = LabelCorrection("둘/normal.jpg", "age", "61", "line\nbreak", "Lee")
+    first = LabelCorrection(
+        image="1/mask1.jpg", attribute="gender", value="female", reason='says "I am"', source="Kim, Lee"
+    )
+    second = LabelCorrection(
+        image="둘/normal.jpg", attribute="age", value="61", reason="line\nbreak", source="Lee"
+    )
     write_overlay(path, [first])
     assert append_overlay(path, [second], SCHEMA, IMAGES) == (first, second)
     before = path.read_bytes()
     for bad in (
-        LabelCorrection("1/mask1.jpg", "gender", "male", "no", "Park"),
-        LabelCorrection("1/mask1.jpg", "age", "30", "", "Park"),
+        LabelCorrection(image="1/mask1.jpg", attribute="gender", value="male", reason="no", source="Park"),
+        LabelCorrection(image="1/mask1.jpg", attribute="age", value="30", reason="", source="Park"),
     ):
         with pytest.raises(DataError):
             append_overlay(path, [bad], SCHEMA, IMAGES)

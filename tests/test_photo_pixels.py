@@ -104,7 +104,7 @@ def test_a_shift_by_one_pixel_is_another_result() -> None:
             x0, y0, x1, y1 = super().region(height, width, None)
             return x0 + 1, y0, x1, y1
 
-    assert not np.array_equal(Shifted(how.size)(data), how.load_bytes(data, "a.jpg"))
+    assert not np.array_equal(Shifted(size=how.size)(data), how.load_bytes(data, "a.jpg"))
 
 
 def test_settings_that_were_changed_are_refused(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def make_dataset(n_subjects: int = 6, per_subject: int = 2, **changes: object) -
         }
     )
     codes = np.stack([np.arange(n) % 2, subject % 2], axis=1).astype(np.int16)
-    dataset = Dataset(Path("."), SCHEMA, images, codes)
+    dataset = Dataset(root=Path("."), schema=SCHEMA, images=images, codes=codes)
     return replace(dataset, **changes)  # type: ignore[arg-type]
 
 

@@ -52,7 +52,15 @@ TEACHER = random_teacher(WHOLE.image_ids[PSEUDO], HONEST)
 def task(folder: Path, recipe: Recipe, **changes: Any) -> FoldTask:
     held = np.concatenate([HELD, np.zeros(40, dtype=bool)])
     made = FoldTask(
-        recipe, WHOLE, PHOTOS, ~held, held, folder, "tiny", soft_targets=TEACHER, pseudo_mask=PSEUDO
+        recipe=recipe,
+        dataset=WHOLE,
+        cache=PHOTOS,
+        train_mask=~held,
+        val_mask=held,
+        folder=folder,
+        name="tiny",
+        soft_targets=TEACHER,
+        pseudo_mask=PSEUDO,
     )
     return replace(made, **changes)
 
@@ -393,7 +401,7 @@ def file_of(photos: Path, path: Path, trained: np.ndarray | None = None, **chang
 def test_every_fold_hears_the_model_of_its_own_fold_and_all_is_out_of_fold(
     photos: Path, tmp_path: Path
 ) -> None:
-    options = TrainOptions(tmp_path, audit=False)
+    options = TrainOptions(folder=tmp_path, audit=False)
     teacher = train(asked(photos, refit=True), options, QUIET)
     student = train(asked(photos, refit=True, distill={"teacher": teacher.run}), options, QUIET)
     assert student.score is not None
@@ -419,7 +427,9 @@ def test_a_teacher_that_saw_everybody_is_refused_before_anything_is_trained(
 ) -> None:
     file = file_of(photos, tmp_path / "t.parquet")
     with pytest.raises(LeakError, match="has seen held-out subjects: old run trained on 24 of 24") as caught:
-        train(asked(photos, distill={"teacher": str(file)}), TrainOptions(tmp_path, audit=False), QUIET)
+        train(
+            asked(photos, distill={"teacher": str(file)}), TrainOptions(folder=tmp_path, audit=False), QUIET
+        )
     assert "same split" in caught.value.remedy
     (record,) = RunStore(tmp_path / "runs").list()
     assert record.state == "failed"
@@ -430,7 +440,7 @@ def test_out_of_fold_predictions_of_the_training_photos_cannot_teach_and_a_holdo
     photos: Path, tmp_path: Path
 ) -> None:
     """What an out-of-fold row says of a training photo was learnt, among others, from the held-out subjects."""
-    options = TrainOptions(tmp_path, audit=False)
+    options = TrainOptions(folder=tmp_path, audit=False)
     teacher = train(asked(photos), options, QUIET)
     student = {"distill": {"teacher": teacher.run, "pseudo": {"labels": "none"}}}
     with pytest.raises(LeakError, match=rf"{teacher.run}/fold-1 trained on"):
@@ -594,10 +604,10 @@ def test_a_stopped_run_goes_on_to_the_same_numbers_and_notices_another_teacher(
     file = file_of(photos, tmp_path / "t.parquet", ~project.split.val_mask(0))
     recipe = asked(photos, **held, distill={"teacher": str(file), "pseudo": {"share": 0.25, "balance": 1.0}},
                    mixing={"mixup": {"share": 0.5}})  # fmt: skip
-    whole = train(recipe, TrainOptions(tmp_path / "a", audit=False), QUIET)
+    whole = train(recipe, TrainOptions(folder=tmp_path / "a", audit=False), QUIET)
     asks = iter(range(1000))
     stop = Callbacks(should_stop=lambda: "now" if next(asks) == 5 else "", progress=False, measure_seconds=0)
-    part = train(recipe, TrainOptions(tmp_path / "b", audit=False), stop)
+    part = train(recipe, TrainOptions(folder=tmp_path / "b", audit=False), stop)
     assert part.state == "interrupted"
     record = RunStore(tmp_path / "b" / "runs").find(part.run)
     kept = file.read_bytes()

@@ -37,7 +37,15 @@ VARIANTS: list[dict[str, Any]] = [
 
 def tasks(folder: Path) -> list[FoldTask]:
     return [
-        FoldTask(tiny_recipe(**changes), DATASET, CACHE, ~HELD, HELD, folder / str(k), f"run-{k}/fold-0")
+        FoldTask(
+            recipe=tiny_recipe(**changes),
+            dataset=DATASET,
+            cache=CACHE,
+            train_mask=~HELD,
+            val_mask=HELD,
+            folder=folder / str(k),
+            name=f"run-{k}/fold-0",
+        )
         for k, changes in enumerate(VARIANTS)
     ]
 

@@ -166,7 +166,7 @@ def people(n_subjects: int = 40, per_subject: int = 4, *, copy: bool = False, sh
             "content": pl.Series(content, dtype=pl.UInt64),
         }
     )
-    return Dataset(Path("."), schema, frame, codes, subject_shown=shown)
+    return Dataset(root=Path("."), schema=schema, images=frame, codes=codes, subject_shown=shown)
 
 
 def test_make_proves_what_it_promises() -> None:
@@ -197,7 +197,7 @@ def test_a_class_of_one_subject_is_named_with_the_reason() -> None:
     codes = data.codes.copy()
     codes[:, 1] = 0
     codes[:4, 1] = 1
-    data = Dataset(data.root, data.schema, data.images, codes)
+    data = Dataset(root=data.root, schema=data.schema, images=data.images, codes=codes)
     split = make(data, SplitSettings(kind="folds", folds=3))
     absence = split.guarantees.absent_classes[0]
     assert (absence.name, absence.subjects) == ("wear/female", 1)
@@ -308,7 +308,12 @@ def test_joined_subjects_make_an_old_split_unfit(tmp_path: Path) -> None:
     first, second = 0, int(np.flatnonzero(split.fold != split.fold[0])[0])
     names = data.images["subject"].to_list()
     joined = [names[first] if n == names[second] else n for n in names]
-    changed = Dataset(data.root, data.schema, data.images.with_columns(subject=pl.Series(joined)), data.codes)
+    changed = Dataset(
+        root=data.root,
+        schema=data.schema,
+        images=data.images.with_columns(subject=pl.Series(joined)),
+        codes=data.codes,
+    )
     with pytest.raises(SplitError, match="are on two sides") as error:
         load(path, changed)
     assert "data set has changed" in str(error.value)

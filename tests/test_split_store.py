@@ -34,7 +34,9 @@ def people(n_subjects: int = 30) -> Dataset:
         }
     )
     schema = LabelSchema((Attribute("kind", "nominal", ("a", "b")),), "kind")
-    return Dataset(Path("/nowhere"), schema, images, (subject[:, None] % 2).astype(np.int16))
+    return Dataset(
+        root=Path("/nowhere"), schema=schema, images=images, codes=(subject[:, None] % 2).astype(np.int16)
+    )
 
 
 def joined(data: Dataset, fold: np.ndarray) -> Dataset:

@@ -42,7 +42,15 @@ HELD = held_subjects(DATASET)
 
 
 def task(folder: Path, *, changes: dict[str, Any] | None = None, **fields: Any) -> FoldTask:
-    base = FoldTask(tiny_recipe(**(changes or {})), DATASET, CACHE, ~HELD, HELD, folder, "run/fold-0")
+    base = FoldTask(
+        recipe=tiny_recipe(**(changes or {})),
+        dataset=DATASET,
+        cache=CACHE,
+        train_mask=~HELD,
+        val_mask=HELD,
+        folder=folder,
+        name="run/fold-0",
+    )
     return replace(base, **fields)
 
 
@@ -298,7 +306,13 @@ def test_what_a_checkpoint_saw_elsewhere_and_what_a_run_suggested_are_stated(tmp
     corrected = replace(
         DATASET,
         corrections=(
-            LabelCorrection(DATASET.image_ids[~HELD][0], "colour", "r", "suspected", suggestion("run-a")),
+            LabelCorrection(
+                image=DATASET.image_ids[~HELD][0],
+                attribute="colour",
+                value="r",
+                reason="suspected",
+                source=suggestion("run-a"),
+            ),
         ),
     )
     edits = LabelEdits(

@@ -77,7 +77,7 @@ def recipe(photos: Path, **changes: Any) -> Recipe:
 
 def test_record_holds_what_ran(photos: Path, tmp_path: Path) -> None:
     asked = recipe(photos, refit=True)
-    result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
+    result = train(asked, TrainOptions(folder=tmp_path, audit=False), QUIET)
     record = RunStore(tmp_path / "runs").find(result.run)
     assert record.state == "done"
     assert build(record.recipe) == asked
@@ -94,7 +94,7 @@ def test_record_holds_what_ran(photos: Path, tmp_path: Path) -> None:
 
 
 def test_predictions_of_new_photos_keep_order_and_provenance(photos: Path, tmp_path: Path) -> None:
-    result = train(recipe(photos, refit=True), TrainOptions(tmp_path, audit=False), QUIET)
+    result = train(recipe(photos, refit=True), TrainOptions(folder=tmp_path, audit=False), QUIET)
     made = predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "p.parquet"))
     predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "p.csv"))
     table = pl.read_csv(tmp_path / "p.csv")
@@ -109,7 +109,7 @@ def test_held_out_subjects_are_not_seen_and_training_ones_are(photos: Path, tmp_
     from hoego.data.load import load
 
     asked = recipe(photos, split={"kind": "folds", "folds": 3}, fold="all")
-    result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
+    result = train(asked, TrainOptions(folder=tmp_path, audit=False), QUIET)
     predictions = Predictions.read(result.folder / "predictions.parquet")
     dataset = load(asked)
     assert sorted(predictions.images.tolist()) == sorted(dataset.image_ids.tolist())
@@ -119,18 +119,18 @@ def test_held_out_subjects_are_not_seen_and_training_ones_are(photos: Path, tmp_
 
 
 def test_last_epoch_is_out_of_fold(photos: Path, tmp_path: Path) -> None:
-    result = train(recipe(photos, select={"on": "last"}), TrainOptions(tmp_path, audit=False), QUIET)
+    result = train(recipe(photos, select={"on": "last"}), TrainOptions(folder=tmp_path, audit=False), QUIET)
     assert result.score is not None
     assert result.score.honesty == "out-of-fold"
 
 
 def test_stopped_run_goes_on_to_the_same_numbers(photos: Path, tmp_path: Path) -> None:
-    whole = train(recipe(photos, refit=True), TrainOptions(tmp_path / "a", audit=False), QUIET)
+    whole = train(recipe(photos, refit=True), TrainOptions(folder=tmp_path / "a", audit=False), QUIET)
     asks = iter(range(1000))
     stop = Callbacks(
         should_stop=lambda: "time is up" if next(asks) == 7 else "", progress=False, measure_seconds=0
     )
-    part = train(recipe(photos, refit=True), TrainOptions(tmp_path / "b", audit=False), stop)
+    part = train(recipe(photos, refit=True), TrainOptions(folder=tmp_path / "b", audit=False), stop)
     record = RunStore(tmp_path / "b" / "runs").find(part.run)
     assert (part.state, record.state, record.reason) == ("interrupted", "interrupted", "time is up")
     resume(record, QUIET)
@@ -144,20 +144,20 @@ def test_stopped_run_goes_on_to_the_same_numbers(photos: Path, tmp_path: Path) -
 
 def test_all_folds_of_a_holdout_is_an_error(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(SplitError, match="all"):
-        train(recipe(photos), TrainOptions(tmp_path, fold="all", audit=False), QUIET)
+        train(recipe(photos), TrainOptions(folder=tmp_path, fold="all", audit=False), QUIET)
     assert not (tmp_path / "runs").exists()
 
 
 def test_naive_split_is_marked(photos: Path, tmp_path: Path) -> None:
     asked = recipe(photos, split={"kind": "naive", "ratio": 0.25})
-    result = train(asked, TrainOptions(tmp_path, audit=False), QUIET)
+    result = train(asked, TrainOptions(folder=tmp_path, audit=False), QUIET)
     assert result.score is not None
     assert "naive" in result.score.honesty
     assert not result.score.honest
 
 
 def test_pseudo_labels_teach_and_their_teacher_is_remembered(photos: Path, tmp_path: Path) -> None:
-    options = TrainOptions(tmp_path, audit=False)
+    options = TrainOptions(folder=tmp_path, audit=False)
     teacher = train(recipe(photos, refit=True), options, QUIET)
     file = tmp_path / "teacher.parquet"
     predict(tmp_path / "runs", teacher.run, PredictOptions(photos / "test.csv", file))
@@ -170,7 +170,7 @@ def test_pseudo_labels_teach_and_their_teacher_is_remembered(photos: Path, tmp_p
 
 
 def test_pseudo_labels_of_an_honest_teacher(photos: Path, tmp_path: Path) -> None:
-    options = TrainOptions(tmp_path, audit=False)
+    options = TrainOptions(folder=tmp_path, audit=False)
     teacher = train(recipe(photos), options, QUIET)
     file = tmp_path / "teacher.parquet"
     predict(tmp_path / "runs", teacher.run, PredictOptions(photos / "test.csv", file))
@@ -193,7 +193,7 @@ def test_pseudo_labels_of_an_honest_teacher(photos: Path, tmp_path: Path) -> Non
 def test_a_run_that_is_scored_again_shows_the_optimism_of_its_candidates(
     photos: Path, tmp_path: Path
 ) -> None:
-    made = train(recipe(photos, split={"ratio": 0.5}), TrainOptions(tmp_path, audit=False), QUIET)
+    made = train(recipe(photos, split={"ratio": 0.5}), TrainOptions(folder=tmp_path, audit=False), QUIET)
     assert made.score is not None
     assert made.score.optimism is not None
     again = rescore(tmp_path / "runs", made.run, ScoreOptions(resamples=200))
@@ -204,7 +204,7 @@ def test_a_run_that_is_scored_again_shows_the_optimism_of_its_candidates(
 def test_starting_weights_that_have_seen_the_held_out_subjects_are_refused_before_the_first_step(
     photos: Path, tmp_path: Path, kind: str
 ) -> None:
-    options = TrainOptions(tmp_path, audit=False)
+    options = TrainOptions(folder=tmp_path, audit=False)
     first = train(recipe(photos, refit=True), options, QUIET)
     weights = {"checkpoint": str(first.folder / "refit" / "last.safetensors")}
     asked = recipe(photos)
@@ -224,14 +224,14 @@ def test_the_progress_of_a_naive_run_says_so(
 ) -> None:
     asked = recipe(photos)
     asked = build({**asked.to_dict(), "split": {"kind": "naive"}})
-    train(asked, TrainOptions(tmp_path, audit=False), Callbacks(measure_seconds=0))
+    train(asked, TrainOptions(folder=tmp_path, audit=False), Callbacks(measure_seconds=0))
     shown = [line for line in capsys.readouterr().err.splitlines() if "macro F1" in line]
     assert shown
     assert all("(naive)" in line for line in shown)
 
 
 def two_runs(photos: Path, tmp_path: Path) -> tuple[Any, Any]:
-    options = TrainOptions(tmp_path, audit=False)
+    options = TrainOptions(folder=tmp_path, audit=False)
     made = [train(recipe(photos, refit=True, seed=k), options, QUIET) for k in range(2)]
     store = RunStore(tmp_path / "runs")
     return tuple(store.find(r.run) for r in made)  # type: ignore[return-value]
@@ -265,7 +265,7 @@ def test_weights_of_another_run_or_of_the_refit_are_neither_resumed_nor_used(
 
 
 def test_weights_that_were_changed_after_they_were_written_are_refused(photos: Path, tmp_path: Path) -> None:
-    result = train(recipe(photos, refit=True), TrainOptions(tmp_path, audit=False), QUIET)
+    result = train(recipe(photos, refit=True), TrainOptions(folder=tmp_path, audit=False), QUIET)
     path = result.folder / "refit" / "last.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

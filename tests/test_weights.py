@@ -341,7 +341,7 @@ def test_what_the_recipe_says_stands_and_a_contradiction_is_noted() -> None:
 def trained(root: Path, folder: Path, **model: Any) -> Any:
     asked = recipe(root, model={"name": LITE, "pretrained": True, **model}, epochs=1, batch_size=64)
     quiet = Callbacks(progress=False, measure_seconds=0)
-    result = train(asked, TrainOptions(folder, audit=False), quiet)
+    result = train(asked, TrainOptions(folder=folder, audit=False), quiet)
     return RunStore(folder / "runs").find(result.run), result
 
 
@@ -373,7 +373,7 @@ def test_a_run_does_not_go_on_from_other_weights(
         photos, model={"name": "resnet10t", "pretrained": True}, weights={"folder": str(tmp_path / "w")}
     )
     project = open_project(asked, tmp_path)
-    record = prepare(project, TrainOptions(tmp_path, audit=False), state="interrupted")
+    record = prepare(project, TrainOptions(folder=tmp_path, audit=False), state="interrupted")
     save(tmp_path / "w" / "resnet10t.c3_in1k.safetensors", small(seed=2))
     with pytest.raises(TrainError, match="The record starts from weights of sha256"):
         resume(record, Callbacks(progress=False, measure_seconds=0))

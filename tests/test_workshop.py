@@ -46,7 +46,7 @@ def recipe(root: Path, **changes: Any) -> Recipe:
 
 def done(asked: Recipe, folder: Path, **fields: Any) -> Record:
     """The record of a run as training leaves it."""
-    options = TrainOptions(folder, fold=0, audit=False, fields=fields)
+    options = TrainOptions(folder=folder, fold=0, audit=False, fields=fields)
     record = prepare(open_project(asked, folder), options)
     record.set_state("done")
     return record
@@ -67,7 +67,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_run_of_today_is_taken(photos: Path, tmp_path: Path, said: list[str]) -> None:
     known = done(recipe(photos), tmp_path)
-    shop = StudyRunner(tmp_path, log=said.append)
+    shop = StudyRunner(folder=tmp_path, log=said.append)
     assert shop.find_or_train(recipe(photos, name="another name")).id == known.id
     assert said == [f"another name: done already ({known.id})"]
 
@@ -88,7 +88,7 @@ def test_a_run_of_other_photos_labels_or_subjects_is_not_taken(
 ) -> None:
     known = done(recipe(photos), tmp_path)
     changed(photos, what)
-    shop = StudyRunner(tmp_path, log=said.append)
+    shop = StudyRunner(folder=tmp_path, log=said.append)
     new = shop.find_or_train(recipe(photos))
     assert new.id != known.id
     assert said[-1] == TRAINED
@@ -100,7 +100,7 @@ def test_a_run_of_other_photos_labels_or_subjects_is_not_taken(
 def test_a_run_on_another_split_is_not_taken(photos: Path, tmp_path: Path, said: list[str]) -> None:
     known = done(recipe(photos), tmp_path)
     known.update(fingerprints={**known.meta.fingerprints, "split": "0" * 16})
-    StudyRunner(tmp_path, log=said.append).find_or_train(recipe(photos))
+    StudyRunner(folder=tmp_path, log=said.append).find_or_train(recipe(photos))
     assert said == [f"r: {known.id} was trained on another split", TRAINED]
 
 
@@ -108,7 +108,7 @@ def test_an_ensemble_with_the_recipe_of_its_member_is_not_its_run(
     photos: Path, tmp_path: Path, said: list[str]
 ) -> None:
     done(recipe(photos), tmp_path, kind="ensemble")
-    StudyRunner(tmp_path, log=said.append).find_or_train(recipe(photos))
+    StudyRunner(folder=tmp_path, log=said.append).find_or_train(recipe(photos))
     assert said == [TRAINED]
 
 
@@ -116,7 +116,7 @@ def test_the_leak_is_not_read_from_runs_of_other_labels(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     monkeypatch.setattr(leak, "compare_promises", lambda *runs: runs)
-    shop = StudyRunner(tmp_path, log=said.append)
+    shop = StudyRunner(folder=tmp_path, log=said.append)
     first = {r.id for r in measure_leak(recipe(photos), shop)}
     assert {r.id for r in measure_leak(recipe(photos), shop)} == first
     assert said.count(TRAINED) == 2

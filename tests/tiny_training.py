@@ -50,8 +50,13 @@ def tiny_dataset(seed: int = 0) -> tuple[Dataset, PixelCache]:
         }
     )
     codes = np.stack([colour, schema.attribute("age").bin(age)], axis=1).astype(np.int16)
-    dataset = Dataset(Path("/nowhere"), schema, images, codes, {"age": age})
-    cache = PixelCache(photos.astype(np.uint8), np.arange(n), Preprocess(size=(SIZE, SIZE)), Path("/nowhere"))
+    dataset = Dataset(root=Path("/nowhere"), schema=schema, images=images, codes=codes, numbers={"age": age})
+    cache = PixelCache(
+        array=photos.astype(np.uint8),
+        row=np.arange(n),
+        preprocess=Preprocess(size=(SIZE, SIZE)),
+        folder=Path("/nowhere"),
+    )
     return dataset, cache
 
 

@@ -114,7 +114,9 @@ def diagnose(
         from hoego.runs.required_runs import StudyRunner
 
         err = console(stderr=True)
-        workshop = StudyRunner(project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",))
+        workshop = StudyRunner(
+            folder=project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",)
+        )
         emit(
             measure_leak(recipe_of(leak, overrides), workshop),
             as_json,
@@ -225,13 +227,13 @@ def ablate(
     err = console(stderr=True)
     folder = project_folder()
     workshop = StudyRunner(
-        folder,
+        folder=folder,
         fold=parse_fold(fold),
         tags=("ablate",),
         log=lambda t: err.print(t, highlight=False),
         max_parallel=beside,
     )
-    request = AblateRequest(tuple(vary), grid, seeds, metric, why, queue)
+    request = AblateRequest(vary=tuple(vary), grid=grid, seeds=seeds, metric=metric, why=why, queue=queue)
     emit(
         run_ablation(chosen, open_project(chosen, folder).dataset, request, workshop), as_json, _show_ablation
     )

@@ -63,7 +63,9 @@ def runs(
     from hoego.runs.records.listing import COLUMNS
 
     chosen = tuple(c.strip() for c in columns.split(",") if c.strip()) or COLUMNS
-    query = RunsQuery(tuple(state), tuple(tags), match, chosen, sort, limit)
+    query = RunsQuery(
+        states=tuple(state), tags=tuple(tags), text=match, columns=chosen, sort=sort, limit=limit
+    )
     found = list_runs(RunStore(runs_folder(folder)), query)
     if csv:
         typer.echo(found.to_csv(), nl=False)

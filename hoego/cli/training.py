@@ -86,7 +86,9 @@ def train(
         else:
             asked = _asked(recipe, overrides, profile, minutes, fold)
             told = {"training": {"chosen": tuple(asked.reasons)}} if asked.reasons else {}
-            options = TrainOptions(project_folder(), fold=parse_fold(fold), why=why, tags=tags, fields=told)
+            options = TrainOptions(
+                folder=project_folder(), fold=parse_fold(fold), why=why, tags=tags, fields=told
+            )
             result = run(asked.recipe, options)
     emit(result, as_json, _show_run)
 

@@ -22,7 +22,7 @@ from hoego.draw import card, class_bars
 from hoego.errors import MismatchError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelCorrection:
     """One row of the overlay: the label that an image really has, why, and who says so."""
 
@@ -33,7 +33,7 @@ class LabelCorrection:
     source: str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Dataset:
     """N images of S subjects with A attributes.
 

@@ -38,7 +38,7 @@ _REMEDIES = {
 Photo = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageHeader:
     """What a photo's header says; its pixels have not been read.
 
@@ -175,4 +175,12 @@ def _probe(file: IO[bytes], n_bytes: int, name: Path | str) -> ImageHeader:
         height, width = image.height, image.width
         if 5 <= orientation <= 8 and image.format != "TIFF":  # Pillow turns a TIFF's size by itself
             height, width = width, height
-        return ImageHeader(height, width, image.mode, image.format or "", frames, orientation, n_bytes)
+        return ImageHeader(
+            height=height,
+            width=width,
+            mode=image.mode,
+            format=image.format or "",
+            frames=frames,
+            orientation=orientation,
+            n_bytes=n_bytes,
+        )

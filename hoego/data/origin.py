@@ -11,13 +11,14 @@ import polars as pl
 
 from hoego.files import write_bytes
 from hoego.recipe import DatasetSettings, LabelSettings
+from hoego.short_repr import ShortRepr
 
 TABLES = "tables"
 """Folder beside the records for tables that were given as data frames."""
 
 
-@dataclass(frozen=True, eq=False)
-class DatasetOrigin:
+@dataclass(frozen=True, eq=False, repr=False)
+class DatasetOrigin(ShortRepr):
     """What `read_dataset` reads.
 
     Args:

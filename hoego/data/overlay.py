@@ -45,7 +45,7 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
     known = set(images)
     found: dict[tuple[str, str], tuple[LabelCorrection, int]] = {}
     for k, cells in enumerate(rows):
-        row = LabelCorrection(*(cell.strip() for cell in cells))
+        row = LabelCorrection(**{name: cell.strip() for name, cell in zip(COLUMNS, cells, strict=True)})
         _check(row, table, k, schema, known)
         before = found.setdefault((row.image, row.attribute), (row, k))
         if before[0].value != row.value:

@@ -61,7 +61,7 @@ class PhotoError(ValueError):
         self.remedy = remedy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """Crop, then bring to one size. Pillow's resampling is integer arithmetic: equal on every machine.
 

@@ -90,7 +90,9 @@ class Preprocess:
     @property
     def steps(self) -> Preprocessing:
         """The same for photos without boxes of their own, as it is exported with a model."""
-        return Preprocessing(self.size, self.fit, self.interpolation, self.box, self.draft)
+        return Preprocessing(
+            size=self.size, fit=self.fit, interpolation=self.interpolation, box=self.box, draft=self.draft
+        )
 
     def load(self, path: Path | str, image: str | None = None) -> Photo:
         """Return pixels uint8 [H, W, 3] of a file; `image` is its id in the crop file."""

@@ -26,7 +26,7 @@ from hoego.draw.svg import (
 ROW = 26.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ForestRow:
     """A value with its interval, for a row of a forest plot.
 
@@ -46,7 +46,7 @@ class ForestRow:
     mark: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LineSeries:
     """A series of a line chart: x [n], y [n] (NaN leaves a gap), and a band where there is one."""
 

@@ -15,6 +15,7 @@ from hoego.data.schema import COMPOSITE
 from hoego.errors import DataError, LeakError, nearest
 from hoego.predictions.match_images import match_images
 from hoego.predictions.outside import HeldOut
+from hoego.short_repr import ShortRepr
 
 IMAGE_COLUMNS = (
     "image", "image_id", "id", "path", "image_path", "file_path", "filepath", "file", "filename", "file_name", "fname",
@@ -38,8 +39,8 @@ SAID_BESIDE = (
 PREFIXES = ("p:", "p_", "prob_", "proba_", "probability_", "logit_", "logits_", "score_")
 
 
-@dataclass(frozen=True, eq=False)
-class FrameRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameRows(ShortRepr):
     """The content of a data frame: N photos by name, and values [N, C] in the schema's order of classes."""
 
     images: list[str]

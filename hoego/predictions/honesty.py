@@ -27,7 +27,7 @@ _BESIDE = (SELECTED, CROSS_FITTED, WITNESSED, DECLARED)
 SUSPECTS = "suspects of "
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Honesty:
     """The honesty of each of N rows of predictions against one data set.
 

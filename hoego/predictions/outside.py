@@ -24,7 +24,7 @@ from hoego.split import Split
 NAME = "outside"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeldOut:
     """Which photos predictions from outside are of.
 

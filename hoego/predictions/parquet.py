@@ -40,11 +40,11 @@ def write_fields(path: Path, fields: PredictionFields) -> None:
         pl.DataFrame(columns).write_parquet(temporary, metadata={"hoego": json.dumps(meta)})
 
 
-def read_fields(path: Path) -> PredictionFields:
-    """Read what `write_fields` wrote.
+def read_fields(path: Path) -> tuple[PredictionFields, bool]:
+    """Read what `write_fields` wrote; the second value says whether it is as it was written, by its digest.
 
     Raises:
-        RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
+        RecordError: no such file, or no provenance or no row in it.
     """
     table, meta = _open(path)
     provenance = Provenance.from_dict(meta["provenance"])
@@ -68,13 +68,7 @@ def read_fields(path: Path) -> PredictionFields:
         "notes": tuple(meta["notes"]),
     }
     digest = meta.pop("digest", None)
-    if digest != _digest(fields, meta):
-        raise RecordError(
-            "The predictions or their provenance were changed after they were written.",
-            remedy="Restore the file, or make the predictions again.",
-            file=path,
-        )
-    return fields
+    return fields, digest == _digest(fields, meta)
 
 
 def _open(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:

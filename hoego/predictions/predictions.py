@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE, LabelSchema
-from hoego.errors import DataError, MismatchError
+from hoego.errors import DataError, MismatchError, RecordError
 from hoego.predictions.fields import PredictionFields
 from hoego.predictions.frame_columns import class_values, read_frame
 from hoego.predictions.html import predictions_html
@@ -119,7 +120,7 @@ class Predictions:
             DataError: a shape is wrong, a photo occurs twice or is unknown, or the values are not probabilities.
             MismatchError: held-out photos are missing, or the split is of another data set.
         """
-        held_out = HeldOut(dataset, split, attribute, fold)
+        held_out = HeldOut(dataset=dataset, split=split, attribute=attribute, fold=fold)
         return cls(**held_out_fields(class_values(p, held_out), images, held_out, "probabilities"))
 
     @classmethod
@@ -133,7 +134,7 @@ class Predictions:
         fold: int | None = None,
     ) -> Predictions:
         """Take the logits of a model that was trained outside Hoego. Arguments and errors as `from_probabilities`."""
-        held_out = HeldOut(dataset, split, attribute, fold)
+        held_out = HeldOut(dataset=dataset, split=split, attribute=attribute, fold=fold)
         return cls(**held_out_fields(class_values(logits, held_out), images, held_out, "logits"))
 
     @classmethod
@@ -151,7 +152,7 @@ class Predictions:
         A frame of pandas may name the photos in its index, as AutoGluon's `predict_proba` does. Other arguments and
         errors as `from_probabilities`.
         """
-        held_out = HeldOut(dataset, split, attribute, fold)
+        held_out = HeldOut(dataset=dataset, split=split, attribute=attribute, fold=fold)
         rows = read_frame(frame, held_out)
         return cls(**held_out_fields(rows.values, rows.images, held_out, scale))
 
@@ -260,10 +261,18 @@ class Predictions:
         Raises:
             RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
         """
-        return cls(**read_fields(path))
+        fields, unchanged = read_fields(path)
+        made = cls(**fields)  # first: what is wrong with a value says more than that the file was changed
+        if not unchanged:
+            raise RecordError(
+                "The predictions or their provenance were changed after they were written.",
+                remedy="Restore the file, or make the predictions again.",
+                file=path,
+            )
+        return made
 
     def _fields(self) -> PredictionFields:
-        return cast(PredictionFields, {f.name: getattr(self, f.name) for f in fields(self)})
+        return cast(PredictionFields, {f.name: getattr(self, f.name) for f in fields_of(self)})
 
     def write_csv(self, path: Path) -> None:
         """Write a CSV of ids, the target's class and its probabilities, without provenance."""

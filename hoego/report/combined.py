@@ -33,7 +33,7 @@ def _ensemble(content: Facts, store: RunStore) -> Facts:
     order = sorted(range(len(members)), key=lambda i: -abs(members[i]["weight"]))
     shown = order[:MOST_SHOWN]
     gains = [
-        ForestRow(members[i]["title"], m["value"], m["low"], m["high"])
+        ForestRow(label=members[i]["title"], value=m["value"], low=m["low"], high=m["high"])
         for i in shown
         if (m := members[i]["marginal"]) is not None
     ]

@@ -18,7 +18,7 @@ from hoego.predictions import Predictions
 SIDE = 160
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Misclassified:
     """One photo that the model was sure about and wrong.
 

@@ -77,7 +77,7 @@ def _limits(estimate: MetricEstimate | Facts) -> str:
 
 def _score_parts(score: Score) -> Facts:
     rows = [
-        ForestRow(name, e.value, e.low, e.high)
+        ForestRow(label=name, value=e.value, low=e.low, high=e.high)
         for name, part in score.attributes.items()
         if (e := part.metrics.get(PRIMARY)) is not None
     ]
@@ -98,16 +98,30 @@ def _score_parts(score: Score) -> Facts:
 
 def _diagnosis_parts(found: Facts) -> Facts:
     hard = {a: o for a, o in found["oracle"].items() if o["gain"] is not None}
-    rows = [ForestRow(f"{a} true", o["gain"], o["low"], o["high"]) for a, o in hard.items()]
+    rows = [
+        ForestRow(label=f"{a} true", value=o["gain"], low=o["low"], high=o["high"]) for a, o in hard.items()
+    ]
     rows += [
-        ForestRow(f"{a} true, softer", o["soft"]["gain"], o["soft"]["low"], o["soft"]["high"], mark=1)
+        ForestRow(
+            label=f"{a} true, softer",
+            value=o["soft"]["gain"],
+            low=o["soft"]["low"],
+            high=o["soft"]["high"],
+            mark=1,
+        )
         for a, o in found["oracle"].items()
     ]
-    steps = sorted((ForestRow(a, o["shapley"]) for a, o in hard.items()), key=lambda i: -(i.value or 0.0))
+    steps = sorted(
+        (ForestRow(label=a, value=o["shapley"]) for a, o in hard.items()), key=lambda i: -(i.value or 0.0)
+    )
     worst = found["bottleneck"]
     return {
         "bottleneck": _bottleneck(found["oracle"][worst]) if worst else None,
-        "waterfall": Markup(waterfall(ForestRow("today", found["score"]), steps, ForestRow("all right", 1.0)))
+        "waterfall": Markup(
+            waterfall(
+                ForestRow(label="today", value=found["score"]), steps, ForestRow(label="all right", value=1.0)
+            )
+        )
         if len(steps) > 1
         else "",
         "oracle": Markup(forest(rows, zero=0.0)) if rows else "",
@@ -159,7 +173,7 @@ def _curves(record: Record) -> list[Facts]:
 
 def _chart(title: str, series: list[tuple[str, list[Facts], str]]) -> Facts:
     drawn = [
-        LineSeries(label, [float(r["epoch"]) + 1 for r in rows], [_float(r.get(key)) for r in rows])
+        LineSeries(label=label, x=[float(r["epoch"]) + 1 for r in rows], y=[_float(r.get(key)) for r in rows])
         for label, rows, key in series
         if any(r.get(key) is not None for r in rows)
     ]

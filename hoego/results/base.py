@@ -39,7 +39,13 @@ def _is_estimate(value: Any) -> bool:
 def forest_row(label: str, found: Any) -> ForestRow:
     """Return an estimate as a row of a chart."""
     low, high = number(found.low), number(found.high)
-    return ForestRow(label, number(found.value), low, high, "" if found.value is not None else str(found))
+    return ForestRow(
+        label=label,
+        value=number(found.value),
+        low=low,
+        high=high,
+        note="" if found.value is not None else str(found),
+    )
 
 
 def _finite(x: Any) -> Any:

@@ -42,7 +42,7 @@ NOT_COMPARABLE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AblateRequest:
     """What is to be varied.
 

@@ -222,13 +222,13 @@ class RunExecution:
             self.record.update(training={"pseudo": {**told, name: lesson.report}})
             self._note(f"{name}: {lesson.text}.")
         return FoldTask(
-            recipe,
-            self.trained_on,
-            self.pixels,
-            lesson.train_mask,
-            held,
-            self.record.folder / name,
-            f"{self.record.id}/{name}",
+            recipe=recipe,
+            dataset=self.trained_on,
+            cache=self.pixels,
+            train_mask=lesson.train_mask,
+            val_mask=held,
+            folder=self.record.folder / name,
+            name=f"{self.record.id}/{name}",
             inner_mask=inner,
             naive=self.split.naive,
             edits=self.edits,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _TEAMS = "reports of the mask competition's teams (Boostcamp AI Tech level 1, 2021-2023)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BundledIdea:
     """A bundled idea: its settings, the hypothesis, and where it comes from."""
 
@@ -23,11 +23,13 @@ class BundledIdea:
 
 def _team(text: str, overlay: tuple[str, ...], why: str, *, helped: int, not_: int) -> BundledIdea:
     source = f"{_TEAMS}: helped {helped}, did not {not_}"
-    return BundledIdea(text, overlay, why, source, (helped + 1) / (helped + not_ + 2))
+    return BundledIdea(
+        text=text, overlay=overlay, why=why, source=source, promise=(helped + 1) / (helped + not_ + 2)
+    )
 
 
 def _paper(text: str, overlay: tuple[str, ...], why: str, source: str) -> BundledIdea:
-    return BundledIdea(text, overlay, why, source, 0.5)
+    return BundledIdea(text=text, overlay=overlay, why=why, source=source, promise=0.5)
 
 
 LISTS: dict[str, tuple[BundledIdea, ...]] = {

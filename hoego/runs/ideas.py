@@ -145,7 +145,7 @@ def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: ComparisonV
     return Idea(**{**_kept(idea), "state": state, "runs": runs, "baseline": baseline, "verdict": verdict})
 
 
-@dataclass
+@dataclass(kw_only=True)
 class IdeaWorker:
     """What `queue work --ideas` asks when nothing is left to start: `WorkOptions.idle` and `.after_run`.
 

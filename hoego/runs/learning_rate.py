@@ -64,13 +64,13 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     held = project.split.val_mask(0)
     with TemporaryDirectory() as scratch:
         task = FoldTask(
-            trial,
-            project.dataset,
-            decode(trial, project.dataset),
-            ~held,
-            np.zeros_like(held),
-            Path(scratch),
-            "lr",
+            recipe=trial,
+            dataset=project.dataset,
+            cache=decode(trial, project.dataset),
+            train_mask=~held,
+            val_mask=np.zeros_like(held),
+            folder=Path(scratch),
+            name="lr",
             edits=training_edits(trial, project.dataset),
         )
         rows = training_rows(task)

@@ -74,7 +74,7 @@ def _train_interleaved(
     from hoego.train.precision import resolve_device
     from hoego.train.side_by_side import SharedPixels, free_memory, interleave_steps
 
-    progress = _Progress(callbacks, sum(r.epochs for r in recipes), len(recipes))
+    progress = _Progress(callbacks=callbacks, epochs=sum(r.epochs for r in recipes), runs=len(recipes))
     shared = SharedPixels()
     own = replace(callbacks, open_pixels=shared, progress=False, on_epoch=progress.on_epoch)
     begun = [begin(recipe, options, own) for recipe in recipes]
@@ -101,7 +101,7 @@ def _train_interleaved(
     return results
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Progress:
     """A line now and then about all runs together."""
 

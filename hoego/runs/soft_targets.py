@@ -19,6 +19,7 @@ from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, MismatchError
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, join_sources
 from hoego.recipe import Recipe
+from hoego.short_repr import ShortRepr
 
 Bits = NDArray[np.bool_]
 UNNAMED = "pseudo-labelled photos whose subjects no table names: that they show nobody who is held out"
@@ -28,8 +29,8 @@ UNSURE = "below distill.pseudo.threshold"
 SURPLUS = "beyond distill.pseudo.per_class"
 
 
-@dataclass(frozen=True)
-class FoldSoftTargets:
+@dataclass(frozen=True, eq=False, repr=False)
+class FoldSoftTargets(ShortRepr):
     """What one fold is taught.
 
     Args:
@@ -55,8 +56,8 @@ class FoldSoftTargets:
         return f"{joined}, {sum(left.values()):,} are left out ({reasons})" if left else joined
 
 
-@dataclass(frozen=True)
-class DistillationData:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DistillationData(ShortRepr):
     """A data set with its pool of unlabelled photos behind it, and what the teachers say of both.
 
     Args:

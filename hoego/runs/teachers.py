@@ -56,7 +56,7 @@ def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> Disti
     asked = recipe.distill.teacher
     names = () if asked is None else (asked,) if isinstance(asked, str) else asked
     if not names:
-        return DistillationData(dataset, dataset.n_images)
+        return DistillationData(dataset=dataset, n_labelled=dataset.n_images)
     shown = ", ".join(repr(n) for n in names)
     place = unlabelled_path(recipe)
     others = None if place is None else load_unlabelled(place, dataset.schema)
@@ -65,7 +65,9 @@ def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> Disti
         _require_known(member, dataset, others, recipe)
     if place is None or others is None:
         cut = [m.take(np.isin(m.images, dataset.image_ids)) for m in members]
-        return DistillationData(dataset, dataset.n_images, _speaking(cut, shown), names=shown)
+        return DistillationData(
+            dataset=dataset, n_labelled=dataset.n_images, teachers=_speaking(cut, shown), names=shown
+        )
     _speaking([m.take(np.isin(m.images, np.r_[dataset.image_ids, others.image_ids])) for m in members], shown)
     clear = _clear_ids(dataset, others)
     spoken = np.unique(np.concatenate([m.images for m in members]))
@@ -74,13 +76,13 @@ def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> Disti
     persons = persons[np.r_[np.ones(dataset.n_images, dtype=bool), pool]]
     cut = [_cut(m, (dataset, clear), (others, others.image_ids[pool])) for m in members]
     return DistillationData(
-        _joined(dataset, others.take(pool), persons) if pool.any() else dataset,
-        dataset.n_images,
-        tuple(m for m in cut if m.n_images),
-        persons,
-        named,
-        left,
-        shown,
+        dataset=_joined(dataset, others.take(pool), persons) if pool.any() else dataset,
+        n_labelled=dataset.n_images,
+        teachers=tuple(m for m in cut if m.n_images),
+        subject_names=persons,
+        subjects_named=named,
+        left_out=left,
+        names=shown,
     )
 
 

@@ -23,7 +23,7 @@ NAIVE_NOTE = (
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Split:
     """An assignment of images to held-out folds, with its proved guarantees.
 

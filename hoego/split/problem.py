@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from hoego.short_repr import ShortRepr
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -16,8 +18,8 @@ DENSE_CELLS = 20_000_000
 """Subjects x classes up to which the table of counts is dense (int32: 80 MB) and equal subjects share a type."""
 
 
-@dataclass(frozen=True)
-class BalanceProblem:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class BalanceProblem(ShortRepr):
     """T types of subjects, to be placed on K sides so that C classes are spread evenly.
 
     Subjects with equal rows are exchangeable, so they share a type and the search never sees a single subject. The C
@@ -109,7 +111,14 @@ def problem_of(groups: Ints, strata: Sequence[Ints], ideal: Floats) -> tuple[Bal
         _, first, kind, number = _unique_rows(keyed)
         full = np.vstack([table[first].astype(np.float64), np.zeros((1, len(used)))])
     totals = np.asarray(table.sum(axis=0), dtype=np.float64).ravel()
-    return BalanceProblem(full, np.append(sizes[first], 0.0), number, ideal, wanted, totals), kind
+    return BalanceProblem(
+        vectors=full,
+        sizes=np.append(sizes[first], 0.0),
+        number=number,
+        ideal=ideal,
+        need=wanted,
+        totals=totals,
+    ), kind
 
 
 def _table(

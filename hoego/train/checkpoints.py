@@ -18,14 +18,15 @@ from torch import Tensor, nn
 from hoego import files
 from hoego.errors import RecordError, TrainError
 from hoego.predictions import Provenance
+from hoego.short_repr import ShortRepr
 
 METADATA_KEY = "hoego"
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net")
 PREFIXES = ("module.", "network.", "_orig_mod.", "_forward_module.", "model.", "body.", "backbone.")
 
 
-@dataclass(frozen=True)
-class CheckpointWeights:
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckpointWeights(ShortRepr):
     """Weights of a file by name, with its metadata.
 
     Args:

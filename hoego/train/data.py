@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hoego.data.pixels import PixelCache
+from hoego.short_repr import ShortRepr
 
 SHARE = 0.4
 """Share of the free memory that resident pixels may take; the rest is for the model and its activations."""
@@ -56,8 +57,8 @@ class PixelLoader(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ResidentPixelLoader:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResidentPixelLoader(ShortRepr):
     """All photos in the memory of the training device."""
 
     array: Tensor
@@ -90,8 +91,8 @@ class ResidentPixelLoader:
             start += len(r)
 
 
-@dataclass(frozen=True)
-class StreamedPixelLoader:
+@dataclass(frozen=True, eq=False, repr=False)
+class StreamedPixelLoader(ShortRepr):
     """Photos that stay in the cache's memory map; a background thread reads ahead."""
 
     cache: PixelCache

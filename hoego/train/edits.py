@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from hoego.data.schema import MISSING, Attribute, LabelSchema
 from hoego.errors import RecipeError, nearest
 from hoego.recipe.techniques import AttributeEdit
+from hoego.short_repr import ShortRepr
 
 
-@dataclass(frozen=True)
-class TrainingLabels:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingLabels(ShortRepr):
     """Labels of N rows as training uses them.
 
     Args:
@@ -35,8 +36,8 @@ class TrainingLabels:
     weight: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Relabel:
+@dataclass(frozen=True, eq=False, repr=False)
+class Relabel(ShortRepr):
     """Corrections of one attribute for training alone.
 
     Args:

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.errors import RecordError
 from hoego.predictions.scale import Scale
+from hoego.short_repr import ShortRepr
 
 HALF_MAX = float(np.finfo(np.float16).max)
 """Larger logits (65,504) are clipped: as infinities they would turn the softmax into NaN."""
 
 
-@dataclass(frozen=True)
-class EpochPredictions:
+@dataclass(frozen=True, eq=False, repr=False)
+class EpochPredictions(ShortRepr):
     """Held-out predictions of one candidate: the weights of an epoch.
 
     Args:

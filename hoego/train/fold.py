@@ -16,6 +16,7 @@ from hoego import files
 from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
 from hoego.predictions import Provenance
+from hoego.short_repr import ShortRepr
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import require_written_by
 from hoego.train.data import PixelLoader, open_pixels
@@ -33,8 +34,8 @@ from hoego.train.steps import Steps, finished
 from hoego.train.throughput import Throughput, ThroughputTasks, measure
 
 
-@dataclass(frozen=True)
-class FoldResult:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FoldResult(ShortRepr):
     """The result of a fold.
 
     Args:
@@ -107,7 +108,9 @@ def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughp
     provenance = _kept_provenance(task) if resuming else provenance_of(task, parts.built)
     if not resuming:
         _keep_provenance(task.folder, provenance)
-    settings = TrainingLoopOptions(task.folder, task.name, callbacks, provenance, task.naive)
+    settings = TrainingLoopOptions(
+        folder=task.folder, name=task.name, callbacks=callbacks, provenance=provenance, naive=task.naive
+    )
     held, inner = (_held(task, mask, parts.device, callbacks) for mask in (task.val_mask, task.inner_mask))
     return TrainingLoop(parts, settings, held, inner), speed
 
@@ -165,12 +168,12 @@ def training_rows(task: FoldTask) -> TrainingRows:
     target = dataset.schema.target_codes(part.codes)
     by = recipe.sampling.by
     return TrainingRows(
-        images,
-        part,
-        target,
-        target if by == "target" else dataset.schema.class_codes(by, part.codes),
-        dataset.subject_index[images],
-        teacher_targets,
+        images=images,
+        labels=part,
+        target=target,
+        by=target if by == "target" else dataset.schema.class_codes(by, part.codes),
+        subjects=dataset.subject_index[images],
+        teacher_targets=teacher_targets,
     )
 
 

@@ -12,14 +12,15 @@ from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
+from hoego.short_repr import ShortRepr
 from hoego.train.edits import LabelEdits
 from hoego.train.precision import Resolved
 
 Bits = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class FoldTask:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FoldTask(ShortRepr):
     """One fold to train, or the refit on all subjects.
 
     Args:

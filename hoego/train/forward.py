@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hoego.predictions.scale import Scale
+from hoego.short_repr import ShortRepr
 from hoego.train.data import PixelLoader, eval_batch
 
 Prepare = Callable[[Tensor], Tensor]
 """uint8 [B, H, W, 3] to normalised floats [B, 3, H, W]."""
 
 
-@dataclass(frozen=True)
-class PredictedValues:
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictedValues(ShortRepr):
     """Outputs of a network for N photos.
 
     Args:

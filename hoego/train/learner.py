@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
 from hoego.recipe import Recipe, is_filled, normalisation
+from hoego.short_repr import ShortRepr
 from hoego.train.augment import Augment
 from hoego.train.averaging import Ema, Swa, WeightAverage
 from hoego.train.counter import generator
@@ -86,8 +87,8 @@ def _prefixed(spec: Any) -> Any:
     return spec
 
 
-@dataclass(frozen=True)
-class TrainingRows:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class TrainingRows(ShortRepr):
     """The training side of a fold, after its edits.
 
     Args:

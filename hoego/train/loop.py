@@ -42,7 +42,7 @@ class ValidationSet:
     pixels: PixelLoader
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingLoopOptions:
     """Where a training writes, and how often.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import RecipeError, nearest
 from hoego.recipe.techniques import AugmentSettings
+from hoego.short_repr import ShortRepr
 from hoego.train.augment.geometry import flip_rows
 from hoego.train.counter import mix, sample_keys, uniforms
 from hoego.train.models import HeadSpec
@@ -21,8 +22,8 @@ _STREAM = 71
 """Keeps the draws of these flips independent of those that augmentation draws from the same keys."""
 
 
-@dataclass(frozen=True)
-class FlipLabels:
+@dataclass(frozen=True, eq=False, repr=False)
+class FlipLabels(ShortRepr):
     """The random flips of a recipe with `augment.mirror`, which maps each target class to the class after a flip.
 
     Args:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hoego.errors import TrainError, nearest
 from hoego.recipe.techniques import CutmixSettings, MixingSettings, MixSettings, MixupSettings
+from hoego.short_repr import ShortRepr
 from hoego.train.counter import generator
 
 Kind = Literal["mixup", "cutmix", "cutmix_same", "cutmix_vertical", "cutmix_horizontal"]
@@ -24,8 +25,8 @@ _GOLDEN = 0.6180339887498949
 """The golden ratio's fraction: its multiples modulo 1 spread evenly, so rounded shares even out over few epochs."""
 
 
-@dataclass(frozen=True)
-class MixPlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixPlan(ShortRepr):
     """How one batch of B photos is mixed.
 
     Args:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
+from hoego.short_repr import ShortRepr
 from hoego.train.edits import TrainingLabels
 from hoego.train.losses import Loss, build_loss, distillation
 from hoego.train.mixing import MixPlan, mix_mask, mix_target
@@ -22,8 +23,8 @@ from hoego.train.ordinal import OrdinalHead, build_ordinal, scale_of
 from hoego.train.pseudo import TeacherTargets
 
 
-@dataclass(frozen=True)
-class TrainingTargets:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class TrainingTargets(ShortRepr):
     """Labels of the n training photos, on the training device.
 
     Args:
@@ -81,16 +82,17 @@ def make_targets(
         )
     has_soft_target = teacher_targets.has_soft_target
     return TrainingTargets(
-        {name: torch.from_numpy(c).to(device) for name, c in codes.items()},
-        {name: bool((c < 0).any()) for name, c in codes.items()},
-        {name: torch.from_numpy(v).to(device) for name, v in numbers.items()},
-        weight,
-        soft_targets,
-        None
+        codes={name: torch.from_numpy(c).to(device) for name, c in codes.items()},
+        masked={name: bool((c < 0).any()) for name, c in codes.items()},
+        numbers={name: torch.from_numpy(v).to(device) for name, v in numbers.items()},
+        weight=weight,
+        soft_targets=soft_targets,
+        has_soft_target=None
         if has_soft_target is None or bool(has_soft_target.all())
         else torch.from_numpy(has_soft_target).to(device),
-        pseudo_labels,
-        len(labels.codes) - (0 if teacher_targets.pseudo_labels is None else teacher_targets.pseudo_labels.n),
+        pseudo_labels=pseudo_labels,
+        n_labelled=len(labels.codes)
+        - (0 if teacher_targets.pseudo_labels is None else teacher_targets.pseudo_labels.n),
     )
 
 
@@ -104,8 +106,8 @@ def _of_heads(
     }
 
 
-@dataclass(frozen=True)
-class LossBatch:
+@dataclass(frozen=True, eq=False, repr=False)
+class LossBatch(ShortRepr):
     """What the loss needs of one batch of B photos.
 
     Args:

@@ -18,7 +18,7 @@ from hoego.errors import TrainError
 from hoego.recipe.losses import ORDINAL, OrdinalSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrdinalScale:
     """What an ordered attribute is, for a head.
 
@@ -62,12 +62,12 @@ def scale_of(n_classes: int, edges: Sequence[float], numbers: Sequence[float] | 
         raise TrainError("No training photo has a number of this attribute.")
     std = float(known.std(correction=0))
     return OrdinalScale(
-        n_classes,
-        tuple(edges),
-        float(known.min()),
-        float(known.max()),
-        float(known.mean()),
-        std if std > 0 else 1.0,
+        n_classes=n_classes,
+        edges=tuple(edges),
+        low=float(known.min()),
+        high=float(known.max()),
+        mean=float(known.mean()),
+        std=std if std > 0 else 1.0,
     )
 
 

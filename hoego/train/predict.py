@@ -30,7 +30,7 @@ from hoego.train.views import TtaViews
 OBJECTIVE = "objective.parts."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainedModel:
     """A trained network that can predict.
 
@@ -82,7 +82,14 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedMo
     where = resolve_device(device)
     network = built.network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     readers = _readers(about, weights.tensors, recipe, where)
-    return TrainedModel(network.eval(), readers, recipe, schema, about["precision"], weights.provenance)
+    return TrainedModel(
+        network=network.eval(),
+        decoders=readers,
+        recipe=recipe,
+        schema=schema,
+        precision=about["precision"],
+        provenance=weights.provenance,
+    )
 
 
 def _readers(

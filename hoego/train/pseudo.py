@@ -17,13 +17,14 @@ from hoego.errors import RecipeError
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.recipe.techniques import SamplingSettings
+from hoego.short_repr import ShortRepr
 from hoego.train.counter import generator
 from hoego.train.data import batch_rows, steps_per_epoch
 from hoego.train.sampling import epoch_order
 
 
-@dataclass(frozen=True)
-class PseudoRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class PseudoRows(ShortRepr):
     """The last P of the n training rows.
 
     Args:
@@ -40,8 +41,8 @@ class PseudoRows:
         return len(self.classes)
 
 
-@dataclass(frozen=True)
-class TeacherTargets:
+@dataclass(frozen=True, eq=False, repr=False)
+class TeacherTargets(ShortRepr):
     """Soft targets and pseudo-labels of the n training photos.
 
     Args:

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hoego.short_repr import ShortRepr
 from hoego.train.data import PixelLoader
 from hoego.train.forward import PredictedValues, outputs_of, probabilities, read_outputs
 from hoego.train.learner import TrainableModules, TrainStepper
 from hoego.train.views import TtaViews, summarise
 
 
-@dataclass
-class TtaView:
+@dataclass(eq=False, repr=False)
+class TtaView(ShortRepr):
     """View `number` of photos that come in order."""
 
     views: TtaViews

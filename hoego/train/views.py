@@ -17,6 +17,7 @@ from torch import Tensor
 from hoego.errors import TrainError
 from hoego.recipe import Recipe, normalisation
 from hoego.recipe.techniques import AugmentSettings, TtaSettings
+from hoego.short_repr import ShortRepr
 from hoego.train.augment import Augment
 from hoego.train.counter import mix, text_keys
 
@@ -80,8 +81,8 @@ class TtaViews:
         return self.augment.with_keys(images, mix(mix(keys, self.seed), number))
 
 
-@dataclass(frozen=True)
-class TtaSummary:
+@dataclass(frozen=True, eq=False, repr=False)
+class TtaSummary(ShortRepr):
     """What V views say: probabilities float64[N, C], their mean over views; spread float64[N], see `summarise`."""
 
     probabilities: NDArray[np.float64]

@@ -48,7 +48,7 @@ BASE: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DemoSize:
     """How large the demo is."""
 
@@ -87,7 +87,7 @@ class DemoWeek:
         self.started = time.perf_counter()
         self.chapters: list[DemoChapter] = []
         self.shop = StudyRunner(
-            folder, log=lambda text: self.log_step(f"  {text}"), progress=False, measure_seconds=0.0
+            folder=folder, log=lambda text: self.log_step(f"  {text}"), progress=False, measure_seconds=0.0
         )
 
     def log_step(self, text: str) -> None:
@@ -101,7 +101,10 @@ class DemoWeek:
             self.log_step(f"drawing {self.scale.train + self.scale.evaluate} people, seven photos each")
             size = (self.scale.width, self.scale.width * 4 // 3)
             write_people(
-                people, PeopleSettings(self.scale.train, self.scale.evaluate, size=size, seed=self.seed)
+                people,
+                PeopleSettings(
+                    n_train=self.scale.train, n_eval=self.scale.evaluate, size=size, seed=self.seed
+                ),
             )
         files.write_text(self.folder / "hoego.toml", PROJECT)
         data = {**BASE, "epochs": self.scale.epochs, "seed": self.seed}
@@ -137,7 +140,7 @@ class DemoWeek:
     def ablation(self, question: str, base: Sequence[str], vary: str, why: str) -> Ablation:
         """Return one setting varied, every other left alone; under several seeds where there is time."""
         recipe = varied(self.recipe, base, name="baseline" if not base else " ".join(base))
-        request = AblateRequest((vary,), seeds=self.scale.seeds, why=why)
+        request = AblateRequest(vary=(vary,), seeds=self.scale.seeds, why=why)
         changes = ((), *changes_of(recipe, request))
         records = [
             [

@@ -47,27 +47,48 @@ def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path
 
 def _final_rows(demo: DemoResult, expected: dict[str, Any] | None) -> list[ForestRow]:
     naive = demo.leak.naive_score
-    rows = [ForestRow("promised by the naive split", naive["value"], naive["low"], naive["high"], mark=1)]
+    rows = [
+        ForestRow(
+            label="promised by the naive split",
+            value=naive["value"],
+            low=naive["low"],
+            high=naive["high"],
+            mark=1,
+        )
+    ]
     if expected is not None:
         rows.append(
-            ForestRow("expected of the submission", expected["value"], expected["low"], expected["high"])
+            ForestRow(
+                label="expected of the submission",
+                value=expected["value"],
+                low=expected["low"],
+                high=expected["high"],
+            )
         )
     true = demo.true_score.primary
-    rows.append(ForestRow("true score", true.value, true.low, true.high, mark=2))
+    rows.append(ForestRow(label="true score", value=true.value, low=true.low, high=true.high, mark=2))
     return rows
 
 
 def _chapter(demo: DemoResult, chapter: DemoChapter, folder: Path) -> dict[str, Any]:
     rows = [
-        ForestRow(label, value, low, high, note=_note(value, low, high, note))
+        ForestRow(label=label, value=value, low=low, high=high, note=_note(value, low, high, note))
         for label, value, low, high, note in chapter.rows
     ]
     extra = ""
     if demo.diagnosis.run in chapter.runs and len(chapter.runs) == 1 and chapter.zero:
         found = demo.diagnosis
-        steps = [ForestRow(a, o.shapley) for a, o in found.oracle.attributes.items() if o.shapley is not None]
+        steps = [
+            ForestRow(label=a, value=o.shapley)
+            for a, o in found.oracle.attributes.items()
+            if o.shapley is not None
+        ]
         steps.sort(key=lambda i: -(i.value or 0.0))
-        extra = Markup(waterfall(ForestRow("today", found.score), steps, ForestRow("all right", 1.0)))
+        extra = Markup(
+            waterfall(
+                ForestRow(label="today", value=found.score), steps, ForestRow(label="all right", value=1.0)
+            )
+        )
     return {
         **chapter.__dict__,
         "runs": [{"id": r, "href": f"runs/{r}/report.html"} for r in chapter.runs],

@@ -28,7 +28,7 @@ ASIDE = ("name", "seed", "queue", "threads", "device", "precision", "workers")
 """Settings that do not make another trial."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSummary:
     """One run, as its record tells it.
 
@@ -83,7 +83,7 @@ class RunSummary:
         return int(self.recipe.get("seed", 0) or 0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SubmissionSummary:
     """A submission, as the ledger tells it."""
 
@@ -96,7 +96,7 @@ class SubmissionSummary:
     public: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IdeaSummary:
     """An idea: its text, settings, hypothesis, state, source, and how often it was reported to help."""
 
@@ -109,7 +109,7 @@ class IdeaSummary:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PeriodRecords:
     """Everything that a retrospective may speak of.
 
@@ -347,5 +347,14 @@ def _ideas(store: RunStore) -> tuple[IdeaSummary, ...]:
     from hoego.runs.ideas import ideas
 
     return tuple(
-        IdeaSummary(i.id, i.text, i.overlay, i.why, i.state, i.promise, i.source) for i in ideas(store).ideas
+        IdeaSummary(
+            id=i.id,
+            text=i.text,
+            overlay=i.overlay,
+            why=i.why,
+            state=i.state,
+            promise=i.promise,
+            source=i.source,
+        )
+        for i in ideas(store).ideas
     )

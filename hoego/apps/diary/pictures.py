@@ -39,7 +39,11 @@ def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrase
         mark = 0 if middle.honest else 1
         rows.append(
             ForestRow(
-                named(middle) + seeds, middle.score.value, middle.score.low, middle.score.high, mark=mark
+                label=named(middle) + seeds,
+                value=middle.score.value,
+                low=middle.score.low,
+                high=middle.score.high,
+                mark=mark,
             )
         )
     if len(rows) < 2:
@@ -52,7 +56,11 @@ def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tupl
     marks = {"better": 2, "worse": 3}
     rows = [
         ForestRow(
-            v.subject, v.difference.value, v.difference.low, v.difference.high, mark=marks.get(v.outcome, 5)
+            label=v.subject,
+            value=v.difference.value,
+            low=v.difference.low,
+            high=v.difference.high,
+            mark=marks.get(v.outcome, 5),
         )
         for v in verdicts[:MOST_ROWS]
         if v.difference is not None
@@ -69,8 +77,8 @@ def ledger_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
     for sent in facts.sent[-MOST_ROWS // 2 :]:
         told = sent.expected
         if told is not None and sent.public is not None:
-            rows.append(ForestRow(sent.file, told.value, told.low, told.high))
-            rows.append(ForestRow(say("public_line"), sent.public, mark=1))
+            rows.append(ForestRow(label=sent.file, value=told.value, low=told.low, high=told.high))
+            rows.append(ForestRow(label=say("public_line"), value=sent.public, mark=1))
     if not rows:
         return ()
     return (Chart("ledger", forest(rows, digits=4, label=say("pic_ledger")), say("pic_ledger")),)

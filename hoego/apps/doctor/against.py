@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoego.recipe import Recipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Difference:
     """One setting on which a folder and a recipe disagree.
 
@@ -111,7 +111,9 @@ def compare(theirs: Conversion, ours: ComparedFolders) -> Differences:
         if _alike(one.value, value):
             same.append(one.key)
         else:
-            differs.append(Difference(one.key, one.value, value, one.name, one.place))
+            differs.append(
+                Difference(key=one.key, folder=one.value, recipe=value, name=one.name, place=one.place)
+            )
     stated = {one.key for one in theirs.taken}
     unstated = [
         (key, value)

@@ -21,7 +21,7 @@ from hoego.apps.doctor.syntax import identifiers, words
 from hoego.errors import RecipeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConvertedSetting:
     """A setting of the recipe, and the line of the folder that it comes from."""
 
@@ -110,9 +110,9 @@ def convert(project: SourceProject, shown: str) -> Conversion:
             left.setdefault(knob.name, UnconvertedSetting(knob.name, knob.value, knob.place, str(refusal)))
             continue
         if value is not None:
-            taken[key] = ConvertedSetting(key, value, knob.name, knob.place)
+            taken[key] = ConvertedSetting(key=key, value=value, name=knob.name, place=knob.place)
     for key, value, name, place in augmentations(project):
-        taken.setdefault(key, ConvertedSetting(key, value, name, place))
+        taken.setdefault(key, ConvertedSetting(key=key, value=value, name=name, place=place))
     _finish(project, taken, left)
     recipe = _validated(taken, left)
     return Conversion(shown, recipe, tuple(taken.values()), tuple(left.values()))
@@ -139,26 +139,30 @@ def _finish(
     step = found.get("lr_decay_step") or found.get("step_size")
     if step is not None and isinstance(step.value, int) and epochs and _steps(taken):
         if step.value < epochs:
-            taken["optim.schedule"] = ConvertedSetting("optim.schedule", "step", step.name, step.place)
+            taken["optim.schedule"] = ConvertedSetting(
+                key="optim.schedule", value="step", name=step.name, place=step.place
+            )
             taken["optim.step_every"] = ConvertedSetting(
-                "optim.step_every", round(step.value / epochs, 4), step.name, step.place
+                key="optim.step_every", value=round(step.value / epochs, 4), name=step.name, place=step.place
             )
             gamma = found.get("lr_gamma")
             if gamma is not None and isinstance(gamma.value, float) and 0 < gamma.value < 1:
                 taken["optim.step_factor"] = ConvertedSetting(
-                    "optim.step_factor", gamma.value, "gamma", gamma.place
+                    key="optim.step_factor", value=gamma.value, name="gamma", place=gamma.place
                 )
         else:
             note = f"a drop every {step.value} epochs never comes in {epochs}"
             taken["optim.schedule"] = ConvertedSetting(
-                "optim.schedule", "constant", step.name, step.place, note
+                key="optim.schedule", value="constant", name=step.name, place=step.place, note=note
             )
     smoothing = taken.get("loss_options.smooth.eps")
     if smoothing is not None:
         if smoothing.value == 0:
             del taken["loss_options.smooth.eps"]
         elif "loss" not in taken or taken["loss"].value == "ce":
-            taken["loss"] = ConvertedSetting("loss", "smooth", smoothing.name, smoothing.place)
+            taken["loss"] = ConvertedSetting(
+                key="loss", value="smooth", name=smoothing.name, place=smoothing.place
+            )
     _mixing(project, taken, left)
     _edges(project, left)
     _filters(project, left)
@@ -174,7 +178,9 @@ def _folds(project: SourceProject, taken: dict[str, ConvertedSetting]) -> None:
         if folds.value < 2:
             del taken["split.folds"]
             return
-        taken["split.kind"] = ConvertedSetting("split.kind", "folds", folds.name, folds.place)
+        taken["split.kind"] = ConvertedSetting(
+            key="split.kind", value="folds", name=folds.name, place=folds.place
+        )
         taken.pop("split.ratio", None)
 
 
@@ -187,7 +193,7 @@ def _mixing(
         if share is not None and share.name.split(".")[-1].lower() in inverted:
             note = f"the folder's code mixes with probability 1 - {share.value:g}"
             taken[share.key] = ConvertedSetting(
-                share.key, round(1 - share.value, 6), share.name, share.place, note
+                key=share.key, value=round(1 - share.value, 6), name=share.name, place=share.place, note=note
             )
         if alpha is not None and alpha.value == 0:
             del taken[alpha.key]

@@ -11,7 +11,7 @@ from hoego.apps.doctor.source import SourceModule, word_set
 from hoego.apps.doctor.syntax import identifiers, last, words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DefectMatch:
     """A line at fault; `question` where a person must judge."""
 
@@ -33,7 +33,15 @@ def match_defect(
     """Return a match of a defect at the line of a node."""
     line = int(getattr(node, "lineno", 1))
     shown, cell = module.place(line)
-    return DefectMatch(defect, module.file, shown, cell, module.text(line), detail, question)
+    return DefectMatch(
+        defect=defect,
+        file=module.file,
+        line=shown,
+        cell=cell,
+        evidence=module.text(line),
+        detail=detail,
+        question=question,
+    )
 
 
 _PEOPLE = word_set(

@@ -146,7 +146,9 @@ def size_order(project: SourceProject) -> Iterator[DefectMatch]:
         other = seen.get((key, (pair[1], pair[0])))
         if other is not None and (other[0], other[1]) != (file, line):
             detail = f"({pair[0]}, {pair[1]}) here, ({pair[1]}, {pair[0]}) at {other[0]}:{other[1]}."
-            yield DefectMatch("size-order", file, line, cell, evidence, detail)
+            yield DefectMatch(
+                defect="size-order", file=file, line=line, cell=cell, evidence=evidence, detail=detail
+            )
         seen.setdefault((key, pair), (file, line, cell, evidence))
     for module, call, name in project.called("Resize", "resize"):
         if _named_the_wrong_way(call, name) and not _passed_on(module, call):

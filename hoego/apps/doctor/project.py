@@ -24,7 +24,7 @@ from hoego.apps.doctor.syntax import (
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CommandFlag:
     """A command-line flag: its destination, default, type and the call that declares it."""
 
@@ -117,12 +117,12 @@ class SourceProject:
             action = keyword(call, "action")
             found.append(
                 CommandFlag(
-                    shown.split("/")[0].replace("-", "_"),
-                    keyword(call, "default"),
-                    reference(kind) if kind is not None else "",
-                    call,
-                    module,
-                    str(action.value) if isinstance(action, ast.Constant) else "",
+                    dest=shown.split("/")[0].replace("-", "_"),
+                    default=keyword(call, "default"),
+                    type=reference(kind) if kind is not None else "",
+                    call=call,
+                    module=module,
+                    action=str(action.value) if isinstance(action, ast.Constant) else "",
                 )
             )
         return found

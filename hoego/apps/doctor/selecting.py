@@ -140,12 +140,12 @@ def _monitored(project: SourceProject) -> Iterator[DefectMatch]:
         ):
             shown = f"{value.key} = {value.value}"
             yield DefectMatch(
-                "best-by-accuracy",
-                value.file,
-                value.line,
-                None,
-                shown,
-                f"Checkpoints are kept by {value.value!r}.",
+                defect="best-by-accuracy",
+                file=value.file,
+                line=value.line,
+                cell=None,
+                evidence=shown,
+                detail=f"Checkpoints are kept by {value.value!r}.",
             )
 
 

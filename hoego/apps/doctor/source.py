@@ -38,7 +38,7 @@ _MOST_FILES = 4000
 _SHOWN = 160
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConfigValue:
     """One setting found outside the code: its dotted key, its plain value and its place."""
 
@@ -168,7 +168,7 @@ def _ordered(node: ast.AST) -> Iterator[ast.AST]:
         yield from _ordered(child)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SourceFolder:
     """Everything read from a folder, and what could not be read."""
 
@@ -189,7 +189,9 @@ def read_folder(path: Path | str) -> SourceFolder:
     root = Path(path)
     if not root.exists():
         raise DataError("there is no such folder.", remedy="Name the folder that holds train.py.", file=root)
-    folder = SourceFolder(root if root.is_dir() else root.parent, [], [], [], [], [])
+    folder = SourceFolder(
+        root=root if root.is_dir() else root.parent, modules=[], values=[], commands=[], files=[], unread=[]
+    )
     files = _walk(root) if root.is_dir() else [root]
     for file in files:
         name = file.relative_to(folder.root).as_posix()
@@ -322,7 +324,7 @@ def _json(folder: SourceFolder, name: str, text: str) -> None:
         for key, value in _flat(data):
             needle = f'"{key.split(".")[-1]}"'
             line = next((n for n, shown in enumerate(lines, start=1) if needle in shown), 1)
-            folder.values.append(ConfigValue(key, value, name, line, "json"))
+            folder.values.append(ConfigValue(key=key, value=value, file=name, line=line, origin="json"))
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -338,14 +340,15 @@ def _toml(folder: SourceFolder, name: str, text: str) -> None:
     for key, value in _flat(tomllib.loads(text)):
         last = key.split(".")[-1]
         line = next((n for n, shown in enumerate(lines, start=1) if shown.strip().startswith(last)), 1)
-        folder.values.append(ConfigValue(key, value, name, line, "toml"))
+        folder.values.append(ConfigValue(key=key, value=value, file=name, line=line, origin="toml"))
 
 
 def _yaml(folder: SourceFolder, name: str, text: str) -> None:
     for key, value, line in read_yaml(text):
         inner = _flat(value, f"{key}.") if isinstance(value, dict) else [(key, value)]
         folder.values.extend(
-            ConfigValue(inner_key, inner_value, name, line, "yaml") for inner_key, inner_value in inner
+            ConfigValue(key=inner_key, value=inner_value, file=name, line=line, origin="yaml")
+            for inner_key, inner_value in inner
         )
 
 

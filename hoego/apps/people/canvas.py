@@ -182,7 +182,7 @@ class Canvas:
         return None if right <= left or bottom <= top else (left, top, right, bottom)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """Where the head is and how it is turned: head coordinates to pixels.
 

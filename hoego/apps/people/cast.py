@@ -34,7 +34,7 @@ _MIDDLE = tuple((age, 1.6 if age < 40 else 1.8 if age < 48 else 4.0) for age in 
 _EXTENSIONS = ((".jpg", 8.0), (".jpeg", 1.0), (".png", 1.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CastMember:
     """A person of the data set as the files name it.
 

@@ -11,7 +11,7 @@ APPARENT_AGE_SD = 5.5
 """Standard deviation, in years, of how old a person looks around how old the person is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Face:
     """Proportions in head units (see `canvas.Frame`) and colours."""
 
@@ -46,7 +46,7 @@ class Face:
     bone: float  # 0 soft to 1 angular: cheekbone and brow ridge
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ageing:
     """How far each sign of age has come, 0 none to 1 strong; all grow continuously with the years."""
 
@@ -66,7 +66,7 @@ class Ageing:
     youth: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hair:
     """Cut and colour. `style` names a drawing of `hair.py`."""
 
@@ -79,7 +79,7 @@ class Hair:
     strands: int  # seed of the strands
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outfit:
     """Clothes, glasses and jewellery."""
 
@@ -95,7 +95,7 @@ class Outfit:
     earrings: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """A person as drawn; `gender` and `age` are the true ones."""
 

@@ -47,8 +47,8 @@ def _frames(size: tuple[int, int], shot: Shot) -> tuple[Frame, Frame]:
     scale = 0.245 * reach * shot.scale
     x = width * (0.5 + shot.shift[0])
     y = height * 0.5 + reach * (-0.06 + shot.shift[1])
-    head = Frame(x, y, scale, shot.yaw, shot.pitch, shot.roll)
-    body = Frame(x, y - 0.10 * scale, scale, 0.35 * shot.yaw, 0.0, 0.25 * shot.roll)
+    head = Frame(x=x, y=y, scale=scale, yaw=shot.yaw, pitch=shot.pitch, roll=shot.roll)
+    body = Frame(x=x, y=y - 0.10 * scale, scale=scale, yaw=0.35 * shot.yaw, pitch=0.0, roll=0.25 * shot.roll)
     return head, body
 
 
@@ -66,7 +66,7 @@ def _photo(
     wide = (max(0.0, wide[0]), max(0.0, wide[1]), min(backdrop.width, wide[2]), min(backdrop.height, wide[3]))
     canvas = Canvas(backdrop.resize((width, height), Image.Resampling.BILINEAR, box=wide))
     head, body = _frames((width, height), shot)
-    studio = Studio(canvas, head, body, person, shot)
+    studio = Studio(canvas=canvas, head=head, body=body, person=person, shot=shot)
     draw_back_hair(studio)
     draw_body(studio)
     draw_tail(studio)

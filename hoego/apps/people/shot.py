@@ -18,7 +18,7 @@ def mask_class(stem: str) -> int:
     return 2 if stem == "normal" else 1 if stem == "incorrect_mask" else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mask:
     """A face mask: its make and how it sits. `top` is the height of its upper edge, head units."""
 
@@ -30,7 +30,7 @@ class Mask:
     tilt: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shot:
     """One photo's circumstances; shifts and scale relative to the standard portrait, angles in radians."""
 
@@ -81,7 +81,9 @@ def _mask(dice: Dice, make: tuple[str, Colour, Colour, float], kind: int) -> Mas
     else:
         top, bottom = dice.bell(0.93, 0.025), dice.bell(1.42, 0.03)
     colour = mix(make[1], dice.pick(((255, 255, 255), (120, 120, 120))), dice.uniform(0.0, 0.08))
-    return Mask(make[0], colour, make[2], top, bottom, dice.bell(0.0, 0.025))
+    return Mask(
+        style=make[0], colour=colour, second=make[2], top=top, bottom=bottom, tilt=dice.bell(0.0, 0.025)
+    )
 
 
 def make_shots(seed: tuple[int, ...]) -> dict[str, Shot]:
@@ -97,7 +99,7 @@ def make_shots(seed: tuple[int, ...]) -> dict[str, Shot]:
     return {stem: _shot(Dice(*seed, 10 + i), stem, makes[min(i, 5)], session) for i, stem in enumerate(STEMS)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Session:
     """Light and camera that the seven photos of one sitting have in common."""
 

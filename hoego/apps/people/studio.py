@@ -13,7 +13,7 @@ from hoego.apps.people.person import Person
 from hoego.apps.people.shot import Shot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Studio:
     """One sitting: a person before the camera."""
 

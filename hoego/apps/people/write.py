@@ -29,7 +29,7 @@ _FEW = 40
 """Below so many people, one process is quicker than several."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PeopleSettings:
     """What to make.
 

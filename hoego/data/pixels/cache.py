@@ -20,6 +20,7 @@ from hoego.data.pixels.store import PixelStore
 from hoego.data.pixels.work import Item, ProgressBar, work
 from hoego.data.preprocess import Box, Preprocess
 from hoego.errors import DataError
+from hoego.short_repr import ShortRepr
 
 if TYPE_CHECKING:
     from hoego.data.dataset import Dataset
@@ -30,8 +31,8 @@ MANY = 3_000
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class PixelCache:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PixelCache(ShortRepr):
     """Decoded pixels of N photos.
 
     Args:
@@ -119,10 +120,23 @@ class PixelCache:
             with store.lock():
                 array = store.open()
                 if array is None:
-                    decoded = CacheBuild(store, items, contents[first], preprocess, options).run()
+                    decoded = CacheBuild(
+                        store=store,
+                        items=items,
+                        contents=contents[first],
+                        preprocess=preprocess,
+                        options=options,
+                    ).run()
                     array = store.open(trusted=True)
         assert array is not None
-        return cls(array, row, preprocess, store.folder, decoded, time.perf_counter() - start)
+        return cls(
+            array=array,
+            row=row,
+            preprocess=preprocess,
+            folder=store.folder,
+            decoded=decoded,
+            seconds=time.perf_counter() - start,
+        )
 
 
 @dataclass(frozen=True)
@@ -166,8 +180,8 @@ def _first_use(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np
     return keys[first[order]], first[order].astype(np.int64), rank[inverse].astype(np.int64)
 
 
-@dataclass(frozen=True)
-class CacheBuild:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CacheBuild(ShortRepr):
     """One build of a cache, under its lock."""
 
     store: PixelStore

@@ -24,6 +24,7 @@ from hoego import files
 from hoego.data.images import Photo, cpu_count
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
+from hoego.short_repr import ShortRepr
 
 FORMAT = 1
 DONE = 1 << 32
@@ -34,8 +35,8 @@ SAMPLED = 256 << 20
 """Bytes whose checksums are read on opening a cache that has not been touched since it was finished."""
 
 
-@dataclass(frozen=True)
-class PixelStore:
+@dataclass(frozen=True, eq=False, repr=False)
+class PixelStore(ShortRepr):
     """The folder of one cache."""
 
     folder: Path

@@ -57,7 +57,7 @@ class FolderShape:
     question: str = ""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Stripped:
     """Photos [N] with their folders below lone folders and parts, and what was taken out on the way."""
 
@@ -129,7 +129,7 @@ def _stripped(paths: Sequence[str]) -> _Stripped | None:
     deep = [k for k, f in enumerate(folders) if f]
     if len(deep) < 0.5 * len(paths):
         return None
-    tree = _Stripped([paths[k] for k in deep], [folders[k] for k in deep])
+    tree = _Stripped(paths=[paths[k] for k in deep], inner=[folders[k] for k in deep])
     flat = [p for p in paths if "/" not in p]
     if flat:
         tree.exclude += flat

@@ -34,7 +34,7 @@ ORDERS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ColumnGuess:
     """What a column was taken for.
 
@@ -58,7 +58,7 @@ class ColumnGuess:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GuessedColumns:
     """All columns of a table, sorted into what they are.
 
@@ -92,7 +92,13 @@ def guess_columns(
     texts = {c: frame[c].cast(pl.String) for c in names}
     if trusted:
         attributes = tuple(_attribute(c, texts[c]) for c in names)
-        return GuessedColumns(SubjectGuess(None, "unsure", ""), attributes, Several(), {}, {})
+        return GuessedColumns(
+            subject=SubjectGuess(None, "unsure", ""),
+            attributes=attributes,
+            several=Several(),
+            others={},
+            aliases={},
+        )
     subject = guess_subject(texts, paths)
     several = find_several({c: v for c, v in texts.items() if c != subject.column})
     of_subject = None if subject.column is None else texts[subject.column]
@@ -111,7 +117,9 @@ def guess_columns(
             found.append(_attribute(column, texts[column]))
     kept, aliases = _without_aliases(found, texts)
     said = {c: f"it says the same as {winner}" for c, winner in aliases.items()}
-    return GuessedColumns(subject, kept, several, others | said, aliases)
+    return GuessedColumns(
+        subject=subject, attributes=kept, several=several, others=others | said, aliases=aliases
+    )
 
 
 def _no_label(column: str, values: pl.Series, subject: pl.Series | None) -> str | None:
@@ -150,14 +158,14 @@ def _attribute(column: str, values: pl.Series) -> ColumnGuess:
     parts = set(words(column))
     classes = tuple(sorted(present.unique().to_list(), key=natural))
     plain = ColumnGuess(
-        column,
-        attribute_name(column),
-        "nominal",
-        classes,
-        (),
-        values.null_count() > 0,
-        "likely",
-        _shares(present),
+        column=column,
+        name=attribute_name(column),
+        kind="nominal",
+        classes=classes,
+        edges=(),
+        missing=values.null_count() > 0,
+        certainty="likely",
+        reason=_shares(present),
     )
     numbers = present.cast(pl.Float64, strict=False)
     if numbers.null_count() == 0:

@@ -46,7 +46,7 @@ class SubjectGuess:
     question: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Evidence:
     column: str
     strength: int
@@ -129,7 +129,15 @@ def _weigh(column: str, values: pl.Series, paths: Sequence[str]) -> _Evidence | 
         return None
     if not strength and distinct < FEWEST:
         return None
-    return _Evidence(column, strength, marked, bool(shaped), named, distinct, n)
+    return _Evidence(
+        column=column,
+        strength=strength,
+        marked=marked,
+        shaped=bool(shaped),
+        named=named,
+        n_values=distinct,
+        n_photos=n,
+    )
 
 
 def _in_names(values: pl.Series, paths: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ _MASK = (("incorrect", re.compile(r"incorrect(_mask)?\d*$")), ("normal", re.comp
          ("wear", re.compile(r"mask\d*$")))  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Person:
     """One row of train.csv, or one folder where there is none."""
 
@@ -124,7 +124,11 @@ def _people(folder: Path, table: Path | None) -> tuple[list[_Person], tuple[str,
                 file=folder / "images" / odd[0],
                 remedy="Rename or remove it, or write a train.csv.",
             )
-        people = [_Person(m["id"], m["gender"], m["race"], m["age"], m.group(), None) for m in matches if m]
+        people = [
+            _Person(id=m["id"], gender=m["gender"], race=m["race"], age=m["age"], folder=m.group(), row=None)
+            for m in matches
+            if m
+        ]
     else:
         people = _listed(table, folder / "images")
     notes = _repeated(people)
@@ -157,7 +161,7 @@ def _listed(table: Path, images: Path) -> list[_Person]:
                 remedy="Take one of the two rows out.",
             )
         folders[where] = line
-        people.append(_Person(person, gender, race, age, where, line))
+        people.append(_Person(id=person, gender=gender, race=race, age=age, folder=where, row=line))
     return people
 
 

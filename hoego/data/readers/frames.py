@@ -78,7 +78,7 @@ def table_of(frame: pl.DataFrame) -> DataTable:
     plain = frame.with_columns(stripped).with_columns(
         pl.when(pl.col(texts) == "").then(None).otherwise(pl.col(texts)).name.keep()
     )
-    return DataTable(SHOWN_AS, plain if texts else frame, first=0)
+    return DataTable(path=SHOWN_AS, frame=plain if texts else frame, first=0)
 
 
 def root_of(frame: pl.DataFrame, column: str) -> Path:

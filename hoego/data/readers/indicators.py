@@ -11,6 +11,7 @@ import polars as pl
 from hoego.data.readers.tables import DataTable
 from hoego.errors import DataError, nearest
 from hoego.recipe.sections import AttributeSettings, LabelSettings, MultiSettings
+from hoego.short_repr import ShortRepr
 
 NO, YES = "no", "yes"
 _NUMBERS = {
@@ -27,8 +28,8 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
-class _Cells:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Cells(ShortRepr):
     """A table beside its rows [N], for messages that name a line of the file."""
 
     table: DataTable

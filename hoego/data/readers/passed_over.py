@@ -35,7 +35,7 @@ _KINDS = {
 KINDS = {ending: how for endings, how in _KINDS.items() for ending in endings.split()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Unread:
     """Files of one kind that are not read.
 
@@ -75,7 +75,11 @@ def passed_over(root: Path) -> list[Unread]:
     out = []
     for ending, folders in found.items():
         remedy, pictures = KINDS.get(ending, ("Restore it or take it away", True))
-        out.append(Unread(ending, folders.total(), dict(folders), remedy, pictures))
+        out.append(
+            Unread(
+                ending=ending, count=folders.total(), folders=dict(folders), remedy=remedy, pictures=pictures
+            )
+        )
     return sorted(out, key=lambda u: (-u.count, u.ending))
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from hoego.recipe.sections import LabelSettings
+from hoego.short_repr import ShortRepr
 
 
-@dataclass(frozen=True)
-class RawTable:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RawTable(ShortRepr):
     """The photos as a layout found them.
 
     Args:

@@ -11,14 +11,15 @@ import polars as pl
 
 from hoego.data.readers.text_table import TextTable, read_text_table
 from hoego.errors import DataError, nearest
+from hoego.short_repr import ShortRepr
 
 _PARQUET, _LINES = (".parquet", ".pq"), (".jsonl", ".ndjson")
 SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".list", ".lst", *_PARQUET, *_LINES))
 """File name endings (lower case) that are taken for tables."""
 
 
-@dataclass(frozen=True)
-class DataTable:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DataTable(ShortRepr):
     """A table that was read.
 
     Args:
@@ -75,12 +76,12 @@ def read_table(path: Path | str) -> DataTable:
         raise DataError("There is no such table.", file=path, remedy="Check dataset.table and dataset.root.")
     ending = path.suffix.lower()
     if ending in _PARQUET:
-        table = DataTable(path, _read(path, pl.read_parquet, "Parquet"))
+        table = DataTable(path=path, frame=_read(path, pl.read_parquet, "Parquet"))
     elif ending in _LINES:
         table = _json_lines(path)
     else:
         frame, text, notes = read_text_table(path)
-        table = DataTable(path, frame, text, notes=notes)
+        table = DataTable(path=path, frame=frame, text=text, notes=notes)
     if not table.frame.height:
         raise DataError(
             "The table has no rows.", file=path, remedy="Write one row per photo below the header."
@@ -106,4 +107,4 @@ def _json_lines(path: Path) -> DataTable:
     nested = [c for c in frame.columns if frame[c].dtype.is_nested()]
     notes = [f"{path.name}: {c!r} holds lists or objects and is left out" for c in nested]
     frame = frame.drop(nested).select(pl.all().cast(pl.String).str.strip_chars())
-    return DataTable(path, frame, first=1, notes=tuple(notes))
+    return DataTable(path=path, frame=frame, first=1, notes=tuple(notes))

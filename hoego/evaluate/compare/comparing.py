@@ -32,7 +32,7 @@ Side = Predictions | Sequence[Predictions]
 SIGNIFICANT = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CompareOptions:
     """How sides are compared.
 

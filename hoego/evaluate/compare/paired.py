@@ -30,7 +30,7 @@ ENOUGH_SUBJECTS = 6
 TIE = 1e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairedDifference:
     """Side A less side B.
 
@@ -61,7 +61,7 @@ class PairedDifference:
         return IntervalEstimate(value=self.difference, low=self.low, high=self.high, level=level)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairedResamples:
     """Evidence with its resamples and jackknife computed once, for any number of pairs."""
 
@@ -74,7 +74,13 @@ class PairedResamples:
     @classmethod
     def of(cls, evidence: ResampledMetric, level: float, seed: int) -> PairedResamples:
         """Draw the resamples and compute the jackknife of the evidence, once."""
-        return cls(evidence, evidence.replicates(), evidence.jackknife(), level, seed)
+        return cls(
+            evidence=evidence,
+            replicates=evidence.replicates(),
+            moves=evidence.jackknife(),
+            level=level,
+            seed=seed,
+        )
 
     def pair(self, a: Sequence[int], b: Sequence[int]) -> PairedDifference:
         """Compare the runs `a` with the runs `b` (positions among the M runs)."""
@@ -84,7 +90,14 @@ class PairedResamples:
         difference = float(self.evidence.values @ weights)
         scope = "recipes" if min(len(a), len(b)) >= ENOUGH_SEEDS else "models"
         if self.evidence.n_subjects < ENOUGH_SUBJECTS:
-            return PairedDifference(difference, np.nan, np.nan, np.nan, np.nan, scope)
+            return PairedDifference(
+                difference=difference,
+                low=np.nan,
+                high=np.nan,
+                p_value=np.nan,
+                standard_error=np.nan,
+                scope=scope,
+            )
         variance, df = self._over_subjects(weights)
         if scope == "recipes":
             variance, df = self._with_seeds(variance, df, (a, b))
@@ -94,7 +107,9 @@ class PairedResamples:
         error = float(np.sqrt(variance))
         low, high = self._limits(difference, drawn[np.isfinite(drawn)], error, df, scope)
         p = self._p(difference, error, df, a, b, scope)
-        return PairedDifference(difference, low, high, p, error, scope)
+        return PairedDifference(
+            difference=difference, low=low, high=high, p_value=p, standard_error=error, scope=scope
+        )
 
     def _over_subjects(self, weights: Float) -> tuple[float, float]:
         s = self.evidence.n_subjects

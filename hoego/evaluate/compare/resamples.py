@@ -21,6 +21,7 @@ from hoego.evaluate.score.interval import strata
 from hoego.evaluate.score.metrics import Formula, OwnMetric, log_losses, own_value, placements
 from hoego.evaluate.score.space import LabelSpace
 from hoego.evaluate.score.subject_counts import CHUNK, STEP, SubjectTable
+from hoego.short_repr import ShortRepr
 
 Float = NDArray[np.float64]
 OWN_RESAMPLES, OWN_SWAPS = 400, 999
@@ -35,8 +36,8 @@ class ResamplingOptions:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Jackknife:
+@dataclass(frozen=True, eq=False, repr=False)
+class Jackknife(ShortRepr):
     """How each run's value moves with each group of equal subjects.
 
     Args:

@@ -91,10 +91,19 @@ def variants_of(
     rows = np.flatnonzero(known)
     spaces = []
     for classes_of_one in predicted.values():
-        one = np.zeros((len(rows), n_classes + 1), dtype=np.float32)
+        one = np.zeros((len(rows), n_classes + 1))
         one[np.arange(len(rows)), np.where(classes_of_one < 0, n_classes, classes_of_one)[rows]] = 1
-        mine = (truth[rows].astype(np.int64), one, subject[rows].astype(np.int64), rows)
-        spaces.append(LabelSpace("target", classes, False, *mine))  # type: ignore[arg-type]
+        spaces.append(
+            LabelSpace(
+                name="target",
+                classes=classes,
+                ordered=False,
+                truth=truth[rows].astype(np.int64),
+                probabilities=one,
+                subject=subject[rows].astype(np.int64),
+                rows=rows,
+            )
+        )
     formula = METRICS[PRIMARY].formula
     assert formula is not None
     evidence = CountMetric(spaces, formula, ResamplingOptions(draws[0], swaps, draws[1]))

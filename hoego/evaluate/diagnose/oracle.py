@@ -25,6 +25,7 @@ from hoego.evaluate.diagnose.rare import carriers, rare_interval, said_of, uneve
 from hoego.evaluate.score.interval import cautious_size
 from hoego.predictions import Predictions
 from hoego.results.score import IntervalEstimate
+from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
 
@@ -108,8 +109,8 @@ def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000
     return _assemble(stage, parts, list(soft))
 
 
-@dataclass(frozen=True)
-class OracleComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class OracleComparison(ShortRepr):
     """Predictions with substitutions, on one bench."""
 
     found: Variants

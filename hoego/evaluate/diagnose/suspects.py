@@ -65,7 +65,11 @@ def as_corrections(found: tuple[LabelIssue, ...], run: str) -> tuple[LabelCorrec
     """Return suspects as rows of an overlay; the source names the run, so that its own re-score can say so."""
     return tuple(
         LabelCorrection(
-            image, s.attribute, s.suggested, f"suspected (margin {s.margin:.2f})", suggestion(run)
+            image=image,
+            attribute=s.attribute,
+            value=s.suggested,
+            reason=f"suspected (margin {s.margin:.2f})",
+            source=suggestion(run),
         )
         for s in found
         for image in s.images

@@ -28,7 +28,7 @@ from hoego.predictions import Predictions, Provenance, honesty, join_rows, requi
 from hoego.results.score import IntervalEstimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EnsembleOptions:
     """How members are combined.
 
@@ -155,7 +155,14 @@ def ensemble(
         how = DecideOptions(chosen.decide, chosen.on, chosen.resamples, chosen.seed)
         final, decision = decide(combined, dataset, how)
     weights = np.mean([c.weights for c in combiners.values()], axis=0)
-    judging = EnsembleEvaluation(final, combined, columns, weights, chosen.resamples, chosen.seed)
+    judging = EnsembleEvaluation(
+        scored=final,
+        combined=combined,
+        columns=columns,
+        weights=weights,
+        resamples=chosen.resamples,
+        seed=chosen.seed,
+    )
     seen = method.fitted or (decision is not None and decision.kept)
     return Ensemble(
         final,

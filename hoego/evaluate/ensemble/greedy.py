@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.evaluate.score.formulas import macro_f1_of_counts
+from hoego.short_repr import ShortRepr
 
 Stack = NDArray[np.float32]
 Ints = NDArray[np.integer[Any]]
@@ -63,8 +64,8 @@ def greedy_weights(stack: Stack, truth: Ints, *, steps: int = 50) -> Floats:
     return weights
 
 
-@dataclass(frozen=True)
-class _Search:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Search(ShortRepr):
     """Macro F1 of each member added to a sum.
 
     Args:

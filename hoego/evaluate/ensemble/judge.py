@@ -17,6 +17,7 @@ from hoego.evaluate.ensemble.combiners import Combiner, Stack
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
 from hoego.results.score import LEVEL, IntervalEstimate
+from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -46,8 +47,8 @@ class EnsembleMember:
         return {"run": self.run, "weight": self.weight, "score": self.score, "marginal": marginal}
 
 
-@dataclass(frozen=True)
-class StackedColumn:
+@dataclass(frozen=True, eq=False, repr=False)
+class StackedColumn(ShortRepr):
     """What was combined of one column, kept so that a member can be taken out again.
 
     Args:
@@ -98,7 +99,7 @@ class StackedColumn:
         return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EnsembleComparison:
     """The members beside the ensemble.
 
@@ -117,8 +118,8 @@ class EnsembleComparison:
     words: str
 
 
-@dataclass(frozen=True)
-class EnsembleEvaluation:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class EnsembleEvaluation(ShortRepr):
     """What is judged, and how.
 
     Args:
@@ -159,7 +160,7 @@ def evaluate_members(
     )
     if not able:
         words = "no member gives the target by itself, so there is no best member to compare with"
-        return EnsembleComparison(listed, None, None, None, words)
+        return EnsembleComparison(members=listed, best=None, gain=None, p_value=None, words=words)
     two = {
         "ensemble": _predicted_classes(how.scored),
         "best": best_on_other_parts(list(predicted.values()), truth, parts, c),
@@ -167,7 +168,9 @@ def evaluate_members(
     found = variants_of(two, truth, subject, c, draws=draws, swaps=SWAPS).pair("ensemble", "best")
     gain = found.interval(LEVEL)
     best = max(able, key=lambda i: scores[i])
-    return EnsembleComparison(listed, members[best].name, gain, found.p_value, _words(found))
+    return EnsembleComparison(
+        members=listed, best=members[best].name, gain=gain, p_value=found.p_value, words=_words(found)
+    )
 
 
 def _predicted_classes(predictions: Predictions) -> NDArray[np.int64]:

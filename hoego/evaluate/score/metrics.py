@@ -30,7 +30,7 @@ OwnMetric = Callable[[Ints, Float], float]
 Needs = Literal["classes", "order", "probabilities"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One row of the table.
 
@@ -71,48 +71,57 @@ METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
         Metric(
-            "macro_f1",
-            "Mean F1 over the classes present in the truth of the scored rows; the primary metric.",
-            "classes",
+            name="macro_f1",
+            help="Mean F1 over the classes present in the truth of the scored rows; the primary metric.",
+            needs="classes",
             formula=formulas.macro_f1,
             per_class=formulas.class_f1,
             spread_over_classes=True,
         ),
-        Metric("accuracy", "Share of images whose class is right.", "classes", formula=formulas.accuracy),
         Metric(
-            "balanced_accuracy",
-            "Mean sensitivity (recall) over the classes present in the truth.",
-            "classes",
+            name="accuracy",
+            help="Share of images whose class is right.",
+            needs="classes",
+            formula=formulas.accuracy,
+        ),
+        Metric(
+            name="balanced_accuracy",
+            help="Mean sensitivity (recall) over the classes present in the truth.",
+            needs="classes",
             formula=formulas.balanced_accuracy,
             per_class=formulas.class_sensitivity,
             spread_over_classes=True,
         ),
         Metric(
-            "specificity",
-            "Mean over the classes of the share of other images that are not taken for it.",
-            "classes",
+            name="specificity",
+            help="Mean over the classes of the share of other images that are not taken for it.",
+            needs="classes",
             formula=formulas.specificity,
             per_class=formulas.class_specificity,
             spread_over_classes=True,
         ),
         Metric(
-            "qwk",
-            "Cohen's kappa with quadratic weights, for ordered classes.",
-            "order",
+            name="qwk",
+            help="Cohen's kappa with quadratic weights, for ordered classes.",
+            needs="order",
             formula=formulas.qwk,
         ),
         Metric(
-            "mae",
-            "Mean distance between true and predicted class, in classes, for ordered classes.",
-            "order",
+            name="mae",
+            help="Mean distance between true and predicted class, in classes, for ordered classes.",
+            needs="order",
             better="lower",
             formula=formulas.mae,
         ),
-        Metric("auroc", "One-vs-rest area under the ROC curve, mean over classes.", "probabilities"),
         Metric(
-            "log_loss",
-            "Mean negative logarithm of the probability of the true class (nats).",
-            "probabilities",
+            name="auroc",
+            help="One-vs-rest area under the ROC curve, mean over classes.",
+            needs="probabilities",
+        ),
+        Metric(
+            name="log_loss",
+            help="Mean negative logarithm of the probability of the true class (nats).",
+            needs="probabilities",
             better="lower",
         ),
     )
@@ -126,7 +135,9 @@ def metric(name: str) -> Metric:
         return METRICS[name]
     if ":" in name:
         lower = getattr(load_own(name), "better", "higher") == "lower"
-        return Metric(name, "One's own metric.", "probabilities", better="lower" if lower else "higher")
+        return Metric(
+            name=name, help="One's own metric.", needs="probabilities", better="lower" if lower else "higher"
+        )
     raise UsageError(
         f"There is no metric {name!r}.",
         remedy=f'{nearest(name, METRICS)} One\'s own metric is given as "module:function".',

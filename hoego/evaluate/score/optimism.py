@@ -23,6 +23,7 @@ from hoego.evaluate.score.count_columns import CountColumns, side_by_side, tally
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.results.score import Optimism
+from hoego.short_repr import ShortRepr
 
 Float = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
@@ -110,8 +111,8 @@ def optimism(
     )
 
 
-@dataclass(frozen=True)
-class _Judge:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Judge(ShortRepr):
     """By what candidates are chosen and scored."""
 
     at: CountColumns
@@ -131,7 +132,7 @@ class _Judge:
         return out
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Fold:
     plain: Float
     own: Float

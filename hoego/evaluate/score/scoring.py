@@ -17,12 +17,13 @@ from hoego.evaluate.score.space_scores import MetricOptions, score_spaces
 from hoego.predictions import SELECTED, Predictions, require_honest
 from hoego.results.honesty import ScoreHonesty
 from hoego.results.score import LabelSpaceScore, Optimism, Score
+from hoego.short_repr import ShortRepr
 
 NOT_ESTIMATED = "optimism: not estimated"
 
 
-@dataclass(frozen=True)
-class SelectionCandidates:
+@dataclass(frozen=True, eq=False, repr=False)
+class SelectionCandidates(ShortRepr):
     """What was chosen from: the M epochs (or runs) whose best one the scored predictions are.
 
     Args:
@@ -34,7 +35,7 @@ class SelectionCandidates:
     predicted: Ints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
     """How a score is computed.
 

@@ -12,21 +12,22 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
 from hoego.errors import MismatchError
 from hoego.predictions import Predictions
+from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
 Float = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class ScoredRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoredRows(ShortRepr):
     """Predictions sorted as the data set is, and their positions in it [N]."""
 
     predictions: Predictions
     positions: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class LabelSpace:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LabelSpace(ShortRepr):
     """N scored rows of one label space.
 
     Args:
@@ -134,12 +135,12 @@ def voted(space: LabelSpace) -> LabelSpace | None:
     total = np.zeros((len(names), space.n_classes))
     np.add.at(total, owner, space.probabilities)
     return LabelSpace(
-        space.name,
-        space.classes,
-        space.ordered,
-        truth,
-        total / np.bincount(owner)[:, None],
-        names,
-        np.empty(0, dtype=np.int64),
+        name=space.name,
+        classes=space.classes,
+        ordered=space.ordered,
+        truth=truth,
+        probabilities=total / np.bincount(owner)[:, None],
+        subject=names,
+        rows=np.empty(0, dtype=np.int64),
         voted=True,
     )

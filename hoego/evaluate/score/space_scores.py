@@ -45,6 +45,7 @@ from hoego.evaluate.score.space import LabelSpace
 from hoego.evaluate.score.subject_counts import Statistic, SubjectTable
 from hoego.results.base import number
 from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate
+from hoego.short_repr import ShortRepr
 
 Float = NDArray[np.float64]
 OWN_RESAMPLES = 400
@@ -71,8 +72,8 @@ class MetricOptions:
     own: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Ground:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class _Ground(ShortRepr):
     """What every metric of one space needs."""
 
     space: LabelSpace
@@ -107,7 +108,21 @@ def score_spaces(spaces: Sequence[LabelSpace], options: MetricOptions) -> list[L
     for space, owner, at in zip(spaces, owners, layouts, strict=True):
         stratum, holders = strata(table, at)
         present = at.truth(table.totals) > 0
-        parts.append(_part(_Ground(space, at, present, table, stratum, holders, resampled, owner, options)))
+        parts.append(
+            _part(
+                _Ground(
+                    space=space,
+                    at=at,
+                    present=present,
+                    table=table,
+                    stratum=stratum,
+                    holders=holders,
+                    resampled=resampled,
+                    subject=owner,
+                    options=options,
+                )
+            )
+        )
     return parts
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from hoego.short_repr import ShortRepr
+
 Float = NDArray[np.float64]
 Statistic = Callable[[NDArray[Any]], NDArray[np.float64]]
 """Totals [..., columns] to a number [...] or to one per class [..., K]."""
@@ -27,8 +29,8 @@ STEP = 1e-3  # how far the infinitesimal jackknife moves a weight
 EXACT = 1 << 24  # float32 holds every integer up to here
 
 
-@dataclass(frozen=True)
-class SubjectTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class SubjectTable(ShortRepr):
     """S subjects in G groups of equal rows.
 
     Args:

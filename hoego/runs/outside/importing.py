@@ -104,7 +104,9 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
     """
     if not request.name.strip():
         raise UsageError("The run needs a name.", remedy="--name fastai-rn18")
-    held_out = HeldOut(project.dataset, project.split, request.attribute, request.fold)
+    held_out = HeldOut(
+        dataset=project.dataset, split=project.split, attribute=request.attribute, fold=request.fold
+    )
     rows = read_file(request.file, held_out, request.image)
     images, sealed = rows.images, None
     if request.sealed is not None:

@@ -38,7 +38,9 @@ def import_new_photos(record: Record, file: Path, photos: Path, image: str | Non
     own = Predictions.read(record.folder / "predictions.parquet")
     trained = dataset_of(record)
     assert trained is not None
-    held_out = HeldOut(trained, load(record.folder / SPLIT_FILE, trained), facts.attribute)
+    held_out = HeldOut(
+        dataset=trained, split=load(record.folder / SPLIT_FILE, trained), attribute=facts.attribute
+    )
     rows = read_file(file, held_out, image)
     dataset = load_unlabelled(photos, own.schema)
     require_scale(rows.values, own.scale[facts.attribute], facts.attribute)

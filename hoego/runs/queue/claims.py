@@ -20,7 +20,7 @@ MAX_DEATHS = 3
 """A run whose worker died this often without finishing one more epoch ends as failed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QueueOptions:
     """What may be said of a run that is queued, beside its recipe.
 

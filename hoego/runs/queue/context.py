@@ -32,7 +32,7 @@ class RunOutcome:
     score: dict[str, Any] | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WorkerContext:
     """The worker's side of one run, handed to the runner with its record.
 

@@ -19,7 +19,7 @@ LEAST_SHARE = 0.4
 """A run is shortened to no less than this share of its epochs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlannedJob:
     """A waiting run as the planner sees it: the recipe, its fold (None: the recipe's), its place in the queue."""
 
@@ -38,7 +38,7 @@ class PlannedJob:
         return bool(self.recipe.get("queue", {}).get("shorten")) and self.done == 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlannedRun:
     """What the plan says of one run. `fits` is None where its time is not known. `seconds` is the prediction,
     `epochs` the number it is shortened to (None: as asked), `ends_in` seconds from now when it would end."""
@@ -159,19 +159,31 @@ def _line(job: PlannedJob, history: RunTimeHistory, left: float, start: float) -
     fits, epochs, estimate = fit(job, history, left)
     if estimate.seconds is None:
         return PlannedRun(
-            job.id, None, None, None, None, f"{estimate.basis}; known after its first epoch"
+            id=job.id,
+            fits=None,
+            seconds=None,
+            ends_in=None,
+            epochs=None,
+            reason=f"{estimate.basis}; known after its first epoch",
         ), 0.0
     margin = estimate.within(CONFIDENCE) - estimate.seconds
     about = f"about {format_duration(estimate.seconds)} (from {estimate.basis})"
     if not fits:
         at_most = format_duration(estimate.within(CONFIDENCE))
         reason = f"needs {about}, {at_most} with the margin; {format_duration(left)} left by then"
-        return PlannedRun(job.id, False, estimate.seconds, None, None, reason), 0.0
+        return PlannedRun(
+            id=job.id, fits=False, seconds=estimate.seconds, ends_in=None, epochs=None, reason=reason
+        ), 0.0
     asked = units(job.recipe, job.fold)
     shorter = f"; shortened from {job.recipe.get('epochs')} to {epochs} epochs" if epochs else ""
     goes_on = f"; goes on after {job.done:g} of {asked:g} epochs" if job.done else ""
     line = PlannedRun(
-        job.id, True, estimate.seconds, start + estimate.seconds, epochs, about + shorter + goes_on
+        id=job.id,
+        fits=True,
+        seconds=estimate.seconds,
+        ends_in=start + estimate.seconds,
+        epochs=epochs,
+        reason=about + shorter + goes_on,
     )
     return line, margin
 
@@ -179,4 +191,11 @@ def _line(job: PlannedJob, history: RunTimeHistory, left: float, start: float) -
 def _waits_for(job: PlannedJob, states: Mapping[str, str], ends: Mapping[str, float]) -> PlannedRun:
     missing = [p for p in job.after if p not in ends and states.get(p) != "done"]
     said = ", ".join(f"{p} ({states.get(p, 'missing')})" for p in missing)
-    return PlannedRun(job.id, False, None, None, None, f"comes after {said}, which will not be done by then")
+    return PlannedRun(
+        id=job.id,
+        fits=False,
+        seconds=None,
+        ends_in=None,
+        epochs=None,
+        reason=f"comes after {said}, which will not be done by then",
+    )

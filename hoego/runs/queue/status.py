@@ -13,7 +13,7 @@ from hoego.runs.queue.worker import job
 from hoego.runs.records import Record, RunStore
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QueueRow:
     """A run in the queue. `progress` is the share of its epochs that are behind it; `seconds` to its end as far
     as is known; `after` is what it waits for, "" when nothing."""

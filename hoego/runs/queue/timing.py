@@ -33,7 +33,7 @@ _DEFAULT_OVERHEAD = 5.0
 _UNFINISHED = ("waiting", "running", "interrupted", "failed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DurationEstimate:
     """Seconds to the end: the point, the spread of its logarithm, and on how many past errors that rests.
 
@@ -156,10 +156,16 @@ class RunTimeHistory:
         """Seconds that a run of `recipe` will take, `done` of its epochs being behind it."""
         rate, spread, freedom, level, count = self._rate(recipe)
         if rate is None:
-            return DurationEstimate(None)
+            return DurationEstimate(seconds=None)
         left = max(0.0, units(recipe, fold) - done)
         basis = f"{count} run{'s' * (count != 1)} of {LEVELS[level]}"
-        return DurationEstimate(self._overhead(recipe, level) + left * rate, spread, freedom, basis, level)
+        return DurationEstimate(
+            seconds=self._overhead(recipe, level) + left * rate,
+            spread=spread,
+            freedom=freedom,
+            basis=basis,
+            level=level,
+        )
 
     def remaining(
         self, recipe: Mapping[str, Any], fold: Fold | None, epoch_seconds: Sequence[float]
@@ -183,7 +189,13 @@ class RunTimeHistory:
         left = max(0.0, units(recipe, fold) - done)
         tail = 0.7 * self._overhead(recipe, level) if prior is not None else 0.5 * measured
         basis = f"{done} epoch{'s' * (done != 1)} of its own"
-        return DurationEstimate(left * measured + tail, max(spread, 0.03), max(freedom, 8.0), basis, 0)
+        return DurationEstimate(
+            seconds=left * measured + tail,
+            spread=max(spread, 0.03),
+            freedom=max(freedom, 8.0),
+            basis=basis,
+            level=0,
+        )
 
     def _alike(self, recipe: Mapping[str, Any], level: int) -> list[RunTimeSample]:
         if level < 0:

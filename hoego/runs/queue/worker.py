@@ -32,7 +32,7 @@ def no_log(_: str) -> None:
     """Says nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkOptions:
     """How a worker works. `until` is the deadline (aware); `reserve` seconds are left before it for prediction
     and submission (None: 5 % of the time, at most ten minutes). `idle` is asked to queue more when nothing is
@@ -97,7 +97,7 @@ class _Stop:
         return self.reason
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Worker:
     store: RunStore
     runner: Runner
@@ -133,7 +133,15 @@ def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) ->
     window = None if deadline is None else max(0.0, deadline - options.clock())
     reserve = default_reserve(window) if options.reserve is None else options.reserve
     reserve_disk_space(store)
-    worker = _Worker(store, runner, options, _Stop(), deadline, reserve, RunTimeHistory.of(store))
+    worker = _Worker(
+        store=store,
+        runner=runner,
+        options=options,
+        stop=_Stop(),
+        deadline=deadline,
+        reserve=reserve,
+        history=RunTimeHistory.of(store),
+    )
     with _signals(worker.stop):
         worker.recovered += [r.id for r in claims.recover(store)]
         first = make_plan(jobs(store), worker.history, window, reserve=reserve, states=_states(store))

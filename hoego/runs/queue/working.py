@@ -19,7 +19,7 @@ from hoego.runs.records.mirrors import following
 from hoego.terminal import visible
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkRequest:
     """What `hoego queue work` was asked, as it was written.
 

@@ -59,7 +59,7 @@ class RunsTable:
         return text.getvalue()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunsQuery:
     """What to list. `sort` is a column, with a leading "-" for the largest first; `limit` 0 lists all."""
 

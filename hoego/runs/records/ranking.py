@@ -38,7 +38,7 @@ class Ranking:
     apart: tuple[Record, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RankingRule:
     """What is ranked.
 

@@ -182,7 +182,16 @@ class RunStore:
         Only scores of one data set, split, target and labels version are ranked with one another: those of the
         largest such group. The other scored records are listed apart.
         """
-        return ranked(self.list(), RankingRule(metric, honest, tuple(kinds), target, higher_is_better))
+        return ranked(
+            self.list(),
+            RankingRule(
+                metric=metric,
+                honest=honest,
+                kinds=tuple(kinds),
+                target=target,
+                higher_is_better=higher_is_better,
+            ),
+        )
 
     def broken(self) -> dict[str, RecordError]:
         """Folders with a run.json that cannot be read: folder name -> the error."""

@@ -36,7 +36,7 @@ WHY_NOT_EXPECTED = {
 """Honesty -> why such a score says nothing of the leaderboard, and what to do about it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SubmitRequest:
     """What is sent, and what is known of it.
 
@@ -212,5 +212,5 @@ def submit_demo(project: Path, predictions: Predictions, score: Score) -> tuple[
     settings = SubmissionSettings(timezone="Asia/Seoul", public_share=1.0)
     form = read_form(project / "people" / "eval" / "info.csv", settings.image, settings.answer)
     out = project / "submissions" / "submission.csv"
-    request = SubmitRequest(project, out, settings, score)
+    request = SubmitRequest(project=project, out=out, settings=settings, score=score)
     return out, submit(predictions, form, request).expected

@@ -15,7 +15,7 @@ from hoego.runs.predict import predict_run
 from hoego.runs.records import Record, RunStore
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TestSet:
     """Predictions of the test set, with what is known of the run behind them.
 
@@ -55,11 +55,11 @@ def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
     form = info or form_of(recipe)
     predictions = given if given is not None else predict_run(record, photos_of(recipe, form))
     return TestSet(
-        predictions,
-        recipe,
-        form,
-        record.full_score,
-        training_classes(record),
+        predictions=predictions,
+        recipe=recipe,
+        info=form,
+        score=record.full_score,
+        training_classes=training_classes(record),
     )
 
 

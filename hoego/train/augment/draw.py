@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.recipe.techniques import AugmentSettings
+from hoego.short_repr import ShortRepr
 from hoego.train.augment.geometry import affine_inverse, crop_map, flip_map, to_normalised
 from hoego.train.augment.policy import N_OPS
 from hoego.train.counter import uniforms
@@ -21,8 +22,8 @@ _POLICY = 32
 _COLUMNS = _POLICY + 3 * 6
 
 
-@dataclass(frozen=True)
-class PolicyOps:
+@dataclass(frozen=True, eq=False, repr=False)
+class PolicyOps(ShortRepr):
     """Operations of a policy: int64[R, B] positions in OPS, magnitudes 0..30 int64[R, B], signs -1 or 1 [R, B]."""
 
     wide: bool
@@ -31,8 +32,8 @@ class PolicyOps:
     signs: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class AugmentParams:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class AugmentParams(ShortRepr):
     """What happens to each of B photos; None where the operation is off.
 
     Args:

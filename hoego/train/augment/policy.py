@@ -38,7 +38,7 @@ _GEOMETRIC = OPS[1:6]
 _BLENDS = OPS[6:9]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MagnitudeLimits:
     """Largest value of each operation's magnitude 30; translate in pixels, or as a share of the side."""
 
