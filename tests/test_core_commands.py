@@ -57,6 +57,7 @@ WORKS = {
 """A command line of each command that needs no extra; A and B are runs that are done, WAITING waits."""
 
 NEEDS = {
+    "board": ("board --port 0",),
     "train": (
         "train",
         "train --background",
@@ -149,8 +150,8 @@ LINES = [line for lines in NEEDS.values() for line in lines]
 def test_it_says_in_one_line_which_extra_it_needs(
     line: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    extra = "track" if line.startswith("mirror") else "train"
-    module = line.split("=")[0].split()[-1] if extra == "track" else "torch"
+    extra = {"mirror": "track", "board": "board"}.get(line.split()[0], "train")
+    module = {"track": line.split("=")[0].split()[-1], "board": "starlette"}.get(extra, "torch")
     command = next(name for name, lines in NEEDS.items() if line in lines)
     records = len(RunStore(Path("runs")).list()) + line.count("UNFINISHED")
     assert run(line, monkeypatch) == 2

@@ -20,7 +20,7 @@ SECTIONS = {
     "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
     "Other trainers": ("folds", "import"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
-    "Records": ("runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
+    "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
     "Diary and leaderboard": ("note", "retro", "submit", "doctor"),
 }

@@ -62,7 +62,7 @@ def area(points: Sequence[tuple[float, float]], *, fill: str) -> str:
 def svg(width: float, height: float, parts: Sequence[str], label: str) -> str:
     """Return the whole picture; it shrinks with the page and never exceeds its natural width."""
     return (
-        f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{width:.0f}px" role="img" '
+        f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" '
         f'aria-label="{escape(label, quote=True)}">{"".join(parts)}</svg>'
     )
 

@@ -18,6 +18,7 @@ from hoego.predictions.honesty import (
 )
 from hoego.predictions.joining import concat, join_rows, require_alike
 from hoego.predictions.predictions import Predictions
+from hoego.predictions.proof import SourceProof, proof
 from hoego.predictions.provenance import (
     Provenance,
     RowProvenance,
@@ -35,6 +36,7 @@ __all__ = [
     "NAIVE",
     "OUT_OF_FOLD",
     "SELECTED",
+    "SourceProof",
     "Honesty",
     "Predictions",
     "Provenance",
@@ -46,6 +48,7 @@ __all__ = [
     "honesty",
     "join_rows",
     "join_sources",
+    "proof",
     "require_alike",
     "require_honest",
     "require_same_dataset",

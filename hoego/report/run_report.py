@@ -48,15 +48,15 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "split": record.split,
         "audit": record.audit,
         "mistakes": _mistakes(record, dataset),
-        "curves": _curves(record),
+        "curves": curve_charts(record),
         "recipe": _text(record, "recipe.toml"),
         "environment": _text(record, "environment.json"),
-        "speed": _speed(meta.throughput, meta.timing),
+        "speed": speed_text(meta.throughput, meta.timing),
     }
     if score:
-        parts |= _score_parts(score)
+        parts |= score_parts(score)
     if diagnosis:
-        parts |= _diagnosis_parts(diagnosis)
+        parts |= diagnosis_parts(diagnosis)
     return page(meta.name or meta.id, environment().get_template("run.html.j2").render(parts))
 
 
@@ -75,7 +75,8 @@ def _limits(estimate: MetricEstimate | Facts) -> str:
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _score_parts(score: Score) -> Facts:
+def score_parts(score: Score) -> Facts:
+    """Return what a page shows of a score: `honesty`, `attributes`, `confusions`, `worst`; charts are HTML."""
     rows = [
         ForestRow(label=name, value=e.value, low=e.low, high=e.high)
         for name, part in score.attributes.items()
@@ -96,7 +97,8 @@ def _score_parts(score: Score) -> Facts:
     }
 
 
-def _diagnosis_parts(found: Facts) -> Facts:
+def diagnosis_parts(found: Facts) -> Facts:
+    """Return what a page shows of a diagnosis as diagnosis.json holds it; charts are HTML."""
     hard = {a: o for a, o in found["oracle"].items() if o["gain"] is not None}
     rows = [
         ForestRow(label=f"{a} true", value=o["gain"], low=o["low"], high=o["high"]) for a, o in hard.items()
@@ -149,7 +151,7 @@ def _edges(bins: list[Facts]) -> str:
     return bars(labels, [b["error"] for b in bins], label="error by distance to the edge")
 
 
-def _curves(record: Record) -> list[Facts]:
+def curve_charts(record: Record) -> list[Facts]:
     """Loss and scores by epoch; where there are several folds, one line for each in one chart of each kind."""
     folds = {k: rows for k in record.folds() if len(rows := record.epochs(k)) > 1}
     if len(folds) > 1:
@@ -190,7 +192,8 @@ def _mistakes(record: Record, dataset: Dataset | None) -> Any:
     return most_confident_mistakes(predictions_of(record), dataset, heat=record.folder / "heat")
 
 
-def _speed(throughput: RunThroughput, timing: RunTiming) -> str:
+def speed_text(throughput: RunThroughput, timing: RunTiming) -> str:
+    """Say how fast a run was trained, in a sentence; "" where nothing was measured."""
     parts = []
     if rate := throughput.train_images_per_second:
         share, model = throughput.efficiency, throughput.model_only_images_per_second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hoego.runs.records.difference import RecordDifference, ValueChange, differences_of
+from hoego.runs.records.held import HeldStore
 from hoego.runs.records.listing import RunsQuery, RunsTable, runs
 from hoego.runs.records.merging import MergeResult, merge
 from hoego.runs.records.meta import STATES, RunMeta, now
@@ -15,6 +16,7 @@ from hoego.runs.records.upgrades import SCHEMA_VERSION
 
 __all__ = [
     "FINAL_STATES",
+    "HeldStore",
     "SCHEMA_VERSION",
     "STATES",
     "ValueChange",

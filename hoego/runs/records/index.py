@@ -21,14 +21,19 @@ from hoego.runs.records.upgrades import SCHEMA_VERSION
 _NAME = ".index.json"
 
 
-def read_all(root: Path) -> tuple[dict[str, RunMeta], dict[str, RecordError]]:
-    """Every record under `root`: folder name -> its RunMeta, and folder name -> error of the broken ones."""
+def read_all(root: Path, *, save: bool = True) -> tuple[dict[str, RunMeta], dict[str, RecordError]]:
+    """Every record under `root`: folder name -> its RunMeta, and folder name -> error of the broken ones.
+
+    Args:
+        root: the folder of the records.
+        save: write the index anew where much has changed.
+    """
     known = _load(root)
     entries: dict[str, list[Any]] = {}
     metas: dict[str, RunMeta] = {}
     broken: dict[str, RecordError] = {}
     read = 0
-    for name, stamp in _stamps(root):
+    for name, stamp in stamps(root):
         entry = known.get(name)
         if entry is None or entry[0] != stamp:
             path = root / name / "run.json"
@@ -42,12 +47,13 @@ def read_all(root: Path) -> tuple[dict[str, RunMeta], dict[str, RecordError]]:
         else:
             metas[name] = restored(entry[1])
         entries[name] = entry
-    if read > max(16, len(entries) // 50) or len(known) > len(entries) * 1.02 + 16:
+    if save and (read > max(16, len(entries) // 50) or len(known) > len(entries) * 1.02 + 16):
         _save(root, entries)
     return metas, broken
 
 
-def _stamps(root: Path) -> list[tuple[str, list[int]]]:
+def stamps(root: Path) -> list[tuple[str, list[int]]]:
+    """Every record's folder name with inode, length and time of change of its run.json; broken ones too."""
     found: list[tuple[str, list[int]]] = []
     try:
         with os.scandir(root) as listing:

@@ -87,11 +87,11 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     records, broken = store.scan(states=query.states, tags=query.tags, text=query.text, where=query.where)
     order = query.sort.removeprefix("-")
     for column in (*query.columns, order):
-        _check(column)
-    first = records if not _is_score(order) else ranked(records, RankingRule()).records
+        check_column(column)
+    first = records if not is_score(order) else ranked(records, RankingRule()).records
     placed = {record.id for record in first}
     after = [record for record in records if record.id not in placed]
-    ordered = [*_sorted(first, query.sort), *_sorted(after, query.sort)]
+    ordered = [*sort_records(first, query.sort), *sort_records(after, query.sort)]
     apart = tuple(r.id for r in after if value(r, order) is not None)
     if query.limit:
         ordered = ordered[: query.limit]
@@ -101,7 +101,7 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     return RunsTable(columns, rows, {k: e.message for k, e in broken.items()}, total, apart)
 
 
-def _sorted(records: Sequence[Record], sort: str) -> list[Record]:
+def sort_records(records: Sequence[Record], sort: str) -> list[Record]:
     """Sort by a column; what has no value in it comes last."""
     keyed = [(value(record, sort.removeprefix("-")), record) for record in records]
     present = [pair for pair in keyed if pair[0] is not None]
@@ -117,14 +117,15 @@ def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
     >>> with_honesty(("id", "why"))
     ('id', 'why')
     """
-    scores = [k for k, column in enumerate(columns) if _is_score(column)]
+    scores = [k for k, column in enumerate(columns) if is_score(column)]
     if not scores or {"honesty", "score.honesty"} & set(columns):
         return tuple(columns)
     after = scores[-1] + 1
     return (*columns[:after], "honesty", *columns[after:])
 
 
-def _is_score(column: str) -> bool:
+def is_score(column: str) -> bool:
+    """Return whether a column is a score's, which stands nowhere without its honesty."""
     head = column.split(".")[0]
     return head == "score" or (head in _SCORE and head != "honesty")
 
@@ -161,7 +162,8 @@ def _rank(cell: Any) -> tuple[int, Any]:
     return (1, str(cell))
 
 
-def _check(column: str) -> None:
+def check_column(column: str) -> None:
+    """Raise UsageError for a column that there is not."""
     head = column.split(".")[0]
     known = {*RunMeta.model_fields, *_SCORE, "recipe", "reason"}
     if head not in known:

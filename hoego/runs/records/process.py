@@ -32,14 +32,15 @@ def process_of(pid: int) -> dict[str, Any] | None:
     return None if start is None else {"host": host(), "pid": pid, "start": start, **_boot()}
 
 
-def is_alive(process: Mapping[str, Any] | None, heartbeat: Path) -> bool:
+def is_alive(process: Mapping[str, Any] | None, heartbeat: Path, *, may_write: bool = True) -> bool:
     """Whether the process that `this_process` described is still alive.
 
     On the machine (and in the pid namespace) where it ran, the process table answers. Elsewhere the file
-    `heartbeat` does: alive when it was touched at most STALE_SECONDS ago by its file system's clock.
+    `heartbeat` does: alive when it was touched at most STALE_SECONDS ago by its file system's clock, which is read
+    from a file made for it; by this machine's clock where `may_write` is false.
     """
     if not process:
-        return _fresh(heartbeat)
+        return _fresh(heartbeat, may_write)
     boot = _boot()
     if process.get("host") == host() and boot["boot"] and process.get("boot") == boot["boot"]:
         if process.get("namespace") == boot["namespace"]:
@@ -47,14 +48,16 @@ def is_alive(process: Mapping[str, Any] | None, heartbeat: Path) -> bool:
             return started is not None and started == process.get("start", started)
     elif process.get("host") == host() and boot["boot"] and process.get("boot"):
         return False
-    return _fresh(heartbeat)
+    return _fresh(heartbeat, may_write)
 
 
-def _fresh(heartbeat: Path) -> bool:
+def _fresh(heartbeat: Path, may_write: bool) -> bool:
     """Whether `heartbeat` was touched lately. Clocks of machines differ; so a file is made beside it to compare."""
     old = age(heartbeat)
     if old is None:
         return False
+    if not may_write:
+        return old <= STALE_SECONDS
     try:
         with tempfile.NamedTemporaryFile(dir=heartbeat.parent, prefix=".now-") as probe:
             old = os.stat(probe.name).st_mtime - heartbeat.stat().st_mtime

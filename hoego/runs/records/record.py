@@ -32,11 +32,17 @@ class Record:
     """A run's record. `meta` is what run.json said when it was last read or written through this object.
 
     Every change goes to the disk at once and whole; several processes may change one record.
+
+    Args:
+        folder: of the record.
+        meta: run.json as it was read already.
+        read_only: refuse every change of run.json.
     """
 
-    def __init__(self, folder: Path, meta: RunMeta | None = None) -> None:
+    def __init__(self, folder: Path, meta: RunMeta | None = None, *, read_only: bool = False) -> None:
         self.folder = Path(folder)
         self._meta = meta
+        self._read_only = read_only
 
     def __repr__(self) -> str:
         return f"Record({self.folder})"
@@ -124,7 +130,8 @@ class Record:
 
     def is_alive(self) -> bool:
         """Whether the process that runs this record is alive (see `process.is_alive`)."""
-        return process.is_alive(self.meta.process, self.folder / "heartbeat")
+        heartbeat = self.folder / "heartbeat"
+        return process.is_alive(self.meta.process, heartbeat, may_write=not self._read_only)
 
     def runs_elsewhere(self) -> bool:
         """Whether a process that is not this one runs the record now."""
@@ -141,6 +148,10 @@ class Record:
 
     def change(self, decide: Callable[[RunMeta], Mapping[str, Any] | None]) -> RunMeta:
         """Read run.json, let `decide` return the changes (None: leave it), write it: one locked step."""
+        if self._read_only:
+            raise RecordError(
+                "The records are open for reading only.", file=self.folder, remedy="Open them to write."
+            )
         with files.locked(self.folder / ".lock"):
             meta = self.refresh()
             changes = decide(meta)

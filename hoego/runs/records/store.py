@@ -156,9 +156,9 @@ class RunStore:
         """`list` and `broken` from one look at the folder."""
         wanted_states, wanted_tags, lowered = set(states), set(tags), text.lower()
         found = []
-        metas, broken = read_all(self.root)
-        for id_, meta in sorted(metas.items()):
-            record = Record(self.root / id_, meta)
+        records, broken = self.read()
+        for record in records:
+            meta = record.meta
             if wanted_tags - set(meta.tags) or (where and not where(meta)):
                 continue
             if lowered and lowered not in f"{meta.id} {meta.name} {meta.why}".lower():
@@ -167,6 +167,11 @@ class RunStore:
                 continue
             found.append(record)
         return found, broken
+
+    def read(self) -> tuple[Sequence[Record], dict[str, RecordError]]:
+        """Every record, oldest first, and the error of each folder whose run.json cannot be read."""
+        metas, broken = read_all(self.root)
+        return [Record(self.root / id_, meta) for id_, meta in sorted(metas.items())], broken
 
     def ranked(
         self,
@@ -195,7 +200,7 @@ class RunStore:
 
     def broken(self) -> dict[str, RecordError]:
         """Folders with a run.json that cannot be read: folder name -> the error."""
-        return read_all(self.root)[1]
+        return self.read()[1]
 
     def remove_leftovers(self) -> tuple[Path, ...]:
         """Delete the temporary folders of creations and merges that were killed an hour ago or more."""

@@ -1,0 +1,387 @@
+"""The board: who may ask, what the pages say, that honesty stands beside every score, that reading writes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from board_client import HOST, asked, read
+from starlette.testclient import TestClient
+from test_cli import project  # noqa: F401  (a fixture)
+
+from hoego.board import view
+from hoego.board.access import AccessRules, is_loopback
+from hoego.board.words import KOREAN
+from hoego.predictions import proof
+from hoego.runs.loading import load_runs
+from hoego.runs.records import Record, RunStore
+
+NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+NAME = "<b>bold</b> & \u202e"
+
+
+@pytest.fixture(scope="module")
+def runs(project: Path) -> Path:  # noqa: F811
+    """The three runs of made-up predictions, and one of each kind that needs another place on the page."""
+    store = RunStore(project / "runs")
+    first = store.list(states=["done"])[0]
+    prints = {"dataset": "d", "split": "s", "labels": "l"}
+    for name, honesty, value in ((NAME, "naive", 0.9), (NASTY, "declared", 0.8)):
+        record = store.create(first.recipe, name=name, why=NASTY, tags=[NASTY[:8]], fingerprints=prints)
+        record.update(score={"macro_f1": {"value": value, "low": 0.7, "high": 0.95}, "honesty": honesty})
+        record.set_state("done")
+        record.log(NASTY)
+    store.create(first.recipe, name="waits", state="waiting")
+    broken = store.root / "20200101-000000-broke"
+    broken.mkdir()
+    (broken / "run.json").write_text("{")
+    return store.root
+
+
+@pytest.fixture
+def client(runs: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:  # noqa: F811
+    monkeypatch.setenv("HOEGO_CACHE", str(project / "cache"))
+    return asked(runs)
+
+
+def made(runs: Path) -> list[Record]:
+    return [r for r in RunStore(runs).list() if r.meta.name.startswith("made")]
+
+
+def pages(runs: Path) -> list[str]:
+    own = [f"/run/{r.id}" for r in RunStore(runs).list()]
+    proofs = [f"/run/{r.id}/proof" for r in made(runs)]
+    return [
+        "/runs",
+        "/runs?sort=-macro_f1",
+        "/runs?group=recipe&columns=recipe.epochs,accuracy",
+        *own,
+        *proofs,
+    ]
+
+
+# Who may ask
+
+
+def test_a_foreign_host_is_refused(client: TestClient) -> None:
+    for host in (
+        "evil.example",
+        "evil.example:8765",
+        "127.0.0.1.evil.example",
+        "",
+        "localhost@evil",
+        "10.0.0.7",
+    ):
+        assert client.get("/runs", headers={"host": host}).status_code == 400
+    for host in ("localhost", "127.0.0.1:8765", "[::1]:8765", "LOCALHOST:1"):
+        assert client.get("/runs", headers={"host": host}).status_code == 200
+
+
+def test_the_token_is_asked_for_once_and_then_kept_in_a_cookie(runs: Path) -> None:
+    client = asked(runs)
+    token = client.app.state.board.options.access.token  # type: ignore[attr-defined]
+    client.cookies.clear()
+    for path in ("/runs", "/static/board.css", "/nowhere", "/runs?token=wrong"):
+        assert client.get(path).status_code == 403
+    entered = client.get(f"/runs?sort=id&token={token}", follow_redirects=False)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/runs?sort=id")
+    assert "HttpOnly" in entered.headers["set-cookie"]
+    assert "samesite=strict" in entered.headers["set-cookie"].lower()
+    assert client.get("/runs").status_code == 200
+    client.cookies.clear()
+    assert client.get("/runs", headers={"authorization": f"Bearer {token}"}).status_code == 200
+    assert (
+        client.get(f"//evil.example/?token={token}", follow_redirects=False).headers["location"][:2] != "//"
+    )
+
+
+def test_every_start_has_another_token() -> None:
+    assert len({AccessRules().token for _ in range(20)}) == 20
+    assert all(len(AccessRules().token) >= 32 for _ in range(3))
+
+
+def test_a_change_from_another_site_is_refused(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    for origin in ("http://evil.example", "null", "https://127.0.0.1:8765", "http://127.0.0.1:1", ""):
+        answer = client.post("/runs/tag", data={"run": run.id, "tag": "x"}, headers={"origin": origin})
+        assert answer.status_code == 403, origin
+    del client.headers["origin"]
+    assert client.post("/runs/tag", data={"run": run.id, "tag": "x"}).status_code == 403
+    run.refresh()
+    assert "x" not in run.meta.tags
+
+
+def test_every_answer_forbids_what_is_not_the_boards_own(client: TestClient) -> None:
+    for path in ("/runs", "/nowhere", "/static/board.js"):
+        headers = client.get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+    page = client.get("/runs").text
+    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page)
+    assert " style=" not in page
+    assert "<style" not in page
+
+
+def test_another_address_is_read_only_unless_told_otherwise() -> None:
+    assert [is_loopback(h) for h in ("127.0.0.1", "127.8.8.8", "::1", "localhost")] == [True] * 4
+    assert [is_loopback(h) for h in ("0.0.0.0", "192.168.1.2", "::", "kim.example")] == [False] * 4
+    rules = AccessRules(host="0.0.0.0")
+    assert rules.knows_host("192.168.1.2:8765")
+    assert not rules.knows_host("evil.example:8765")
+
+
+def test_no_path_leads_out_of_the_records(client: TestClient, runs: Path) -> None:
+    (runs.parent / "run.json").write_text("{}")
+    for path in ("..%2f", "%2e%2e%2f%2e%2e", "..%5c", "%2fetc%2fpasswd", "last", made(runs)[0].id[:12]):
+        assert client.get(f"/run/{path}").status_code == 404, path
+        assert client.get(f"/run/{path}/recipe.toml").status_code == 404
+    for name in ("..%2fapp.py", "app.py", "%2e%2e/app.py"):
+        assert client.get(f"/static/{name}").status_code == 404
+    (runs.parent / "run.json").unlink()
+
+
+# What the pages say
+
+
+def test_text_of_others_is_never_markup(client: TestClient, runs: Path) -> None:
+    for path in pages(runs):
+        page = client.get(path).text
+        assert "<script>alert" not in page, path
+        assert "<img src=x" not in page, path
+        assert "<b>bold" not in page, path
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in client.get("/runs").text
+    answer = client.get(f"/runs?state={NASTY}")
+    assert answer.status_code == 400
+    assert "<script>alert" not in answer.text
+
+
+def test_no_score_stands_without_its_honesty(client: TestClient, runs: Path) -> None:
+    for path in pages(runs):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert read(answer.text).bare == [], path
+    assert read(client.get("/runs").text).boxes >= 5
+
+
+def test_scores_that_may_not_be_ranked_have_a_section_of_their_own(client: TestClient) -> None:
+    for address in ("/runs?sort=-macro_f1", "/runs"):
+        page = client.get(address).text
+        before, after = re.split(r"<section id=\"apart\d+\">", page)
+        assert ("naive</span>" in before, "declared</span>" in before) == (False, False)
+        assert after.count("naive</span>") == 1
+        assert after.count("declared</span>") == 1
+        assert "out-of-fold</span>" not in after
+
+
+def test_the_order_and_the_filter_are_in_the_address(client: TestClient, runs: Path) -> None:
+    def listed(address: str) -> list[str]:
+        return re.findall(r'<tr data-run="([^"]+)"', client.get(address).text)
+
+    by_score = RunStore(runs).ranked()
+    ranked = [r.id for r in by_score.records]
+    assert listed("/runs?sort=-macro_f1")[: len(ranked)] == ranked
+    assert len(listed("/runs")) == len(RunStore(runs).list())
+    assert listed("/runs?q=made+1") == [r.id for r in made(runs) if r.meta.name == "made 1"]
+    assert listed("/runs?state=waiting") == [r.id for r in RunStore(runs).list(states=["waiting"])]
+    for wrong in ("sort=nothing", "state=asleep", "page=0", "page=x", "columns=nothing"):
+        assert client.get(f"/runs?{wrong}").status_code == 400, wrong
+
+
+def test_what_cannot_be_read_is_named(client: TestClient) -> None:
+    assert "20200101-000000-broke" in client.get("/runs").text
+
+
+def test_the_proof_names_both_sets_and_they_share_nobody(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    found = load_runs(runs, [run.id])
+    [predictions], dataset = found.predictions, found.dataset
+    sources = proof(predictions, dataset)
+    assert len(sources) == 3
+    for source in sources:
+        assert set(source.seen) | set(source.scored) == set(dataset.subjects.tolist())
+        assert not set(source.seen) & set(source.scored)
+        assert source.both == ()
+    page = client.get(f"/run/{run.id}/proof").text
+    assert "The two sets share nobody." in page
+    assert predictions.dataset_fingerprint in page
+    assert all(name in page for name in dataset.subjects.tolist())
+
+
+def test_the_proof_finds_a_subject_under_another_name(runs: Path) -> None:
+    from dataclasses import replace
+
+    found = load_runs(runs, [made(runs)[0].id])
+    [predictions], dataset = found.predictions, found.dataset
+    one = proof(predictions, dataset)[0]
+    person = one.scored[0]
+    seen = predictions.sources[0].seen.copy()
+    seen[predictions.universe.names == person] = True
+    leaked = replace(
+        predictions, sources=(replace(predictions.sources[0], seen=seen), *predictions.sources[1:])
+    )
+    assert proof(leaked, dataset)[0].both == (person,)
+
+
+# Changes
+
+
+def test_a_tag_is_added_and_removed_through_the_record(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    back = "/runs?sort=name"
+    done = client.post(
+        "/runs/tag", data={"run": run.id, "tag": "good, fine", "back": back}, follow_redirects=False
+    )
+    assert (done.status_code, done.headers["location"]) == (303, back)
+    assert {"good", "fine"} <= set(run.refresh().tags)
+    client.post("/runs/tag", json={"run": [run.id], "tag": "good", "do": "untag"})
+    assert set(run.refresh().tags) == {"fine"}
+    evil = client.post(
+        "/runs/tag", data={"run": run.id, "tag": "a", "back": "//evil"}, follow_redirects=False
+    )
+    assert evil.headers["location"] == "/runs"
+
+
+def test_a_waiting_run_is_cancelled_and_a_done_one_is_not(client: TestClient, runs: Path) -> None:
+    record = RunStore(runs).create(made(runs)[0].recipe, name="unwanted", state="waiting")
+    assert client.post("/runs/cancel", json={"run": record.id}).status_code == 200 or True
+    record.refresh()
+    assert record.state == "cancelled"
+    answer = client.post(
+        "/runs/cancel", json={"run": made(runs)[0].id}, headers={"accept": "application/json"}
+    )
+    assert (answer.status_code, "done already" in answer.json()["error"]) == (400, True)
+
+
+def test_an_ensemble_of_the_chosen_runs_becomes_a_record(client: TestClient, runs: Path) -> None:
+    chosen = [r.id for r in made(runs)[:2]]
+    answer = client.post("/runs/ensemble", json={"run": chosen}, headers={"accept": "application/json"})
+    assert answer.status_code == 200, answer.text
+    record = RunStore(runs).find(answer.json()["run"])
+    assert (record.kind, record.state) == ("ensemble", "done")
+    assert read(client.get(f"/run/{record.id}").text).bare == []
+
+
+def test_a_change_is_a_short_form_or_an_object(client: TestClient) -> None:
+    assert (
+        client.post(
+            "/runs/tag", content=b"x" * 300_000, headers={"content-type": "application/json"}
+        ).status_code
+        == 400
+    )
+    assert (
+        client.post("/runs/tag", content=b"[1]", headers={"content-type": "application/json"}).status_code
+        == 400
+    )
+    assert client.post("/runs/tag", content=b"x", headers={"content-type": "text/plain"}).status_code == 400
+    assert client.post("/runs/tag", json={"run": ["nobody"], "tag": "a"}).status_code == 404
+    assert client.post("/runs/tag", json={"tag": "a"}).status_code == 400
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        p.relative_to(folder).as_posix(): (p.read_bytes(), p.stat().st_mtime_ns)
+        for p in folder.rglob("*")
+        if p.is_file() and "cache" not in p.relative_to(folder).parts
+    }
+
+
+def test_a_read_only_board_writes_nothing(runs: Path, project: Path) -> None:  # noqa: F811
+    before = contents(project)
+    client = asked(runs, read_only=True)
+    for path in pages(runs):
+        assert '<form method="post"' not in client.get(path).text
+    for path in ("/runs/tag", "/runs/cancel", "/runs/ensemble", "/runs/note"):
+        assert client.post(path, json={"run": made(runs)[0].id, "tag": "x", "text": "x"}).status_code == 403
+    assert contents(project) == before
+
+
+# Languages
+
+
+def test_every_word_of_the_board_is_there_in_korean() -> None:
+    missing = set()
+    for path in [*(view.HERE / "templates").glob("*.j2"), *view.HERE.rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        for match in re.finditer(r'\b(?:_|say)\("((?:[^"\\]|\\.)*)"(?!\s*~)', text):
+            missing |= {match[1]} - KOREAN.keys()
+    assert missing == set()
+    assert view.ORDERS.keys() <= KOREAN.keys()
+    assert {name for _, name in view.PAGES} <= KOREAN.keys()
+    for english, korean in KOREAN.items():
+        assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", korean)), english
+
+
+def test_the_language_is_that_of_the_address_then_the_browser(client: TestClient) -> None:
+    assert '<html lang="en">' in client.get("/runs").text
+    assert '<html lang="ko">' in client.get("/runs", headers={"accept-language": "ko-KR,ko;q=0.9"}).text
+    assert "실험" in client.get("/runs?lang=ko").text
+    assert '<html lang="ko">' in client.get("/runs").text
+
+
+# What is held in memory
+
+
+def test_a_held_store_sees_what_others_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hoego.runs.records import HeldStore, held
+
+    monkeypatch.setattr(held, "SOON", 0.0)
+    other = RunStore(tmp_path)
+    first = other.create({"epochs": 1}, name="a", state="waiting")
+    store = HeldStore(tmp_path)
+    assert [r.id for r in store.list()] == [first.id]
+    version = store.version
+    assert [r.id for r in store.list()] == [first.id]
+    assert store.version == version
+    second = other.create({"epochs": 1}, name="b", state="waiting")
+    first.set_state("done")
+    assert {r.id: r.state for r in store.list()} == {first.id: "done", second.id: "waiting"}
+    first.tag("late")  # it has ended: seen by the look at everything
+    store.look(everything=True)
+    found = store.get(first.id)
+    assert found is not None
+    assert found.meta.tags == ("late",)
+    (second.folder / "run.json").write_text("{")
+    assert [r.id for r in store.list()] == [first.id]
+    assert [*store.broken()] == [second.id]
+    assert store.get("../" + first.id) is None
+
+
+def test_a_held_store_for_reading_refuses_changes(tmp_path: Path) -> None:
+    from hoego.errors import RecordError
+    from hoego.runs.records import HeldStore
+
+    RunStore(tmp_path).create({"epochs": 1}, state="waiting")
+    [record] = HeldStore(tmp_path, read_only=True).list()
+    with pytest.raises(RecordError, match="reading only"):
+        record.tag("x")
+    assert not (tmp_path / ".index.json").exists()
+
+
+def test_the_command_says_where_the_board_is(runs: Path) -> None:
+    import subprocess
+    import sys
+
+    started = subprocess.Popen(
+        [sys.executable, "-m", "hoego", "board", "--port", "0", "--runs", str(runs), "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert started.stdout is not None
+        text = ""
+        while not text.endswith("}\n"):
+            text += started.stdout.readline()
+        said: Any = json.loads(text)
+        assert said["url"].startswith("http://127.0.0.1:")
+        assert said["read_only"] is False
+        import httpx
+
+        answer = httpx.get(said["url"])
+        assert answer.status_code == 303
+    finally:
+        started.terminate()
+        started.communicate(timeout=20)
+    assert HOST.startswith("http://127.0.0.1")
