@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from board_client import HOST, asked, read
 from starlette.testclient import TestClient
@@ -133,13 +134,19 @@ def test_another_address_is_read_only_unless_told_otherwise() -> None:
     assert not rules.knows_host("evil.example:8765")
 
 
+def raw(client: TestClient, path: str) -> int:
+    """Ask for a path as it stands: a client would put `..` in order first."""
+    address = httpx2.URL(HOST).copy_with(raw_path=path.encode())
+    return client.get(address, follow_redirects=False).status_code
+
+
 def test_no_path_leads_out_of_the_records(client: TestClient, runs: Path) -> None:
     (runs.parent / "run.json").write_text("{}")
     for path in ("..%2f", "%2e%2e%2f%2e%2e", "..%5c", "%2fetc%2fpasswd", "last", made(runs)[0].id[:12]):
-        assert client.get(f"/run/{path}").status_code == 404, path
-        assert client.get(f"/run/{path}/recipe.toml").status_code == 404
-    for name in ("..%2fapp.py", "app.py", "%2e%2e/app.py"):
-        assert client.get(f"/static/{name}").status_code == 404
+        assert raw(client, f"/run/{path}") == 404, path
+        assert raw(client, f"/run/{path}/recipe.toml") == 404
+    for name in ("..%2fapp.py", "app.py", "%2e%2e/app.py", "%2e%2e%2f%2e%2e%2fpyproject.toml"):
+        assert raw(client, f"/static/{name}") == 404
     (runs.parent / "run.json").unlink()
 
 
@@ -246,7 +253,7 @@ def test_a_tag_is_added_and_removed_through_the_record(client: TestClient, runs:
 
 def test_a_waiting_run_is_cancelled_and_a_done_one_is_not(client: TestClient, runs: Path) -> None:
     record = RunStore(runs).create(made(runs)[0].recipe, name="unwanted", state="waiting")
-    assert client.post("/runs/cancel", json={"run": record.id}).status_code == 200 or True
+    client.post("/runs/cancel", json={"run": record.id})
     record.refresh()
     assert record.state == "cancelled"
     answer = client.post(
@@ -377,9 +384,7 @@ def test_the_command_says_where_the_board_is(runs: Path) -> None:
         said: Any = json.loads(text)
         assert said["url"].startswith("http://127.0.0.1:")
         assert said["read_only"] is False
-        import httpx
-
-        answer = httpx.get(said["url"])
+        answer = httpx2.get(said["url"])
         assert answer.status_code == 303
     finally:
         started.terminate()

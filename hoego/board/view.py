@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from hoego.board.board import Board
 from hoego.board.words import KOREAN
 from hoego.draw.whisker import whisker
+from hoego.report.run_report import environment as report_environment
 from hoego.report.words import HONESTY, duration, honesty_of
 from hoego.results.honesty import ScoreHonesty
 
@@ -44,7 +45,6 @@ ORDERS = {
 """English of the words whose keys are made from values."""
 
 HERE = Path(__file__).parent
-REPORT = HERE.parent / "report"
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,8 @@ def query_changer(request: Request) -> Callable[..., str]:
 @cache
 def environment() -> Environment:
     """Make the templates' environment: everything is escaped, and a name that is not given is an error."""
-    env = Environment(
-        loader=FileSystemLoader([HERE / "templates", REPORT]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    env = report_environment(HERE / "templates")
+    env.undefined = StrictUndefined
     env.filters |= {
         "number": number,
         "signed": lambda value, digits=3: "–" if value is None else f"{value:+.{digits}f}",
