@@ -34,7 +34,7 @@ SORTS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunsView:
     """What the address asks for.
 

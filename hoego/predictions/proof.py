@@ -11,7 +11,7 @@ from hoego.predictions.honesty import require_same_dataset
 from hoego.predictions.predictions import Predictions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceProof:
     """The two sets of subjects of one source; the score is out-of-fold where they share nobody.
 
