@@ -6,13 +6,16 @@ import contextlib
 import json
 import math
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
 from hoego.errors import RecordError
+from hoego.storage import storing
 
 
 @contextlib.contextmanager
@@ -22,6 +25,9 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     A reader sees the old file or the new one, never a part of it; where the body raises, the old file stays and the
     temporary one is deleted. With `durable` the bytes are on the disk before the name is given.
 
+    Raises:
+        DataError: the disk is full, or the folder is read-only; names `path`.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     target = Path(folder) / "deep" / "note.txt"
@@ -30,21 +36,22 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     ...     target.read_text(), len(list(target.parent.iterdir()))
     ('whole', 1)
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        if durable:
-            # Windows flushes only a file that is open for writing.
-            with open(temporary, "rb+") as stream:
-                os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp gives 0600, which colleagues on one machine cannot read
-        os.replace(temporary, path)
-    except BaseException:  # also KeyboardInterrupt: no partial file must stay behind
-        temporary.unlink(missing_ok=True)
-        raise
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            if durable:
+                # Windows flushes only a file that is open for writing.
+                with open(temporary, "rb+") as stream:
+                    os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)  # mkstemp gives 0600, which colleagues on one machine cannot read
+            os.replace(temporary, path)
+        except BaseException:  # also KeyboardInterrupt: no partial file must stay behind
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -87,71 +94,144 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     write_text(path, text + "\n", durable=durable)
 
 
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a record or beside the records.
+
+    Raises:
+        RecordError: it is missing, a folder or another thing that is no file, or it cannot be read.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            return path.read_bytes()
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        problem = f"{what} stands in place of the file"
+    except FileNotFoundError:
+        raise RecordError(
+            "the file is missing", file=path, remedy="Restore the record from a copy."
+        ) from None
+    except OSError as error:
+        problem = f"the file cannot be read: {error.strerror}"
+    raise RecordError(problem, file=path, remedy=_RESTORE)
+
+
+_RESTORE = "Restore the file from a copy, or move the record's folder away."
+_REMOVE = "Remove the line, or restore the file."
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text of a record. Raises RecordError as `read_bytes`, and where it is not UTF-8."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        row = problem.object.count(b"\n", 0, problem.start) + 1
+        raise RecordError("not UTF-8 text", file=path, row=row, remedy=_RESTORE) from None
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read the JSON object in `path`.
 
     Raises RecordError naming the file, and the row where the JSON breaks.
     """
+    return parse_object(read_bytes(path), path)
+
+
+DEEPEST = 64
+"""Levels of lists and objects in a file. Hoego's own have at most a dozen; Python gives up at about a thousand."""
+
+
+def parse_object(content: bytes | str, path: Path, row: int | None = None) -> dict[str, Any]:
+    """Parse one JSON object that stands in `path`, as its whole content or in its line `row`.
+
+    Raises RecordError where it is no JSON, no object, nested more than DEEPEST levels, or holds half a character.
+    """
     try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise RecordError(
-            "the file is missing", file=path, remedy="Restore the record from a copy."
-        ) from None
-    except json.JSONDecodeError as problem:
-        raise RecordError(
-            f"not valid JSON: {problem.msg}",
-            file=path,
-            row=problem.lineno,
-            remedy="Restore the file from a copy, or move the record's folder away.",
-        ) from None
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_no_number)
+        if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
+            raise RecursionError
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        if isinstance(value, dict):
+            return value
+        problem = "not a JSON object"
+    except json.JSONDecodeError as error:
+        problem, row = f"not valid JSON: {error.msg}", error.lineno if row is None else row
     except UnicodeDecodeError:
-        raise RecordError("not UTF-8 text", file=path, remedy="Restore the file from a copy.") from None
-    if not isinstance(value, dict):
-        raise RecordError("not a JSON object", file=path, remedy="Restore the file from a copy.")
-    return value
+        problem = "not UTF-8 text"
+    except UnicodeEncodeError:
+        problem = "not valid text: half of a pair of surrogates stands alone"
+    except RecursionError:
+        problem = f"not a record: lists or objects are nested more than {DEEPEST} levels deep"
+    except ValueError as error:  # a number of more digits than Python reads
+        problem = f"not valid JSON: {error}"
+    raise RecordError(problem, file=path, row=row, remedy=_RESTORE if row is None else _REMOVE)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Append one JSON object as a line; a torn last line (the writer was killed) is cut off first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Append one JSON object as a line; a torn last line (the writer was killed) is cut off first.
+
+    Raises DataError where the disk is full or the folder is read-only; the file is then as it was.
+    """
     line = json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    with open(path, "ab+") as stream:
-        lock(stream)
-        size = stream.seek(0, os.SEEK_END)
-        if size:
-            stream.seek(size - 1)
-            if stream.read(1) != b"\n":
-                stream.seek(0)
-                stream.truncate(stream.read().rfind(b"\n") + 1)
-        stream.seek(0, os.SEEK_END)
-        stream.write(line)
-        stream.flush()
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab+", buffering=0) as stream:
+            lock(stream)
+            size = stream.seek(0, os.SEEK_END)
+            if size:
+                stream.seek(size - 1)
+                if stream.read(1) != b"\n":
+                    stream.seek(0)
+                    size = stream.read().rfind(b"\n") + 1
+                    stream.truncate(size)
+            _append(stream, line, size)
+
+
+def _append(stream: FileIO, line: bytes, size: int) -> None:
+    """Write a line at the end, whole or not at all; `size` is the file's length before it."""
+    stream.seek(0, os.SEEK_END)
+    left = memoryview(line)
+    try:
+        while left:
+            left = left[stream.write(left) or 0 :]
+    except OSError:
+        stream.truncate(size)
+        raise
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read the JSON objects of a .jsonl file, one per line; [] where there is no file.
 
-    A torn last line is left out. A broken line anywhere else raises RecordError with its row.
+    A torn last line is left out. A broken line anywhere else, and one that holds no object, raises RecordError with
+    its row.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists() and not path.is_symlink():
         return []
     rows: list[dict[str, Any]] = []
-    lines = content.split(b"\n")
+    lines = read_bytes(path).split(b"\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            rows.append(json.loads(line))
-        except (json.JSONDecodeError, UnicodeDecodeError):
+            rows.append(parse_object(line, path, number))
+        except RecordError:
             # The writer was killed, or writes this line now: all complete lines are valid.
-            if number == len(lines):
+            if number == len(lines) and line.startswith(b"{"):
                 break
-            raise RecordError(
-                "not valid JSON", file=path, row=number, remedy="Remove the line, or restore the file."
-            ) from None
+            raise
     return rows
 
 
@@ -199,7 +279,12 @@ def _lock_on_windows(stream: IO[Any], wait: bool) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` (created when absent) while the body runs, against other processes."""
-    with open(path, "ab") as stream:
+    """Hold the lock file `path` (created when absent) while the body runs, against other processes.
+
+    Raises DataError where the folder is read-only or the disk is full.
+    """
+    with storing(path):
+        stream = open(path, "ab")  # noqa: SIM115
+    with stream:
         lock(stream)
         yield

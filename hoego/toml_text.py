@@ -40,8 +40,12 @@ def loads(text: str, *, file: Path | None = None) -> dict[str, Any]:
     """Read the mapping in TOML `text`. Raises RecordError naming `file` and what is wrong."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:  # also a number of more digits than Python reads
         raise RecordError(f"not valid TOML: {problem}", file=file, remedy="Correct the line.") from None
+    except RecursionError:
+        raise RecordError(
+            "not valid TOML: nested too deeply", file=file, remedy="Restore the file."
+        ) from None
 
 
 def item(value: Any, path: tuple[str, ...] = ()) -> Item:

@@ -54,6 +54,13 @@ def runs(
     sort: Annotated[str, typer.Option(help="Column to sort by; -macro_f1 for the best first.")] = "id",
     limit: Annotated[int, typer.Option(help="At most this many; 0 for all.")] = 0,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    spreadsheet: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet",
+            help="Print CSV with an apostrophe before each text that a spreadsheet would run.",
+        ),
+    ] = False,
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
@@ -67,8 +74,8 @@ def runs(
         states=tuple(state), tags=tuple(tags), text=match, columns=chosen, sort=sort, limit=limit
     )
     found = list_runs(RunStore(runs_folder(folder)), query)
-    if csv:
-        typer.echo(found.to_csv(), nl=False)
+    if csv or spreadsheet:
+        typer.echo(found.to_csv(spreadsheet=spreadsheet), nl=False)
         return
     emit(found, as_json, _show_runs)
 
@@ -194,13 +201,13 @@ def merge(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a teammate's records and name conflicts. Exit status 1 on a conflict."""
+    """Copy a teammate's records and name conflicts. Exit status 1 on a conflict, or where one is refused."""
     from hoego.runs.records import RunStore
     from hoego.runs.records import merge as merge_stores
 
     found = merge_stores(RunStore(source), RunStore(runs_folder(folder)))
     emit(found, as_json, _show_merged)
-    raise typer.Exit(1 if found.to_dict().get("conflicts") else 0)
+    raise typer.Exit(1 if found.conflicts or found.refused else 0)
 
 
 def _show_merged(merged: MergeResult) -> None:
@@ -210,7 +217,10 @@ def _show_merged(merged: MergeResult) -> None:
             if isinstance(value, list | dict)
             else value
         )
-        echo(literal(f"{key}: {shown}"))
+        if key != "refused":
+            echo(literal(f"{key}: {shown}"))
+    for name, why in merged.refused.items():
+        echo(f"[yellow]refused[/] {literal(name)}: {literal(why)}")
 
 
 def tag(

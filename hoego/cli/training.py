@@ -166,6 +166,12 @@ def predict(
     views: Annotated[
         int, typer.Option(help="Random views of each photo to average; 0: the recipe's number.")
     ] = 0,
+    spreadsheet: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet", help="In a CSV, put an apostrophe before each text that a spreadsheet would run."
+        ),
+    ] = False,
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
@@ -173,7 +179,8 @@ def predict(
     from hoego.runs.predict import PredictOptions
     from hoego.runs.predict import predict as run_predict
 
-    found = run_predict(runs_folder(folder), run, PredictOptions(on=on, out=out, root=root, views=views))
+    asked = PredictOptions(on=on, out=out, root=root, views=views, spreadsheet=spreadsheet)
+    found = run_predict(runs_folder(folder), run, asked)
 
     def show(_: Any) -> None:
         echo(f"{found.n_images:,} predictions: {styled(found.out, 'bold')}")

@@ -17,6 +17,7 @@ from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build, find_project, read_toml
 from hoego.runs.candidates import recorded_candidates
+from hoego.runs.own_code import require_named_here
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore
 
@@ -64,7 +65,8 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
 def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
     """What hoego.toml says today: that beside the records or above the photos, if it is of the same photos."""
     root = Path(recipe.dataset.root).resolve()
-    for start in (record.folder, root):
+    # Not in the record itself: a hoego.toml there came with it, from whoever made it.
+    for start in (record.folder.parent, root):
         if (file := find_project(start)) is not None:
             said = read_toml(file)
             named = said.get("dataset", {}).get("root")
@@ -153,6 +155,8 @@ def _as_recipe(options: ScoreOptions, record: Record) -> ScoreOptions:
     """Fill in what a recipe says of its score, where the options were not changed."""
     usual, said = ScoreOptions(), build(record.recipe).score
     names = ("metrics", "resamples", "level")
+    if options.metrics == usual.metrics:
+        require_named_here(record)
     return replace(
         options, **{n: getattr(said, n) for n in names if getattr(options, n) == getattr(usual, n)}
     )

@@ -22,6 +22,7 @@ from hoego.runs.inputs import REFIT, decode, preprocess_of
 from hoego.runs.outside.facts import NEW_PHOTOS, is_outside
 from hoego.runs.outside.new_photos import predict_outside
 from hoego.runs.records import Record, RunStore
+from hoego.terminal import spreadsheet_cell
 
 FORMATS = (".parquet", ".csv")
 
@@ -35,12 +36,14 @@ class PredictOptions:
         out: a .parquet file keeps the provenance, a .csv does not; None writes nothing.
         root: what the table's paths are relative to; its folder where None.
         views: random views of each photo to average; 0 for the recipe's.
+        spreadsheet: in a .csv, put an apostrophe before each text that a spreadsheet would run.
     """
 
     on: Path
     out: Path | None = None
     root: Path | None = None
     views: int = 0
+    spreadsheet: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
     else:
         models = tuple(str(p.relative_to(record.folder)) for p in models_of(record))
     predictions = predict_run(record, options.on, root=options.root, views=options.views)
-    notes = [] if options.out is None else write(predictions, options.out)
+    notes = [] if options.out is None else write(predictions, options)
     schema, target = predictions.schema, _target(predictions)
     counts = np.bincount(predictions.probabilities(target).argmax(axis=1), minlength=schema.n_classes(target))
     return PredictResult(
@@ -208,8 +211,10 @@ def predict_with(
     )
 
 
-def write(predictions: Predictions, out: Path) -> list[str]:
+def write(predictions: Predictions, options: PredictOptions) -> list[str]:
     """Write predictions as .parquet, or as .csv with the columns path, one per predicted thing, and p:<class>."""
+    out = options.out
+    assert out is not None
     if out.suffix == ".parquet":
         predictions.write(out)
         return []
@@ -223,6 +228,10 @@ def write(predictions: Predictions, out: Path) -> list[str]:
         columns[name] = classes[best]
     for i, name in enumerate(schema.classes(target)):
         columns[f"p:{name}"] = probabilities[:, i].astype(np.float32)
+    table = pl.DataFrame(columns)
+    if options.spreadsheet:
+        texts = [pl.Series(c.name, map(spreadsheet_cell, c)) for c in table if c.dtype == pl.String]
+        table = table.with_columns(texts)
     with files.writing(out) as temporary:
-        pl.DataFrame(columns).write_csv(temporary)
+        table.write_csv(temporary)
     return [f"{out.name} carries no provenance; nothing can be scored from it. A .parquet file keeps it."]

@@ -9,6 +9,7 @@ from typing import Any
 from hoego import files
 from hoego.errors import RecordError
 from hoego.extras import require
+from hoego.runs.own_code import require_named_here
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore, ValueChange, differences_of
 from hoego.runs.records.run_facts import TrainingFacts
@@ -43,7 +44,8 @@ def reproduce(store: RunStore, record: Record, *, folder: Path | None = None) ->
     The repetition is a run of its own (in `folder`/runs, by default beside `store`), with `record` as its parent.
 
     Raises:
-        RecordError: the run is not done, is an ensemble, or has no split or predictions.
+        RecordError: the run is not done, is an ensemble, has no split or predictions, or names code that this project
+            does not.
         MismatchError: the photos have changed since.
     """
     from hoego.runs.train import require_trained, resume
@@ -51,6 +53,7 @@ def reproduce(store: RunStore, record: Record, *, folder: Path | None = None) ->
     require_trained(record)
     if record.state != "done":
         raise RecordError(f"{record.id} is {record.state}", remedy="Only a run that is done can be repeated.")
+    require_named_here(record)
     require("train", "Training")
     again = _prepared(record, folder or store.root.parent)
     resume(again)

@@ -19,6 +19,7 @@ from hoego.recipe import Fold, Recipe, build
 from hoego.runs.combined import is_combined, member_names
 from hoego.runs.execute import RunExecution, RunResult, folds_of, print_status
 from hoego.runs.outside.facts import is_outside
+from hoego.runs.own_code import keep_names, require_named_here
 from hoego.runs.project import SPLIT_FILE, ProjectData, open_project
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.split import Split
@@ -67,6 +68,11 @@ class TrainOptions:
     audit: bool = True
     runs: Path | None = None
 
+    @property
+    def store(self) -> RunStore:
+        """The folder of the records."""
+        return RunStore(self.runs or self.folder / "runs")
+
 
 def train(
     recipe: Recipe, options: TrainOptions | None = None, callbacks: Callbacks | None = None
@@ -85,6 +91,7 @@ def begin(recipe: Recipe, options: TrainOptions, callbacks: Callbacks) -> tuple[
     require("train", "Training")
     started = time.perf_counter()
     project = open_project(recipe, options.folder)
+    keep_names(options.store, recipe)
     record = prepare(project, options)
     return record, _guarded(record, project, callbacks, started)
 
@@ -95,6 +102,7 @@ def train_project(
     """Train a recipe on a data set and a split that are at hand. Raises as `train`."""
     require("train", "Training")
     started = time.perf_counter()
+    keep_names(options.store, project.recipe)
     record = prepare(project, options)
     return finished(_guarded(record, project, callbacks or Callbacks(), started))
 
@@ -121,7 +129,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
         require_clean(audited)
     # The fold may come from the command line; the recipe that is recorded is the one that runs.
     recipe = recipe.model_copy(update={"fold": fold})
-    record = RunStore(options.runs or options.folder / "runs").create(
+    record = options.store.create(
         recipe.to_dict(),
         name=recipe.name,
         why=options.why,
@@ -169,11 +177,13 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
     """Go on with a run that was interrupted (or that waits), to the numbers of one that was not.
 
     Raises:
-        RecordError: the run is done, another process runs it, or it is an ensemble.
+        RecordError: the run is done, another process runs it, it is an ensemble, or it names code that this project
+            does not.
         MismatchError: the photos have changed since it began.
     """
     started = time.perf_counter()
     require_trained(record)
+    require_named_here(record)
     state = record.refresh().state
     if state == "done":
         raise RecordError(f"The run {record.id} is done.", remedy="`hoego reproduce` trains it again.")

@@ -21,6 +21,7 @@ from hoego.apps.diary.words import Phrases
 from hoego.draw import STYLE, page
 from hoego.errors import UsageError
 from hoego.files import write_text
+from hoego.terminal import visible
 
 MOST_LINKS = 6
 
@@ -32,7 +33,7 @@ def to_markdown(found: Retrospective, base: str = "runs") -> str:
     """
     head = {
         "layout": "post",
-        "title": found.title,
+        "title": _in_one_line(found.title),
         "date": str(found.period.last),
         "categories": ["회고" if found.lang == "ko" else "retrospective"],
         "tags": list(found.tags),
@@ -54,7 +55,7 @@ def stem_of(found: Retrospective) -> str:
 
 
 def _section(found: Retrospective, section: ReportSection, depth: int, base: str) -> list[str]:
-    lines = [f"{'#' * depth} {section.title}", ""]
+    lines = [f"{'#' * depth} {_in_one_line(section.title)}", ""]
     for s in section.statements:
         time = f"**{s.time}** " if s.time else ""
         lines.append(f"- {time}{_escaped(s.text)}{_links(s.sources, base)}")
@@ -63,9 +64,9 @@ def _section(found: Retrospective, section: ReportSection, depth: int, base: str
         lines += _table(section.table, base)
     for picture in section.pictures:
         lines += [
-            f"![{picture.caption}]({stem_of(found)}-{picture.name}.svg)",
+            f"![{_escaped(picture.caption)}]({stem_of(found)}-{picture.name}.svg)",
             "",
-            f"*{picture.caption}*",
+            f"*{_escaped(picture.caption)}*",
             "",
         ]
     for part in section.parts:
@@ -74,9 +75,20 @@ def _section(found: Retrospective, section: ReportSection, depth: int, base: str
 
 
 def _escaped(text: str) -> str:
-    """Text whose brackets and marks stay as they are in Markdown; what is between backticks is left alone."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(p if p.startswith("`") else re.sub(r"([\[\]*_<>|])", r"\\\1", p) for p in parts)
+    """Write text so that Markdown shows its marks: in one line, which starts no heading, list or front matter.
+
+    What is between backticks is left alone but for its line breaks, and the bars that would end a table's cell.
+    """
+    parts = re.split(r"(`[^`]*`)", _in_one_line(text))
+    shown = (
+        p.replace("|", r"\|") if p.startswith("`") else re.sub(r"([\\\[\]*_<>|#~])", r"\\\1", p)
+        for p in parts
+    )
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", "".join(shown))
+
+
+def _in_one_line(text: str) -> str:
+    return visible(" ".join(text.split()))
 
 
 def _links(sources: tuple[RecordReference, ...], base: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from hoego.errors import RecordError, UsageError
 from hoego.extras import require
 from hoego.recipe import Fold, Recipe, build
+from hoego.runs.own_code import keep_names, require_named_here
 from hoego.runs.queue.claims import QueueOptions, after_of
 from hoego.runs.queue.context import RunOutcome, WorkerContext
 from hoego.runs.queue.worker_processes import BackgroundWorker, require_background, start_background
@@ -33,6 +34,7 @@ def queue_run(
         RecordError: a run in `after` does not exist or can no longer be done.
     """
     ask = QueueOptions(why=why, after=tuple(after), priority=priority, fold=fold)
+    keep_names(RunStore(runs), recipe)
     return _asked(runs, recipe, ask, audit=True)
 
 
@@ -91,12 +93,14 @@ def start_in_background(
         raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
     if recipe is not None:
         require("train", "Training")
+        keep_names(RunStore(runs), recipe)
         record = _prepared(runs, recipe, QueueOptions(why=why, tags=tuple(tags), fold=fold), audit=True)
     else:
         from hoego.runs.train import require_trained
 
         record = RunStore(runs).find(resume)
         require_trained(record)
+        require_named_here(record)
         if record.state in ("done", "running"):
             raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
         require("train", "Training")

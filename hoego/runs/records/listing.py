@@ -16,6 +16,7 @@ from hoego.runs.records.meta import STATES, RunMeta
 from hoego.runs.records.ranking import RankingRule, metric_value, ranked
 from hoego.runs.records.record import Record
 from hoego.runs.records.store import RunStore
+from hoego.terminal import spreadsheet_cell
 
 COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "why", "tags")
 """What is shown when no columns are asked for."""
@@ -49,13 +50,17 @@ class RunsTable:
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
         return {"runs": files.plain(rows), "broken": self.broken, "apart": list(self.apart)}
 
-    def to_csv(self) -> str:
-        """The table as CSV with a header; lists are joined by spaces."""
+    def to_csv(self, *, spreadsheet: bool = False) -> str:
+        """The table as CSV with a header; lists are joined by spaces.
+
+        With `spreadsheet`, an apostrophe stands before each text that a spreadsheet would run as a formula.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
         for row in self.rows:
-            writer.writerow(" ".join(map(str, v)) if isinstance(v, (list, tuple)) else v for v in row)
+            cells = (" ".join(map(str, v)) if isinstance(v, (list, tuple)) else v for v in row)
+            writer.writerow(map(spreadsheet_cell, cells) if spreadsheet else cells)
         return text.getvalue()
 
 

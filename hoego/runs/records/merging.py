@@ -6,16 +6,17 @@ import filecmp
 import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
+from hoego.runs.records.copying import copy_record, entries, objection
+from hoego.runs.records.meta import RunMeta
+from hoego.runs.records.record import Record
 from hoego.runs.records.store import RunStore
-
-VOLATILE = frozenset({"heartbeat", ".lock", "claims", "mirrors"})
-"""Entries of a record folder that belong to the machine it ran on, not to its content."""
+from hoego.storage import storing
 
 DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl")
 """Files beside the runs whose lines are joined by their `id` (or, without one, by their content)."""
@@ -23,13 +24,22 @@ DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl")
 
 @dataclass(frozen=True)
 class MergeResult:
-    """What `merge` did. `conflicts`: run id -> the files that differ; those runs were left as they are."""
+    """What `merge` did.
+
+    Args:
+        copied, same: ids of the runs that were copied, and that both sides hold.
+        skipped: run id -> why it was left out, such as a run that is running.
+        conflicts: run id -> the files that differ; those runs were left as they are.
+        entries: diary -> the lines that were added.
+        refused: run id or diary -> what in it may not be copied, such as a link.
+    """
 
     copied: tuple[str, ...]
     same: tuple[str, ...]
     skipped: dict[str, str]
     conflicts: dict[str, tuple[str, ...]]
     entries: dict[str, int]
+    refused: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""
@@ -40,70 +50,118 @@ def merge(source: RunStore, target: RunStore) -> MergeResult:
     """Copy the records of `source` that `target` lacks, each whole; join the diaries line by line.
 
     A run that both hold is compared file by file: equal ones are `same`, others `conflicts`, which are named
-    and left untouched on both sides. Runs that are running or broken are skipped with the reason.
+    and left untouched on both sides. Runs that are running or broken are skipped with the reason. A record with a
+    link, a pipe or a name that another system reads as a path is refused, and nothing of it is copied. A run that
+    waits there comes in as cancelled: what runs here is asked for here.
 
     Raises:
-        RecordError: `source` is not a folder, or is `target` itself.
+        RecordError: `source` is not a folder, or is `target` itself; or a diary is broken (all else is merged then).
     """
     if not source.root.is_dir():
         raise RecordError("there is no such folder", file=source.root, remedy="Give a folder of records.")
     if target.root.exists() and os.path.samefile(source.root, target.root):
         raise RecordError("both sides are one folder", file=source.root, remedy="Give the other folder.")
-    target.root.mkdir(parents=True, exist_ok=True)
+    with storing(target.root):
+        target.root.mkdir(parents=True, exist_ok=True)
+    found, broken = source.scan()
+    skipped = {name: problem.message for name, problem in broken.items()}
+    result = MergeResult((), (), skipped, {}, {}, {})
     copied: list[str] = []
     same: list[str] = []
-    skipped = {name: problem.message for name, problem in source.broken().items()}
-    conflicts: dict[str, tuple[str, ...]] = {}
-    for record in source.list():
+    for record in found:
         name = record.folder.name
-        if record.state == "running":
+        if why := objection(record.folder) or _misnamed(record):
+            result.refused[name] = why
+        elif record.state == "running":
             skipped[name] = "it is running"
-        elif (target.root / name).exists():
-            differing = differences(record.folder, target.root / name)
-            if differing:
-                conflicts[name] = differing
-            else:
-                same.append(name)
-        else:
-            _copy(record.folder, target.root / name)
+        elif not (target.root / name).exists():
+            _copy(record, target.root / name)
             copied.append(name)
-    entries = {name: _join(source.root / name, target.root / name) for name in DIARIES}
-    return MergeResult(
-        tuple(copied), tuple(same), skipped, conflicts, {k: n for k, n in entries.items() if n}
-    )
+        elif differing := differences(record.folder, target.root / name):
+            result.conflicts[name] = differing
+        else:
+            same.append(name)
+    _join_all(source.root, target.root, result)
+    return MergeResult(tuple(copied), tuple(same), skipped, result.conflicts, result.entries, result.refused)
+
+
+def _misnamed(record: Record) -> str:
+    named = record.meta.id
+    return "" if named == record.folder.name else f"run.json says that it is the run {named!r}"
 
 
 def differences(left: Path, right: Path) -> tuple[str, ...]:
-    """The files (relative, sorted) that two record folders do not share byte for byte."""
+    """The files (relative, sorted) that two record folders do not share byte for byte.
+
+    A run.json on the right is that on the left also where it is what `merge` makes of it.
+    """
     mine, theirs = _listing(left), _listing(right)
     differing = mine ^ theirs
     for name in mine & theirs:
-        if not filecmp.cmp(left / name, right / name, shallow=False):
+        if not filecmp.cmp(left / name, right / name, shallow=False) and not (
+            name == "run.json" and _is_merged(left, right)
+        ):
             differing.add(name)
     return tuple(sorted(differing))
 
 
 def _listing(folder: Path) -> set[str]:
-    found = set()
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] not in VOLATILE and not path.name.endswith(".part"):
-            found.add(relative.as_posix())
-    return found
+    return {
+        Path(entry.path).relative_to(folder).as_posix()
+        for entry in entries(folder)
+        if entry.is_file(follow_symlinks=False)
+    }
 
 
-def _copy(source: Path, target: Path) -> None:
-    temporary = target.parent / f".new-{target.name}-{secrets.token_hex(3)}"
+def _is_merged(left: Path, right: Path) -> bool:
     try:
-        shutil.copytree(
-            source,
-            temporary,
-            ignore=lambda folder, names: {n for n in names if n in VOLATILE and Path(folder) == source},
-        )
+        return _at_rest(Record(left)) == Record(right).meta
+    except RecordError:
+        return False
+
+
+def _at_rest(record: Record) -> RunMeta:
+    """What run.json says after the merge: a run that waited or was running there is neither here."""
+    meta = record.meta
+    if meta.state == "waiting":
+        reason = f"it waited where it was merged from; hoego queue retry {meta.id} asks for it here"
+        return meta.changed({"state": "cancelled", "reason": reason, "process": None})
+    if meta.state == "running":
+        return meta.changed({"state": "interrupted", "reason": record.reason, "process": None})
+    return meta
+
+
+def _copy(record: Record, target: Path) -> None:
+    temporary = target.parent / f".new-{target.name}-{secrets.token_hex(3)}"
+    with storing(target):
+        _copy_whole(record, temporary, target)
+
+
+def _copy_whole(record: Record, temporary: Path, target: Path) -> None:
+    try:
+        copy_record(record.folder, temporary)
+        if (meta := _at_rest(record)) != record.meta:
+            files.write_json(temporary / "run.json", meta.to_dict())
         os.rename(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _join_all(source: Path, target: Path, result: MergeResult) -> None:
+    """Join the diaries; one that is broken does not keep back the others, and is raised after them."""
+    broken: RecordError | None = None
+    for name in DIARIES:
+        if (source / name).is_symlink():
+            result.refused[name] = f"{name} is a link, and what it points to is no diary of these records"
+            continue
+        try:
+            if added := _join(source / name, target / name):
+                result.entries[name] = added
+        except RecordError as problem:
+            broken = broken or problem
+    if broken is not None:
+        raise broken
 
 
 def _join(source: Path, target: Path) -> int:

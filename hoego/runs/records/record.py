@@ -23,6 +23,7 @@ from hoego.runs.records import process
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
 from hoego.runs.records.run_facts import RunKind
+from hoego.storage import storing
 
 R = TypeVar("R", bound=Result)
 FINAL_STATES = ("done", "failed", "cancelled")
@@ -191,22 +192,25 @@ class Record:
     def heartbeat(self) -> None:
         """Say that the run's process is alive (the file `heartbeat` is touched)."""
         path = self.folder / "heartbeat"
-        try:
-            os.utime(path)
-        except FileNotFoundError:
-            path.touch()
+        with storing(path):
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                path.touch()
 
     def log(self, text: str) -> None:
         """Append `text` to log.txt, each line with the local time."""
         stamp = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         lines = "".join(f"{stamp} {line}\n" for line in text.splitlines() or [""])
-        with open(self.folder / "log.txt", "a", encoding="utf-8") as stream:
+        path = self.folder / "log.txt"
+        with storing(path), open(path, "a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(lines)
 
     def fold_folder(self, fold: int) -> Path:
         """fold-K's folder, made when it is absent."""
         folder = self.folder / f"fold-{int(fold)}"
-        folder.mkdir(exist_ok=True)
+        with storing(folder):
+            folder.mkdir(exist_ok=True)
         return folder
 
     def folds(self) -> list[int]:
@@ -233,7 +237,8 @@ class Record:
     @property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain settings. Raises RecordError where recipe.toml is missing or broken."""
-        return toml_text.loads(self._text("recipe.toml"), file=self.folder / "recipe.toml")
+        path = self.folder / "recipe.toml"
+        return toml_text.loads(files.read_text(path), file=path)
 
     def note_environment(self) -> None:
         """Write environment.json as it is now (once torch is loaded it names the accelerator and the threads)."""
@@ -265,14 +270,6 @@ class Record:
                 f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
                 file=path,
                 remedy=f"Restore the file from a copy, or {otherwise}.",
-            ) from None
-
-    def _text(self, name: str) -> str:
-        try:
-            return (self.folder / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise RecordError(
-                "the file is missing", file=self.folder / name, remedy="Restore the record from a copy."
             ) from None
 
     def tag(self, *add: str, remove: tuple[str, ...] = ()) -> RunMeta:
