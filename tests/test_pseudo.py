@@ -418,7 +418,7 @@ def test_every_fold_hears_the_model_of_its_own_fold_and_all_is_out_of_fold(
         assert report["joined"] == sum(report["classes"].values()) == NEW - 2
         assert {why: n for why, n in report["left_out"].items() if n} == {"identical to a labelled photo": 2}
     assert any("fold-0: 10 pseudo-labelled photos join" in note for note in student.notes)
-    made = predict(tmp_path / "runs", student.run, PredictOptions(photos / "test.csv"))
+    made = predict(tmp_path / "runs", student.run, PredictOptions(on=photos / "test.csv"))
     assert made.predictions.sources[0].seen.sum() == 24 + NEW - 2
 
 

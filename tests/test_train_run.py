@@ -95,8 +95,10 @@ def test_record_holds_what_ran(photos: Path, tmp_path: Path) -> None:
 
 def test_predictions_of_new_photos_keep_order_and_provenance(photos: Path, tmp_path: Path) -> None:
     result = train(recipe(photos, refit=True), TrainOptions(folder=tmp_path, audit=False), QUIET)
-    made = predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "p.parquet"))
-    predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "p.csv"))
+    made = predict(
+        tmp_path / "runs", result.run, PredictOptions(on=photos / "test.csv", out=tmp_path / "p.parquet")
+    )
+    predict(tmp_path / "runs", result.run, PredictOptions(on=photos / "test.csv", out=tmp_path / "p.csv"))
     table = pl.read_csv(tmp_path / "p.csv")
     assert table["path"].to_list() == pl.read_csv(photos / "test.csv")["path"].to_list()
     assert {"composite", "colour", "age"} <= set(table.columns)
@@ -160,7 +162,7 @@ def test_pseudo_labels_teach_and_their_teacher_is_remembered(photos: Path, tmp_p
     options = TrainOptions(folder=tmp_path, audit=False)
     teacher = train(recipe(photos, refit=True), options, QUIET)
     file = tmp_path / "teacher.parquet"
-    predict(tmp_path / "runs", teacher.run, PredictOptions(photos / "test.csv", file))
+    predict(tmp_path / "runs", teacher.run, PredictOptions(on=photos / "test.csv", out=file))
     distilled = {"distill": {"teacher": str(file), "weight": 0.5}}
     asked = recipe(photos, **distilled)
     asked = build({**asked.to_dict(), "dataset": {**asked.to_dict()["dataset"], "unlabelled": "test.csv"}})
@@ -173,7 +175,7 @@ def test_pseudo_labels_of_an_honest_teacher(photos: Path, tmp_path: Path) -> Non
     options = TrainOptions(folder=tmp_path, audit=False)
     teacher = train(recipe(photos), options, QUIET)
     file = tmp_path / "teacher.parquet"
-    predict(tmp_path / "runs", teacher.run, PredictOptions(photos / "test.csv", file))
+    predict(tmp_path / "runs", teacher.run, PredictOptions(on=photos / "test.csv", out=file))
     asked = recipe(photos, distill={"teacher": str(file), "weight": 0.5}, select={"on": "last"})
     asked = build({**asked.to_dict(), "dataset": {**asked.to_dict()["dataset"], "unlabelled": "test.csv"}})
     result = train(asked, options, QUIET)
@@ -271,4 +273,6 @@ def test_weights_that_were_changed_after_they_were_written_are_refused(photos: P
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(TrainError, match="not those that were written"):
-        predict(tmp_path / "runs", result.run, PredictOptions(photos / "test.csv", tmp_path / "t.parquet"))
+        predict(
+            tmp_path / "runs", result.run, PredictOptions(on=photos / "test.csv", out=tmp_path / "t.parquet")
+        )

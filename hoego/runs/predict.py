@@ -27,7 +27,7 @@ from hoego.terminal import spreadsheet_cell
 FORMATS = (".parquet", ".csv")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions:
     """What is predicted, and how.
 
