@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from hoego.data.load_dataset import load_dataset
     from hoego.errors import HoegoError, LeakError
     from hoego.evaluate.compare import Comparison
-    from hoego.evaluate.diagnose import Diagnosis
     from hoego.evaluate.ensemble import Ensemble
     from hoego.predictions import Predictions
     from hoego.recipe import Recipe
     from hoego.results.audit import AuditReport
+    from hoego.results.diagnosis import Diagnosis
     from hoego.results.score import Score
     from hoego.split import Split
     from hoego.split.make_split import make_split
@@ -36,7 +36,7 @@ _HOME = {
     "AuditReport": "hoego.results.audit",
     "Comparison": "hoego.evaluate.compare",
     "Dataset": "hoego.data.dataset",
-    "Diagnosis": "hoego.evaluate.diagnose",
+    "Diagnosis": "hoego.results.diagnosis",
     "Ensemble": "hoego.evaluate.ensemble",
     "HoegoError": "hoego.errors",
     "LeakError": "hoego.errors",

@@ -216,16 +216,6 @@ CONVERTS_BY_HAND = """
     data/preprocess.py
     data/proposals/propose.py
     data/schema.py
-    evaluate/diagnose/boundary.py
-    evaluate/diagnose/calibration.py
-    evaluate/diagnose/consistency.py
-    evaluate/diagnose/curves.py
-    evaluate/diagnose/design.py
-    evaluate/diagnose/diagnosing.py
-    evaluate/diagnose/oracle.py
-    evaluate/diagnose/product_law.py
-    evaluate/diagnose/slices.py
-    evaluate/diagnose/suspects.py
     evaluate/ensemble/combiners.py
     evaluate/ensemble/compose.py
     evaluate/ensemble/decision.py

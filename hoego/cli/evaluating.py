@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,8 @@ from hoego.cli.records import LastRun, show_score
 
 if TYPE_CHECKING:
     from hoego.evaluate.compare import Comparison
-    from hoego.evaluate.diagnose import Diagnosis
+    from hoego.results.diagnosis import Diagnosis
+    from hoego.results.score import IntervalEstimate
     from hoego.runs.ablate import Ablation
     from hoego.runs.evaluate_runs import CombinedRun
 
@@ -132,48 +133,53 @@ def diagnose(
 
 
 def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
-    facts = found.to_dict()
-    echo(f"macro F1 today {facts['score']:.3f}   honesty: {found.honesty}")
-    if facts["bottleneck"]:
-        sure = "" if facts["bottleneck_decided"] else " (its lead is not distinguishable)"
-        echo(f"{styled(facts['bottleneck'], 'bold')} holds the score back{sure}")
-    rows: list[Any] = []
-    for name, o in facts["oracle"].items():
-        hard = "–" if o["gain"] is None else interval(o["gain"], o["low"], o["high"])
-        soft = interval(o["soft"]["gain"], o["soft"]["low"], o["soft"]["high"])
-        rows.append((name, hard, "–" if o["shapley"] is None else f"{o['shapley']:.3f}", soft))
+    echo(f"macro F1 today {found.score:.3f}   honesty: {found.honesty}")
+    if found.bottleneck:
+        sure = "" if found.decided else " (its lead is not distinguishable)"
+        echo(f"{styled(found.bottleneck, 'bold')} holds the score back{sure}")
+    rows = [
+        (
+            name,
+            "–" if o.gain is None else _in_brackets(o.gain),
+            "–" if o.shapley is None else f"{o.shapley:.3f}",
+            _in_brackets(o.soft_gain),
+        )
+        for name, o in found.oracle.items()
+    ]
     if rows:
         table(
             "what the truth of one attribute is worth",
             ("attribute", "gain", "Shapley", "softer oracle"),
             rows,
         )
-    if law := facts["product_law"]:
-        echo(f"product law: expected {law['expected']:.3f}, observed {law['observed']:.3f}; {law['verdict']}")
-    for b in facts["boundaries"]:
-        g = b["gain"]
-        worth = interval(g["value"], g["low"], g["high"])
-        echo(f"{literal(b['attribute'])}: moving its thresholds is worth {worth}")
-    c = facts["calibration"]
-    echo(
-        f"calibration error {c['ece']:.3f}; {c['ece_scaled']:.3f} after a temperature of {c['temperature']:.2f}"
-    )
-    for s in facts["slices"]:
-        if s["verdict"] in ("lower", "higher"):
-            echo(
-                f"slice {literal(s['column'])} = {literal(s['value'])}: {s['verdict']} ({s['accuracy']:.3f})"
-            )
-    for x in facts["consistency"]:
-        echo(f"{x['disagree']} of {x['subjects']} subjects' photos disagree on {literal(x['attribute'])}")
-    review = "(--overlay FILE writes them for review)" if overlay is None else f"written: {literal(overlay)}"
-    by = ", ".join(dict.fromkeys(s["method"] for s in facts["suspects"]))
-    echo(f"{len(facts['suspects'])} suspected labels{f', found by {by}' if by else ''} {review}")
-    for r in facts["curves"]:
-        echo(f"fold {r['fold']}: {r['words']}")
-    if o := facts["optimism"]:
-        echo(f"optimism {o['optimism']:+.4f}: expected of this choice {o['corrected']:.4f}")
-    for note in facts["notes"]:
+    if law := found.product_law:
+        echo(f"product law: expected {law.expected:.3f}, observed {law.observed:.3f}; {law.verdict}")
+    for b in found.boundaries:
+        echo(f"{literal(b.attribute)}: moving its thresholds is worth {_in_brackets(b.gain)}")
+    c = found.calibration
+    echo(f"calibration error {c.ece:.3f}; {c.ece_scaled:.3f} after a temperature of {c.temperature:.2f}")
+    for s in found.slices:
+        if s.verdict in ("lower", "higher"):
+            echo(f"slice {literal(s.column)} = {literal(s.value)}: {s.verdict} ({s.accuracy:.3f})")
+    _show_doubts(found, overlay)
+    for r in found.curves:
+        echo(f"fold {r.fold}: {r.words}")
+    if o := found.optimism:
+        echo(f"optimism {o.optimism:+.4f}: expected of this choice {o.corrected:.4f}")
+    for note in found.notes:
         echo(f"[yellow]note[/] {literal(note)}")
+
+
+def _show_doubts(found: Diagnosis, overlay: Path | None) -> None:
+    for x in found.consistency:
+        echo(f"{x.disagree} of {x.subjects} subjects' photos disagree on {literal(x.attribute)}")
+    review = "(--overlay FILE writes them for review)" if overlay is None else f"written: {literal(overlay)}"
+    by = ", ".join(dict.fromkeys(s.method for s in found.label_issues))
+    echo(f"{len(found.label_issues)} suspected labels{f', found by {by}' if by else ''} {review}")
+
+
+def _in_brackets(found: IntervalEstimate) -> str:
+    return interval(found.value, found.low, found.high)
 
 
 def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None:

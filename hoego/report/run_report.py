@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from hoego.draw import ForestRow, LineSeries, bars, forest, heatmap, lines, page
 from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
 from hoego.report.words import duration, honesty_of, interval
-from hoego.results.score import MetricEstimate, Score
+from hoego.results.diagnosis import Diagnosis, EdgeBin
+from hoego.results.score import IntervalEstimate, MetricEstimate, Score
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record, RunThroughput, RunTiming
 from hoego.runs.records.ranking import PRIMARY
@@ -38,7 +39,7 @@ def report(record: Record, dataset: Dataset | None = None) -> Path:
 
 def render(record: Record, dataset: Dataset | None = None) -> str:
     """Return the page as HTML."""
-    score, diagnosis = record.full_score, _read(record, "diagnosis.json")
+    score, diagnosis = record.full_score, record.diagnosis
     meta = record.meta
     parts: Facts = {
         "meta": meta.to_dict(),
@@ -97,58 +98,33 @@ def score_parts(score: Score) -> Facts:
     }
 
 
-def diagnosis_parts(found: Facts) -> Facts:
-    """Return what a page shows of a diagnosis as diagnosis.json holds it; charts are HTML."""
-    hard = {a: o for a, o in found["oracle"].items() if o["gain"] is not None}
-    rows = [
-        ForestRow(label=f"{a} true", value=o["gain"], low=o["low"], high=o["high"]) for a, o in hard.items()
-    ]
-    rows += [
-        ForestRow(
-            label=f"{a} true, softer",
-            value=o["soft"]["gain"],
-            low=o["soft"]["low"],
-            high=o["soft"]["high"],
-            mark=1,
-        )
-        for a, o in found["oracle"].items()
-    ]
-    steps = sorted(
-        (ForestRow(label=a, value=o["shapley"]) for a, o in hard.items()), key=lambda i: -(i.value or 0.0)
-    )
-    worst = found["bottleneck"]
+def diagnosis_parts(found: Diagnosis) -> Facts:
+    """Return what a page shows of a diagnosis; charts are HTML."""
+    rows = [_gain_row(f"{a} true", o.gain) for a, o in found.oracle.items() if o.gain is not None]
+    rows += [_gain_row(f"{a} true, softer", o.soft_gain, mark=1) for a, o in found.oracle.items()]
+    shares = [ForestRow(label=a, value=o.shapley) for a, o in found.oracle.items() if o.shapley is not None]
+    steps = sorted(shares, key=lambda i: -(i.value or 0.0))
+    today, right = ForestRow(label="today", value=found.score), ForestRow(label="all right", value=1.0)
     return {
-        "bottleneck": _bottleneck(found["oracle"][worst]) if worst else None,
-        "waterfall": Markup(
-            waterfall(
-                ForestRow(label="today", value=found["score"]), steps, ForestRow(label="all right", value=1.0)
-            )
-        )
-        if len(steps) > 1
-        else "",
+        "bottleneck": found.oracle[found.bottleneck].best if found.bottleneck else None,
+        "waterfall": Markup(waterfall(today, steps, right)) if len(steps) > 1 else "",
         "oracle": Markup(forest(rows, zero=0.0)) if rows else "",
-        "calibration": Markup(reliability([(b[0], b[1], int(b[2])) for b in found["calibration"]["bins"]])),
-        "slices": found["slices"][:40],
-        "suspects": found["suspects"][:40],
-        "readings": found["curves"],
+        "calibration": Markup(reliability(found.calibration.bins)),
         "boundary_charts": [
-            {"attribute": b["attribute"], "gain": b["gain"], "chart": Markup(_edges(b["bins"]))}
-            for b in found["boundaries"]
-            if b["bins"]
+            {"attribute": b.attribute, "gain": b.gain, "chart": Markup(_edges(b.bins))}
+            for b in found.boundaries
+            if b.bins
         ],
     }
 
 
-def _bottleneck(oracle: Facts) -> Facts:
-    """Return the hard oracle where it applies, else the softer one, under the same keys."""
-    if oracle["gain"] is not None:
-        return oracle
-    return {**oracle["soft"], "score": oracle["soft"]["score"]}
+def _gain_row(label: str, gain: IntervalEstimate, mark: int = 0) -> ForestRow:
+    return ForestRow(label=label, value=gain.value, low=gain.low, high=gain.high, mark=mark)
 
 
-def _edges(bins: list[Facts]) -> str:
-    labels = [f"{b['edge'] + b['distance']:g} (edge {b['edge']:g}), {b['images']} photos" for b in bins]
-    return bars(labels, [b["error"] for b in bins], label="error by distance to the edge")
+def _edges(bins: Sequence[EdgeBin]) -> str:
+    labels = [f"{b.edge + b.distance:g} (edge {b.edge:g}), {b.images} photos" for b in bins]
+    return bars(labels, [b.error for b in bins], label="error by distance to the edge")
 
 
 def curve_charts(record: Record) -> list[Facts]:
@@ -207,14 +183,6 @@ def speed_text(throughput: RunThroughput, timing: RunTiming) -> str:
     if timing.first_result_seconds:
         parts.append(f"first result after {duration(timing.first_result_seconds)}")
     return "; ".join(parts) + ("." if parts else "")
-
-
-def _read(record: Record, name: str) -> Facts | None:
-    path = record.folder / name
-    if not path.is_file():
-        return None
-    found: Facts = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def _text(record: Record, name: str) -> str:

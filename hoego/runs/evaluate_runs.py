@@ -90,7 +90,7 @@ def diagnose_record(
         epochs={k: record.epochs(k) for k in record.folds()},
         optimism=_optimism(record, predictions, dataset),
     )
-    files.write_json(record.folder / "diagnosis.json", made.to_dict())
+    files.write_json(record.folder / "diagnosis.json", made)
     return made
 
 

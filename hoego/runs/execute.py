@@ -331,7 +331,7 @@ class RunExecution:
         except HoegoError as e:
             self._note(f"not diagnosed: {e.message}")
         else:
-            files.write_json(self.record.folder / "diagnosis.json", found.to_dict())
+            files.write_json(self.record.folder / "diagnosis.json", found)
 
     def _finish(self, result: Score) -> None:
         rows = [row for k in self.record.folds() for row in self.record.epochs(k)]

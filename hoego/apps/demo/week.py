@@ -206,7 +206,7 @@ class DemoWeek:
         self.diagnosis = diagnose_record(self.base, predictions_of(self.base), self.dataset)
         found = self.diagnosis
         rows = []
-        for name, o in found.oracle.attributes.items():
+        for name, o in found.oracle.items():
             if o.gain is not None:
                 rows.append((f"if every {name} were right", o.gain.value, o.gain.low, o.gain.high, ""))
         lead = (

@@ -79,9 +79,7 @@ def _chapter(demo: DemoResult, chapter: DemoChapter, folder: Path) -> dict[str, 
     if demo.diagnosis.run in chapter.runs and len(chapter.runs) == 1 and chapter.zero:
         found = demo.diagnosis
         steps = [
-            ForestRow(label=a, value=o.shapley)
-            for a, o in found.oracle.attributes.items()
-            if o.shapley is not None
+            ForestRow(label=a, value=o.shapley) for a, o in found.oracle.items() if o.shapley is not None
         ]
         steps.sort(key=lambda i: -(i.value or 0.0))
         extra = Markup(

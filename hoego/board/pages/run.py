@@ -20,7 +20,7 @@ from hoego.predictions import proof
 from hoego.recipe import Recipe
 from hoego.report.combined import combined_parts
 from hoego.report.run_report import curve_charts, diagnosis_parts, score_parts, speed_text
-from hoego.runs.records import Record, note, notes
+from hoego.runs.records import note, notes
 
 LOG_LINES = 200
 NAMED = 400
@@ -33,7 +33,7 @@ def run_page(request: Request) -> Response:
     record = board.record(request.path_params["id"])
     problems: list[HoegoError] = []
     score = _or_none(lambda: record.full_score, problems)
-    diagnosis = _read(record, "diagnosis.json")
+    diagnosis = _or_none(lambda: record.diagnosis, problems)
     recipe = _or_none(lambda: record.recipe, problems) or {}
     return page(
         request,
@@ -49,7 +49,7 @@ def run_page(request: Request) -> Response:
         changed=changed_settings(recipe),
         recipe=plain_settings(recipe),
         environment=plain_settings(record.environment),
-        split=_read(record, "split.json"),
+        split=_or_none(lambda: record.split, problems),
         speed=speed_text(record.meta.throughput, record.meta.timing),
         notes=notes(board.store, run=record.id),
         log=last_lines(record.folder / "log.txt"),
@@ -81,14 +81,6 @@ def _or_none(read: Any, problems: list[HoegoError]) -> Any:
         return read()
     except HoegoError as problem:
         problems.append(problem)
-        return None
-
-
-def _read(record: Record, name: str) -> Any:
-    path = record.folder / name
-    try:
-        return files.read_json(path) if path.is_file() else None
-    except HoegoError:
         return None
 
 

@@ -1,9 +1,10 @@
 """Which attribute holds the score back, and what fixing it is worth."""
 
-from hoego.evaluate.diagnose.curves import CurveDiagnosis, read_curves
+from hoego.evaluate.diagnose.curves import read_curves
 from hoego.evaluate.diagnose.design import TargetDesign, designs
-from hoego.evaluate.diagnose.diagnosing import DiagnoseOptions, Diagnosis, diagnose
-from hoego.evaluate.diagnose.suspects import LabelIssue, as_corrections, find_label_issues
+from hoego.evaluate.diagnose.diagnosing import DiagnoseOptions, diagnose
+from hoego.evaluate.diagnose.suspects import as_corrections, find_label_issues
+from hoego.results.diagnosis import CurveDiagnosis, Diagnosis, LabelIssue
 
 __all__ = [
     "TargetDesign",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,52 +13,12 @@ from hoego.evaluate.compare.variants import variants_of
 from hoego.evaluate.ensemble.crossfit import cross_fit, parts_of
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
-from hoego.results.score import IntervalEstimate
+from hoego.results.diagnosis import Boundary, EdgeBin
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 GRID = np.round(np.arange(0.05, 0.96, 0.05), 2)
 REACH = 10
-
-
-@dataclass(frozen=True)
-class EdgeBin:
-    """Images whose number lies at one distance from an edge (in units of the number; negative is below the edge)."""
-
-    edge: float
-    distance: int
-    images: int
-    subjects: int
-    error: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return dict(self.__dict__)
-
-
-@dataclass(frozen=True)
-class Boundary:
-    """The error of one binned attribute near its edges.
-
-    Args:
-        bins: error by distance to the nearest edge.
-        thresholds: P(class >= k) above which class k is said, fitted on all rows; 0.5 is no preference.
-        gain: macro F1 of the attribute with thresholds fitted on the other parts, less that of the most probable class.
-    """
-
-    attribute: str
-    bins: tuple[EdgeBin, ...]
-    thresholds: tuple[float, ...]
-    gain: IntervalEstimate
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "attribute": self.attribute,
-            "bins": [b.to_dict() for b in self.bins],
-            "thresholds": list(self.thresholds),
-            "gain": self.gain.model_dump(mode="json"),
-        }
 
 
 def boundaries(
@@ -98,7 +57,10 @@ def _boundary(
         wrong = (predicted != truth) & (truth >= 0)
         bins = edge_bins(attribute, dataset.numbers[attribute.name][rows], wrong, dataset.subject_index[rows])
     return Boundary(
-        attribute.name, bins, fit_thresholds(probabilities, truth), counted.difference("moved", "said")
+        attribute=attribute.name,
+        bins=bins,
+        thresholds=fit_thresholds(probabilities, truth),
+        gain=counted.difference("moved", "said"),
     )
 
 
@@ -117,11 +79,11 @@ def edge_bins(
             if mine.any():
                 bins.append(
                     EdgeBin(
-                        edge,
-                        d,
-                        int(mine.sum()),
-                        len(np.unique(subject[known][mine])),
-                        float(wrong[known][mine].mean()),
+                        edge=edge,
+                        distance=d,
+                        images=int(mine.sum()),
+                        subjects=len(np.unique(subject[known][mine])),
+                        error=float(wrong[known][mine].mean()),
                     )
                 )
     return tuple(bins)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,35 +11,11 @@ from scipy.optimize import minimize_scalar
 from hoego.data.dataset import Dataset
 from hoego.evaluate.ensemble.crossfit import cross_fit, parts_of
 from hoego.predictions import Predictions
+from hoego.results.diagnosis import Calibration
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
 BINS = 15
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The calibration of the target's probabilities.
-
-    Args:
-        bins: mean confidence, accuracy and count of each of 15 equal bins of the highest probability.
-        ece: expected calibration error: the count-weighted mean of |accuracy - confidence| over bins (Guo et al.,
-            On Calibration of Modern Neural Networks, 2017).
-        ece_scaled: the same after division of the logits by a temperature fitted on the other parts.
-        temperature: fitted on all rows; above 1 the model is over-confident.
-        log_loss, log_loss_scaled: mean negative log-likelihood before and after.
-    """
-
-    bins: tuple[tuple[float, float, int], ...]
-    ece: float
-    ece_scaled: float
-    temperature: float
-    log_loss: float
-    log_loss_scaled: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**self.__dict__, "bins": [list(b) for b in self.bins]}
 
 
 def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> Calibration:
@@ -57,7 +32,12 @@ def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) ->
     )
     bins, ece = reliability(p, t)
     return Calibration(
-        bins, ece, reliability(scaled, t)[1], fit_temperature(p, t), _loss(p, t), _loss(scaled, t)
+        bins=bins,
+        ece=ece,
+        ece_scaled=reliability(scaled, t)[1],
+        temperature=fit_temperature(p, t),
+        log_loss=_loss(p, t),
+        log_loss_scaled=_loss(scaled, t),
     )
 
 

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from hoego.data.dataset import Dataset
 from hoego.predictions import Predictions
-
-
-@dataclass(frozen=True)
-class Consistency:
-    """One attribute that is constant within subjects in the truth.
-
-    Args:
-        subjects: those with more than one scored photo.
-        disagree: of them, those whose photos are not all predicted alike.
-        worst: names of the subjects with the most even vote, at most ten.
-    """
-
-    attribute: str
-    subjects: int
-    disagree: int
-    worst: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**self.__dict__, "worst": list(self.worst)}
+from hoego.results.diagnosis import Consistency
 
 
 def consistency(predictions: Predictions, dataset: Dataset) -> tuple[Consistency, ...]:
@@ -48,7 +26,9 @@ def consistency(predictions: Predictions, dataset: Dataset) -> tuple[Consistency
         share = votes.max(axis=1) / np.maximum(photos, 1)
         order = np.flatnonzero(split)[np.argsort(share[split], kind="stable")][:10]
         worst = tuple(dataset.subjects[order].tolist())
-        found.append(Consistency(name, int(several.sum()), int(split.sum()), worst))
+        found.append(
+            Consistency(attribute=name, subjects=int(several.sum()), disagree=int(split.sum()), worst=worst)
+        )
     return tuple(found)
 
 

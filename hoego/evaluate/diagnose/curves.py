@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from hoego.results.diagnosis import CurveDiagnosis
+
 STILL = 0.05
-
-
-@dataclass(frozen=True)
-class CurveDiagnosis:
-    """What the curves of one fold say.
-
-    Args:
-        verdict: `overfitting`, `still learning`, `settled`, `diverged`, `cannot say`.
-        words: one sentence with its numbers.
-    """
-
-    fold: int
-    verdict: str
-    words: str
-    facts: Mapping[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**self.__dict__, "facts": dict(self.facts)}
 
 
 def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiagnosis:
@@ -42,11 +24,17 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiag
     if len(rows) < len(scored):
         lost = len(scored) - len(rows)
         return CurveDiagnosis(
-            fold, "diverged", f"the loss is not a number in {lost} of {len(scored)} epochs", {}
+            fold=fold,
+            verdict="diverged",
+            words=f"the loss is not a number in {lost} of {len(scored)} epochs",
+            facts={},
         )
     if len(rows) < 4:
         return CurveDiagnosis(
-            fold, "cannot say", f"{len(rows)} scored epochs are too few to read a curve", {}
+            fold=fold,
+            verdict="cannot say",
+            words=f"{len(rows)} scored epochs are too few to read a curve",
+            facts={},
         )
     at = np.asarray([r["epoch"] + 1 for r in rows], dtype=np.float64)
     train = np.asarray([r["train_loss"] for r in rows], dtype=np.float64)
@@ -67,7 +55,7 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiag
             f"overfitting from epoch {at[best]:g}: the held-out loss rose from {held[best]:.3f} to {held[-1]:.3f} "
             f"while the training loss fell from {train[best]:.3f} to {train[-1]:.3f}"
         )
-        return CurveDiagnosis(fold, "overfitting", words, facts)
+        return CurveDiagnosis(fold=fold, verdict="overfitting", words=words, facts=facts)
     if fall > 0 and recent > STILL * fall:
         lately = "the last epoch" if late == 1 else f"the last {late} epochs"
         brought = (
@@ -76,6 +64,6 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiag
             else f"after a rise, {lately} lowered the held-out loss by {recent:.3f}"
         )
         words = f"still learning: {brought}; more epochs may help"
-        return CurveDiagnosis(fold, "still learning", words, facts)
+        return CurveDiagnosis(fold=fold, verdict="still learning", words=words, facts=facts)
     words = f"settled: the held-out loss stays at {held[-1]:.3f}, the training loss at {train[-1]:.3f}"
-    return CurveDiagnosis(fold, "settled", words, facts)
+    return CurveDiagnosis(fold=fold, verdict="settled", words=words, facts=facts)

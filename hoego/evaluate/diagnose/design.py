@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from hoego.errors import UsageError
 from hoego.evaluate.ensemble.compose import align_members, compose
@@ -27,10 +26,6 @@ class TargetDesign:
     name: str
     predictions: Predictions
     parts: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"name": self.name, "parts": self.parts}
 
 
 def designs(runs: Sequence[Predictions]) -> tuple[TargetDesign, ...]:

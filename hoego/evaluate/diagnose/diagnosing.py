@@ -8,16 +8,18 @@ from typing import Any
 
 from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError
-from hoego.evaluate.diagnose.boundary import Boundary, boundaries
-from hoego.evaluate.diagnose.calibration import Calibration, calibration
-from hoego.evaluate.diagnose.consistency import Consistency, consistency
-from hoego.evaluate.diagnose.curves import CurveDiagnosis, read_curves
+from hoego.evaluate.diagnose.boundary import boundaries
+from hoego.evaluate.diagnose.calibration import calibration
+from hoego.evaluate.diagnose.consistency import consistency
+from hoego.evaluate.diagnose.curves import read_curves
 from hoego.evaluate.diagnose.oracle import Oracle, oracle
-from hoego.evaluate.diagnose.product_law import ProductLaw, product_law
-from hoego.evaluate.diagnose.slices import Slice, slices
-from hoego.evaluate.diagnose.suspects import LabelIssue, find_label_issues
+from hoego.evaluate.diagnose.product_law import product_law
+from hoego.evaluate.diagnose.slices import slices
+from hoego.evaluate.diagnose.suspects import find_label_issues
 from hoego.evaluate.score.space import ScoredRows, scored_rows, space_of
 from hoego.predictions import Predictions, require_honest
+from hoego.results.diagnosis import Boundary, Diagnosis
+from hoego.results.honesty import ScoreHonesty
 from hoego.results.score import Optimism
 
 
@@ -36,58 +38,6 @@ class DiagnoseOptions:
     resamples: int = 2_000
     seed: int = 0
     allow_in_sample: bool = False
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """The result of `hoego diagnose RUN`.
-
-    Args:
-        run: name of the predictions.
-        honesty: of the rows.
-        score: macro F1 of the target today.
-        bottleneck: the attribute whose truth would be worth the most; None where no attribute applies or none would
-            be worth anything.
-        decided: whether its lead over the next attribute is distinguishable from 0.
-        optimism: of a selected score; None where nothing was selected or it was not estimated.
-    """
-
-    run: str
-    honesty: str
-    score: float
-    bottleneck: str | None
-    decided: bool
-    oracle: Oracle
-    product_law: ProductLaw | None
-    boundaries: tuple[Boundary, ...]
-    calibration: Calibration
-    slices: tuple[Slice, ...]
-    consistency: tuple[Consistency, ...]
-    label_issues: tuple[LabelIssue, ...]
-    curves: tuple[CurveDiagnosis, ...]
-    optimism: Optimism | None
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        law = self.product_law
-        return {
-            "run": self.run,
-            "honesty": self.honesty,
-            "score": self.score,
-            "bottleneck": self.bottleneck,
-            "bottleneck_decided": self.decided,
-            "oracle": self.oracle.to_dict(),
-            "product_law": None if law is None else law.to_dict(),
-            "boundaries": [b.to_dict() for b in self.boundaries],
-            "calibration": self.calibration.to_dict(),
-            "slices": [s.to_dict() for s in self.slices],
-            "consistency": [c.to_dict() for c in self.consistency],
-            "suspects": [s.to_dict() for s in self.label_issues],
-            "curves": [c.to_dict() for c in self.curves],
-            "optimism": None if self.optimism is None else self.optimism.model_dump(mode="json"),
-            "notes": list(self.notes),
-        }
 
 
 def diagnose(
@@ -131,11 +81,11 @@ def diagnose(
         notes.append(f"boundaries: cannot say: {problem.message}")
     return Diagnosis(
         run=predictions.name,
-        honesty=honest.label,
+        honesty=ScoreHonesty(honest.label),
         score=found.today,
         bottleneck=found.bottleneck,
         decided=found.decided,
-        oracle=found,
+        oracle=found.attributes,
         product_law=product_law(predictions, dataset, **how),
         boundaries=edges,
         calibration=calibration(predictions, dataset, seed=chosen.seed),

@@ -24,6 +24,7 @@ from hoego.evaluate.compare.variants import Variants, variants_of
 from hoego.evaluate.diagnose.rare import carriers, rare_interval, said_of, uneven_spread
 from hoego.evaluate.score.interval import cautious_size
 from hoego.predictions import Predictions
+from hoego.results.oracle import OracleAttribute
 from hoego.results.score import IntervalEstimate
 from hoego.short_repr import ShortRepr
 
@@ -31,52 +32,13 @@ Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
-class OracleAttribute:
-    """What fixing one attribute is worth.
-
-    Args:
-        score: macro F1 of the target with this attribute replaced by its truth; None where the hard oracle does not
-            apply (the attribute is determined by the target, or the target is one attribute).
-        gain: the score less today's, with interval.
-        shapley: its share of the way from today's score to 1.0.
-        soft: macro F1 of the most probable class that agrees with the true attribute; gain with interval beside it.
-        note: why the hard oracle does not apply; that few subjects carry the gain.
-    """
-
-    attribute: str
-    score: float | None
-    gain: IntervalEstimate | None
-    shapley: float | None
-    soft: float
-    soft_gain: IntervalEstimate
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        gain = self.gain
-        return {
-            "score": self.score,
-            "gain": None if gain is None else gain.value,
-            "low": None if gain is None else gain.low,
-            "high": None if gain is None else gain.high,
-            "shapley": self.shapley,
-            "soft": {"score": self.soft, **self.soft_gain.named("gain")},
-            "note": self.note,
-        }
-
-
-@dataclass(frozen=True)
 class Oracle:
-    """The oracle of every attribute, and the one that holds the score back."""
+    """The oracle of every attribute, today's score, and the attribute that holds it back."""
 
     today: float
     attributes: Mapping[str, OracleAttribute]
     bottleneck: str | None
     decided: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {name: a.to_dict() for name, a in self.attributes.items()}
 
 
 def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0) -> Oracle:
@@ -221,7 +183,6 @@ def _assemble(stage: OracleComparison, parts: tuple[str, ...], soft: list[str]) 
     for name in soft:
         hard = f"hard:{name}" if name in parts else None
         attributes[name] = OracleAttribute(
-            attribute=name,
             score=None if hard is None else found.value(hard),
             gain=None if hard is None else stage.gain(hard, "hard:"),
             shapley=None if hard is None else shapley(worth, name, parts),

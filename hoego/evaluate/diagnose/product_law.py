@@ -11,7 +11,7 @@ were independent. The former cannot fall below 0 and often rests on few subjects
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,39 +24,10 @@ from hoego.evaluate.diagnose.rare import carriers, rare_interval, said_of
 from hoego.evaluate.score.interval import spread
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.predictions import Predictions
+from hoego.results.diagnosis import ProductLaw
 from hoego.results.score import IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
-
-
-@dataclass(frozen=True)
-class ProductLaw:
-    """Observed and expected joint accuracy.
-
-    Args:
-        expected: accuracy of all attributes together if their errors were independent within classes.
-        observed: the same as it is.
-        gap: observed less expected; above 0, errors pile up on the same photos.
-        design_effect: variance of the accuracy over subjects against that of independent photos; above 1, errors pile
-            up on the same subjects.
-        verdict: in words.
-    """
-
-    expected: float
-    observed: float
-    gap: IntervalEstimate
-    design_effect: float
-    verdict: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "expected": self.expected,
-            "observed": self.observed,
-            "gap": self.gap.model_dump(mode="json"),
-            "design_effect": self.design_effect,
-            "verdict": self.verdict,
-        }
 
 
 def product_law(
@@ -118,7 +89,13 @@ def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[in
     gap = rare_interval(found, gaps, len(subjects), twice, (-least, right.shape[1] - 1 - least))
     independent = observed * (1 - observed) / len(truth)
     effect = float(resampled[:, 1].var() / independent) if independent > 0 else float("nan")
-    return ProductLaw(expected, observed, gap, effect, _words(gap, effect, twice))
+    return ProductLaw(
+        expected=expected,
+        observed=observed,
+        gap=gap,
+        design_effect=effect,
+        verdict=_words(gap, effect, twice),
+    )
 
 
 def _rarest(table: SubjectTable, width: int) -> NDArray[np.int64]:

@@ -21,40 +21,13 @@ from hoego.evaluate.diagnose.rare import less
 from hoego.evaluate.score.interval import ProportionSupport, VarianceEstimate, gathered, proportion_interval
 from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.predictions import Predictions
+from hoego.results.diagnosis import Slice
 from hoego.results.score import LEVEL, IntervalEstimate
 
 Ints = NDArray[np.integer[Any]]
 MOST_VALUES = 12
 FEW_SUBJECTS = 5
 MOST_BITS = 40.0  # p no smaller than 2 to the minus this
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One slice of the scored images.
-
-    Args:
-        accuracy: of the target inside the slice; None where it is empty.
-        difference: accuracy inside less outside, over subjects; None where too few subjects are on a side.
-        p_value: of no difference, Holm-corrected over all slices shown.
-        verdict: `lower`, `higher`, `not distinguishable`, `cannot say`.
-    """
-
-    column: str
-    value: str
-    images: int
-    subjects: int
-    accuracy: float | None
-    difference: IntervalEstimate | None
-    p_value: float | None
-    verdict: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            **self.__dict__,
-            "difference": None if self.difference is None else self.difference.model_dump(mode="json"),
-        }
 
 
 def slices(
@@ -140,12 +113,22 @@ def _slice(
 ) -> Slice:
     inside, outside = len(np.unique(subject[mask])), len(np.unique(subject[~mask]))
     accuracy = float(right[mask].mean()) if mask.any() else None
-    common = (column, value, int(mask.sum()), inside, accuracy)
+    found = Slice(
+        column=column,
+        value=value,
+        images=int(mask.sum()),
+        subjects=inside,
+        accuracy=accuracy,
+        difference=None,
+        p_value=None,
+        verdict="cannot say",
+    )
     if min(inside, outside) < FEW_SUBJECTS:
-        return Slice(*common, None, None, "cannot say")
+        return found
     sides = SliceContrast.of(mask, right, subject)
     low, high = sides.limits(LEVEL)
-    return Slice(*common, IntervalEstimate(value=sides.difference, low=low, high=high), sides.p_value(), "")
+    difference = IntervalEstimate(value=sides.difference, low=low, high=high)
+    return found.with_(difference=difference, p_value=sides.p_value(), verdict="")
 
 
 @dataclass(frozen=True)
@@ -223,5 +206,5 @@ def _corrected(found: list[Slice]) -> tuple[Slice, ...]:
         low, high = (s.difference.low, s.difference.high) if s.difference else (0.0, 0.0)
         decided = running < 0.05 and (low > 0 or high < 0)
         verdict = ("higher" if low > 0 else "lower") if decided else "not distinguishable"
-        out[i] = Slice(**{**s.__dict__, "p_value": running, "verdict": verdict})
+        out[i] = s.with_(p_value=running, verdict=verdict)
     return tuple(out)

@@ -9,7 +9,6 @@ An attribute that is constant within subjects is judged by the mean over a subje
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset, LabelCorrection
 from hoego.evaluate.diagnose.consistency import constant_within_subjects
 from hoego.predictions import Predictions, suggestion
+from hoego.results.diagnosis import LabelIssue
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
@@ -26,31 +26,6 @@ CLEANLAB = "cleanlab"
 CONFIDENT_JOINT = "confident joint"
 METHODS = (CLEANLAB, CONFIDENT_JOINT)
 """How suspects are found: cleanlab's confident learning, or the built-in off-diagonal of the confident joint."""
-
-
-@dataclass(frozen=True)
-class LabelIssue:
-    """One label in doubt.
-
-    Args:
-        images: the photos that carry it (all of a subject's where the attribute is constant within subjects).
-        margin: probability of the suggested class less that of the given one.
-        confident: whether confident learning flags it too.
-        method: what decided `confident`: METHODS.
-    """
-
-    attribute: str
-    subject: str
-    images: tuple[str, ...]
-    given: str
-    suggested: str
-    margin: float
-    confident: bool
-    method: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**self.__dict__, "images": list(self.images)}
 
 
 def find_label_issues(predictions: Predictions, dataset: Dataset) -> tuple[LabelIssue, ...]:
@@ -98,14 +73,14 @@ def _of_attribute(predictions: Predictions, dataset: Dataset, name: str) -> list
     best = p.argmax(axis=1)
     return [
         LabelIssue(
-            name,
-            str(names[i]),
-            tuple(owned[i].tolist()),
-            classes[given[i]],
-            classes[best[i]],
-            float(p[i, best[i]] - p[i, given[i]]),
-            bool(doubted[i]),
-            method,
+            attribute=name,
+            subject=str(names[i]),
+            images=tuple(owned[i].tolist()),
+            given=classes[given[i]],
+            suggested=classes[best[i]],
+            margin=float(p[i, best[i]] - p[i, given[i]]),
+            confident=bool(doubted[i]),
+            method=method,
         )
         for i in np.flatnonzero(best != given).tolist()
     ]

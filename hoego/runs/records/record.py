@@ -16,6 +16,7 @@ from hoego.errors import RecordError
 from hoego.recipe.fold import Fold, fold_of
 from hoego.results.audit import AuditReport
 from hoego.results.base import Result
+from hoego.results.diagnosis import Diagnosis
 from hoego.results.score import Score, ScoreSummary
 from hoego.results.split import SplitSummary
 from hoego.results.verdict import ComparisonVerdict
@@ -115,6 +116,14 @@ class Record:
         Raises RecordError where the file is broken.
         """
         return self._result("split.json", SplitSummary, "make the split again (hoego split)")
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What holds the run back (diagnosis.json); None before it was diagnosed.
+
+        Raises RecordError where the file is broken.
+        """
+        return self._result("diagnosis.json", Diagnosis, "diagnose the run again (hoego diagnose)")
 
     @property
     def audit(self) -> AuditReport | None:
