@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hoego.api.records import Runs, runs
     from hoego.api.run import Run
     from hoego.api.training import load_recipe, train
+    from hoego.api.watching import watch
     from hoego.data.dataset import Dataset
     from hoego.data.load_dataset import load_dataset
     from hoego.errors import HoegoError, LeakError
@@ -60,6 +61,7 @@ _HOME = {
     "runs": "hoego.api.records",
     "score": "hoego.api.evaluating",
     "train": "hoego.api.training",
+    "watch": "hoego.api.watching",
 }
 """Where each public name is defined."""
 
@@ -92,6 +94,7 @@ __all__ = [
     "runs",
     "score",
     "train",
+    "watch",
 ]
 
 

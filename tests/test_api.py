@@ -24,6 +24,7 @@ NAMES = [
     "AuditReport", "Comparison", "Dataset", "Diagnosis", "Ensemble", "HoegoError", "LeakError", "Predictions",
     "Recipe", "Run", "Runs", "Score", "Split", "SubjectHoldout", "SubjectKFold", "__version__", "audit", "compare",
     "diagnose", "ensemble", "load_dataset", "load_recipe", "make_split", "predict", "report", "runs", "score", "train",
+    "watch",
 ]  # fmt: skip
 TINY: dict[str, Any] = {
     "dataset.size": [16, 16],

@@ -37,6 +37,7 @@ WORKS = {
     "diff": "diff A B",
     "merge": "merge elsewhere",
     "import": "import said.csv --name theirs",
+    "watch": "watch --to seen.json -- true",
     "folds export": "folds export --to exported --layout csv --link",
     "tag": "tag A good",
     "submit": "submit",

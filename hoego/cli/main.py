@@ -18,7 +18,7 @@ SECTIONS = {
     "The whole story": ("demo",),
     "Data": ("people", "init", "audit", "split"),
     "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
-    "Other trainers": ("folds", "import"),
+    "Other trainers": ("folds", "watch", "import"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
     "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),

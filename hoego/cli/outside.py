@@ -12,8 +12,10 @@ from hoego.cli.output import echo, emit, literal, styled
 from hoego.cli.records import show_score
 
 if TYPE_CHECKING:
+    from hoego.results.evidence import Evidence
     from hoego.runs.outside.export import ExportedFolds
     from hoego.runs.outside.importing import ImportedRun
+    from hoego.runs.outside.watching.command import WatchedCommand
 
 SplitName = Annotated[
     str, typer.Option("--split", metavar="NAME", help="A split in splits/; the project's own if not given.")
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
     )
     folds.command("export")(export)
     app.add_typer(folds, name="folds")
+    app.command("watch")(watch)
 
 
 def import_(
@@ -49,6 +52,10 @@ def import_(
     sealed: Annotated[
         Path | None, typer.Option(help="Folder of the export whose file names the rows use.")
     ] = None,
+    evidence: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="What hoego watch saw of the training; once for each fold."),
+    ] = [],  # noqa: B006
     new_photos: Annotated[
         Path | None, typer.Option(help="The rows are of these new photos, by the models of --run.")
     ] = None,
@@ -61,7 +68,7 @@ def import_(
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Import predictions of a model trained elsewhere, scored and marked as declared."""
+    """Import predictions of a model trained elsewhere, scored and marked as declared or witnessed."""
     if new_photos is not None or run:
         _import_new_photos(file, new_photos, run, image, runs_folder(folder))
         return
@@ -78,6 +85,7 @@ def import_(
         logits=logits,
         image=image or None,
         sealed=sealed,
+        evidence=tuple(evidence),
         why=why,
         tags=tuple(tags),
     )
@@ -102,6 +110,8 @@ def _show_imported(made: ImportedRun) -> None:
     echo(
         f"[bold]{made.record.id}[/]  {literal(made.record.meta.name)}   imported from {literal(made.facts.file)}"
     )
+    for found in made.facts.evidence:
+        _show_gaps(found)
     show_score(made.record.score)
 
 
@@ -147,3 +157,69 @@ def _show_exported(made: ExportedFolds) -> None:
         echo(f"{made.unlabelled:,} photos without a label are left out of training")
     echo(f"written: {styled(made.folder, 'bold')}")
     echo(literal(f"predict the photos of fold-K/predict, then: hoego import FILE --sealed {made.folder}"))
+
+
+def watch(
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="-- COMMAND", help="The training, such as -- python train.py; it may not predict."
+        ),
+    ],
+    fold: Annotated[int, typer.Option(min=0, help="The fold that the training holds out.")] = 0,
+    split: SplitName = "",
+    sealed: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the export that the training reads; its copies are watched too."),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the evidence is written; evidence-SPLIT-fold-K.json if not given."
+        ),
+    ] = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Run a training of any tool, and see that no process opens a photo that the fold holds out."""
+    from hoego.data.load import load
+    from hoego.predictions.evidence import require_unopened
+    from hoego.runs.outside.importing import project_with
+    from hoego.runs.outside.watching.command import run_watched
+    from hoego.runs.outside.watching.watch import Watch
+
+    recipe = recipe_of(None, overrides)
+    project = project_with(recipe, load(recipe), project_folder(), split)
+    file = to or Path(f"evidence-{project.split.name}-fold-{fold}.json")
+    watching = Watch(project.dataset, project.split, fold, sealed=sealed, to=file)
+    ran = run_watched(watching, command, output_to_stderr=as_json)
+    require_unopened(ran.evidence, fold, project.split)
+    emit(ran, as_json, lambda ran: _show_watched(ran, file))
+    if ran.status:
+        raise typer.Exit(ran.status if ran.status > 0 else 128 - ran.status)
+
+
+def _show_watched(ran: WatchedCommand, file: Path) -> None:
+    seen = ran.evidence
+    echo(
+        f"fold {seen.fold} of {literal(seen.split_name)}: opened {seen.training_opened:,} of {seen.training:,} "
+        f"training photos, and none of {seen.held_out:,} held-out photos"
+    )
+    _show_gaps(seen)
+    for note in seen.notes:
+        echo(literal(note))
+    if ran.status:
+        echo(f"[red]the training ended with the status {ran.status}[/]: it is no evidence of a trained model")
+    else:
+        echo(f"predictions of this model are {styled(seen.honesty, 'bold')}")
+    echo(literal(f"written: {file}   next: hoego import FILE --fold {seen.fold} --evidence {file}"))
+
+
+def _show_gaps(seen: Evidence) -> None:
+    for gap in seen.gaps:
+        names = (
+            f": {', '.join(gap.examples)}{', …' if gap.count > len(gap.examples) else ''}"
+            if gap.examples
+            else ""
+        )
+        echo(f"[yellow]not witnessed[/], fold {seen.fold}: {literal(gap.message + names)} ({gap.count:,})")

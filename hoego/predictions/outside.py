@@ -33,14 +33,12 @@ class HeldOut:
         split: by whose folds the models were trained.
         attribute: what is predicted; None for the target.
         fold: the fold that the model held out; None where the rows are those of all folds, each by its fold's model.
-        outside: what is known of the trainings.
     """
 
     dataset: Dataset
     split: Split
     attribute: str | None = None
     fold: int | None = None
-    outside: Outside = "declared"
 
     @property
     def column(self) -> str:
@@ -111,9 +109,13 @@ def outside_source(held_out: HeldOut, fold: int) -> RowProvenance:
     train = split.train_mask(fold)[rows]
     name = f"{NAME} fold {fold}"
     source = RowProvenance.from_training(name, held_out.dataset, train, naive=split.naive)
-    said = {"witnessed": "as Hoego watched", "declared": "by somebody's word"}.get(held_out.outside, "")
-    path = f"{name}, trained outside Hoego on the other side of the split {split.name!r} ({said})"
-    return replace(source, external=(), path=(path,), outside=held_out.outside)
+    return replace(source, external=(), path=(said_of_training(name, split, "declared"),), outside="declared")
+
+
+def said_of_training(name: str, split: Split, known: Outside) -> str:
+    """Say where a model from outside was trained, and how that is known."""
+    how = {"witnessed": "as Hoego watched", "declared": "by somebody's word"}[known]
+    return f"{name}, trained outside Hoego on the other side of the split {split.name!r} ({how})"
 
 
 def _rows_in_split(images: NDArray[Any], split: Split) -> NDArray[np.int64]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from hoego import files
 from hoego.results.base import Result
+from hoego.results.evidence import Evidence
 from hoego.runs.records import Record
 
 OUTSIDE = "outside.json"
@@ -24,10 +22,10 @@ class OutsideFacts(Result):
         attribute: what is predicted.
         scale: logits or probabilities, as it was said.
         fold: the fold that was held out; None for all.
-        honesty: declared or witnessed.
+        honesty: declared, witnessed, or both for rows of different folds.
         split: name of the split.
         sealed: salt of the export whose neutral names were used; "" where none was.
-        evidence: fold -> what the watch over its training saw; {} where nothing was watched.
+        evidence: what the watches over the trainings saw.
     """
 
     file: str
@@ -39,7 +37,7 @@ class OutsideFacts(Result):
     honesty: str
     split: str
     sealed: str = ""
-    evidence: Mapping[str, Any] = {}
+    evidence: tuple[Evidence, ...] = ()
 
 
 def is_outside(record: Record) -> bool:

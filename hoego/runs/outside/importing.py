@@ -10,9 +10,11 @@ from hoego import files
 from hoego.errors import UsageError
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions
+from hoego.predictions.evidence import with_evidence
 from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
+from hoego.results.evidence import read_evidence
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, read_file
 from hoego.runs.outside.sealed import read_sealed
@@ -39,6 +41,7 @@ class ImportRequest:
         logits: the values are logits, not probabilities.
         image: the column that names the photo; found by its name where None.
         sealed: the sealed.json of the export whose neutral names the file uses; None where it names photos itself.
+        evidence: files of `hoego watch` over the trainings of the models.
         why: the hypothesis.
         tags: of the record.
     """
@@ -50,6 +53,7 @@ class ImportRequest:
     logits: bool = False
     image: str | None = None
     sealed: Path | None = None
+    evidence: tuple[Path, ...] = ()
     why: str = ""
     tags: tuple[str, ...] = ()
 
@@ -98,9 +102,9 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
         runs: the folder of the records.
 
     Raises:
-        LeakError: a photo was on the training side of the model that predicts it.
+        LeakError: a photo was on the training side of the model that predicts it, or was opened while it trained.
         DataError: what the file holds does not fit; names file and row.
-        MismatchError: held-out photos are missing.
+        MismatchError: held-out photos are missing, or the evidence is of another split.
     """
     if not request.name.strip():
         raise UsageError("The run needs a name.", remedy="--name fastai-rn18")
@@ -114,6 +118,8 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
         images = sealed.unseal(images, project.dataset, project.split.fingerprint)
     scale: Scale = "logits" if request.logits else "probabilities"
     made = Predictions(**held_out_fields(rows.values, images, held_out, scale))
+    evidence = [read_evidence(path) for path in request.evidence]
+    made = with_evidence(made, evidence, project.split)
     found = score(made, project.dataset, ScoreOptions(resamples=project.recipe.score.resamples))
     facts = OutsideFacts(
         file=request.file.name,
@@ -122,9 +128,10 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
         attribute=held_out.column,
         scale=made.scale[held_out.column],
         fold=request.fold,
-        honesty=held_out.outside,
+        honesty=", ".join(dict.fromkeys(s.outside for s in made.sources)),
         split=project.split.name,
         sealed="" if sealed is None else sealed.salt,
+        evidence=tuple(evidence),
     )
     record = _record(project, request, made, runs)
     found = found.model_copy(update={"name": record.id})

@@ -84,13 +84,8 @@ class SealedFolds(Result):
         names = neutral_names(dataset, self.salt)
         return dict(zip(names, dataset.image_ids.tolist(), strict=True))
 
-    def unseal(self, names: Sequence[Any], dataset: Dataset, split: str) -> list[str]:
-        """Give the ids of photos [N] that are called by their neutral names or by files of these names.
-
-        Raises:
-            MismatchError: the export is of another data set or split.
-            DataError: a name is none of the export's; names it and its row.
-        """
+    def require_of(self, dataset: Dataset, split: str) -> None:
+        """Raise MismatchError where the export is of another data set or split, given by its fingerprint."""
         for what, mine, theirs in (
             ("data set", dataset.fingerprint, self.dataset),
             ("split", split, self.split),
@@ -100,6 +95,15 @@ class SealedFolds(Result):
                     f"The export is of another {what} ({theirs}, here {mine}).",
                     remedy="Give the sealed.json of the export that the model was trained on, or export again.",
                 )
+
+    def unseal(self, names: Sequence[Any], dataset: Dataset, split: str) -> list[str]:
+        """Give the ids of photos [N] that are called by their neutral names or by files of these names.
+
+        Raises:
+            MismatchError: the export is of another data set or split.
+            DataError: a name is none of the export's; names it and its row.
+        """
+        self.require_of(dataset, split)
         known = self.images_by_name(dataset)
         out = []
         for row, name in enumerate(names):

@@ -1,0 +1,1 @@
+"""The watch over a training: which photos of the data set any process opens, by inotify(7)."""
