@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import LabelCorrection
 from hoego.data.readers.raw_table import RawTable
-from hoego.data.schema import COMPOSITE, MISSING, Attribute, LabelSchema
+from hoego.data.schema import COMPOSITE, MISSING, Attribute, Kind, LabelSchema
 from hoego.errors import DataError, nearest
 from hoego.recipe.sections import AttributeSettings, LabelSettings
 
@@ -87,16 +87,14 @@ def _encode_one(
             "The label is blank.",
             f'Fill it in, or set labels.attributes.{name}.missing = "allow".',
         )
-    binned = how.kind == "binned" or (how.kind == "auto" and bool(how.edges))
-    if binned:
+    if how.kind == "binned" or (how.kind == "auto" and bool(how.edges)):
         return _encode_numbers(raw, name, column, how, texts, blank)
     present = texts.filter(~blank).unique().to_list()
     classes = how.classes or tuple(sorted(present, key=natural))
     if not classes:
         raise DataError(f"The attribute {name!r} has no value at all.", file=raw.file, column=column)
-    attribute = Attribute(
-        name, "ordinal" if how.kind == "ordinal" else "nominal", classes, missing=how.missing
-    )
+    kind: Kind = "ordinal" if how.kind == "ordinal" else "nominal"
+    attribute = Attribute(name, kind, classes, missing=how.missing)
     rank = {c: i for i, c in enumerate(classes)}
     if unknown := set(present) - set(classes):
         value = sorted(unknown)[0]

@@ -13,11 +13,12 @@ import numpy as np
 from hoego.extras import require
 from hoego.recipe import Recipe
 from hoego.runs.inputs import decode, training_edits
-from hoego.runs.project import open_project
+from hoego.runs.project import ProjectData, open_project
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hoego.train.fold_task import FoldTask
     from hoego.train.objective import LossBatch
     from hoego.train.optim import LrFinding
 
@@ -51,7 +52,6 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     require("train", "The learning-rate finder")
     from hoego.train.data import open_pixels
     from hoego.train.fold import training_rows
-    from hoego.train.fold_task import FoldTask
     from hoego.train.learner import TrainStepper
     from hoego.train.optim import find_lr
     from hoego.train.precision import Resolved, resolve_device, resolve_threads
@@ -61,18 +61,8 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     constant = recipe.optim.model_copy(update={"schedule": "constant", "warmup": 0.0, "accumulate": 1})
     trial = recipe.model_copy(update={"optim": constant})
     project = open_project(trial, folder)
-    held = project.split.val_mask(0)
     with TemporaryDirectory() as scratch:
-        task = FoldTask(
-            recipe=trial,
-            dataset=project.dataset,
-            cache=decode(trial, project.dataset),
-            train_mask=~held,
-            val_mask=np.zeros_like(held),
-            folder=Path(scratch),
-            name="lr",
-            edits=training_edits(trial, project.dataset),
-        )
+        task = _task(trial, project, Path(scratch))
         rows = training_rows(task)
         device = resolve_device(trial.device)
         resolved = Resolved(str(device), resolve_threads(trial.threads), "float32")
@@ -88,6 +78,23 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
             return float(parts.step(epoch, number, images, batch))
 
         return LrResult(find_lr(step, steps=steps), recipe.optim.lr)
+
+
+def _task(trial: Recipe, project: ProjectData, folder: Path) -> FoldTask:
+    """Return the training side of fold 0, without a held-out side: no score is computed."""
+    from hoego.train.fold_task import FoldTask
+
+    held = project.split.val_mask(0)
+    return FoldTask(
+        recipe=trial,
+        dataset=project.dataset,
+        cache=decode(trial, project.dataset),
+        train_mask=~held,
+        val_mask=np.zeros_like(held),
+        folder=folder,
+        name="lr",
+        edits=training_edits(trial, project.dataset),
+    )
 
 
 def _endless(parts: Any) -> Iterator[tuple[int, int, Tensor, LossBatch]]:

@@ -15,7 +15,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
 from hoego.errors import MismatchError, RecordError, UsageError
 from hoego.extras import require
-from hoego.predictions import Predictions, RowProvenance, join_sources
+from hoego.predictions import Predictions, Provenance, RowProvenance, SubjectUniverse, join_sources
 from hoego.recipe import build
 from hoego.runs.combined import is_combined, member_names, predict_combined
 from hoego.runs.inputs import REFIT, decode, preprocess_of
@@ -189,12 +189,7 @@ def predict_with(
         raise MismatchError(f"The photos have other labels than the run {record.id} was trained on.")
     cache = decode(first.recipe, dataset, preprocess_of(first.recipe))
     outputs = predict_photos(models, cache, dataset.image_ids)
-    universe = models[0].provenance.universe
-    for model in models[1:]:
-        universe = universe.union(model.provenance.universe)
-    sources: Sequence[RowProvenance] = [
-        s.lifted(m.provenance.universe, universe) for m in models for s in m.provenance.sources
-    ]
+    universe, source = _one_source(record.id, [m.provenance for m in models])
     n = dataset.n_images
     return Predictions(
         images=dataset.image_ids,
@@ -203,12 +198,21 @@ def predict_with(
         schema=first.schema,
         fold=np.full(n, -1, dtype=np.int16),
         source=np.zeros(n, dtype=np.int32),
-        sources=(join_sources(record.id, sources, universe),),
+        sources=(source,),
         universe=universe,
         dataset_fingerprint=dataset.fingerprint,
         name=record.id,
         lineage=(record.id,),
     )
+
+
+def _one_source(name: str, models: Sequence[Provenance]) -> tuple[SubjectUniverse, RowProvenance]:
+    """Join what several models have seen: the universe of all of them, and their mean as one source."""
+    universe = models[0].universe
+    for model in models[1:]:
+        universe = universe.union(model.universe)
+    sources = [s.lifted(m.universe, universe) for m in models for s in m.sources]
+    return universe, join_sources(name, sources, universe)
 
 
 def write(predictions: Predictions, options: PredictOptions) -> list[str]:

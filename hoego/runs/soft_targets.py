@@ -189,12 +189,7 @@ def mean_predictions(members: Sequence[Predictions], images: NDArray[Any]) -> Pr
     if not parts:
         return None
     first, schema = parts[0], parts[0].schema
-    names = [*schema.names, *((COMPOSITE,) if schema.composite else ())]
-    names = [n for n in names if all(p.has(n) for p in parts)]
-    if not names:
-        raise MismatchError(
-            "The teachers speak of different attributes.", remedy="Name teachers of one kind."
-        )
+    names = _common_attributes(parts)
     universe = first.universe
     for p in parts[1:]:
         universe = universe.union(p.universe)
@@ -225,6 +220,18 @@ def mean_predictions(members: Sequence[Predictions], images: NDArray[Any]) -> Pr
         name=first.name,
         lineage=tuple(dict.fromkeys(r for p in parts for r in p.lineage)),
     )
+
+
+def _common_attributes(parts: Sequence[Predictions]) -> list[str]:
+    """Return what all members predict, "composite" last. Raises MismatchError where that is nothing."""
+    schema = parts[0].schema
+    names = [*schema.names, *((COMPOSITE,) if schema.composite else ())]
+    names = [n for n in names if all(p.has(n) for p in parts)]
+    if not names:
+        raise MismatchError(
+            "The teachers predict different attributes.", remedy="Name teachers of the same attributes."
+        )
+    return names
 
 
 def has_seen(source: RowProvenance, universe: SubjectUniverse, dataset: Dataset, val_mask: Bits) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,28 +51,15 @@ def verify_split(
             split; names the image, the side or the subjects.
     """
     ratio, stratify = wanted
-    allowed = range(n_folds) if n_folds > 1 else (-1, 0)
-    strange = np.flatnonzero(~np.isin(fold, list(allowed)))
-    if len(strange):
-        raise SplitError(
-            f"The image {dataset.image_ids[strange[0]]!r} is in fold {fold[strange[0]]}, which the split does not have."
-        )
+    _require_folds(dataset, fold, n_folds)
     side, names = sides_of(fold, n_folds)
     n_sides = len(names)
     images = np.bincount(side, minlength=n_sides)
-    if (images == 0).any():
-        raise SplitError(
-            f"The side {names[int(np.argmin(images))]!r} has no image.",
-            remedy="Check the ratio and the folds.",
-        )
+    _require_images(images, names)
     cells = np.unique(dataset.subject_index.astype(np.int64) * n_sides + side)
     shared = np.flatnonzero(np.bincount(cells // n_sides, minlength=dataset.n_subjects) > 1)
-    if len(shared) and kind != "naive":
-        some = ", ".join(map(repr, dataset.subjects[shared[:3]].tolist()))
-        raise SplitError(
-            f"{len(shared)} subject(s) are on two sides, such as {some}.",
-            remedy="Make the split again with `hoego split`.",
-        )
+    if kind != "naive":
+        _require_none_shared(dataset.subjects[shared])
     strata = strata_of(dataset, stratify)
     deviations, missing = {}, []
     for label, classes in strata.items():
@@ -91,6 +79,35 @@ def verify_split(
         absent_classes=tuple(missing),
     )
     return guarantees, _sides(dataset, side, names, np.bincount(cells % n_sides, minlength=n_sides))
+
+
+def _require_folds(dataset: Dataset, fold: NDArray[np.int16], n_folds: int) -> None:
+    """Raise SplitError naming the first image in a fold that the split does not have."""
+    allowed = range(n_folds) if n_folds > 1 else (-1, 0)
+    strange = np.flatnonzero(~np.isin(fold, list(allowed)))
+    if len(strange):
+        raise SplitError(
+            f"The image {dataset.image_ids[strange[0]]!r} is in fold {fold[strange[0]]}, which the split does not have."
+        )
+
+
+def _require_images(images: NDArray[np.int64], names: Sequence[str]) -> None:
+    """Raise SplitError naming a side without images, of which `images` are the counts."""
+    if (images == 0).any():
+        raise SplitError(
+            f"The side {names[int(np.argmin(images))]!r} has no image.",
+            remedy="Check the ratio and the folds.",
+        )
+
+
+def _require_none_shared(subjects: NDArray[Any]) -> None:
+    """Raise SplitError naming some of the subjects that are on two sides."""
+    if len(subjects):
+        some = ", ".join(map(repr, subjects[:3].tolist()))
+        raise SplitError(
+            f"{len(subjects)} subject(s) are on two sides, such as {some}.",
+            remedy="Make the split again with `hoego split`.",
+        )
 
 
 def _absences(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from hoego.data.dataset import Dataset
@@ -64,12 +65,7 @@ def load(path: Path, dataset: Dataset) -> Split:
     """
     table, meta = _read(path)
     images = table["image"].to_numpy().astype(np.str_)
-    if (images[1:] <= images[:-1]).any():
-        at = int(np.flatnonzero(images[1:] <= images[:-1])[0]) + 1
-        what = "occurs twice" if images[at] == images[at - 1] else "is out of order"
-        raise SplitError(
-            f"The image {images[at]!r} {what}.", file=path, row=at + 2, column="image", remedy=_REMAKE
-        )
+    _require_sorted(images, path)
     order = np.argsort(dataset.image_ids, kind="stable")
     if (order != np.arange(dataset.n_images)).any():
         dataset = dataset.take(order)
@@ -87,14 +83,7 @@ def load(path: Path, dataset: Dataset) -> Split:
             file=path,
             remedy=_REMAKE,
         )
-    found = fingerprint_of(kind, images, fold)
-    if meta.fingerprint != found:
-        raise SplitError(
-            f"Images were moved between sides after the split was made: its fingerprint is {meta.fingerprint}, "
-            f"its rows give {found}.",
-            file=path,
-            remedy="Restore the file, or make the split again.",
-        )
+    _require_fingerprint(meta.fingerprint, fingerprint_of(kind, images, fold), path)
     return Split(
         name=meta.name,
         kind=kind,
@@ -109,6 +98,26 @@ def load(path: Path, dataset: Dataset) -> Split:
         sides=sides,
         notes=notes_on(dataset, kind, guarantees),
     )
+
+
+def _require_sorted(images: NDArray[Any], path: Path) -> None:
+    """Raise SplitError naming the first image that occurs twice or is out of order."""
+    if (images[1:] <= images[:-1]).any():
+        at = int(np.flatnonzero(images[1:] <= images[:-1])[0]) + 1
+        what = "occurs twice" if images[at] == images[at - 1] else "is out of order"
+        raise SplitError(
+            f"The image {images[at]!r} {what}.", file=path, row=at + 2, column="image", remedy=_REMAKE
+        )
+
+
+def _require_fingerprint(stated: str, found: str, path: Path) -> None:
+    if stated != found:
+        raise SplitError(
+            f"Images were moved between sides after the split was made: its fingerprint is {stated}, "
+            f"its rows give {found}.",
+            file=path,
+            remedy="Restore the file, or make the split again.",
+        )
 
 
 def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Split:

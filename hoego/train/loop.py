@@ -130,11 +130,7 @@ class TrainingLoop:
         # The only place where the loop reads the loss: reading it each step would wait for the device.
         loss = float(self.loss_sum) / parts.steps
         seconds = time.perf_counter() - began
-        if not math.isfinite(loss):
-            raise TrainError(
-                f"The loss is no longer a number in epoch {epoch + 1} ({self.settings.name}).",
-                remedy="Lower optim.lr, set optim.clip, or train in float32.",
-            )
+        self._require_finite(loss)
         total = parts.steps * parts.recipe.epochs
         last_step = epoch * parts.steps + parts.steps - 1
         figures: dict[str, Any] = {
@@ -152,6 +148,13 @@ class TrainingLoop:
         self.stopped = self.tracker.exhausted(epoch)
         self._save()
         return figures
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise TrainError(
+                f"The loss is no longer a number in epoch {self.epoch + 1} ({self.settings.name}).",
+                remedy="Lower optim.lr, set optim.clip, or train in float32.",
+            )
 
     def _due(self, written: float) -> bool:
         callbacks = self.settings.callbacks

@@ -9,8 +9,10 @@ from typing import Any
 
 from hoego.apps.demo.result import DemoChapter, DemoResult
 from hoego.apps.demo.week import FULL, QUICK, DemoWeek
+from hoego.evaluate.score import Score
 from hoego.extras import require
-from hoego.runs.records import RunStore, note
+from hoego.predictions import Predictions
+from hoego.runs.records import Record, RunStore, note
 from hoego.runs.records.ranking import PRIMARY
 
 __all__ = ["DemoChapter", "DemoResult", "run_demo"]
@@ -30,6 +32,28 @@ def run_demo(
     require("train", "The demo")
     folder.mkdir(parents=True, exist_ok=True)
     week = DemoWeek(folder.resolve(), QUICK if quick else FULL, seed, log)
+    final, test, true_score = _live(week)
+    honest = week.base.full_score
+    assert honest is not None, "the week has just scored it"
+    demo = DemoResult(
+        folder=week.folder,
+        chapters=tuple(week.chapters),
+        dataset=week.dataset,
+        split=week.split,
+        audit=week.audit,
+        leak=week.leak,
+        honest=honest,
+        diagnosis=week.diagnosis,
+        final=final,
+        test=test,
+        true_score=true_score,
+        seconds=time.perf_counter() - week.started,
+    )
+    return _with_sentences(demo)
+
+
+def _live(week: DemoWeek) -> tuple[Record, Predictions, Score]:
+    """Run the week day by day; return the last run, its predictions and the score they really had."""
     week.prepare()
     week.measure_leak()
     week.log_step("Tuesday: how much mixup?")
@@ -49,29 +73,13 @@ def run_demo(
     week.combine()
     week.which_attribute()
     week.which_design()
-    final, test, true_score = week.submit()
+    submitted = week.submit()
     note(
-        RunStore(folder / "runs"),
+        RunStore(week.folder / "runs"),
         "Should have measured mask, gender and age on the first day.",
         run=week.base.id,
     )
-    honest = week.base.full_score
-    assert honest is not None, "the week has just scored it"
-    demo = DemoResult(
-        folder=week.folder,
-        chapters=tuple(week.chapters),
-        dataset=week.dataset,
-        split=week.split,
-        audit=week.audit,
-        leak=week.leak,
-        honest=honest,
-        diagnosis=week.diagnosis,
-        final=final,
-        test=test,
-        true_score=true_score,
-        seconds=time.perf_counter() - week.started,
-    )
-    return _with_sentences(demo)
+    return submitted
 
 
 def _with_sentences(demo: DemoResult) -> DemoResult:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hoego.apps.diary.period import Period
 from hoego.errors import HoegoError
-from hoego.results.score import DefinedEstimate, MetricEstimate
+from hoego.results.score import DefinedEstimate, MetricEstimate, ScoreSummary
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import DiaryNote, RankingGroup, Record, RunKind, RunStore, notes
 from hoego.runs.records.difference import changes
@@ -240,15 +240,12 @@ def _run(record: Record, period: Period) -> RunSummary:
     except HoegoError:
         recipe = {}
     group = group_of(record)
-    metrics = (
-        {} if score is None else {k: v for k, m in score.metrics.items() if (v := _recorded(m)) is not None}
-    )
-    state = record.state
+    metrics = _metrics(score)
     return RunSummary(
         id=meta.id,
         name=meta.name or str(recipe.get("name") or ""),
         why=meta.why,
-        state=state,
+        state=record.state,
         reason=record.reason,
         moment=moment,
         hours=_hours(meta.started, meta.finished),
@@ -259,9 +256,7 @@ def _run(record: Record, period: Period) -> RunSummary:
         metrics=metrics,
         honesty="" if score is None else str(score.honesty),
         honest=score is not None and score.rankable,
-        optimism=_finite(score.optimism.optimism)
-        if score is not None and score.optimism is not None
-        else None,
+        optimism=_optimism(score),
         n_images=None if score is None else score.n_images,
         n_subjects=None if score is None else score.n_subjects,
         fingerprints={**meta.fingerprints, "labels": group.labels} if group.labels else meta.fingerprints,
@@ -272,6 +267,17 @@ def _run(record: Record, period: Period) -> RunSummary:
         verdict=record.verdict,
         has_report=(record.folder / "report.html").is_file(),
     )
+
+
+def _metrics(score: ScoreSummary | None) -> dict[str, DefinedEstimate]:
+    """Return the metrics that have a value."""
+    if score is None:
+        return {}
+    return {name: found for name, m in score.metrics.items() if (found := _recorded(m)) is not None}
+
+
+def _optimism(score: ScoreSummary | None) -> float | None:
+    return None if score is None or score.optimism is None else _finite(score.optimism.optimism)
 
 
 def _finite(value: Any) -> float | None:

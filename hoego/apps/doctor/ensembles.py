@@ -77,6 +77,13 @@ _TABLE = re.compile(r"\.(csv|npy|npz|pkl|pt|pth|parquet)$", re.I)
 
 def picked_by_leaderboard(project: SourceProject) -> Iterator[DefectMatch]:
     """Yield two or more submission files that carry a public score, combined in code."""
+    yield from _combined_lists(project)
+    yield from _combined_reads(project)
+    yield from _weighted_by_score(project)
+
+
+def _combined_lists(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield lists of files that are named by their score."""
     for module, node in project.nodes(ast.List, ast.Tuple, ast.Dict):
         items = (
             node.elts
@@ -93,6 +100,10 @@ def picked_by_leaderboard(project: SourceProject) -> Iterator[DefectMatch]:
                 node,
                 f"The files combined are named by their score: {shown[0]}.",
             )
+
+
+def _combined_reads(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield the first of two or more reads of files that are named by their score."""
     reads = [
         (module, call, str(a.value))
         for module, call, name in project.calls
@@ -107,6 +118,10 @@ def picked_by_leaderboard(project: SourceProject) -> Iterator[DefectMatch]:
             reads[0][1],
             f"{len(reads)} files named by their score are combined.",
         )
+
+
+def _weighted_by_score(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield tables of public scores: two or more numbers between 0 and 1 under a name of the leaderboard."""
     table = re.compile(r"lb|leaderboard|public", re.I)
     for module, node in project.nodes(ast.Assign):
         assert isinstance(node, ast.Assign)

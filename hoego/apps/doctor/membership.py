@@ -201,6 +201,13 @@ _AGE = frozenset(["age", "ages", "years"])
 
 def filter_before_split(project: SourceProject) -> Iterator[DefectMatch]:
     """Yield rows dropped by age, and what is left is split."""
+    yield from _split_of_filtered(project)
+    yield from _filtered_then_split(project)
+    yield from _dropped_in_loop(project)
+
+
+def _split_of_filtered(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield what a call that splits is given, where its rows were left out by age."""
     for module, call in _split_calls(project):
         for one in call.args[:1]:
             for other, expression, _ in project.behind(module, one):
@@ -210,6 +217,10 @@ def filter_before_split(project: SourceProject) -> Iterator[DefectMatch]:
                 for dropping in _dropping_around(other, expression):
                     detail = "Photos are left out by age before the sides are drawn."
                     yield match_defect("filter-before-split", other, dropping, detail)
+
+
+def _filtered_then_split(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield tables that lose rows by age and are split afterwards, under the same name."""
     for module, node in project.nodes(ast.Assign):
         assert isinstance(node, ast.Assign)
         if _filters_frame(node.value) and not any(
@@ -220,11 +231,13 @@ def filter_before_split(project: SourceProject) -> Iterator[DefectMatch]:
                 yield match_defect(
                     "filter-before-split", module, node, f"{name} loses rows by age and is split afterwards."
                 )
+
+
+def _dropped_in_loop(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield conditions on age that skip photos in a loop whose result is split."""
     for module, node in project.nodes(ast.If):
         assert isinstance(node, ast.If)
-        if not _by_age(node.test) or not _drops(node):
-            continue
-        if _one_sided(node):
+        if not _by_age(node.test) or not _drops(node) or _one_sided(node):
             continue
         loops = loops_around(module, node)
         if not loops or _side_is_known(module, node):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect
 from hoego.apps.doctor.project import SourceProject
@@ -157,9 +158,13 @@ _LOSS = re.compile(r"loss|criterion", re.I)
 
 
 def no_f1(project: SourceProject) -> Iterator[DefectMatch]:
-    """Accuracy is computed on a validation side, F1 (or another measure that heeds rare classes) nowhere."""
-    if not project.trains:
-        return
+    """Yield where accuracy is computed on a validation side and F1 (or another measure of rare classes) nowhere."""
+    if project.trains and not _measures_f1(project):
+        yield from islice(_accuracies(project), 1)  # one place is enough: the defect is of the project
+
+
+def _measures_f1(project: SourceProject) -> bool:
+    """Return whether code or settings name a measure that heeds rare classes, outside of losses."""
     for module in project.modules:
         if _LOSS.search(module.stem):
             continue
@@ -170,27 +175,28 @@ def no_f1(project: SourceProject) -> Iterator[DefectMatch]:
                 and not _in_loss(module, node)
                 and not (isinstance(node, ast.Constant) and _is_choice(module, node))
             ):
-                return
-    if any(_F1.search(f"{v.key} {v.value}") and not _LOSS.search(v.key) for v in project.folder.values):
-        return
+                return True
+    return any(_F1.search(f"{v.key} {v.value}") and not _LOSS.search(v.key) for v in project.folder.values)
+
+
+def _accuracies(project: SourceProject) -> Iterator[DefectMatch]:
+    """Yield where accuracy is assigned, computed or logged, the surest places first."""
+    computed = "Accuracy is computed here, and F1 in no file."
     for module, node in project.nodes(ast.Assign, ast.AugAssign):
         if isinstance(getattr(node, "value", None), ast.Constant | ast.List | ast.Tuple):
             continue
         for target in targets(node):
             named = reference(target)
             if _accurate(last(named)) and (is_valid_name(named) or _in_validation(module, node)):
-                yield match_defect("no-f1", module, node, "Accuracy is computed here, and F1 in no file.")
-                return
+                yield match_defect("no-f1", module, node, computed)
     for module, call, name in project.called("accuracy_score", "multiclass_accuracy", "accuracy"):
         if name != "?.accuracy":
-            yield match_defect("no-f1", module, call, "Accuracy is computed here, and F1 in no file.")
-            return
+            yield match_defect("no-f1", module, call, computed)
     for module, call, _ in project.called("load", "load_metric"):
         if call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == "accuracy":
             yield match_defect(
                 "no-f1", module, call, "Accuracy is computed by this metric, and F1 in no file."
             )
-            return
     for module, call, name in project.calls:
         given = [*call.args[:1], *(k.value for k in call.keywords)]
         shown = [
@@ -203,7 +209,6 @@ def no_f1(project: SourceProject) -> Iterator[DefectMatch]:
             _accurate(s) and (is_valid_name(s) or last(name) == "compile") for s in shown
         ):
             yield match_defect("no-f1", module, call, "Accuracy is logged here, and F1 in no file.")
-            return
 
 
 def _said(node: ast.AST) -> str:

@@ -82,46 +82,59 @@ def _inner(person: Person, low: float) -> list[tuple[float, float]]:
     style = hair.style
     temple = [(w - 0.035, low), (w - 0.045, -0.16), (w - 0.10 + 0.03 * r, -0.40 - 0.10 * r)]
     if style in FRINGED:
-        jag = Dice(hair.strands, 2)
-        y = -0.36 - 0.10 * r if style == "fringe" else -0.33
-        middle = [
-            (x, y + jag.uniform(-0.06, 0.05)) for x in (0.50, 0.36, 0.22, 0.08, -0.06, -0.20, -0.34, -0.48)
-        ]
-        right = [*temple[:2], (w - 0.07, -0.30), *middle]
-        left = [(-w + 0.07, -0.30), (-w + 0.045, -0.16), (-w + 0.035, low)]
-        return [(-x, y) for x, y in right] + [(-x, y) for x, y in left]
+        return _fringe(person, low, temple)
     if style in ("curtain", "long", "bob") and r < 0.45:
-        p = 0.4 * hair.part if style == "curtain" else hair.part
-        drop = -0.34 if style == "curtain" else -0.42
-        return [
-            (-w + 0.05, low),
-            (-w + 0.06, -0.14),
-            (-w + 0.13, drop),
-            (p - 0.22, -0.66),
-            (p, -0.86),
-            (p + 0.22, -0.66),
-            (w - 0.13, drop),
-            (w - 0.06, -0.14),
-            (w - 0.05, low),
-        ]
+        return _parted(person, low)
     if style in ("side", "pixie") and r < 0.4:
-        s = 1.0 if hair.part > 0 else -1.0
-        line = [
-            (s * (w - 0.035), low),
-            (s * (w - 0.05), -0.2),
-            (s * (w - 0.12), -0.50),
-            (s * 0.32, -0.72 - 0.1 * r),
-            (s * 0.10, -0.60),
-            (-s * 0.24, -0.52),
-            (-s * (w - 0.16), -0.46),
-            (-s * (w - 0.06), -0.16),
-            (-s * (w - 0.035), low),
-        ]
-        return line if s < 0 else line[::-1]
+        return _combed_over(person, low)
     high = -0.70 - 0.02 * abs(hair.part)
     line = [*temple, (0.42, high + 0.02 - 0.30 * r), (0.20, high - 0.20 * r * r), (0.0, high - 0.30 * r * r)]
     right = [(x, max(y, -1.03)) for x, y in line]
     return [(-x, y) for x, y in right] + right[-2::-1]
+
+
+def _fringe(person: Person, low: float, temple: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    hair, w, r = person.hair, person.face.width, person.ageing.recede
+    jag = Dice(hair.strands, 2)
+    y = -0.36 - 0.10 * r if hair.style == "fringe" else -0.33
+    middle = [(x, y + jag.uniform(-0.06, 0.05)) for x in (0.50, 0.36, 0.22, 0.08, -0.06, -0.20, -0.34, -0.48)]
+    right = [*temple[:2], (w - 0.07, -0.30), *middle]
+    left = [(-w + 0.07, -0.30), (-w + 0.045, -0.16), (-w + 0.035, low)]
+    return [(-x, y) for x, y in right] + [(-x, y) for x, y in left]
+
+
+def _parted(person: Person, low: float) -> list[tuple[float, float]]:
+    hair, w = person.hair, person.face.width
+    p = 0.4 * hair.part if hair.style == "curtain" else hair.part
+    drop = -0.34 if hair.style == "curtain" else -0.42
+    return [
+        (-w + 0.05, low),
+        (-w + 0.06, -0.14),
+        (-w + 0.13, drop),
+        (p - 0.22, -0.66),
+        (p, -0.86),
+        (p + 0.22, -0.66),
+        (w - 0.13, drop),
+        (w - 0.06, -0.14),
+        (w - 0.05, low),
+    ]
+
+
+def _combed_over(person: Person, low: float) -> list[tuple[float, float]]:
+    hair, w, r = person.hair, person.face.width, person.ageing.recede
+    s = 1.0 if hair.part > 0 else -1.0
+    line = [
+        (s * (w - 0.035), low),
+        (s * (w - 0.05), -0.2),
+        (s * (w - 0.12), -0.50),
+        (s * 0.32, -0.72 - 0.1 * r),
+        (s * 0.10, -0.60),
+        (-s * 0.24, -0.52),
+        (-s * (w - 0.16), -0.46),
+        (-s * (w - 0.06), -0.16),
+        (-s * (w - 0.035), low),
+    ]
+    return line if s < 0 else line[::-1]
 
 
 @lru_cache(maxsize=4)

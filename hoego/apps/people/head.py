@@ -27,14 +27,27 @@ def draw_ears(studio: Studio) -> None:
 
 
 def draw_face(studio: Studio) -> Clip:
-    """Return the face's ground: skin, the light on it, blush, beard shadow. Returns the mask of the face."""
+    """Draw the face's ground: skin, the light on it, blush, beard shadow. Return the mask of the face."""
     person, shot, face = studio.person, studio.shot, studio.person.face
     outline = studio.head.at(face_outline(person), 0.08)
     studio.canvas.fill(outline, face.skin)
     clip = studio.canvas.mask(outline)
-    dark = studio.shadow
     lit = 1.0 if shot.light[0] >= 0.0 else -1.0
-    strength = 0.25 + 0.55 * abs(shot.light[0])
+    _shade_face(studio, clip, lit)
+    light = mix(face.skin, (255, 250, 240), 0.55)
+    studio.soft(ellipse(lit * 0.16, -0.48, 0.32, 0.15), light, 0.34, 0.11, clip)
+    studio.soft(ellipse(lit * 0.40, 0.28, 0.14, 0.09), light, 0.38, 0.07, clip)
+    studio.soft(ellipse(lit * 0.03, 1.02, 0.11, 0.06), light, 0.25, 0.05, clip)
+    _draw_beard(studio, clip)
+    for x, y, size in face.moles:
+        studio.soft(ellipse(x, y, size, size), (64, 42, 36), 0.85, 0.006, clip)
+    return clip
+
+
+def _shade_face(studio: Studio, clip: Clip, lit: float) -> None:
+    """Darken the side away from the light (`lit` is its sign), the rims and the hollow cheeks, and add the blush."""
+    person, face, dark = studio.person, studio.person.face, studio.shadow
+    strength = 0.25 + 0.55 * abs(studio.shot.light[0])
     far = [
         (-lit * 0.34, -1.1),
         (-lit * 1.1, -1.0),
@@ -64,14 +77,6 @@ def draw_face(studio: Studio) -> Clip:
             0.10,
             clip,
         )
-    light = mix(face.skin, (255, 250, 240), 0.55)
-    studio.soft(ellipse(lit * 0.16, -0.48, 0.32, 0.15), light, 0.34, 0.11, clip)
-    studio.soft(ellipse(lit * 0.40, 0.28, 0.14, 0.09), light, 0.38, 0.07, clip)
-    studio.soft(ellipse(lit * 0.03, 1.02, 0.11, 0.06), light, 0.25, 0.05, clip)
-    _draw_beard(studio, clip)
-    for x, y, size in face.moles:
-        studio.soft(ellipse(x, y, size, size), (64, 42, 36), 0.85, 0.006, clip)
-    return clip
 
 
 def _draw_beard(studio: Studio, clip: Clip) -> None:
@@ -143,15 +148,9 @@ def _draw_eye(studio: Studio, side: int, clip: Clip) -> None:
     ball = head.at(np.concatenate([upper, lower]))
     studio.canvas.fill(ball, mix((240, 236, 230), face.skin, 0.18 + 0.10 * ageing.lids))
     opening = studio.canvas.mask(ball)
-    radius = 0.092
-    centre = head.at([(x0 + w * 0.55 * shot.gaze[0], -0.008 + h * shot.gaze[1])])[0]
     px = studio.unit
-    for size, colour in (
-        (radius, tone(face.iris, 0.7)),
-        (radius * 0.82, tone(face.iris, 1.35)),
-        (radius * 0.45, (12, 10, 12)),
-    ):
-        studio.canvas.paint(ellipse(centre[0], centre[1], size * px, size * px), colour, 1.0, 0.0, opening)
+    centre = head.at([(x0 + w * 0.55 * shot.gaze[0], -0.008 + h * shot.gaze[1])])[0]
+    _draw_iris(studio, centre, opening)
     studio.canvas.paint(
         head.at(stroke(upper + np.array([0.0, 0.03]), 0.05, 0.5)), (40, 26, 24), 0.35, 0.012 * px, opening
     )
@@ -163,6 +162,16 @@ def _draw_eye(studio: Studio, side: int, clip: Clip) -> None:
     )
     studio.canvas.paint(glint, (255, 255, 255), 0.9, 0.0, opening)
     _draw_lids(studio, side, upper, lower, clip)
+
+
+def _draw_iris(studio: Studio, centre: Points, opening: Clip) -> None:
+    face, px, radius = studio.person.face, studio.unit, 0.092
+    for size, colour in (
+        (radius, tone(face.iris, 0.7)),
+        (radius * 0.82, tone(face.iris, 1.35)),
+        (radius * 0.45, (12, 10, 12)),
+    ):
+        studio.canvas.paint(ellipse(centre[0], centre[1], size * px, size * px), colour, 1.0, 0.0, opening)
 
 
 def _draw_lids(studio: Studio, side: int, upper: Points, lower: Points, clip: Clip) -> None:
@@ -245,13 +254,8 @@ def draw_nose(studio: Studio, clip: Clip) -> None:
 
 def draw_mouth(studio: Studio, clip: Clip) -> None:
     """Lips; they thin and pale with the years, part and smile from photo to photo."""
-    face, ageing, shot, head, px = (
-        studio.person.face,
-        studio.person.ageing,
-        studio.shot,
-        studio.head,
-        studio.unit,
-    )
+    person, shot, head, px = studio.person, studio.shot, studio.head, studio.unit
+    face, ageing = person.face, person.ageing
     y, w = face.mouth_y, face.mouth_width * (1.0 + 0.10 * max(0.0, shot.smile))
     full = face.lip * (1.0 - 0.42 * ageing.thin_lips)
     lift = 0.05 * shot.smile - 0.022 * ageing.sag
@@ -278,9 +282,7 @@ def draw_mouth(studio: Studio, clip: Clip) -> None:
     if gap > 0.004:
         inner = np.concatenate([line, line[::-1] + np.array([0.0, 1.3 * gap])])
         studio.canvas.paint(head.at(inner), (236, 228, 220) if gap > 0.012 else (84, 34, 34), 1.0, 0.003 * px)
-        lower = np.concatenate([line + np.array([0.0, 0.9 * gap]), spline(low)])
-    else:
-        lower = np.concatenate([line, spline(low)])
+    lower = np.concatenate([line + np.array([0.0, 0.9 * gap if gap > 0.004 else 0.0]), spline(low)])
     studio.canvas.paint(head.at(np.concatenate([line, spline(top)])), tone(colour, 0.90), 0.95, 0.007 * px)
     studio.canvas.paint(head.at(lower), colour, 0.92, 0.008 * px)
     shine = ellipse(0.0, y + gap + full * 0.55, w * 0.36, full * 0.22)

@@ -155,7 +155,7 @@ def _ageing(dice: Dice, age: int, male: bool) -> Ageing:
     )
 
 
-def _face(dice: Dice, male: bool, ageing: Ageing) -> Face:
+def _skin_and_lips(dice: Dice, male: bool, ageing: Ageing) -> tuple[Colour, Colour]:
     shade = dice.pick(range(len(_SKIN)), _SKIN_WEIGHTS)
     skin = mix(_SKIN[shade], _SKIN[min(shade + 1, len(_SKIN) - 1)], dice.uniform(0.0, 1.0))
     skin = mix(skin, dice.pick(((236, 170, 150), (226, 190, 140))), dice.uniform(0.0, 0.22))
@@ -164,6 +164,11 @@ def _face(dice: Dice, male: bool, ageing: Ageing) -> Face:
     lip = mix(skin, (176, 82, 84), dice.uniform(0.3, 0.5))
     if not male:
         lip = mix(lip, dice.pick(((196, 52, 72), (206, 92, 98), (170, 58, 62))), dice.uniform(0.1, 0.8))
+    return skin, lip
+
+
+def _face(dice: Dice, male: bool, ageing: Ageing) -> Face:
+    skin, lip = _skin_and_lips(dice, male, ageing)
     m = 1.0 if male else 0.0
     beard = "none"
     if male and ageing.apparent > 22.0 and dice.chance(0.16):

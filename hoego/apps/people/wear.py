@@ -179,25 +179,7 @@ def draw_glasses(studio: Studio) -> None:
     width = max(1.0, 0.032 * unit)
     for side in (-1, 1):
         x = side * (face.eye_gap + 0.01)
-        if outfit.glasses == "round":
-            rim = ellipse(x, 0.03, 0.235, 0.215)
-        else:
-            low = 0.21 if outfit.glasses == "square" else 0.17
-            rim = spline(
-                np.array(
-                    [
-                        (x - 0.22, -0.12),
-                        (x + 0.22, -0.14),
-                        (x + 0.235, 0.05),
-                        (x + 0.17, low),
-                        (x - 0.17, low),
-                        (x - 0.235, 0.05),
-                    ]
-                ),
-                closed=True,
-                steps=4,
-            )
-        pixels = head.at(rim, 0.62)
+        pixels = head.at(_rim(outfit.glasses, x), 0.62)
         canvas.paint(pixels, (226, 236, 244), 0.13)
         pixels = np.concatenate([pixels, pixels[:1]])
         if outfit.glasses == "half":
@@ -211,6 +193,22 @@ def draw_glasses(studio: Studio) -> None:
             width,
         )
     canvas.line(head.at([(-0.11, 0.0), (0.0, -0.03), (0.11, 0.0)], 0.66), outfit.glasses_colour, width)
+
+
+def _rim(glasses: str, x: float) -> Points:
+    """Return the outline of one glass around x, in head coordinates."""
+    if glasses == "round":
+        return ellipse(x, 0.03, 0.235, 0.215)
+    low = 0.21 if glasses == "square" else 0.17
+    corners = [
+        (x - 0.22, -0.12),
+        (x + 0.22, -0.14),
+        (x + 0.235, 0.05),
+        (x + 0.17, low),
+        (x - 0.17, low),
+        (x - 0.235, 0.05),
+    ]
+    return spline(np.array(corners), closed=True, steps=4)
 
 
 def _mask_half(mask: Mask, width: float) -> list[tuple[float, float]]:

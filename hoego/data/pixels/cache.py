@@ -116,19 +116,13 @@ class PixelCache(ShortRepr):
         store = PixelStore.of(unique, preprocess, options.folder or cache_folder())
         array, decoded = store.open(), 0
         if array is None:
-            items = [(str(paths[i]), boxes[i]) for i in first.tolist()]
-            with store.lock():
-                array = store.open()
-                if array is None:
-                    decoded = CacheBuild(
-                        store=store,
-                        items=items,
-                        contents=contents[first],
-                        preprocess=preprocess,
-                        options=options,
-                    ).run()
-                    array = store.open(trusted=True)
-        assert array is not None
+            array, decoded = CacheBuild(
+                store=store,
+                items=[(str(paths[i]), boxes[i]) for i in first.tolist()],
+                contents=contents[first],
+                preprocess=preprocess,
+                options=options,
+            ).open_or_run()
         return cls(
             array=array,
             row=row,
@@ -190,8 +184,21 @@ class CacheBuild(ShortRepr):
     preprocess: Preprocess
     options: CacheBuildOptions
 
+    def open_or_run(self) -> tuple[Photo, int]:
+        """Return the finished cache, and how many photos this call decoded for it."""
+        with self.store.lock():
+            array, decoded = (
+                self.store.open(),
+                0,
+            )  # the process that held the lock before may have finished it
+            if array is None:
+                decoded = self.run()
+                array = self.store.open(trusted=True)
+        assert array is not None
+        return array, decoded
+
     def run(self) -> int:
-        """Decodes what is missing; the number of photos that it took."""
+        """Decode what is missing, and return the number of photos that were decoded."""
         store = self.store
         store.prepare()
         todo = np.flatnonzero(store.recorded() == 0).tolist()

@@ -12,6 +12,14 @@ from hoego import toml_text
 
 Settings = dict[str, dict[str, Any]]
 Certainty = Literal["sure", "likely", "unsure"]
+REASON_OF = {
+    "subject_regex": "subject",
+    "table": "layout",
+    "exclude": "unlabelled",
+    "pattern": "layout",
+    "label_regex": "layout",
+}
+"""The inference that explains a setting, where it has another name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +51,32 @@ class TomlWriter:
 
     def text(self, root: Path, folder: Path) -> str:
         """The file as it would lie in `folder`, for photos in `root`."""
-        settings = self.settings
-        dataset = {"root": _relative(root, folder), **settings["dataset"]}
-        reasons = {
-            "subject_regex": "subject",
-            "table": "layout",
-            "exclude": "unlabelled",
-            "pattern": "layout",
-            "label_regex": "layout",
-        }
+        dataset = {"root": _relative(root, folder), **self.settings["dataset"]}
         lines = [
             f"# Proposed by `hoego init`: {self.n_images:,} photos. Every line says how sure it is;",
             "# correct what is wrong. `hoego settings` lists what else can be set.",
             "",
             "[dataset]",
             *(
-                self._line(k, v, self.why.get(k) or self.why.get(reasons.get(k, ""), ""))
+                self._line(k, v, self.why.get(k) or self.why.get(REASON_OF.get(k, ""), ""))
                 for k, v in dataset.items()
             ),
         ]
-        lines += self._problems()
-        labels = dict(settings.get("labels", {}))
+        lines += [*self._problems(), *self._labels(), *self._other_columns()]
+        for section in ("split", "submission"):
+            if section in self.settings:
+                lines += ["", f"[{section}]"]
+                lines += [
+                    self._line(k, v, self.why["split"] if k == "kind" else "")
+                    for k, v in self.settings[section].items()
+                ]
+        return "\n".join(lines) + "\n"
+
+    def _labels(self) -> list[str]:
+        labels = dict(self.settings.get("labels", {}))
         attributes = labels.pop("attributes", {})
         multi = labels.pop("multi", {})
-        lines += ["", "[labels]", *(self._line(k, v, self.why.get(k, "")) for k, v in labels.items())]
+        lines = ["", "[labels]", *(self._line(k, v, self.why.get(k, "")) for k, v in labels.items())]
         if multi:
             lines += ["", f"# {_comment(self.why.get('multi', ''))}", "[labels.multi]"]
             lines += [self._line(k, v, "") for k, v in multi.items()]
@@ -77,18 +87,14 @@ class TomlWriter:
                 f"[labels.attributes.{toml_text.key_text(name)}]",
             ]
             lines += [self._line(k, v, "") for k, v in values.items()]
+        return lines
+
+    def _other_columns(self) -> list[str]:
         others = [i for i in self.inferences if i.what.startswith("column ")]
-        if others:
-            lines += ["", "# Columns not taken for labels:"]
-            lines += [f"#   {_comment(i.what.removeprefix('column '))}: {_comment(i.reason)}" for i in others]
-        for section in ("split", "submission"):
-            if section in settings:
-                lines += ["", f"[{section}]"]
-                lines += [
-                    self._line(k, v, self.why["split"] if k == "kind" else "")
-                    for k, v in settings[section].items()
-                ]
-        return "\n".join(lines) + "\n"
+        if not others:
+            return []
+        named = [f"#   {_comment(i.what.removeprefix('column '))}: {_comment(i.reason)}" for i in others]
+        return ["", "# Columns not taken for labels:", *named]
 
     def _problems(self) -> list[str]:
         bad = [f"# PROBLEM: {_comment(i.reason)}" for i in self.inferences if i.certainty == "problem"]
