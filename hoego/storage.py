@@ -61,6 +61,8 @@ def storage_error(problem: BaseException, path: Path | None = None) -> DataError
         return DataError(said, file=where)
     if not isinstance(problem, OSError) or problem.errno not in _READ_ONLY:
         return None
+    if path is None and problem.errno != errno.EROFS:
+        return DataError(f"this may not be opened here: {problem.strerror}", file=where)
     here = path is None or named is None or Path(os.fsdecode(named)).is_relative_to(path.parent)
     return DataError(_READ_ONLY[problem.errno], file=where) if here else None
 

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from hoego.cli import data, evaluating, outside, plugins, queueing, records, submitting, training, weights
 from hoego.errors import HoegoError, MissingExtra
 from hoego.extras import missing_extra
+from hoego.storage import storage_error
 from hoego.terminal import visible
 
 SECTIONS = {
@@ -110,11 +111,16 @@ def main() -> None:
         if missing is None:
             raise
         sys.exit(report_error(missing))
+    except BrokenPipeError:
+        sys.exit(0)
+    except (OSError, RuntimeError) as e:
+        refused = storage_error(e)
+        if refused is None:
+            raise
+        sys.exit(report_error(refused))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
 
 
 def report_error(error: HoegoError) -> int:

@@ -101,5 +101,5 @@ def _remember(store: Path, table: pl.DataFrame) -> None:
     try:
         with files.writing(store, durable=False) as temporary:
             table.write_parquet(temporary)
-    except OSError:
+    except (OSError, DataError):
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
 from hoego.errors import HoegoError, TrainError
@@ -53,8 +54,8 @@ def cam_of_mistakes(
             heat = cam_maps(load_model(path), photos)
         except TrainError:
             continue
-        (folder / FOLDER).mkdir(exist_ok=True)
         for photo, values, content in zip(photos, heat, dataset.contents[mine].tolist(), strict=True):
-            overlay(photo, values).save(folder / FOLDER / f"{int(content):016x}.png")
+            with files.writing(folder / FOLDER / f"{int(content):016x}.png", durable=False) as temporary:
+                overlay(photo, values).save(temporary, format="PNG")
             written += 1
     return written

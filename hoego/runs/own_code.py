@@ -13,6 +13,7 @@ from hoego import files
 from hoego.errors import RecordError
 from hoego.recipe import Recipe, build, find_project, read_toml
 from hoego.runs.records import Record, RunStore
+from hoego.storage import storing
 
 KEPT = ".own-code.json"
 
@@ -27,7 +28,8 @@ def keep_names(store: RunStore, recipe: Recipe) -> None:
     new = [name for name in named_code(recipe) if name not in _kept(store)]
     if not new:
         return
-    store.root.mkdir(parents=True, exist_ok=True)
+    with storing(store.root / KEPT):
+        store.root.mkdir(parents=True, exist_ok=True)
     with files.locked(store.root / f"{KEPT}.lock"):
         files.write_json(store.root / KEPT, {"names": sorted({*_kept(store), *new})})
 

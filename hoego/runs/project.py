@@ -70,7 +70,7 @@ def write_unreadable(report: AuditReport, folder: Path) -> Path | None:
     file = folder / UNREADABLE
     try:
         files.write_text(file, "\n".join([*lines, "]", ""]))
-    except OSError:  # a read-only project: `audit --json` names them all
+    except DataError:  # a read-only project: `audit --json` names them all
         return None
     return file
 

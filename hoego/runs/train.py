@@ -22,9 +22,11 @@ from hoego.runs.outside.facts import is_outside
 from hoego.runs.own_code import keep_names, require_named_here
 from hoego.runs.project import SPLIT_FILE, ProjectData, open_project
 from hoego.runs.records import Record, RunKind, RunStore
+from hoego.runs.records.reserve import keep_reserve
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import save as save_split
+from hoego.storage import storage_error
 from hoego.train.callbacks import Callbacks
 from hoego.train.known_models import require_known
 from hoego.train.steps import Steps, finished
@@ -120,6 +122,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
     start = starting(recipe)
     fold = recipe.fold if options.fold is None else options.fold
     folds_of(split, fold)
+    keep_reserve(options.store.root)
     audited = None
     if options.audit:
         from hoego.data.audit import audit
@@ -230,9 +233,11 @@ def _guarded(record: Record, project: ProjectData, callbacks: Callbacks, started
         print_status(f"Interrupted. Go on with: hoego train --resume {record.id}")
         raise
     except BaseException as e:
-        reason = e.message if isinstance(e, HoegoError) else f"{type(e).__name__}: {e}"
-        record.set_state("failed", reason)
-        raise
+        error = e if isinstance(e, HoegoError) else storage_error(e)
+        record.fail(f"{type(e).__name__}: {e}" if error is None else error.message)
+        if error is None or error is e:
+            raise
+        raise error from e
 
 
 def to_json(result: RunResult) -> str:

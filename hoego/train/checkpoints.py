@@ -215,8 +215,9 @@ def _fits(own: Tensor, given: Tensor | None) -> bool:
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write the state of a training (tensors and plain values) so that a reader sees the old file or the new one."""
-    with files.writing(path) as temporary:
-        torch.save(dict(state), temporary)
+    # To a file of Python's: what refuses a write stays known, where torch's own writer hides it.
+    with files.writing(path) as temporary, open(temporary, "wb") as stream:
+        torch.save(dict(state), stream)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from hoego import files
 from hoego.errors import RecordError
 from hoego.predictions.scale import Scale
 from hoego.short_repr import ShortRepr
+from hoego.storage import storing
 
 HALF_MAX = float(np.finfo(np.float16).max)
 """Larger logits (65,504) are clipped: as infinities they would turn the softmax into NaN."""
@@ -49,7 +50,8 @@ class EpochStore:
 
     def start(self, images: Sequence[str], scale: Mapping[str, Scale], classes: Mapping[str, int]) -> None:
         """Write the index of the images and heads; call it once, before the first `write`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         heads = {name: {"scale": scale[name], "classes": classes[name]} for name in scale}
         text = json.dumps({"images": list(images), "heads": heads}, ensure_ascii=False)
         files.write_text(self.folder / "index.json", text, durable=False)

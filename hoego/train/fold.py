@@ -17,6 +17,7 @@ from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
 from hoego.predictions import Provenance
 from hoego.short_repr import ShortRepr
+from hoego.storage import storing
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import require_written_by
 from hoego.train.data import PixelLoader, open_pixels
@@ -99,7 +100,8 @@ def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
 
 def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughput | None]:
     """Prepare a fold for its first step, or for the next one of a resumed training; return its speed too."""
-    task.folder.mkdir(parents=True, exist_ok=True)
+    with storing(task.folder):
+        task.folder.mkdir(parents=True, exist_ok=True)
     # Files that a killed process was writing. They were never renamed, so nothing refers to them.
     for torn in task.folder.glob(".*.part"):
         torn.unlink(missing_ok=True)

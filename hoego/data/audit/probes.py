@@ -85,5 +85,5 @@ def _remember(store: Path, table: pl.DataFrame) -> None:
     table.write_parquet(buffer)
     try:
         write_bytes(store, buffer.getvalue(), durable=False)
-    except OSError:
+    except (OSError, DataError):
         return

@@ -21,6 +21,7 @@ from hoego.data.pixels.work import Item, ProgressBar, work
 from hoego.data.preprocess import Box, Preprocess
 from hoego.errors import DataError
 from hoego.short_repr import ShortRepr
+from hoego.storage import storing
 
 if TYPE_CHECKING:
     from hoego.data.dataset import Dataset
@@ -219,7 +220,8 @@ class CacheBuild(ShortRepr):
                 progress(done[0], store.shape[0])
 
         try:
-            work(self._setup(), jobs, workers if n_rows - copied >= MANY else 0, workers, take)
+            with storing(store.pixels):
+                work(self._setup(), jobs, workers if n_rows - copied >= MANY else 0, workers, take)
         finally:
             if isinstance(progress, ProgressBar):
                 progress.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from hoego.data.images import Photo, cpu_count
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
 from hoego.short_repr import ShortRepr
+from hoego.storage import full_disk, storing
 
 FORMAT = 1
 DONE = 1 << 32
@@ -168,18 +168,20 @@ class PixelStore(ShortRepr):
         good = self.sound(range(self.n_chunks))
         marks = self.recorded()
         marks[np.setdiff1d(np.arange(self.n_chunks), good)] = 0
-        with open(self.pixels, "ab") as file:
+        with storing(self.pixels):
+            stream = open(self.pixels, "ab")  # noqa: SIM115
+        with stream as file:
             try:
                 file.truncate(self.n_bytes)
                 # macOS and Windows have no such call; there a full disk shows while the photos are decoded.
                 if self.n_bytes and hasattr(os, "posix_fallocate"):
                     os.posix_fallocate(file.fileno(), 0, self.n_bytes)
             except OSError as error:
-                if error.errno != errno.ENOSPC:
+                if not full_disk(error):
                     return
                 self.pixels.unlink()
                 raise DataError(
-                    f"The disk has no room for {self.n_bytes / 1e9:.2f} GB of decoded photos.",
+                    f"the disk is full: it has no room for {self.n_bytes / 1e6:,.1f} MB of decoded photos.",
                     file=self.folder,
                     remedy="Free some, set HOEGO_CACHE to another disk, or choose a smaller dataset.size.",
                 ) from None

@@ -15,6 +15,7 @@ from hoego.errors import RecordError
 from hoego.recipe.fold import Fold
 from hoego.runs.records import Record, RunMeta, RunStore, now, process
 from hoego.runs.records.environment import code_state, machine_key
+from hoego.storage import storing
 
 MAX_DEATHS = 3
 """A run whose worker died this often without finishing one more epoch ends as failed."""
@@ -121,7 +122,8 @@ def take(record: Record, worker: str = "") -> bool:
 
 def _create_claim(folder: Path, attempt: int, worker: str) -> bool:
     path = _claim_path(folder, attempt)
-    path.parent.mkdir(exist_ok=True)
+    with storing(path):
+        path.parent.mkdir(exist_ok=True)
     text = json.dumps({**process.this_process(), "worker": worker}).encode()
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
@@ -258,7 +260,8 @@ def cancel(store: RunStore, text: str) -> Record:
         raise RecordError(
             f"{record.id} is {state} already", remedy="Only a run that has not ended can be cancelled."
         )
-    (record.folder / "cancel").touch()
+    with storing(record.folder / "cancel"):
+        (record.folder / "cancel").touch()
     if state in ("waiting", "interrupted"):
         record.set_state("cancelled", "by hand")
     return record
@@ -276,7 +279,8 @@ def retry(store: RunStore, text: str, *, fresh: bool = False) -> Record:
         raise RecordError(
             f"{record.id} is {state}", remedy="Only a failed, interrupted or cancelled run can be retried."
         )
-    (record.folder / "cancel").unlink(missing_ok=True)
+    with storing(record.folder / "cancel"):
+        (record.folder / "cancel").unlink(missing_ok=True)
     if fresh and record.folds():
         aside = record.folder / f"before-{record.meta.attempt}"
         aside.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hoego.errors import RecordError
+from hoego.errors import HoegoError
 from hoego.runs.queue.times import format_duration
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 from hoego.runs.records import Record
@@ -157,7 +157,7 @@ class WorkerContext:
 
         def beat() -> None:
             while not ended.wait(HEARTBEAT_SECONDS):
-                with contextlib.suppress(OSError, RecordError):
+                with contextlib.suppress(OSError, HoegoError):
                     self.record.heartbeat()
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import re
 
 from hoego.errors import HoegoError, is_out_of_memory
+from hoego.storage import full_disk
 
 
 def one_line(problem: BaseException) -> str:
@@ -17,21 +17,9 @@ def one_line(problem: BaseException) -> str:
     return _shorten(_reason(problem))
 
 
-def is_disk_full(problem: BaseException) -> bool:
-    """Whether the disk (or the quota on it) is full; also when another error hides the OSError that said so."""
-    seen: BaseException | None = problem
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if "no space left on device" in str(seen).lower():
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
 def _reason(problem: BaseException) -> str:
-    if is_disk_full(problem):
-        name = getattr(problem, "filename", None)
+    if full_disk(problem):
+        name = getattr(problem, "filename", None) or getattr(problem, "file", None)
         return f"the disk is full{f' ({name})' if name else ''}: free some space, then retry"
     if is_out_of_memory(problem):
         device = "the GPU" if re.search(r"cuda|hip|gpu|mps", str(problem), re.IGNORECASE) else "the machine"

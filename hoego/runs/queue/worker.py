@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import math
-import os
 import signal
 import threading
 import time
@@ -17,12 +16,14 @@ from hoego import files
 from hoego.errors import HoegoError
 from hoego.runs.queue import claims
 from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext
-from hoego.runs.queue.failures import is_disk_full, one_line
+from hoego.runs.queue.failures import one_line
 from hoego.runs.queue.keep import tidy_run
 from hoego.runs.queue.plan import PlannedJob, QueuePlan, default_reserve, fit, make_plan, order
 from hoego.runs.queue.times import format_duration
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
 from hoego.runs.records import Record, RunStore
+from hoego.runs.records.reserve import free_reserve, keep_reserve
+from hoego.storage import full_disk
 
 Runner = Callable[[Record, WorkerContext], RunOutcome]
 """Runs (or goes on with) a record; it may raise anything."""
@@ -132,7 +133,7 @@ def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) ->
     deadline = options.until.timestamp() if options.until else None
     window = None if deadline is None else max(0.0, deadline - options.clock())
     reserve = default_reserve(window) if options.reserve is None else options.reserve
-    reserve_disk_space(store)
+    keep_reserve(store.root)
     worker = _Worker(
         store=store,
         runner=runner,
@@ -306,15 +307,11 @@ def _another_fits(worker: _Worker, present: str, left: float) -> bool:
 def _failure(worker: _Worker, record: Record, problem: Exception) -> RunOutcome:
     import traceback
 
-    if is_disk_full(problem):
-        (worker.store.root / RESERVE_FILE).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
+    if full_disk(problem):
+        free_reserve(worker.store.root)
+    with contextlib.suppress(OSError, HoegoError):
         record.log("".join(traceback.format_exception(problem)))
     return RunOutcome("failed", one_line(problem))
-
-
-RESERVE_FILE = ".ballast"
-"""A file of 1 MiB that is given up when the disk is full, so that the failure itself can be recorded."""
 
 
 def _finish(
@@ -367,12 +364,3 @@ def _signals(stop: _Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def reserve_disk_space(store: RunStore) -> None:
-    """Lay the ballast down where it is missing and there is room."""
-    path = store.root / RESERVE_FILE
-    if not path.exists():
-        with contextlib.suppress(OSError):
-            store.root.mkdir(parents=True, exist_ok=True)
-            files.write_bytes(path, os.urandom(1 << 20), durable=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hoego import files
-from hoego.errors import RecordError
+from hoego.errors import DataError, RecordError
 from hoego.runs.records.meta import RunMeta
 from hoego.runs.records.restore import restored
 from hoego.runs.records.upgrades import SCHEMA_VERSION
@@ -73,7 +73,7 @@ def stamps(root: Path) -> list[tuple[str, list[int]]]:
 def _load(root: Path) -> dict[str, list[Any]]:
     try:
         content = json.loads((root / _NAME).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         return {}
@@ -83,5 +83,5 @@ def _load(root: Path) -> dict[str, list[Any]]:
 
 def _save(root: Path, entries: dict[str, list[Any]]) -> None:
     text = json.dumps({"schema_version": SCHEMA_VERSION, "runs": entries}, separators=(",", ":"))
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, DataError):
         files.write_text(root / _NAME, text, durable=False)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from hoego import files, toml_text
-from hoego.errors import RecordError
+from hoego.errors import HoegoError, RecordError
 from hoego.recipe.fold import Fold, fold_of
 from hoego.results.audit import AuditReport
 from hoego.results.base import Result
@@ -23,6 +23,7 @@ from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import process
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
+from hoego.runs.records.reserve import free_reserve
 from hoego.runs.records.run_facts import RunKind
 from hoego.storage import storing
 
@@ -197,6 +198,18 @@ class Record:
         meta = self.change(decide)
         self.log(f"{state}{': ' if reason else ''}{changes['reason']}")
         return meta
+
+    def fail(self, reason: str) -> None:
+        """Move to failed; where the disk is full, the reserve beside the records makes the room to write it.
+
+        Nothing is raised where the record cannot be written at all: what led here is to be raised.
+        """
+        try:
+            self.set_state("failed", reason)
+        except (OSError, HoegoError):
+            free_reserve(self.folder.parent)
+            with contextlib.suppress(OSError, HoegoError):
+                self.set_state("failed", reason)
 
     def heartbeat(self) -> None:
         """Say that the run's process is alive (the file `heartbeat` is touched)."""

@@ -22,6 +22,7 @@ from hoego.runs.records.ranking import PRIMARY, Ranking, RankingRule, ranked
 from hoego.runs.records.record import Record
 from hoego.runs.records.run_facts import RunKind
 from hoego.runs.records.upgrades import SCHEMA_VERSION
+from hoego.storage import storing
 
 LAST = "last"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -61,11 +62,13 @@ class RunStore:
         """
         if state not in STATES:
             raise RecordError(f"unknown state {state!r}", remedy=f"One of {', '.join(STATES)}.")
-        self.root.mkdir(parents=True, exist_ok=True)
+        with storing(self.root / "run.json"):
+            self.root.mkdir(parents=True, exist_ok=True)
         while True:
             id_ = new_id()
             meta = _first_meta(id_, name, why, state, {"tags": tags, "parents": parents, **fields})
-            folder = self._write_new(meta, recipe)
+            with storing(self.root / id_):
+                folder = self._write_new(meta, recipe)
             if folder is not None:
                 return Record(folder, meta)
 
