@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import io
 import json
 import re
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import Any
 import httpx2
 import pytest
 from board_client import HOST, asked, read
+from PIL import Image
 from starlette.testclient import TestClient
 from test_cli import project  # noqa: F401  (a fixture)
 
 from hoego.board import view
 from hoego.board.access import AccessRules, is_loopback
+from hoego.board.pages import compare
 from hoego.board.words import KOREAN
+from hoego.evaluate.score.photos import predicted_photos
 from hoego.predictions import proof
 from hoego.runs.loading import load_runs
 from hoego.runs.records import Record, RunStore
@@ -230,6 +235,84 @@ def test_the_proof_finds_a_subject_under_another_name(runs: Path) -> None:
         predictions, sources=(replace(predictions.sources[0], seen=seen), *predictions.sources[1:])
     )
     assert proof(leaked, dataset)[0].both == (person,)
+
+
+def test_a_comparison_says_what_the_command_says(client: TestClient, runs: Path) -> None:
+    from hoego.runs.evaluate_runs import compare_runs
+
+    a, b, c = (r.id for r in made(runs)[:3])
+    page = html.unescape(client.get(f"/compare?{a}&{b}").text)
+    found = compare_runs(runs, [a, b])
+    assert found.sentence in page
+    assert all(note in page for note in found.notes)
+    assert compare_runs(runs, [f"{a}+{b}", c]).sentence in html.unescape(
+        client.get(f"/compare?run={a}%2B{b}&run={c}").text
+    )
+    for wrong, status in ((f"run={a}", 400), (f"run={a}&run=nobody", 404), (f"run={a}&run=..%2f", 404)):
+        assert client.get(f"/compare?{wrong}").status_code == status
+
+
+def test_only_so_many_sides_are_compared(
+    client: TestClient, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "MOST", 2)
+    a, b, c = (f"run={r.id}" for r in made(runs)[:3])
+    assert client.get(f"/compare?{a}&{b}&{b}").status_code == 200
+    assert client.get(f"/compare?{a}&{b}&{c}").status_code == 400
+
+
+def test_mistakes_lead_from_a_cell_to_its_photos(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    found = load_runs(runs, [run.id])
+    [predictions], dataset = found.predictions, found.dataset
+    photos = predicted_photos(predictions, dataset, "age")
+    page = client.get(f"/mistakes?run={run.id}&on=age").text
+    links = [link for link in read(page).links if "said=" in link]
+    assert len(links) == 9
+    cell = photos.mistakes(0, 1)
+    shown = client.get(f"/mistakes?run={run.id}&on=age&truth=%3C30&said=30-59").text
+    assert set(re.findall(r'src="/photo/[^/]+/([0-9a-f]{16})"', shown)) == {
+        f"{p.content:016x}" for p in photos.photos(cell)
+    }
+    assert client.get(f"/mistakes?run={run.id}&on=age&truth=purple").status_code == 400
+    assert client.get("/mistakes").status_code == 400
+
+
+def test_photos_come_by_the_hash_of_their_bytes_alone(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    dataset = load_runs(runs, [run.id]).dataset
+    content = f"{int(dataset.contents[0]):016x}"
+    answer = client.get(f"/photo/{run.id}/{content}?side=320")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert "immutable" in answer.headers["cache-control"]
+    assert Image.open(io.BytesIO(answer.content)).size[0] >= 4
+    name = dataset.images["path"][0]
+    for wrong in (content[:-1], content.upper() + "0", "0" * 16, name, f"..%2f{name}", "photos.csv"):
+        assert raw(client, f"/photo/{run.id}/{wrong}") == 404, wrong
+        assert raw(client, f"/heat/{run.id}/{wrong}") == 404
+    assert client.get(f"/photo/{run.id}/{content}?side=99999").status_code == 404
+
+
+def test_a_photo_that_changed_is_not_shown_under_its_old_hash(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    dataset = load_runs(runs, [run.id]).dataset
+    client.get(f"/mistakes?run={run.id}")
+    path, content = dataset.paths[5], f"{int(dataset.contents[5]):016x}"
+    before = path.read_bytes()
+    try:
+        Image.new("RGB", (4, 4), (1, 2, 3)).save(path)
+        assert client.get(f"/photo/{run.id}/{content}").status_code == 400
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_heat_map_that_was_made_is_shown(client: TestClient, runs: Path) -> None:
+    run = made(runs)[0]
+    content = f"{int(load_runs(runs, [run.id]).dataset.contents[0]):016x}"
+    (run.folder / "heat").mkdir()
+    Image.new("RGB", (4, 4)).save(run.folder / "heat" / f"{content}.png")
+    answer = client.get(f"/heat/{run.id}/{content}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
 
 
 # Changes

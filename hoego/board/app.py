@@ -14,7 +14,7 @@ from starlette.routing import Route
 from hoego.board.access import Guard
 from hoego.board.board import Board, BoardOptions, NoSuchRun
 from hoego.board.forms import change, wants_json
-from hoego.board.pages import run, runs
+from hoego.board.pages import compare, mistakes, photos, run, runs
 from hoego.board.view import HERE, Words, language, page
 from hoego.draw import STYLE
 from hoego.errors import HoegoError
@@ -36,6 +36,11 @@ def routes() -> list[Route]:
         Route("/run/{id}/proof", run.proof_page, methods=GET),
         Route("/run/{id}/recipe.toml", run.recipe_file, methods=GET),
         Route("/run/{id}/run.json", run.score_file, methods=GET),
+        Route("/compare", compare.compare_page, methods=GET),
+        Route("/mistakes", mistakes.mistakes_page, methods=GET),
+        Route("/slices", mistakes.slices_page, methods=GET),
+        Route("/photo/{id}/{content}", photos.photo, methods=GET),
+        Route("/heat/{id}/{content}", photos.heat, methods=GET),
     ]
 
 

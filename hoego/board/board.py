@@ -65,6 +65,11 @@ class Board:
         return Latest(64)
 
     @cached_property
+    def pictures(self) -> Latest[bytes]:
+        """Photos as they are sent; a thousand of them take about ten megabytes."""
+        return Latest(1500)
+
+    @cached_property
     def heavy(self) -> threading.Lock:
         """Held while a model runs, so that two tabs do not take the machine twice."""
         return threading.Lock()

@@ -7,14 +7,14 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from hoego.data.dataset import Dataset
 from hoego.predictions import Predictions
 from hoego.recipe import build, find_project
-from hoego.runs.loading import dataset_of
+from hoego.runs.loading import dataset_of, dataset_of_all
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record
 
@@ -74,13 +74,20 @@ class HeldData:
     """Predictions and data sets of records."""
 
     def __init__(self) -> None:
-        self._predictions: Latest[Predictions] = Latest(8)
+        self._predictions: Latest[Predictions] = Latest(24)
         self._datasets: Latest[Dataset] = Latest(4)
 
     def predictions(self, record: Record) -> Predictions:
         """Return what a record predicted. Raises RecordError where there is nothing."""
         key = (record.folder, stamp(record.folder / PREDICTIONS))
         return self._predictions.get(key, lambda: predictions_of(record))
+
+    def common(self, records: Sequence[Record]) -> Dataset:
+        """Return the one data set of several records. Raises MismatchError where their labels differ."""
+        labels = frozenset(r.meta.fingerprints.get("labels") for r in records)
+        return self._datasets.get(
+            (dataset_key(records[0]), labels, len(labels) > 1), lambda: dataset_of_all(records)
+        )
 
     def dataset(self, record: Record) -> Dataset:
         """Return the data set of a record on today's labels. Raises DataError where it cannot be read."""

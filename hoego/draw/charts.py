@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hoego.draw.svg import (
@@ -11,6 +11,7 @@ from hoego.draw.svg import (
     AxisScale,
     area,
     circle,
+    leading_to,
     line,
     number,
     padded,
@@ -154,8 +155,13 @@ def heatmap(
     columns: Sequence[str],
     *,
     label: str = "confusion",
+    link: Callable[[int, int], str] | None = None,
+    chosen: tuple[int, int] | None = None,
 ) -> str:
-    """Draw a confusion matrix: rows are the truth, shaded by their share of the row, with counts where they fit."""
+    """Draw a confusion matrix: rows are the truth, shaded by their share of the row, with counts where they fit.
+
+    `link` gives the address that a cell with a count leads to; `chosen` is framed.
+    """
     n, m = len(rows), len(columns)
     cell = max(14.0, min(48.0, 620.0 / max(m, 1)))
     left = 16 + max((text_width(shorten(r, 24)) for r in rows), default=0)
@@ -174,20 +180,16 @@ def heatmap(
             hue = "--right" if i == j else "--wrong"
             fill = f"color-mix(in oklab, var({hue}) {100 * share**0.7:.0f}%, var(--cell))"
             tip = f"true {r}, said {columns[j]}: {counts[i][j]:g} ({100 * share:.1f} %)"
-            parts.append(rect((left + cell * j, cy), (cell - 1, cell - 1), fill=fill, title=tip))
+            frame = "chosen" if chosen == (i, j) else ""
+            square = [rect((left + cell * j, cy), (cell - 1, cell - 1), fill=fill, css=frame, title=tip)]
             if counts[i][j] and cell >= 22:
+                at = (left + cell * (j + 0.5), cy + cell / 2 + 3.5)
                 css = "tiny light" if share > 0.45 else "tiny"
-                parts.append(
-                    text(
-                        left + cell * (j + 0.5),
-                        cy + cell / 2 + 3.5,
-                        f"{counts[i][j]:g}",
-                        anchor="middle",
-                        css=css,
-                    )
-                )
+                square.append(text(*at, f"{counts[i][j]:g}", anchor="middle", css=css))
+            parts += [leading_to(link(i, j), square, tip)] if link and counts[i][j] else square
     overhang = max((text_width(shorten(c, 24)) for c in columns), default=0) * 0.72
-    return svg(left + cell * m + max(overhang - cell / 2, 8) + 8, top + cell * n + 8, parts, label)
+    width, height = left + cell * m + max(overhang - cell / 2, 8) + 8, top + cell * n + 8
+    return svg(width, height, parts, label, role="group" if link else "img")
 
 
 def waterfall(

@@ -59,10 +59,18 @@ def area(points: Sequence[tuple[float, float]], *, fill: str) -> str:
     return f'<polygon points="{data}" fill="{fill}" class="band"/>'
 
 
-def svg(width: float, height: float, parts: Sequence[str], label: str) -> str:
-    """Return the whole picture; it shrinks with the page and never exceeds its natural width."""
+def leading_to(address: str, parts: Sequence[str], label: str) -> str:
+    """Return parts of a picture that lead to an address; `label` is what is read out."""
+    return f'<a href="{escape(address, quote=True)}" aria-label="{escape(label, quote=True)}">{"".join(parts)}</a>'
+
+
+def svg(width: float, height: float, parts: Sequence[str], label: str, *, role: str = "img") -> str:
+    """Return the whole picture; it shrinks with the page and never exceeds its natural width.
+
+    `role` is "group" for a picture with links, which a reader of the page must find in it.
+    """
     return (
-        f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" '
+        f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="{role}" '
         f'aria-label="{escape(label, quote=True)}">{"".join(parts)}</svg>'
     )
 

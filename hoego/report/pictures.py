@@ -7,12 +7,12 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from hoego.data.dataset import Dataset
-from hoego.data.images import decode
+from hoego.data.images import Photo, decode
 from hoego.errors import HoegoError
+from hoego.evaluate.score.photos import predicted_photos
 from hoego.predictions import Predictions
 
 SIDE = 160
@@ -49,29 +49,22 @@ def most_confident_mistakes(
         limit: how many.
         heat: folder of heat maps by content hash (`<hash>.png`), where the run made them.
     """
-    rows = dataset.positions(predictions.images)
-    target = predictions.schema.target
-    own = target if predictions.has(target) else predictions.attributes[0]
-    truth, p = dataset.classes_of(own)[rows], predictions.probabilities(own)
-    predicted = p.argmax(axis=1)
-    wrong = np.flatnonzero((predicted != truth) & (truth >= 0))
-    order = wrong[np.argsort(-p[wrong, predicted[wrong]], kind="stable")]
-    classes, taken, found = predictions.schema.classes(own), dict[str, int](), list[Misclassified]()
-    for i in order.tolist():
-        subject = str(dataset.subjects[dataset.subject_index[rows[i]]])
-        if taken.get(subject, 0) >= 2:
+    everything = predicted_photos(predictions, dataset)
+    taken, found = dict[str, int](), list[Misclassified]()
+    for i in everything.mistakes().tolist():
+        [photo] = everything.photos([i])
+        if taken.get(photo.subject, 0) >= 2:
             continue
-        taken[subject] = taken.get(subject, 0) + 1
-        content = f"{int(dataset.contents[rows[i]]):016x}"
+        taken[photo.subject] = taken.get(photo.subject, 0) + 1
         found.append(
             Misclassified(
-                image=str(predictions.images[i]),
-                subject=subject,
-                truth=classes[truth[i]],
-                predicted=classes[predicted[i]],
-                confidence=float(p[i, predicted[i]]),
-                picture=thumbnail(dataset.paths[rows[i]]),
-                heat=_data_uri(heat / f"{content}.png") if heat is not None else "",
+                image=photo.image,
+                subject=photo.subject,
+                truth=photo.truth,
+                predicted=photo.said,
+                confidence=photo.confidence,
+                picture=thumbnail(dataset.paths[everything.rows[i]]),
+                heat=_data_uri(heat / f"{photo.content:016x}.png") if heat is not None else "",
             )
         )
         if len(found) == limit:
@@ -80,20 +73,24 @@ def most_confident_mistakes(
 
 
 def thumbnail(path: Path, side: int = SIDE) -> str:
-    """Return a photo as a JPEG data URI with its longer side at most `side`; small photos are enlarged by whole
-    factors.
-    """
+    """Return a photo as a JPEG data URI (see `shrunk`); "" where it cannot be read."""
     try:
-        image = Image.fromarray(decode(path))
+        jpeg = shrunk(decode(path), side)
     except (HoegoError, OSError):
         return ""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def shrunk(photo: Photo, side: int) -> bytes:
+    """Return a photo as JPEG with its longer side at most `side`; small photos are enlarged by whole factors."""
+    image = Image.fromarray(photo)
     if max(image.size) * 2 <= side:
         factor = side // max(image.size)
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+    return out.getvalue()
 
 
 def _data_uri(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hoego import files
 from hoego.data.dataset import Dataset
@@ -34,27 +34,29 @@ def compare_runs(folder: Path, names: Sequence[str], options: CompareOptions | N
             "A comparison needs two runs.", remedy="hoego compare A B; seeds of a recipe as A1+A2+A3."
         )
     found = load_runs(folder, [n for g in groups for n in g])
-    left = list(found.predictions)
-    sides: list[Predictions | list[Predictions]] = []
-    for g in groups:
-        mine, left = left[: len(g)], left[len(g) :]
-        sides.append(mine if len(mine) > 1 else mine[0])
+    sides = _as_grouped(found.predictions, groups)
     chosen = options or CompareOptions()
-    if not chosen.names:
-        chosen = replace(chosen, names=_titles(found.records, groups))
-    return compare(sides, found.dataset, chosen)
+    if not chosen.names and len(found.records) == len(found.predictions):
+        chosen = replace(chosen, names=side_titles(_as_grouped(found.records, groups)))
+    return compare([side if len(side) > 1 else side[0] for side in sides], found.dataset, chosen)
 
 
-def _titles(records: Sequence[Record], groups: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    if len(records) != sum(len(g) for g in groups):
-        return ()
-    titles, at = [], 0
-    for g in groups:
-        first = records[at]
+T = TypeVar("T")
+
+
+def _as_grouped(items: Sequence[T], groups: Sequence[Sequence[str]]) -> list[list[T]]:
+    rest = iter(items)
+    return [[next(rest) for _ in group] for group in groups]
+
+
+def side_titles(sides: Sequence[Sequence[Record]]) -> tuple[str, ...]:
+    """Return what the sides of a comparison are called: the first run's name, with its id or the number of seeds."""
+    titles = []
+    for side in sides:
+        first = side[0]
         name = first.meta.name or first.id
-        side = first.id if len(g) == 1 else f"{len(g)} seeds"
-        titles.append(name if name == side else f"{name} ({side})")
-        at += len(g)
+        which = first.id if len(side) == 1 else f"{len(side)} seeds"
+        titles.append(name if name == which else f"{name} ({which})")
     return tuple(titles)
 
 

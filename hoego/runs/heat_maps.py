@@ -5,16 +5,49 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
-from hoego.errors import HoegoError, TrainError
+from hoego.errors import HoegoError, RecordError, TrainError
 from hoego.predictions import Predictions
+from hoego.recipe import build
+from hoego.runs.inputs import preprocess_of
+from hoego.runs.records import Record, RunKind
 
 FOLDER = "heat"
 MOST = 40
 """Mistakes per run: more than a report shows, since it takes at most two of one subject."""
+
+
+def cam_of_photo(record: Record, predictions: Predictions, dataset: Dataset, row: int) -> Image.Image:
+    """Return the heat map of one photo, as the model sees it that was not trained on it.
+
+    Args:
+        record: of the run; it must hold the weights of that fold.
+        predictions: of the run; the photo is among them.
+        dataset: of the run.
+        row: of the photo in the data set.
+
+    Raises:
+        RecordError: the run keeps no weights of the fold, or predicts the photo in none.
+        TrainError: the network has neither maps nor attention.
+    """
+    from hoego.train.heat_maps import cam_maps, overlay
+    from hoego.train.loop import checkpoint_of
+    from hoego.train.predict import load_model
+
+    recipe = build(record.recipe)
+    image = str(dataset.image_ids[row])
+    fold = int(predictions.align(np.asarray([image])).fold[0])
+    path = checkpoint_of(
+        record.folder / f"fold-{fold}", "last" if recipe.select.on == "last" else recipe.select.by
+    )
+    if record.kind is not RunKind.RUN or not path.is_file():
+        raise RecordError(f"The run {record.id} keeps no weights of fold {fold}.", remedy="Train it again.")
+    photo = preprocess_of(recipe).load(dataset.paths[row], image)[None]
+    return overlay(photo[0], cam_maps(load_model(path), photo)[0], side=320)
 
 
 def cam_of_mistakes(

@@ -20,6 +20,7 @@ from hoego.predictions import proof
 from hoego.recipe import Recipe
 from hoego.report.combined import combined_parts
 from hoego.report.run_report import curve_charts, diagnosis_parts, score_parts, speed_text
+from hoego.runs.record_predictions import PREDICTIONS
 from hoego.runs.records import note, notes
 
 LOG_LINES = 200
@@ -40,6 +41,7 @@ def run_page(request: Request) -> Response:
         "run.html.j2",
         record=record,
         meta=record.meta,
+        has_predictions=(record.folder / PREDICTIONS).is_file(),
         score=score,
         drawn=score_parts(score) if score is not None else {},
         diagnosis=diagnosis,

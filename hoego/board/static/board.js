@@ -87,3 +87,19 @@ for (const form of document.querySelectorAll("form.filter"))
     // Fields that say nothing stay out of the address.
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   });
+
+// Heat maps on demand: the link shows the map in the photo's place, and the photo again.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-heat] figcaption a");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  const picture = link.closest("figure").querySelector("img");
+  event.preventDefault();
+  picture.dataset.photo ||= picture.src;
+  const shown = picture.src === picture.dataset.photo;
+  picture.onerror = () => {
+    picture.onerror = null;
+    picture.src = picture.dataset.photo;
+    location.assign(link.href); // its page says why there is no map
+  };
+  picture.src = shown ? link.href : picture.dataset.photo;
+});

@@ -85,6 +85,19 @@ class PixelCache(ShortRepr):
         return cls.build(dataset.paths, dataset.contents, preprocess, images=images, options=options)
 
     @classmethod
+    def existing(cls, dataset: Dataset, preprocess: Preprocess) -> PixelCache | None:
+        """Return the cache of a Dataset's photos where it is there and whole; decode nothing, write nothing."""
+        from hoego.data.contents import cache_folder
+
+        boxes = _boxes(preprocess, dataset.image_ids.tolist(), dataset.n_images)
+        unique, _, row = _first_use(_row_keys(dataset.contents, boxes))
+        store = PixelStore.of(unique, preprocess, cache_folder())
+        array = store.open()
+        if array is None:
+            return None
+        return cls(array=array, row=row, preprocess=preprocess, folder=store.folder)
+
+    @classmethod
     def build(
         cls,
         paths: Sequence[Path | str],

@@ -1,6 +1,7 @@
 """Runs side by side on the same subjects: differences, what they could be, and what cannot be told apart."""
 
 from hoego.evaluate.compare.comparing import CompareOptions, Side, compare, verdict
+from hoego.evaluate.compare.flips import Flips, flips
 from hoego.evaluate.compare.paired import PairedDifference, PairedResamples
 from hoego.results.comparison import Comparison, RankedSide, SideResult
 
@@ -8,10 +9,12 @@ __all__ = [
     "PairedResamples",
     "CompareOptions",
     "Comparison",
+    "Flips",
     "PairedDifference",
     "RankedSide",
     "Side",
     "SideResult",
     "compare",
+    "flips",
     "verdict",
 ]

@@ -131,6 +131,53 @@ def _slice(
     return found.with_(difference=difference, p_value=sides.p_value(), verdict="")
 
 
+def accuracy_within(
+    mask: NDArray[np.bool_], right: NDArray[np.bool_], subject: Ints, level: float = LEVEL
+) -> IntervalEstimate:
+    """Return the accuracy of some images with its interval over subjects.
+
+    Args:
+        mask: the images [N], at least one.
+        right: whether each image is right [N].
+        subject: of each image [N].
+        level: of the interval.
+    """
+    inside = _Proportions.of([mask], right, subject)
+    found = inside.found
+    interval = proportion_interval(found, found.value[None], inside.support, level)
+    low, high = float(interval.low[0]), float(interval.high[0])
+    return IntervalEstimate(value=float(found.value[0]), low=low, high=high, level=level)
+
+
+@dataclass(frozen=True)
+class _Proportions:
+    """The accuracies within K masks, what they rest on, and the covariance [K, K] of their jackknife values."""
+
+    found: VarianceEstimate
+    support: ProportionSupport
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, masks: Sequence[NDArray[np.bool_]], right: NDArray[np.bool_], subject: Ints) -> _Proportions:
+        k = len(masks)
+        names, owner = np.unique(subject, return_inverse=True)
+        row, flag = np.nonzero(np.column_stack([*masks, *(mask & right for mask in masks)]))
+        ones = np.ones(len(row), dtype=np.int64)
+        counts = csr_array((ones, (owner.reshape(-1)[row], flag)), shape=(len(names), 2 * k))
+        counts.sum_duplicates()
+        table = SubjectTable.of(counts)
+        cells = table.rows.toarray()
+        images, hits, sizes = cells[:, :k], cells[:, k:], table.sizes
+        total, rate = sizes @ images, (sizes @ hits) / (sizes @ images)
+        slope = (hits - rate * images) / total
+        jack = slope * total / np.maximum(total - images, 1)
+        stratum = (images > 0) @ (1 << np.arange(k))
+        erring = np.minimum(sizes @ (hits < images), sizes @ (hits > 0)).astype(np.float64)
+        holders = (sizes @ (images > 0)).astype(np.float64)
+        found = gathered(rate, slope, jack, sizes, stratum)
+        return cls(found, ProportionSupport(holders, erring), (sizes[:, None] * slope).T @ jack)
+
+
 @dataclass(frozen=True)
 class SliceContrast:
     """The accuracy inside a slice and outside, as two proportions over subjects that may be on both sides.
@@ -146,28 +193,10 @@ class SliceContrast:
     @classmethod
     def of(cls, mask: NDArray[np.bool_], right: NDArray[np.bool_], subject: Ints) -> SliceContrast:
         """Count the subjects inside and outside a slice, and return the contrast of both accuracies."""
-        names, owner = np.unique(subject, return_inverse=True)
-        flags = np.column_stack([mask, ~mask, mask & right, ~mask & right])
-        row, flag = np.nonzero(flags)
-        ones = np.ones(len(row), dtype=np.int64)
-        counts = csr_array((ones, (owner.reshape(-1)[row], flag)), shape=(len(names), 4))
-        counts.sum_duplicates()
-        table = SubjectTable.of(counts)
-        cells = table.rows.toarray()
-        images, hits, sizes = cells[:, :2], cells[:, 2:], table.sizes
-        total, rate = sizes @ images, (sizes @ hits) / (sizes @ images)
-        slope = (hits - rate * images) / total
-        left = np.maximum(total - images, 1)
-        jack = slope * total / left
-        stratum = (images > 0) @ np.asarray([1, 2])
-        erring = np.minimum(sizes @ (hits < images), sizes @ (hits > 0)).astype(np.float64)
-        holders = (sizes @ (images > 0)).astype(np.float64)
-        both = float(sizes @ (slope[:, 0] * jack[:, 1]))
-        found = gathered(rate, slope, jack, sizes, stratum)
-        scale = float(np.sqrt(found.variance.prod()))
-        return cls(
-            found, ProportionSupport(holders, erring), float(np.clip(both / scale, -1, 1)) if scale else 0.0
-        )
+        both = _Proportions.of([mask, ~mask], right, subject)
+        scale = float(np.sqrt(both.found.variance.prod()))
+        shared = float(both.covariance[0, 1])
+        return cls(both.found, both.support, float(np.clip(shared / scale, -1, 1)) if scale else 0.0)
 
     @property
     def difference(self) -> float:
