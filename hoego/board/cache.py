@@ -104,7 +104,9 @@ def dataset_key(record: Record) -> Hashable:
     """Return what names a record's data set on today's labels: its settings and the files that say more."""
     recipe = build(record.recipe)
     root = Path(recipe.dataset.root)
-    said = [file for start in (record.folder, root) if (file := find_project(start.resolve())) is not None]
+    said = [
+        file for start in (record.folder.parent, root) if (file := find_project(start.resolve())) is not None
+    ]
     overlays = {recipe.dataset.overlay, *(_overlay_of(file) for file in said)}
     looked_at = [root, *said, *(root / o for o in overlays if o)]
     if recipe.dataset.table:

@@ -23,6 +23,7 @@ from hoego.evaluate.score.subject_counts import SubjectTable
 from hoego.predictions import Predictions
 from hoego.results.diagnosis import Slice
 from hoego.results.score import LEVEL, IntervalEstimate
+from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
 MOST_VALUES = 12
@@ -149,8 +150,8 @@ def accuracy_within(
     return IntervalEstimate(value=float(found.value[0]), low=low, high=high, level=level)
 
 
-@dataclass(frozen=True)
-class _Proportions:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Proportions(ShortRepr):
     """The accuracies within K masks, what they rest on, and the covariance [K, K] of their jackknife values."""
 
     found: VarianceEstimate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.evaluate.score.space import scored_rows, space_of
 from hoego.predictions import Predictions
+from hoego.short_repr import ShortRepr
 
 Rows = NDArray[np.int64]
 
@@ -36,8 +37,8 @@ class PhotoPrediction:
     confidence: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PhotoPredictions:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PhotoPredictions(ShortRepr):
     """The labelled photos of a label space with their predictions, in the order of the data set.
 
     Args:
@@ -52,10 +53,10 @@ class PhotoPredictions:
     dataset: Dataset
     label: str
     classes: tuple[str, ...]
-    rows: Rows = field(repr=False)
-    truth: Rows = field(repr=False)
-    said: Rows = field(repr=False)
-    confidence: NDArray[np.float64] = field(repr=False)
+    rows: Rows
+    truth: Rows
+    said: Rows
+    confidence: NDArray[np.float64]
 
     @property
     def right(self) -> NDArray[np.bool_]:
