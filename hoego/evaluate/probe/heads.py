@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hoego.evaluate.probe.linear import LinearProblems, log_softmax
 from hoego.evaluate.probe.nearest import COUNTS, Neighbours, unit_rows
 from hoego.results.probe import HeadChoice
+from hoego.short_repr import ShortRepr
 from hoego.split.assign import assign_folds
 
 Floats = NDArray[np.float32]
@@ -41,8 +42,8 @@ class HeadOptions:
     penalties: tuple[float, ...] = PENALTIES
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingSide:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingSide(ShortRepr):
     """The labelled photos of a training side: all that a head may know.
 
     Args:
@@ -58,8 +59,8 @@ class TrainingSide:
     n_classes: int
 
 
-@dataclass(frozen=True, eq=False)
-class FittedHead:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FittedHead(ShortRepr):
     """A head that gives log-probabilities of C classes from F features.
 
     Args:
@@ -123,12 +124,12 @@ def fit_head(side: TrainingSide, options: HeadOptions | None = None) -> FittedHe
     w = problem.solve([penalty], tolerance=1e-9, steps=300)[0, 0]
     weights = w[:-1] / scale[:, None]
     return FittedHead(
-        mean,
-        scale,
-        weights,
-        (w[-1] + problem.log_shares[0] - mean @ weights).astype(np.float32),
-        Neighbours(unit_rows(x[:, :-1]), labels, side.n_classes) if nearest else None,
-        HeadChoice(
+        mean=mean,
+        scale=scale,
+        weights=weights,
+        intercept=(w[-1] + problem.log_shares[0] - mean @ weights).astype(np.float32),
+        neighbours=Neighbours(unit_rows(x[:, :-1]), labels, side.n_classes) if nearest else None,
+        choice=HeadChoice(
             attribute="",
             rule="nearest" if nearest else "linear",
             penalty=penalty,

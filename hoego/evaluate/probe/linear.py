@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
+from hoego.short_repr import ShortRepr
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
@@ -26,8 +28,8 @@ MOST_WEIGHTS = 2_000_000
 """Weights that are optimised together; L-BFGS keeps some twenty copies of them in double precision."""
 
 
-@dataclass(frozen=True, eq=False)
-class LinearProblems:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearProblems(ShortRepr):
     """M regressions, each on a part of the same N rows.
 
     Minimises, for each part m and penalty L, the mean cross-entropy of its rows plus L/2 times the squared weights.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.short_repr import ShortRepr
+
 Floats = NDArray[np.float32]
 
 COUNTS = (1, 3, 5, 10, 20, 40, 80)
@@ -24,8 +26,8 @@ def unit_rows(features: Floats) -> Floats:
     return out
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbours:
+@dataclass(frozen=True, eq=False, repr=False)
+class Neighbours(ShortRepr):
     """Training photos that vote.
 
     The probability of a class is its share of the k nearest and of one more vote, which is spread like the classes of

@@ -14,13 +14,14 @@ from hoego.data.dataset import Dataset
 from hoego.data.images import cpu_count
 from hoego.errors import NotEstimableError
 from hoego.evaluate.probe.heads import FittedHead, HeadOptions, TrainingSide, fit_head
+from hoego.short_repr import ShortRepr
 
 MEMORY = 4 << 30
 """Bytes that the folds in work may take for their features; a fold takes about three copies in single precision."""
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOutValues:
+@dataclass(frozen=True, eq=False, repr=False)
+class HeldOutValues(ShortRepr):
     """What the heads of one fold say of its held-out photos.
 
     Args:
