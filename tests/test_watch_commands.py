@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,13 @@ def test_a_process_that_outlives_the_command_is_stated(bench: Bench, monkeypatch
     found = watch(bench, 0, *paths(bench, 0), code=code)
     assert [g["kind"] for g in found["evidence"]["gaps"]] == ["still running"]
     assert processes.descendants(1) != []
+
+
+def test_children_that_the_caller_had_before_are_not_the_command_s(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SECONDS_TO_END", 0.2)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        found = watch(bench, 0, *paths(bench, 0))
+        child.kill()
+    assert found["evidence"]["honesty"] == "witnessed"

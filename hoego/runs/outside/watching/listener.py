@@ -168,7 +168,7 @@ class Listener:
     def _look(self) -> None:
         """Note the containers that the training holds open."""
         me = os.getpid()
-        for _, path in open_files([me, *descendants(me)]):
+        for _, path in open_files([me, *(process.pid for process in descendants(me))]):
             size = holds_pixels(path, before=self.started, smallest=self.smallest)
             if size:
                 self.containers[path] = size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 _PACKED = ".arrow .beton .dat .feather .h5 .hdf5 .lmdb .mdb .npy .npz .parquet .rec .sqlite .tar .tfrecord .tfrecords"
 CONTAINERS = frozenset(_PACKED.split()) | {".tgz", ".zarr", ".zip"}
@@ -20,30 +21,44 @@ def processes() -> list[int]:
         return []
 
 
-def descendants(root: int) -> list[int]:
-    """Return the living processes that `root` started, and those that they started; not `root` itself."""
-    children: dict[int, list[int]] = {}
+class Process(NamedTuple):
+    """A process: its id, and when it started (clock ticks since the boot), since ids are given again."""
+
+    pid: int
+    started: int
+
+
+def descendants(root: int, without: Iterable[Process] = ()) -> list[Process]:
+    """Return the living processes that `root` started, and those that they started; not `root` itself.
+
+    Args:
+        root: id of a process.
+        without: processes that are left out with everything below them.
+    """
+    left_out = frozenset(without)
+    children: dict[int, list[Process]] = {}
     for pid in processes():
-        found = _parent_and_state(pid)
-        if found is not None and found[1] not in "ZX":
-            children.setdefault(found[0], []).append(pid)
-    out: list[int] = []
+        found = _stat(pid)
+        if found is not None and found[0] not in "ZX" and found[2] not in left_out:
+            children.setdefault(found[1], []).append(found[2])
+    out: list[Process] = []
     left = [root]
     while left:
         mine = children.get(left.pop(), [])
         out += mine
-        left += mine
+        left += [process.pid for process in mine]
     return out
 
 
-def _parent_and_state(pid: int) -> tuple[int, str] | None:
+def _stat(pid: int) -> tuple[str, int, Process] | None:
+    """Return the state of a process, its parent, and itself; None where it has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The name of the program stands in brackets and may hold anything.
-    state, parent = text.rpartition(")")[2].split()[:2]
-    return int(parent), state
+    # The name of the program stands in brackets and may hold anything. proc(5): state is field 3, parent 4, start 22.
+    fields = text.rpartition(")")[2].split()
+    return fields[0], int(fields[1]), Process(pid, int(fields[19]))
 
 
 def open_files(pids: Iterable[int]) -> Iterator[tuple[int, str]]:
