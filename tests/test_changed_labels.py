@@ -12,12 +12,16 @@ from PIL import Image
 from scored_people import people, predict
 
 from hoego.data.dataset import LabelCorrection
+from hoego.data.label_changes import changed_labels, label_table
 from hoego.data.load import load
-from hoego.errors import MismatchError
+from hoego.errors import MismatchError, RecordError
 from hoego.evaluate.compare import CompareOptions, compare
+from hoego.evaluate.diagnose import diagnose
+from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.recipe import Recipe, build
-from hoego.runs.loading import dataset_of_all
+from hoego.runs.first_labels import keep_first_labels
+from hoego.runs.loading import dataset_of, dataset_of_all
 from hoego.runs.records import Record, RunStore
 
 FAST = ScoreOptions(resamples=200)
@@ -66,6 +70,50 @@ def test_runs_whose_tables_give_other_labels_are_refused_in_either_order(tmp_pat
         with pytest.raises(MismatchError, match="2 of 4 target labels of the same photos differ"):
             dataset_of_all(records)
     assert dataset_of_all([one, one]).n_images == 4
+
+
+def test_labels_that_changed_since_a_run_began_are_counted_whoever_changed_them() -> None:
+    dataset = people(40)
+    run, other = predict(dataset, name="a"), predict(dataset, seed=1, name="b")
+    codes = dataset.codes.copy()
+    codes[:, 0] = run.probabilities(dataset.schema.names[0]).argmax(axis=1)
+    n = int((codes != dataset.codes).sum())
+    first = label_table(dataset)
+    now = replace(dataset, codes=codes, first_labels={"a": first})
+    text = (
+        f"{n:,} of {codes.size:,} scored labels differ from those that a began with; "
+        f"{n:,} of them are now what is predicted"
+    )
+    assert n
+    assert text in score(run, now, FAST).notes
+    assert text in diagnose(run, now).notes
+    assert not [t for t in score(other, now, FAST).notes if "differ" in t]
+    both = replace(now, first_labels={"a": first, "b": label_table(now)})
+    apart = f"trained on other labels: a and b began with labels of which {n:,} of {codes.size:,} differ"
+    for runs in ([run, other], [other, run]):
+        assert {text, apart} <= {*compare(runs, both, CompareOptions(resamples=200)).notes}
+        assert apart in ensemble(runs, both, EnsembleOptions(resamples=200)).score.notes
+    unknown = score(run, replace(now, first_labels={"a": None}), FAST).notes
+    assert "the labels are not those that a began with; how many differ is not recorded" in unknown
+
+
+def test_a_record_keeps_the_labels_that_its_run_began_with(tmp_path: Path) -> None:
+    recipe = table(tmp_path, "t.csv", ["x", "y", "x", "y"], ["a", "a", "b", "b"])
+    record = recorded(tmp_path, recipe)
+    keep_first_labels(record, load(recipe))
+    table(tmp_path, "t.csv", ["x", "y", "y", "y"], ["a", "a", "b", "b"])
+    now = dataset_of(record)
+    assert now is not None
+    assert changed_labels(now.first_labels[record.id], label_table(now)).ravel().tolist() == [
+        False, False, True, False,
+    ]  # fmt: skip
+    (record.folder / "labels.parquet").unlink()
+    now = dataset_of(record)
+    assert now is not None
+    assert now.first_labels == {record.id: None}
+    (record.folder / "labels.parquet").write_text("no table")
+    with pytest.raises(RecordError, match="not readable"):
+        dataset_of(record)
 
 
 def test_a_subject_of_one_photo_each_shows_no_independence(tmp_path: Path) -> None:

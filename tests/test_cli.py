@@ -174,7 +174,8 @@ def test_suspects_are_written_as_an_overlay_that_marks_the_run_s_own_re_score(tm
     run_id = ids()[0]
     as_json("diagnose", run_id, "--overlay", str(tmp_path / "suspects.csv"))
     table = pl.read_csv(tmp_path / "suspects.csv")
-    assert set(table["source"]) == {f"suspects of {run_id}"}
+    assert set(table["source"]) == {"suspects"}
+    assert set(table["run"]) == {run_id}
 
 
 @pytest.mark.parametrize(

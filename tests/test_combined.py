@@ -334,7 +334,7 @@ def test_a_kept_ensemble_predicts_as_it_was_made_and_its_page_shows_the_members(
     store, records, runs = kept_runs(tmp_path, dataset)
     by_id = {r.name: r for r in runs}
     made = ensemble(runs, dataset, replace(FAST, method="stack", decide="prior"))
-    record = save_ensemble(store, made, records)
+    record = save_ensemble(store, made, records, dataset)
     new = predict_combined(record, store, lambda member: by_id[member.id])
     expected = apply_combiners(runs, made.combiners, "x").target_probabilities()
     assert made.decision is not None
@@ -361,7 +361,7 @@ def test_a_kept_rule_goes_to_new_images(tmp_path: Path) -> None:
     made = ensemble(runs, dataset, replace(FAST, decide="thresholds"))
     assert made.decision is not None
     made = replace(made, decision=replace(made.decision, kept=True))
-    record = save_ensemble(store, made, records)
+    record = save_ensemble(store, made, records, dataset)
     by_id = {r.name: r for r in runs}
     new = predict_combined(record, store, lambda member: by_id[member.id])
     mean = np.mean([r.target_probabilities() for r in runs], axis=0)
@@ -378,7 +378,7 @@ def test_a_kept_composition_predicts_with_the_sources_chosen_on_all_rows(tmp_pat
     made = compose_best({"mask": runs[:1], "gender": runs[:1], "age": runs}, dataset)
     assert made.parts["age"] == runs[2].name
     record = save_composition(
-        store, made, score(made.predictions, dataset, ScoreOptions(resamples=50)), records
+        store, made, score(made.predictions, dataset, ScoreOptions(resamples=50)), records, dataset
     )
     new = predict_combined(record, store, lambda member: by_id[member.id])
     np.testing.assert_allclose(new.probabilities("age"), runs[2].probabilities("age"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_a_bad_row_is_named(tmp_path: Path, row: str, message: str, column: str)
     with pytest.raises(DataError, match=message) as caught:
         read(tmp_path / "o.csv", "1/normal.jpg,gender,male,seen,Kim", row)
     assert (caught.value.file, caught.value.row, caught.value.column) == (tmp_path / "o.csv", 3, column)
+
+
+def test_the_run_that_suggested_a_correction_is_a_field_also_of_old_overlays(tmp_path: Path) -> None:
+    old, plain = read(
+        tmp_path / "old.csv",
+        "1/mask1.jpg,gender,female,suspected,suspects of 20260101-000000-aaaaa",
+        "1/normal.jpg,gender,female,seen,Kim",
+    )
+    assert (old.source, old.run) == ("suspects", "20260101-000000-aaaaa")
+    assert (plain.source, plain.run) == ("Kim", "")
+    write_overlay(tmp_path / "new.csv", [replace(old, source="me"), plain])
+    assert [c.run for c in read_overlay(tmp_path / "new.csv", SCHEMA, IMAGES)] == [old.run, ""]
 
 
 def test_a_missing_column_or_file_is_named(tmp_path: Path) -> None:

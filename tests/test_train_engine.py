@@ -22,7 +22,7 @@ from hoego.data.dataset import LabelCorrection  # noqa: E402
 from hoego.data.schema import Attribute, LabelSchema  # noqa: E402
 from hoego.errors import RecipeError, TrainError  # noqa: E402
 from hoego.evaluate.score.formulas import macro_f1_score  # noqa: E402
-from hoego.predictions import Predictions, suggestion  # noqa: E402
+from hoego.predictions import Predictions  # noqa: E402
 from hoego.recipe.techniques import AttributeEdit, AugmentSettings  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
 from hoego.train.checkpoints import load_weights, save_weights  # noqa: E402
@@ -311,13 +311,12 @@ def test_what_a_checkpoint_saw_elsewhere_and_what_a_run_suggested_are_stated(tmp
                 attribute="colour",
                 value="r",
                 reason="suspected",
-                source=suggestion("run-a"),
+                source="suspects",
+                run="run-a",
             ),
         ),
     )
-    edits = LabelEdits(
-        relabels={"colour": Relabel(np.flatnonzero(~HELD)[1:3], ("r", "g"), (suggestion("run-a"),) * 2)}
-    )
+    edits = LabelEdits(relabels={"colour": Relabel(np.flatnonzero(~HELD)[1:3], ("r", "g"), ("run-a",) * 2)})
     start = {"model": {"checkpoint": str(tmp_path / "first" / "macro_f1.safetensors")}}
     second = fold(tmp_path / "second", changes=start, dataset=corrected, edits=edits)
     stated = second.provenance.sources[0].external

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -24,13 +24,21 @@ from hoego.errors import MismatchError
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCorrection:
-    """One row of the overlay: the label that an image really has, why, and who says so."""
+    """One row of the overlay: the label that an image really has, why, and who says so.
+
+    Args:
+        image, attribute, value: which label, and what it is.
+        reason: why.
+        source: who or what says so.
+        run: id of the run whose predictions suggested it; "" where none did.
+    """
 
     image: str
     attribute: str
     value: str
     reason: str
     source: str
+    run: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -51,6 +59,8 @@ class Dataset:
         corrections: the overlay that was applied.
         aliases: what else the subjects are called.
         merged_subjects: subjects that turned out to be one after runs were made on them as several.
+        first_labels: run -> the labels that it began with, as `label_changes.label_table`; None where its record
+            knows no more than that they were others.
         name: for people.
         origin: what it was read from; None for one that was put together or taken out of another.
     """
@@ -66,6 +76,7 @@ class Dataset:
     corrections: tuple[LabelCorrection, ...] = ()
     aliases: SubjectAliases = field(default_factory=SubjectAliases)
     merged_subjects: tuple[tuple[str, ...], ...] = ()
+    first_labels: Mapping[str, pl.DataFrame | None] = field(default_factory=dict)
     name: str = ""
     origin: DatasetOrigin | None = None
 

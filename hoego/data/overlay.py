@@ -1,7 +1,7 @@
 """The overlay: corrections of labels, each with its reason and its source, laid over the data and never into it.
 
-The file is a CSV with the columns image, attribute, value, reason, source; `hoego` reads it on every load, so that
-taking a row out takes the correction back.
+The file is a CSV with the columns image, attribute, value, reason, source and, where the predictions of a run suggested
+the correction, run; `hoego` reads it on every load, so that taking a row out takes the correction back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +23,9 @@ from hoego.data.spelling import plain_name
 from hoego.errors import DataError, nearest
 
 COLUMNS = ("image", "attribute", "value", "reason", "source")
+RUN = "run"
+SUSPECTS = "suspects"
+"""The source of a correction that the predictions of a run suggested."""
 
 
 def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[LabelCorrection, ...]:
@@ -40,12 +44,14 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
         return ()
     table = read_table(path)
     table.require(*COLUMNS)
-    said = table.frame.select(pl.col(COLUMNS).cast(pl.String).fill_null(""))
+    given = [*COLUMNS, *(c for c in (RUN,) if c in table.frame.columns)]
+    said = table.frame.select(pl.col(given).cast(pl.String).fill_null(""))
     rows = said.with_columns(plain_name(said["value"])).rows()
     known = set(images)
     found: dict[tuple[str, str], tuple[LabelCorrection, int]] = {}
     for k, cells in enumerate(rows):
-        row = LabelCorrection(**{name: cell.strip() for name, cell in zip(COLUMNS, cells, strict=True)})
+        said_here = {name: cell.strip() for name, cell in zip(given, cells, strict=True)}
+        row = _run_out_of_source(LabelCorrection(**said_here))
         _check(row, table, k, schema, known)
         before = found.setdefault((row.image, row.attribute), (row, k))
         if before[0].value != row.value:
@@ -58,6 +64,14 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
                 remedy="Settle which is right and take the other row out.",
             )
     return tuple(correction for correction, _ in found.values())
+
+
+def _run_out_of_source(row: LabelCorrection) -> LabelCorrection:
+    """Overlays of early versions named the run inside the source, as `suspects of RUN`."""
+    before = f"{SUSPECTS} of "
+    if row.run or not row.source.startswith(before):
+        return row
+    return replace(row, source=SUSPECTS, run=row.source.removeprefix(before))
 
 
 def _only_header(path: Path) -> bool:
@@ -114,7 +128,7 @@ def write_overlay(path: Path, corrections: Iterable[LabelCorrection]) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, RUN))
     for c in corrections:
         if not (c.reason.strip() and c.source.strip()):
             raise DataError(
@@ -122,7 +136,7 @@ def write_overlay(path: Path, corrections: Iterable[LabelCorrection]) -> None:
                 file=path,
                 remedy="Say why, and who or what says so.",
             )
-        writer.writerow([c.image, c.attribute, c.value, c.reason, c.source])
+        writer.writerow([c.image, c.attribute, c.value, c.reason, c.source, c.run])
     files.write_text(path, text.getvalue())
 
 

@@ -13,10 +13,9 @@ from hoego.predictions.honesty import (
     require_honest,
     require_same_dataset,
     require_unseen,
-    suggested_by,
-    suggestion,
 )
 from hoego.predictions.joining import concat, join_rows, require_alike
+from hoego.predictions.label_notes import labels_apart
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.proof import SourceProof, proof
 from hoego.predictions.provenance import (
@@ -48,13 +47,12 @@ __all__ = [
     "honesty",
     "join_rows",
     "join_sources",
+    "labels_apart",
     "proof",
     "require_alike",
     "require_honest",
     "require_same_dataset",
     "require_unseen",
     "softmax",
-    "suggested_by",
-    "suggestion",
     "student_source",
 ]

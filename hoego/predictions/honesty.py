@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.errors import LeakError, MismatchError
+from hoego.predictions.label_notes import label_notes
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import Provenance
 from hoego.results.honesty import ScoreHonesty
@@ -24,7 +24,6 @@ DECLARED = "declared"
 NAIVE = "naive"
 IN_SAMPLE = "in-sample"
 _BESIDE = (SELECTED, CROSS_FITTED, WITNESSED, DECLARED)
-SUSPECTS = "suspects of "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,8 @@ class Honesty:
     Args:
         in_sample, naive, selected, cross_fitted, witnessed, declared: masks [N]; a row can be selected, cross-fitted
             and of a model that was trained outside.
-        notes: sentences to show beside every score: independence not shown, external checkpoints, suggested labels.
+        notes: sentences to show beside every score: independence not shown, external checkpoints, labels that were
+            corrected, suggested by a run or changed since.
     """
 
     in_sample: Mask
@@ -200,46 +200,4 @@ def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
     notes += [f"external, stated, not provable: {e}" for e in external]
     marks = {s.outside for s in predictions.sources}
     notes += [text for mark, text in _OUTSIDE_NOTES.items() if mark in marks]
-    return (*notes, *_corrected(predictions, dataset), *_suggested(predictions, dataset))
-
-
-def _corrected(predictions: Predictions, dataset: Dataset) -> list[str]:
-    """Say how many of the scored labels an overlay gave, and from which sources."""
-    scored = set(predictions.images.tolist())
-    sources = Counter(c.source or "no source" for c in dataset.corrections if c.image in scored)
-    if not sources:
-        return []
-    listed = ", ".join(f"{source}: {n:,}" for source, n in sources.most_common())
-    n_labels = len(scored) * dataset.schema.n_attributes
-    return [
-        f"{sum(sources.values()):,} of {n_labels:,} scored labels were corrected by the overlay ({listed})"
-    ]
-
-
-def _suggested(predictions: Predictions, dataset: Dataset) -> list[str]:
-    """Return a note for each run that suggested some of the scored labels."""
-    scored = set(predictions.images.tolist())
-    counts = Counter(
-        run for c in dataset.corrections if c.image in scored and (run := suggested_by(c.source))
-    )
-    own = {run: n for run, n in counts.items() if run in {predictions.name, *predictions.lineage}}
-    notes = [f"labels suggested by this model: {sum(own.values()):,} of those scored"] if own else []
-    return notes + [
-        f"{n:,} of the scored labels were suggested by the run {run}"
-        for run, n in counts.items()
-        if run not in own
-    ]
-
-
-def suggestion(run: str) -> str:
-    """Return the `source` of a correction suggested by a run's own predictions."""
-    return f"{SUSPECTS}{run}"
-
-
-def suggested_by(source: str) -> str:
-    """Return the run whose predictions suggested a correction with this source; "" where none did.
-
-    >>> suggested_by(suggestion("20220301-120000-abcde"))
-    '20220301-120000-abcde'
-    """
-    return source.removeprefix(SUSPECTS) if source.startswith(SUSPECTS) else ""
+    return (*notes, *label_notes(predictions, dataset))

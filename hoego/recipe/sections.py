@@ -47,7 +47,10 @@ class DatasetSettings(SettingsSection):
         description="Regular expression over the path; its named groups are attributes (layout folders).",
     )
     exclude: tuple[str, ...] = Field((), description="Glob patterns of paths that are not photos of the set.")
-    overlay: str | None = Field(None, description="Corrections: image, attribute, value, reason, source.")
+    overlay: str | None = Field(
+        None,
+        description="Corrections: image, attribute, value, reason, source, and run where one suggested it.",
+    )
     unlabelled: str | None = Field(
         None, description="Table or folder of photos without labels (the test set)."
     )

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from hoego import files
+from hoego.data.dataset import Dataset
 from hoego.errors import RecordError
 from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners, apply_offsets, with_fitted
 from hoego.evaluate.ensemble.compose import Composition, compose
 from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
+from hoego.runs.first_labels import keep_first_labels
 from hoego.runs.record_predictions import PREDICTIONS
 from hoego.runs.records import Record, RunKind, RunStore
 
@@ -19,13 +21,16 @@ COMBINED = "combined.json"
 PredictOne = Callable[[Record], Predictions]
 
 
-def save_ensemble(store: RunStore, made: Ensemble, members: Mapping[str, Record], *, why: str = "") -> Record:
+def save_ensemble(
+    store: RunStore, made: Ensemble, members: Mapping[str, Record], dataset: Dataset, *, why: str = ""
+) -> Record:
     """A record of an ensemble, with what `hoego predict` needs to repeat it.
 
     Args:
         store: of the records.
         made: the ensemble.
         members: name of each member's predictions -> its record.
+        dataset: holds the labels by which it was fitted and scored.
         why: the hypothesis.
     """
     content = {
@@ -36,7 +41,7 @@ def save_ensemble(store: RunStore, made: Ensemble, members: Mapping[str, Record]
         "fitted": None if made.fitted is None else made.fitted.to_dict(),
         "ensemble": made.to_dict(),
     }
-    return _save(store, made.predictions, made.score, content, why)
+    return _save(store, made.predictions, made.score, content, dataset, why)
 
 
 def _offsets_of(made: Ensemble) -> dict[str, Any]:
@@ -47,7 +52,13 @@ def _offsets_of(made: Ensemble) -> dict[str, Any]:
 
 
 def save_composition(
-    store: RunStore, made: Composition, score: Score, members: Mapping[str, Record], *, why: str = ""
+    store: RunStore,
+    made: Composition,
+    score: Score,
+    members: Mapping[str, Record],
+    dataset: Dataset,
+    *,
+    why: str = "",
 ) -> Record:
     """A record of a composition: which attribute comes from which record, and how that was chosen.
 
@@ -56,6 +67,7 @@ def save_composition(
         made: the composition.
         score: of its predictions.
         members: name of each part's predictions -> its record.
+        dataset: holds the labels by which its sources were chosen and it was scored.
         why: the hypothesis.
     """
     content = {
@@ -64,11 +76,16 @@ def save_composition(
         "fitted": None if made.fitted is None else made.fitted.to_dict(),
         "composition": made.to_dict(),
     }
-    return _save(store, made.predictions, score, content, why)
+    return _save(store, made.predictions, score, content, dataset, why)
 
 
 def _save(
-    store: RunStore, predictions: Predictions, score: Score, content: dict[str, Any], why: str
+    store: RunStore,
+    predictions: Predictions,
+    score: Score,
+    content: dict[str, Any],
+    dataset: Dataset,
+    why: str,
 ) -> Record:
     kind = RunKind.ENSEMBLE if "members" in content else RunKind.COMPOSITION
     parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
@@ -84,6 +101,7 @@ def _save(
         fold=base.fold,
         target=score.target.name,
     )
+    keep_first_labels(record, dataset)
     named = replace(predictions, name=record.id)
     named.write(record.folder / PREDICTIONS)
     files.write_json(record.folder / COMBINED, content)

@@ -135,7 +135,7 @@ def ensemble_runs(
     found = load_runs(folder, names)
     _require_records(found)
     made: Ensemble = ensemble(found.predictions, found.dataset, options)
-    record = save_ensemble(RunStore(folder), made, _by_name(found), why=why)
+    record = save_ensemble(RunStore(folder), made, _by_name(found), found.dataset, why=why)
     return CombinedRun(record, made.score, made.to_dict())
 
 
@@ -180,7 +180,7 @@ def compose_runs(
         )
     made = compose_best(candidates, found.dataset, name=name)
     result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
-    record = save_composition(RunStore(folder), made, result, _by_name(found), why=why)
+    record = save_composition(RunStore(folder), made, result, _by_name(found), found.dataset, why=why)
     return CombinedRun(record, result, {**made.to_dict(), "score": result.model_dump(mode="json")})
 
 

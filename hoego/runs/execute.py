@@ -18,6 +18,7 @@ from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
 from hoego.recipe import ALL, Fold
 from hoego.runs.candidates import candidates_of
+from hoego.runs.first_labels import keep_first_labels, with_first_labels
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData
@@ -160,7 +161,10 @@ class RunExecution:
                 require_unseen(known, self.dataset, self.split.val_mask(k), naive=self.split.naive)
 
     def _start(self) -> None:
-        """Fill in what belongs to the weights, which must be those that the record names."""
+        """Fill in what belongs to the weights, which must be those that the record names, and keep the labels."""
+        if not any(self.record.epochs(k) for k in self.record.folds()):
+            keep_first_labels(self.record, self.dataset)
+        self.dataset = with_first_labels(self.dataset, [self.record])
         start = start_of(self.recipe)
         recorded = (self.record.meta.training.weights or {}).get("sha256")
         if start.found is not None and recorded not in (None, start.found.sha256):

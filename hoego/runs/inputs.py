@@ -42,7 +42,7 @@ def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped
         found = read_overlay(dataset.root / edit.overlay, dataset.schema, dataset.image_ids.tolist())
         own = [c for c in found if c.attribute == name]
         rows = dataset.positions([c.image for c in own])
-        relabels[name] = Relabel(rows, tuple(c.value for c in own), tuple(c.source for c in own))
+        relabels[name] = Relabel(rows, tuple(c.value for c in own), tuple(c.run for c in own))
     return LabelEdits(dict(recipe.train_edits), relabels, dict(recipe.source_weights))
 
 

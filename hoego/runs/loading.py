@@ -17,6 +17,7 @@ from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build, find_project, read_toml
 from hoego.runs.candidates import recorded_candidates
+from hoego.runs.first_labels import with_first_labels
 from hoego.runs.own_code import require_named_here
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore
@@ -46,7 +47,7 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         overlay = today.get("dataset", {}).get("overlay")
         if overlay is not None:
             recipe = _with(recipe, "dataset", overlay=overlay)
-        dataset = load(recipe)
+        dataset = with_first_labels(load(recipe), [record])
         now = recipe
         for section, key in (("dataset", "subject"), ("split", "join")):
             if (value := today.get(section, {}).get(key)) is not None:
@@ -132,7 +133,7 @@ def dataset_of_all(records: Sequence[Record]) -> Dataset:
         other = dataset_of(record)
         if other is not None and other.fingerprint == dataset.fingerprint:
             _require_same_labels((records[0], dataset), (record, other))
-    return dataset
+    return with_first_labels(dataset, records)
 
 
 def _require_same_labels(first: tuple[Record, Dataset], second: tuple[Record, Dataset]) -> None:

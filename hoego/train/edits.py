@@ -43,12 +43,12 @@ class Relabel(ShortRepr):
     Args:
         rows: int64[R].
         values: the new values str[R] (class or number).
-        sources: the origin of each correction, str[R].
+        runs: the run that suggested each correction, str[R]; "" where none did, () where no run suggested any.
     """
 
     rows: NDArray[np.int64]
     values: tuple[str, ...]
-    sources: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hoego.predictions import Provenance, RowProvenance, SubjectUniverse, student_source, suggested_by
+from hoego.predictions import Provenance, RowProvenance, SubjectUniverse, student_source
 from hoego.train.fold_task import FoldTask
 from hoego.train.models import BuiltNetwork
 
@@ -62,9 +62,9 @@ def _suggested(task: FoldTask) -> Iterator[str]:
     """Return a note for every run that suggested labels of the training side."""
     ids = task.dataset.image_ids
     trained = set(ids[task.train_mask].tolist())
-    sources = [c.source for c in task.dataset.corrections if c.image in trained]
+    runs = [c.run for c in task.dataset.corrections if c.image in trained]
     for relabel in task.edits.relabels.values():
-        mine = relabel.sources or [""] * len(relabel.rows)
-        sources += [s for row, s in zip(relabel.rows.tolist(), mine, strict=True) if task.train_mask[row]]
-    for run in dict.fromkeys(r for s in sources if (r := suggested_by(s))):
+        mine = relabel.runs or [""] * len(relabel.rows)
+        runs += [run for row, run in zip(relabel.rows.tolist(), mine, strict=True) if task.train_mask[row]]
+    for run in filter(None, dict.fromkeys(runs)):
         yield f"labels of the training side that the run {run} suggested"

@@ -181,7 +181,9 @@ class DemoWeek:
         ]
         runs = [predictions_of(r) for r in able]
         made = ensemble(runs, self.dataset, EnsembleOptions(method="mean", resamples=1000))
-        record = save_ensemble(store, made, {p.name: r for p, r in zip(runs, able, strict=True)})
+        record = save_ensemble(
+            store, made, {p.name: r for p, r in zip(runs, able, strict=True)}, self.dataset
+        )
         gain = made.gain
         rows = (
             () if gain is None else (("ensemble less its best member", gain.value, gain.low, gain.high, ""),)

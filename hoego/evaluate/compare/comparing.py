@@ -22,7 +22,7 @@ from hoego.evaluate.compare.resamples import (
 from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, metric
 from hoego.evaluate.score.scoring import scored_target
 from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of, voted
-from hoego.predictions import NAIVE, Honesty, Predictions, require_alike, require_honest
+from hoego.predictions import NAIVE, Honesty, Predictions, labels_apart, require_alike, require_honest
 from hoego.results.base import number
 from hoego.results.comparison import Comparison, RankedSide, SideResult
 from hoego.results.honesty import ScoreHonesty
@@ -82,7 +82,7 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
     grouped = [_distinct(side) for side in given]
     runs = [r for side in grouped for r in side]
     checked = _checked(runs, dataset, settings)
-    notes = list(dict.fromkeys(n for h in checked for n in h.notes))
+    notes = list(dict.fromkeys(n for h in checked for n in h.notes)) + labels_apart(runs, dataset)
     if sum(map(len, grouped)) < sum(map(len, given)):
         notes.append("a run that stands twice on one side is counted once: it is one seed")
     spaces = _spaces(runs, dataset, settings, notes)

@@ -45,7 +45,9 @@ def slices(
     truth = dataset.target[rows]
     known = truth >= 0
     right = (predictions.target_probabilities().argmax(axis=1) == truth)[known]
-    table = sliceable(dataset)[rows.tolist()].filter(pl.Series(known))
+    table = sliceable(dataset)
+    # A frame without columns has no rows either, so none can be taken.
+    table = table[rows.tolist()].filter(pl.Series(known)) if table.width else table
     subject = dataset.subject_index[rows][known]
     masks = []
     for column in columns or table.columns:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset, LabelCorrection
+from hoego.data.overlay import SUSPECTS
 from hoego.evaluate.diagnose.consistency import constant_within_subjects
-from hoego.predictions import Predictions, suggestion
+from hoego.predictions import Predictions
 from hoego.results.diagnosis import LabelIssue
 
 Floats = NDArray[np.float64]
@@ -37,14 +38,15 @@ def find_label_issues(predictions: Predictions, dataset: Dataset) -> tuple[Label
 
 
 def as_corrections(found: tuple[LabelIssue, ...], run: str) -> tuple[LabelCorrection, ...]:
-    """Return suspects as rows of an overlay; the source names the run, so that its own re-score can say so."""
+    """Return suspects as rows of an overlay, with the run that suggested them, so that every score can say so."""
     return tuple(
         LabelCorrection(
             image=image,
             attribute=s.attribute,
             value=s.suggested,
             reason=f"suspected (margin {s.margin:.2f})",
-            source=suggestion(run),
+            source=SUSPECTS,
+            run=run,
         )
         for s in found
         for image in s.images

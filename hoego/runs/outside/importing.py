@@ -15,6 +15,7 @@ from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
 from hoego.results.evidence import read_evidence
+from hoego.runs.first_labels import keep_first_labels
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, read_file
 from hoego.runs.outside.sealed import read_sealed
@@ -156,6 +157,7 @@ def _record(project: ProjectData, request: ImportRequest, made: Predictions, run
         target=made.schema.target,
     )
     _write_split(project.split, record.folder)
+    keep_first_labels(record, project.dataset)
     replace(made, name=record.id, lineage=(record.id,)).write(record.folder / PREDICTIONS)
     return record
 
