@@ -20,8 +20,8 @@ from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.recipe import Recipe, build
-from hoego.runs.first_labels import keep_first_labels
 from hoego.runs.loading import dataset_of, dataset_of_all
+from hoego.runs.recorded_data import keep_first_labels
 from hoego.runs.records import Record, RunStore
 
 FAST = ScoreOptions(resamples=200)

@@ -23,6 +23,8 @@ from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.runs.evaluate_runs import diagnose_record
+from hoego.runs.loading import dataset_of_all
+from hoego.runs.recorded_data import as_recorded
 from hoego.runs.records import Record, RunStore
 
 Source = Run | Record | Predictions | str | Path
@@ -230,13 +232,19 @@ def _title(group: Sequence[Source]) -> str:
 
 
 def _with_truth(sources: Sequence[Source], dataset: Dataset | None) -> tuple[list[Predictions], Dataset]:
-    """Return the predictions of each source, and the data set: the one given, else that of the first run."""
+    """Return the predictions of each source, and the data set: the one given, else the one that all runs share.
+
+    It says what the runs' records know of it: the labels that they began with, and what the audit warned of.
+    """
     chosen = [s if isinstance(s, Predictions) else as_run(s) for s in sources]
-    if dataset is None:
-        first = next((run for run in chosen if isinstance(run, Run)), None)
-        if first is None:
-            raise UsageError(
-                "Predictions alone do not say where the labels are.", remedy="Give the data set: dataset=..."
-            )
-        dataset = first.dataset
-    return [s.predictions if isinstance(s, Run) else s for s in chosen], dataset
+    runs = [s for s in chosen if isinstance(s, Run)]
+    records = [run.record for run in runs]
+    if dataset is not None:
+        truth = as_recorded(dataset, records)
+    elif runs:
+        truth = dataset_of_all(records, runs[0].dataset)
+    else:
+        raise UsageError(
+            "Predictions alone do not say where the labels are.", remedy="Give the data set: dataset=..."
+        )
+    return [s.predictions if isinstance(s, Run) else s for s in chosen], truth

@@ -61,6 +61,7 @@ class Dataset:
         merged_subjects: subjects that turned out to be one after runs were made on them as several.
         first_labels: run -> the labels that it began with, as `label_changes.label_table`; None where its record
             knows no more than that they were others.
+        warnings: sentences of an audit that belong beside every score.
         name: for people.
         origin: what it was read from; None for one that was put together or taken out of another.
     """
@@ -77,6 +78,7 @@ class Dataset:
     aliases: SubjectAliases = field(default_factory=SubjectAliases)
     merged_subjects: tuple[tuple[str, ...], ...] = ()
     first_labels: Mapping[str, pl.DataFrame | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     name: str = ""
     origin: DatasetOrigin | None = None
 

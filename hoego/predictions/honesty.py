@@ -200,4 +200,4 @@ def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
     notes += [f"external, stated, not provable: {e}" for e in external]
     marks = {s.outside for s in predictions.sources}
     notes += [text for mark, text in _OUTSIDE_NOTES.items() if mark in marks]
-    return (*notes, *label_notes(predictions, dataset))
+    return (*notes, *dataset.warnings, *label_notes(predictions, dataset))

@@ -157,8 +157,12 @@ class Predictions:
         return cls(**held_out_fields(rows.values, rows.images, held_out, scale))
 
     def named(self, name: str) -> Predictions:
-        """Return the same rows under another name, as an ensemble of several needs them."""
-        return replace(self, name=name, lineage=(name,) if len(self.lineage) < 2 else self.lineage)
+        """Return the same rows under another name, as an ensemble of several needs them.
+
+        The runs behind them stay known; predictions of a model that was trained outside Hoego have no other name yet.
+        """
+        unknown = any(s.outside for s in self.sources) and len(self.lineage) < 2
+        return replace(self, name=name, lineage=(name,) if unknown else self.lineage or (name,))
 
     @property
     def n_images(self) -> int:

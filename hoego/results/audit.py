@@ -58,9 +58,9 @@ class AuditReport(Result):
         """1 where an error stands that is not accepted."""
         return int(bool(self.open_errors))
 
-    def found(self, check: str) -> tuple[AuditFinding, ...]:
-        """Return the findings of one check."""
-        return tuple(f for f in self.findings if f.check == check)
+    def found(self, *checks: str) -> tuple[AuditFinding, ...]:
+        """Return the findings of some checks."""
+        return tuple(f for f in self.findings if f.check in checks)
 
     def _summary(self) -> dict[str, str]:
         size = {"images": f"{self.images:,}", "subjects": f"{self.subjects:,}"}

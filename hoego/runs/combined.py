@@ -13,8 +13,8 @@ from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners
 from hoego.evaluate.ensemble.compose import Composition, compose
 from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
-from hoego.runs.first_labels import keep_first_labels
 from hoego.runs.record_predictions import PREDICTIONS
+from hoego.runs.recorded_data import keep_first_labels
 from hoego.runs.records import Record, RunKind, RunStore
 
 COMBINED = "combined.json"

@@ -18,11 +18,11 @@ from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
 from hoego.recipe import ALL, Fold
 from hoego.runs.candidates import candidates_of
-from hoego.runs.first_labels import keep_first_labels, with_first_labels
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
+from hoego.runs.recorded_data import as_recorded, keep_first_labels
 from hoego.runs.records import Record, RunThroughput, RunTiming
 from hoego.runs.records.run_facts import ResolvedSettings
 from hoego.runs.soft_targets import FoldSoftTargets
@@ -164,7 +164,7 @@ class RunExecution:
         """Fill in what belongs to the weights, which must be those that the record names, and keep the labels."""
         if not any(self.record.epochs(k) for k in self.record.folds()):
             keep_first_labels(self.record, self.dataset)
-        self.dataset = with_first_labels(self.dataset, [self.record])
+        self.dataset = as_recorded(self.dataset, [self.record])
         start = start_of(self.recipe)
         recorded = (self.record.meta.training.weights or {}).get("sha256")
         if start.found is not None and recorded not in (None, start.found.sha256):
@@ -311,19 +311,10 @@ class RunExecution:
             candidates=candidates_of(self.record, folds, predictions) if chosen else None,
         )
         result = score(predictions, self.dataset, options)
-        result = result.with_(notes=(*result.notes, *self._look_alikes()))
         content = result.model_dump(mode="json")
         files.write_json(self.record.folder / "score.json", content)
         self._diagnose(predictions, result)
         return result
-
-    def _look_alikes(self) -> list[str]:
-        """What the audit has found that may put one person on both sides."""
-        audited = self.record.audit
-        return [
-            f"{f.message} (audit); where they show one subject (split.join), it may stand on both sides"
-            for f in (() if audited is None else audited.found("near-duplicates"))
-        ]
 
     def _diagnose(self, predictions: Predictions, result: Score) -> None:
         """What holds the score back, for the report; what cannot be said is noted."""

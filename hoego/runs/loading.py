@@ -17,9 +17,9 @@ from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, build, find_project, read_toml
 from hoego.runs.candidates import recorded_candidates
-from hoego.runs.first_labels import with_first_labels
 from hoego.runs.own_code import require_named_here
 from hoego.runs.record_predictions import predictions_of
+from hoego.runs.recorded_data import as_recorded
 from hoego.runs.records import Record, RunStore
 
 
@@ -47,7 +47,7 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         overlay = today.get("dataset", {}).get("overlay")
         if overlay is not None:
             recipe = _with(recipe, "dataset", overlay=overlay)
-        dataset = with_first_labels(load(recipe), [record])
+        dataset = as_recorded(load(recipe), [record])
         now = recipe
         for section, key in (("dataset", "subject"), ("split", "join")):
             if (value := today.get(section, {}).get(key)) is not None:
@@ -115,14 +115,18 @@ def load_runs(folder: Path, names: Sequence[str]) -> LoadedRuns:
     return LoadedRuns(tuple(records), tuple(predictions), dataset_of_all(records))
 
 
-def dataset_of_all(records: Sequence[Record]) -> Dataset:
+def dataset_of_all(records: Sequence[Record], first: Dataset | None = None) -> Dataset:
     """Load the one data set of several runs, on today's labels.
+
+    Args:
+        records: of the runs.
+        first: the data set of the first of them, where it is at hand.
 
     Raises:
         MismatchError: the tables of two runs give other labels to the same photos. Which of the two scored the runs
             would depend on their order, and one side was trained on labels that the other is scored by.
     """
-    dataset = dataset_of(records[0])
+    dataset = first or dataset_of(records[0])
     assert dataset is not None
     known = {records[0].meta.fingerprints.get("labels")}
     for record in records[1:]:
@@ -133,7 +137,7 @@ def dataset_of_all(records: Sequence[Record]) -> Dataset:
         other = dataset_of(record)
         if other is not None and other.fingerprint == dataset.fingerprint:
             _require_same_labels((records[0], dataset), (record, other))
-    return with_first_labels(dataset, records)
+    return as_recorded(dataset, records)
 
 
 def _require_same_labels(first: tuple[Record, Dataset], second: tuple[Record, Dataset]) -> None:

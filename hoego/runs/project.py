@@ -44,6 +44,18 @@ def split_project(recipe: Recipe, folder: Path) -> Split:
     return open_project(recipe, folder).split
 
 
+_AUDITS: dict[tuple[str, ...], AuditReport] = {}
+
+
+def audited(dataset: Dataset, recipe: Recipe) -> AuditReport:
+    """Audit a data set, once in a process: the runs of a study share their data."""
+    settings = (recipe.dataset, recipe.labels, recipe.split, recipe.audit)
+    key = (dataset.fingerprint, dataset.labels_version, *(s.model_dump_json() for s in settings))
+    if key not in _AUDITS:
+        _AUDITS[key] = audit(dataset, recipe)
+    return _AUDITS[key]
+
+
 def audit_project(recipe: Recipe) -> AuditReport:
     """What `hoego audit` does."""
     return audit(load(recipe), recipe)

@@ -81,7 +81,7 @@ class StudyRunner:
         Raises:
             TrainError: a run was interrupted.
         """
-        options = TrainOptions(folder=self.folder, fold=self.fold, why=why, tags=self.tags, audit=False)
+        options = TrainOptions(folder=self.folder, fold=self.fold, why=why, tags=self.tags)
         callbacks = Callbacks(progress=self.progress, measure_seconds=self.measure_seconds)
         results = train_side_by_side(recipes, options, callbacks, most=self.max_parallel, log=self.log)
         return [self._ended(result) for result in results]

@@ -20,7 +20,8 @@ from hoego.runs.combined import is_combined, member_names
 from hoego.runs.execute import RunExecution, RunResult, folds_of, print_status
 from hoego.runs.outside.facts import is_outside
 from hoego.runs.own_code import keep_names, require_named_here
-from hoego.runs.project import SPLIT_FILE, ProjectData, open_project
+from hoego.runs.project import SPLIT_FILE, ProjectData, audited, open_project, require_clean
+from hoego.runs.recorded_data import AUDIT
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.records.reserve import keep_reserve
 from hoego.split import Split
@@ -123,13 +124,9 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
     fold = recipe.fold if options.fold is None else options.fold
     folds_of(split, fold)
     keep_reserve(options.store.root)
-    audited = None
-    if options.audit:
-        from hoego.data.audit import audit
-        from hoego.runs.project import require_clean
-
-        audited = audit(dataset, recipe)
-        require_clean(audited)
+    checked = audited(dataset, recipe) if options.audit else None
+    if checked is not None:
+        require_clean(checked)
     # The fold may come from the command line; the recipe that is recorded is the one that runs.
     recipe = recipe.model_copy(update={"fold": fold})
     record = options.store.create(
@@ -146,8 +143,8 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
     )
     save_split(split, record.folder / SPLIT_FILE)
     files.write_json(record.folder / "split.json", split.summary)
-    if audited is not None:
-        files.write_json(record.folder / "audit.json", audited)
+    if checked is not None:
+        files.write_json(record.folder / AUDIT, checked)
     return record
 
 

@@ -15,7 +15,8 @@ from hoego.train.models import BuiltNetwork
 def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
     """Build the provenance: training side with inner slice, the starting checkpoint's subjects, the teacher's.
 
-    Notes state what cannot be verified: outside weights, subjects of other data sets, labels that a run suggested.
+    Notes state what cannot be verified: outside weights, crops from a file, subjects of other data sets, labels that a
+    run suggested.
     """
     on = task.recipe.select.on
     chooses = on == "held-out" and bool(task.val_mask.any())
@@ -26,7 +27,8 @@ def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
         naive=task.naive,
         selection_mask=task.val_mask if chooses else None,
     )
-    source = replace(source, external=(*source.external, *built.external, *_suggested(task)))
+    external = (*source.external, *built.external, *_crops(task), *_suggested(task))
+    source = replace(source, external=external)
     universe = SubjectUniverse.of(task.dataset)
     for given, by in _teachers(task, built):
         together = universe.union(given.universe)
@@ -56,6 +58,12 @@ def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:
     here |= np.isin(universe.names, task.dataset.subjects)
     if strangers := int((seen & ~here).sum()):
         yield f"{by} has seen {strangers:,} subjects of another data set, and none of them is here under another name"
+
+
+def _crops(task: FoldTask) -> Iterator[str]:
+    """Return a note where the photos are cropped by a file: what its boxes were made from is not known."""
+    if (file := task.recipe.dataset.crop.file) is not None:
+        yield f"crops from {file}"
 
 
 def _suggested(task: FoldTask) -> Iterator[str]:

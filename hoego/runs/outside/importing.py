@@ -15,11 +15,11 @@ from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
 from hoego.results.evidence import read_evidence
-from hoego.runs.first_labels import keep_first_labels
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, read_file
 from hoego.runs.outside.sealed import read_sealed
 from hoego.runs.project import SPLIT_FILE, ProjectData
+from hoego.runs.recorded_data import keep_first_labels
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.train import fingerprints
 from hoego.split import FOLDER, Split, load, load_or_make, path_of, save

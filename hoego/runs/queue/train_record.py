@@ -35,17 +35,17 @@ def queue_run(
     """
     ask = QueueOptions(why=why, after=tuple(after), priority=priority, fold=fold)
     keep_names(RunStore(runs), recipe)
-    return _asked(runs, recipe, ask, audit=True)
+    return _asked(runs, recipe, ask)
 
 
 def enqueue(store: RunStore, recipe: Mapping[str, Any], ask: QueueOptions) -> Record:
-    """`queue_run` of plain settings, for what queues several runs; the data were audited with the first of them."""
-    return _asked(store.root, build(recipe), ask, audit=False)
+    """`queue_run` of plain settings, for what queues several runs."""
+    return _asked(store.root, build(recipe), ask)
 
 
-def _asked(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> Record:
+def _asked(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
     after = after_of(RunStore(runs), ask)
-    record = _prepared(runs, recipe, ask, audit=audit)
+    record = _prepared(runs, recipe, ask)
     record.update(
         state="waiting",
         reason="",
@@ -57,7 +57,7 @@ def _asked(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> Rec
     return record
 
 
-def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> Record:
+def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
     """A whole record (its split included) that no worker takes yet."""
     from hoego.runs.project import open_project
     from hoego.runs.train import TrainOptions, prepare
@@ -69,7 +69,6 @@ def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions, *, audit: bool) -> 
         tags=ask.tags,
         parents=ask.parents,
         fields={"queue": dict(ask.facts or {})},
-        audit=audit,
     )
     return prepare(open_project(recipe, options.folder), options, state="interrupted")
 
@@ -94,7 +93,7 @@ def start_in_background(
     if recipe is not None:
         require("train", "Training")
         keep_names(RunStore(runs), recipe)
-        record = _prepared(runs, recipe, QueueOptions(why=why, tags=tuple(tags), fold=fold), audit=True)
+        record = _prepared(runs, recipe, QueueOptions(why=why, tags=tuple(tags), fold=fold))
     else:
         from hoego.runs.train import require_trained
 
