@@ -26,6 +26,13 @@ COLUMNS = ("image", "attribute", "value", "reason", "source")
 RUN = "run"
 SUSPECTS = "suspects"
 """The source of a correction that the predictions of a run suggested."""
+REVIEW = "review:"
+"""Before the name of a reviewer in the source of a correction."""
+
+
+def reviewed_by(correction: LabelCorrection) -> str:
+    """Return who made a correction in a review; "" where it comes from elsewhere."""
+    return correction.source.removeprefix(REVIEW) if correction.source.startswith(REVIEW) else ""
 
 
 def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[LabelCorrection, ...]:

@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.dataset import Dataset
+from hoego.data.dataset import Dataset, LabelCorrection
 from hoego.data.label_changes import changed_labels, label_table
+from hoego.data.overlay import reviewed_by
 from hoego.predictions.predictions import Predictions
 
 Mask = NDArray[np.bool_]
@@ -29,13 +30,35 @@ def label_notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
 def _corrected(predictions: Predictions, dataset: Dataset) -> list[str]:
     """Say how many of the scored labels an overlay gave, and from which sources."""
     scored = set(predictions.images.tolist())
-    sources = Counter(c.source or "no source" for c in dataset.corrections if c.image in scored)
-    if not sources:
+    mine = [c for c in dataset.corrections if c.image in scored]
+    if not mine:
         return []
-    listed = ", ".join(f"{source}: {n:,}" for source, n in sources.most_common())
+    sources = Counter(c.source or "no source" for c in mine if not reviewed_by(c))
+    listed = ", ".join(
+        [*_reviewed(mine, dataset), *(f"{source}: {n:,}" for source, n in sources.most_common())]
+    )
     n_labels = len(scored) * dataset.schema.n_attributes
+    return [f"{len(mine):,} of {n_labels:,} scored labels were corrected by the overlay ({listed})"]
+
+
+def _reviewed(mine: Sequence[LabelCorrection], dataset: Dataset) -> list[str]:
+    """Say what each reviewer corrected. One label of all photos of a person is one correction."""
+    subjects = dataset.subject_index[dataset.positions([c.image for c in mine])].tolist()
+    photos = np.bincount(dataset.subject_index)
+    groups: dict[tuple[str, str, int, str], list[LabelCorrection]] = {}
+    for c, subject in zip(mine, subjects, strict=True):
+        groups.setdefault((reviewed_by(c), c.attribute, subject, c.value), []).append(c)
+    found: dict[str, list[int]] = {}
+    for (who, _, subject, _), same in groups.items():
+        if not who:
+            continue
+        each, after = len(same), sum(bool(c.run) for c in same)
+        counts = (1, int(after > 0)) if each == photos[subject] else (each, after)
+        before = found.setdefault(who, [0, 0])
+        found[who] = [before[0] + counts[0], before[1] + counts[1]]
     return [
-        f"{sum(sources.values()):,} of {n_labels:,} scored labels were corrected by the overlay ({listed})"
+        f"{n:,} correction{'' if n == 1 else 's'}, {who}, {after:,} after seeing the suggestion"
+        for who, (n, after) in found.items()
     ]
 
 

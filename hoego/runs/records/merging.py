@@ -18,7 +18,7 @@ from hoego.runs.records.record import Record
 from hoego.runs.records.store import RunStore
 from hoego.storage import storing
 
-DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl")
+DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl", "reviews.jsonl")
 """Files beside the runs whose lines are joined by their `id` (or, without one, by their content)."""
 
 
