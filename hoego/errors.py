@@ -113,6 +113,10 @@ class TrainError(HoegoError):
     """Training cannot start or continue."""
 
 
+class ParityError(HoegoError):
+    """An exported model does not answer as the run that it was made of, or its files are not those that were scored."""
+
+
 class NotEstimableError(HoegoError):
     """The data do not determine the requested number."""
 

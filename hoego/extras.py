@@ -15,6 +15,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "board": ("starlette", "uvicorn"),
     "heic": ("pi_heif",),
     "dicom": ("pydicom",),
+    "export": ("onnx", "onnxruntime", "onnxscript"),
+    "serve": ("onnxruntime", "python_multipart", "starlette", "uvicorn"),
 }
 """The modules of each extra of pyproject.toml."""
 

@@ -68,6 +68,8 @@ NEEDS = {
     "lr": ("lr",),
     "demo": ("demo --quick --out story",),
     "predict": ("predict A --on photos.csv --out new.csv",),
+    "export": ("export A --to model",),
+    "check": ("check model --on photos.csv",),
     "ablate": ("ablate --set epochs=4 --vary epochs=5,6 --here",),
     "reproduce": ("reproduce A",),
     "queue work": ("queue work",),
@@ -151,8 +153,9 @@ LINES = [line for lines in NEEDS.values() for line in lines]
 def test_it_says_in_one_line_which_extra_it_needs(
     line: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    extra = {"mirror": "track", "board": "board"}.get(line.split()[0], "train")
-    module = {"track": line.split("=")[0].split()[-1], "board": "starlette"}.get(extra, "torch")
+    extra = {"mirror": "track", "board": "board", "check": "serve"}.get(line.split()[0], "train")
+    named = {"track": line.split("=")[0].split()[-1], "board": "starlette", "serve": "onnxruntime"}
+    module = named.get(extra, "torch")
     command = next(name for name, lines in NEEDS.items() if line in lines)
     records = len(RunStore(Path("runs")).list()) + line.count("UNFINISHED")
     assert run(line, monkeypatch) == 2

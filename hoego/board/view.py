@@ -19,8 +19,8 @@ from hoego.board.board import Board
 from hoego.board.words import KOREAN
 from hoego.draw.whisker import whisker
 from hoego.report.run_report import environment as report_environment
-from hoego.report.words import HONESTY, duration, honesty_of
 from hoego.results.honesty import ScoreHonesty
+from hoego.results.words import HONESTY, duration, honesty_of
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 PAGES = (("/runs", "Runs"),)

@@ -9,7 +9,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from hoego.cli import data, evaluating, outside, plugins, queueing, records, submitting, training, weights
+from hoego.cli import (
+    data,
+    evaluating,
+    exporting,
+    outside,
+    plugins,
+    queueing,
+    records,
+    submitting,
+    training,
+    weights,
+)
 from hoego.errors import HoegoError, MissingExtra
 from hoego.extras import missing_extra
 from hoego.storage import storage_error
@@ -20,6 +31,7 @@ SECTIONS = {
     "Data": ("people", "init", "audit", "split"),
     "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
+    "Out of the lab": ("export", "check"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
     "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
@@ -69,7 +81,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, training, evaluating, records, queueing, submitting, weights, outside):
+for module in (data, training, evaluating, records, queueing, submitting, weights, outside, exporting):
     module.register(app)
 
 

@@ -14,9 +14,9 @@ from hoego.data.dataset import Dataset
 from hoego.draw import ForestRow, LineSeries, bars, forest, heatmap, lines, page, reliability, waterfall
 from hoego.report.combined import combined_parts
 from hoego.report.pictures import most_confident_mistakes
-from hoego.report.words import duration, honesty_of, interval
 from hoego.results.diagnosis import Diagnosis, EdgeBin
 from hoego.results.score import IntervalEstimate, MetricEstimate, Score
+from hoego.results.words import duration, honesty_of, interval
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record, RunThroughput, RunTiming
 from hoego.runs.records.ranking import PRIMARY

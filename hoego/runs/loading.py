@@ -156,7 +156,7 @@ def _require_same_labels(first: tuple[Record, Dataset], second: tuple[Record, Da
     )
 
 
-def _as_recipe(options: ScoreOptions, record: Record) -> ScoreOptions:
+def score_as_recipe(options: ScoreOptions, record: Record) -> ScoreOptions:
     """Fill in what a recipe says of its score, where the options were not changed."""
     usual, said = ScoreOptions(), build(record.recipe).score
     names = ("metrics", "resamples", "level")
@@ -175,7 +175,7 @@ def rescore(folder: Path, name: str, options: ScoreOptions) -> Score:
     found = load_runs(folder, [name])
     predictions = found.predictions[0]
     if found.records:
-        options = _as_recipe(options, found.records[0])
+        options = score_as_recipe(options, found.records[0])
     if options.candidates is None and found.records:
         options = replace(options, candidates=recorded_candidates(found.records[0], predictions))
     return score_predictions(predictions, found.dataset, options)

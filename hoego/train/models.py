@@ -183,11 +183,7 @@ def build_body(settings: ModelSettings, size: tuple[int, int], found: Found | No
     name = settings.name
     require_registered(name)
     _require_no_weights(settings.options)
-    options: dict[str, Any] = dict(settings.options)
-    if settings.drop_path:
-        options["drop_path_rate"] = settings.drop_path
-    if name != SMALL_MODEL and _fixed_size(name):
-        options.setdefault("img_size", size)
+    options = body_options(settings, size)
     given: dict[str, Any] = {}
     if found is not None and name.startswith(HUB):
         load_weights(found.path)  # a pickle that carries code is refused before timm opens it
@@ -217,6 +213,16 @@ def build_body(settings: ModelSettings, size: tuple[int, int], found: Found | No
     if found is not None:
         body.pretrained_cfg.pop("state_dict", None)  # type: ignore[operator,union-attr]
     return body
+
+
+def body_options(settings: ModelSettings, size: tuple[int, int]) -> dict[str, Any]:
+    """Return the keyword arguments of timm's model for photos of `size` (height, width)."""
+    options: dict[str, Any] = dict(settings.options)
+    if settings.drop_path:
+        options["drop_path_rate"] = settings.drop_path
+    if settings.name != SMALL_MODEL and _fixed_size(settings.name):
+        options.setdefault("img_size", size)
+    return options
 
 
 def _require_no_weights(options: Mapping[str, Any]) -> None:

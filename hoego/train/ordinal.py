@@ -6,6 +6,7 @@ outputs into class probabilities [B, C], so that runs with different heads compa
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -193,7 +194,10 @@ class CornHead(OrdinalHead):
 
     def class_probabilities(self, outputs: Tensor) -> Tensor:
         """Compute class probabilities [B, C] from outputs [B, O]."""
-        return _differences(torch.sigmoid(outputs.float()).cumprod(1))
+        above = torch.sigmoid(outputs.float())
+        # Not `cumprod`, which no ONNX runtime has; the numbers are the same.
+        products = list(itertools.accumulate(above.unbind(1), torch.mul))
+        return _differences(torch.stack(products, 1))
 
 
 def _differences(above: Tensor) -> Tensor:

@@ -41,6 +41,24 @@ def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) ->
     )
 
 
+def useful_temperature(p: Floats, truth: Ints, parts: Ints) -> float:
+    """Return the temperature fitted on all rows, or 1 where temperatures fitted on other parts do not help.
+
+    Args:
+        p: probabilities [N, C].
+        truth: classes [N], all known.
+        parts: the part of each row [N] that is left out of fitting (`parts_of`), 0 .. P-1.
+    """
+    if len(np.unique(parts)) < 2:
+        return 1.0
+    scaled, _ = cross_fit(
+        np.unique(parts, return_inverse=True)[1].reshape(-1),
+        lambda outside: fit_temperature(p[outside], truth[outside]),
+        lambda temperature, inside: scale(p[inside], temperature),
+    )
+    return fit_temperature(p, truth) if _loss(scaled, truth) < _loss(p, truth) else 1.0
+
+
 def reliability(p: Floats, truth: Ints) -> tuple[tuple[tuple[float, float, int], ...], float]:
     """Return bins (mean confidence, accuracy, count) and the expected calibration error of probabilities [N, C]."""
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth

@@ -1,0 +1,16 @@
+"""Names of the files of an exported folder, and of the inputs and outputs of its graph."""
+
+MANIFEST = "hoego.json"
+MODEL = "model.onnx"
+PREPROCESSING, PREPROCESSING_CODE = "preprocessing.json", "preprocessing.py"
+REFERENCE = "reference.parquet"
+SEEN = "seen.npz"
+CARD, PAGE = "README.md", "card.html"
+REQUIREMENTS = "requirements.txt"
+PROBES = "probes"
+
+INPUT = "photos"
+CALIBRATED, MEMBERS = "calibrated.", "members."
+"""Beginnings of the names of further outputs: calibrated probabilities [N, C], and those of each member [N, M, C]."""
+METADATA = "hoego"
+"""Key of what an ONNX file says of itself, as JSON."""
