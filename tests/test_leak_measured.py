@@ -61,7 +61,7 @@ def test_the_leak_has_an_interval_and_says_so_in_words(
     store = RunStore(tmp_path)
     good, bad = predict(PEOPLE, (0.0, 0.02, 0.1)), predict(PEOPLE, (0.02, 0.1, 0.6), seed=1, name="b")
     monkeypatch.setattr(study, "dataset_of", lambda *_, **__: PEOPLE)
-    runs = [run(store, good), run(store, bad)]
+    runs = [run(store, replace(good, split_kind="naive")), run(store, bad)]
     found = compare_promises(*runs)
     sides = [found.naive_score, found.honest_score]
     assert found.leak["value"] == pytest.approx(sides[0]["value"] - sides[1]["value"])

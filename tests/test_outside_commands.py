@@ -235,3 +235,33 @@ def test_an_export_is_written_whole_into_an_empty_folder_or_not_at_all(bench: Be
     with pytest.raises(HoegoError):
         CliRunner().invoke(app, ["folds", "export", "--to", "fresh"], catch_exceptions=False)
     assert not [p for p in bench.root.iterdir() if "fresh" in p.name]
+
+
+def test_a_tool_s_own_random_split_is_naive_and_its_leak_is_measured(bench: Bench) -> None:
+    honest = bench.imported("a")
+    frame = bench.frame(seed=1, error=0.02)
+    random = frame[np.sort(np.random.default_rng(0).permutation(frame.height)[:20]).tolist()]
+    random.write_csv("random.csv")
+    made = bench.run("import", "random.csv", "--name", "theirs", "--own-split")
+    assert (made["score"]["honesty"], made["score"]["n_images"]) == ("naive", 20)
+    assert made["outside"]["split"].startswith("own-")
+    found = bench.run("diagnose", honest, "--leak", made["run"])
+    assert found["leak"]["low"] < found["leak"]["value"] < found["leak"]["high"]
+    assert found["naive"]["run"] == made["run"]
+    with pytest.raises(HoegoError, match="between a run on a photo-level split and one that holds out"):
+        CliRunner().invoke(app, ["diagnose", made["run"], "--leak", honest], catch_exceptions=False)
+    with pytest.raises(HoegoError, match="split"):
+        CliRunner().invoke(app, ["compare", honest, made["run"]], catch_exceptions=False)
+
+
+def test_a_tool_s_own_split_by_subject_is_a_holdout(bench: Bench) -> None:
+    bench.frame()[:12].write_csv("four.csv")
+    made = bench.run("import", "four.csv", "--own-split")
+    assert (made["score"]["honesty"], made["score"]["n_subjects"]) == ("declared", 4)
+    bench.frame().write_csv("all.csv")
+    for words, message in (
+        (("all.csv",), "'training' has no image"),
+        (("four.csv", "--fold", "0"), "has no folds"),
+    ):
+        with pytest.raises(HoegoError, match=message):
+            CliRunner().invoke(app, ["import", *words, "--own-split"], catch_exceptions=False)

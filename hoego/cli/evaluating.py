@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hoego.results.score import IntervalEstimate
     from hoego.runs.ablate import Ablation
     from hoego.runs.evaluate_runs import CombinedRun
+    from hoego.runs.leak import LeakStudy
 
 Runs = Annotated[
     list[str],
@@ -91,13 +92,14 @@ def _show_comparison(found: Comparison) -> None:
 def diagnose(
     run: LastRun = "last",
     leak: Annotated[
-        Path | None,
+        str,
         typer.Option(
             "--leak",
-            metavar="RECIPE",
-            help="Measure how much a photo-level split of this recipe flatters the score.",
+            metavar="RECIPE|RUN",
+            help="Measure how much a photo-level split flatters the score: train this recipe on both, or compare RUN "
+            "with this run on a photo-level split.",
         ),
-    ] = None,
+    ] = "",
     slices: Annotated[
         list[str], typer.Option("--slice", help="Columns to slice by; by default all that allow it.")
     ] = [],  # noqa: B006
@@ -110,16 +112,9 @@ def diagnose(
     as_json: Json = False,
 ) -> None:
     """Find the attribute that holds the score back; or, with --leak, measure the leak."""
-    if leak is not None:
-        from hoego.runs.leak import measure_leak
-        from hoego.runs.required_runs import StudyRunner
-
-        err = console(stderr=True)
-        workshop = StudyRunner(
-            folder=project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",)
-        )
+    if leak:
         emit(
-            measure_leak(recipe_of(leak, overrides), workshop),
+            _leak(leak, run, overrides, runs_folder(folder)),
             as_json,
             lambda found: echo(literal(found.words)),
         )
@@ -130,6 +125,25 @@ def diagnose(
     options = DiagnoseOptions(slice_by=tuple(slices), allow_in_sample=allow_in_sample)
     made = diagnose_run(runs_folder(folder), run, options, overlay)
     emit(made, as_json, lambda found: _show_diagnosis(found, overlay))
+
+
+def _leak(name: str, run: str, overrides: list[str], runs: Path) -> LeakStudy:
+    """Return the leak by a recipe, which is trained, or between a run on a photo-level split and another one."""
+    from hoego.recipe.ready import ready_recipes
+    from hoego.runs.leak import compare_promises, measure_leak
+    from hoego.runs.records import RunStore
+    from hoego.runs.required_runs import StudyRunner
+
+    recipe = Path(name)
+    named = {ready.name for ready in ready_recipes()}
+    if recipe.suffix != ".toml" and not recipe.is_file() and name not in named:
+        store = RunStore(runs)
+        return compare_promises(store.find(name), store.find(run))
+    err = console(stderr=True)
+    workshop = StudyRunner(
+        folder=project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",)
+    )
+    return measure_leak(recipe_of(recipe, overrides), workshop)
 
 
 def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:

@@ -56,6 +56,13 @@ def import_(
         list[Path],
         typer.Option(metavar="FILE", help="What hoego watch saw of the training; once for each fold."),
     ] = [],  # noqa: B006
+    own_split: Annotated[
+        bool,
+        typer.Option(
+            "--own-split",
+            help="The tool made its own split: FILE holds all photos that it held out, and it trained on the others.",
+        ),
+    ] = False,
     new_photos: Annotated[
         Path | None, typer.Option(help="The rows are of these new photos, by the models of --run.")
     ] = None,
@@ -86,6 +93,7 @@ def import_(
         image=image or None,
         sealed=sealed,
         evidence=tuple(evidence),
+        own_split=own_split,
         why=why,
         tags=tuple(tags),
     )

@@ -60,7 +60,7 @@ def read_frame(frame: Any, held_out: HeldOut, image: str | None = None) -> Frame
         LeakError: the column `fold` gives a photo another fold than the split.
     """
     table = _table(frame)
-    named = _image_column(table, image, held_out)
+    named = image_column(table, image, held_out)
     columns = class_columns([c for c in table.columns if c != named], held_out)
     values = np.empty((table.height, len(columns)), dtype=np.float32)
     for k, column in enumerate(columns):
@@ -90,7 +90,8 @@ def _table(frame: Any) -> pl.DataFrame:
     return table
 
 
-def _image_column(table: pl.DataFrame, asked: str | None, held_out: HeldOut) -> str:
+def image_column(table: pl.DataFrame, asked: str | None, held_out: HeldOut) -> str:
+    """Return the column that names the photos: the one asked for, else the surest by name. Raises DataError."""
     if asked is not None:
         if asked not in table.columns:
             raise DataError(f"There is no column {asked!r}.", remedy=nearest(asked, table.columns))

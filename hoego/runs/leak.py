@@ -78,7 +78,7 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
     """The leak between two runs that are done.
 
     Raises:
-        MismatchError: the runs are of different data sets or labels.
+        MismatchError: the runs are of different data sets or labels, or not one of each kind of split.
         CannotSay: a run has no score.
     """
     for what in ("dataset", "labels"):
@@ -90,6 +90,7 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
     for record, score in zip((naive, honest), scores, strict=True):
         if score is None or score.value is None:
             raise NotEstimableError(f"The run {record.id} has no score.", remedy="hoego show says why.")
+    _require_kinds(naive, honest)
     a, b = (s.model_dump(mode="json") for s in scores if s is not None)
     dataset = dataset_of(honest, required=False)
     shared = 0.0
@@ -103,6 +104,17 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
         f"a leak of {leak['value']:+.3f}{limits}"
     )
     return LeakStudy(naive, honest, a, b, leak, words, shared)
+
+
+def _require_kinds(naive: Record, honest: Record) -> None:
+    for record, wanted in ((naive, True), (honest, False)):
+        kind = predictions_of(record).split_kind
+        if (kind == "naive") is not wanted:
+            raise MismatchError(
+                f"The run {record.id} is on a split of the kind {kind}: the leak is measured between a run on a "
+                "photo-level split and one that holds out whole subjects.",
+                remedy="hoego diagnose HONEST --leak NAIVE",
+            )
 
 
 def promised_less_kept(

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from hoego import files
+from hoego.data.dataset import Dataset
 from hoego.errors import UsageError
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions
 from hoego.predictions.evidence import with_evidence
+from hoego.predictions.match_images import match_images
 from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
 from hoego.results.evidence import read_evidence
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
-from hoego.runs.outside.read_file import digest_of, read_file
+from hoego.runs.outside.read_file import digest_of, names_in, read_file
 from hoego.runs.outside.sealed import read_sealed
 from hoego.runs.project import SPLIT_FILE, ProjectData
 from hoego.runs.recorded_data import keep_first_labels
@@ -24,6 +26,7 @@ from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.train import fingerprints
 from hoego.split import FOLDER, Split, load, load_or_make, path_of, save
 from hoego.split.make_split import settings_of
+from hoego.split.own import split_of_held_out
 
 PREDICTIONS = "predictions.parquet"
 SECTIONS = ("name", "dataset", "labels", "split", "audit", "fold", "score", "submission")
@@ -43,6 +46,7 @@ class ImportRequest:
         image: the column that names the photo; found by its name where None.
         sealed: the sealed.json of the export whose neutral names the file uses; None where it names photos itself.
         evidence: files of `hoego watch` over the trainings of the models.
+        own_split: the tool made its own split: the file's photos were held out, the model was trained on all others.
         why: the hypothesis.
         tags: of the record.
     """
@@ -55,6 +59,7 @@ class ImportRequest:
     image: str | None = None
     sealed: Path | None = None
     evidence: tuple[Path, ...] = ()
+    own_split: bool = False
     why: str = ""
     tags: tuple[str, ...] = ()
 
@@ -78,7 +83,7 @@ class ImportedRun:
         }
 
 
-def project_with(recipe: Recipe, dataset: Any, folder: Path, name: str = "") -> ProjectData:
+def project_with(recipe: Recipe, dataset: Dataset, folder: Path, name: str = "") -> ProjectData:
     """Give the project with the split of a name; with the recipe's own, made where there is none, for "".
 
     Raises:
@@ -88,8 +93,24 @@ def project_with(recipe: Recipe, dataset: Any, folder: Path, name: str = "") -> 
     if not name:
         return ProjectData(recipe, dataset, load_or_make(dataset, recipe.split, folder / FOLDER))
     split = load(path_of(name, folder / FOLDER), dataset)
+    return _with_split(recipe, dataset, split)
+
+
+def _with_split(recipe: Recipe, dataset: Dataset, split: Split) -> ProjectData:
     settings = settings_of(split, recipe.split.join)
     return ProjectData(recipe.model_copy(update={"split": settings}), dataset, split)
+
+
+def _with_own_split(project: ProjectData, request: ImportRequest) -> ProjectData:
+    """Give the project with the split that holds out the photos of the file."""
+    if request.fold is not None or request.sealed is not None or request.evidence:
+        raise UsageError(
+            "A tool's own split has no folds, no export and no evidence of a watch.",
+            remedy="Leave out --own-split where the model was trained on a split of Hoego.",
+        )
+    held_out = HeldOut(dataset=project.dataset, split=project.split, attribute=request.attribute)
+    images = match_images(names_in(request.file, held_out, request.image), project.dataset)
+    return _with_split(project.recipe, project.dataset, split_of_held_out(project.dataset, images))
 
 
 def import_predictions(project: ProjectData, request: ImportRequest, runs: Path) -> ImportedRun:
@@ -109,6 +130,8 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
     """
     if not request.name.strip():
         raise UsageError("The run needs a name.", remedy="--name fastai-rn18")
+    if request.own_split:
+        project = _with_own_split(project, request)
     held_out = HeldOut(
         dataset=project.dataset, split=project.split, attribute=request.attribute, fold=request.fold
     )

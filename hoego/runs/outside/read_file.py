@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hoego.errors import DataError, HoegoError, UsageError
-from hoego.predictions.frame_columns import FrameRows, class_columns, read_frame
+from hoego.predictions.frame_columns import FrameRows, class_columns, image_column, read_frame
 from hoego.predictions.outside import HeldOut
 
 FORMATS = (".csv", ".tsv", ".parquet", ".npz")
@@ -33,11 +33,7 @@ def read_file(path: Path, held_out: HeldOut, image: str | None = None) -> FrameR
         UsageError: there is no such file, or it is of another format.
         DataError: what it holds does not fit; names the file, and the column or the row.
     """
-    if path.suffix.lower() not in FORMATS or not path.is_file():
-        what = "There is no such file." if not path.is_file() else f"Not one of {', '.join(FORMATS)}."
-        raise UsageError(
-            what, file=path, remedy="Give a table with a column per class, or an .npz of arrays."
-        )
+    _require_file(path)
     try:
         if path.suffix.lower() == ".npz":
             return _arrays(path, held_out)
@@ -45,6 +41,27 @@ def read_file(path: Path, held_out: HeldOut, image: str | None = None) -> FrameR
     except HoegoError as error:
         error.file = error.file or path
         raise
+
+
+def names_in(path: Path, held_out: HeldOut, image: str | None = None) -> list[str]:
+    """Read the names of the photos alone. Arguments and errors as `read_file`."""
+    _require_file(path)
+    try:
+        if path.suffix.lower() == ".npz":
+            return _arrays(path, held_out).images
+        table = _table(path)
+        return table[image_column(table, image, held_out)].cast(pl.String).fill_null("").to_list()
+    except HoegoError as error:
+        error.file = error.file or path
+        raise
+
+
+def _require_file(path: Path) -> None:
+    if path.suffix.lower() not in FORMATS or not path.is_file():
+        what = "There is no such file." if not path.is_file() else f"Not one of {', '.join(FORMATS)}."
+        raise UsageError(
+            what, file=path, remedy="Give a table with a column per class, or an .npz of arrays."
+        )
 
 
 def digest_of(path: Path) -> str:
