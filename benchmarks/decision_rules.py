@@ -20,7 +20,7 @@ from score_worlds import write_results
 
 from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
-from hoego.evaluate.ensemble import RULES, DecideOptions, decide
+from hoego.evaluate.ensemble import RULES, DecideOptions, Offsets, decide
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 
@@ -83,7 +83,7 @@ def simulate(world: tuple[np.ndarray, int, float], rule: str, n: int) -> dict[st
         dataset, run = as_run(*photos(shares, subjects, signal, rng))
         _, found = decide(run, dataset, DecideOptions(rule, resamples=500))
         truth, p, _ = photos(shares, FRESH, signal, rng)
-        offsets = found.offsets["kind"]
+        offsets = Offsets.of(found.offsets["kind"])
         gain = macro_f1_score(offsets.apply(p).argmax(axis=1), truth, len(shares))
         gain -= macro_f1_score(p.argmax(axis=1), truth, len(shares))
         kept.append(found.kept)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from round_trips import round_trip
 from sklearn.metrics import f1_score
 from test_diagnose import SCHEMA, people, predict
 
@@ -18,6 +18,7 @@ from hoego.errors import DataError, LeakError, MismatchError, NotEstimableError,
 from hoego.evaluate.ensemble import (
     METHODS,
     EnsembleOptions,
+    Offsets,
     apply_combiners,
     compose_best,
     diversity,
@@ -31,6 +32,7 @@ from hoego.evaluate.ensemble.judge import StackedColumn, best_on_other_parts
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.predictions import Predictions, RowProvenance, honesty
 from hoego.report import render
+from hoego.results.ensemble import SavedEnsemble
 from hoego.runs.combined import predict_combined, save_composition, save_ensemble
 from hoego.runs.records import Record, RunStore
 
@@ -93,7 +95,8 @@ def test_the_marginal_of_every_member_is_the_difference_that_it_makes() -> None:
         assert member.marginal.low <= member.marginal.value <= member.marginal.high
         assert member.score == pytest.approx(macro(stack[i]))
     assert found.gain is not None
-    assert found.to_dict()["gain"]["p_value"] <= 1
+    assert found.comparison.p_value <= 1
+    round_trip(found.summary)
 
 
 def test_a_member_without_weight_adds_nothing() -> None:
@@ -136,7 +139,7 @@ def test_the_order_of_rows_does_not_matter(method: str, on: str) -> None:
     options = replace(FAST, method=method, on=on)
     a = ensemble(runs, dataset, options)
     b = ensemble([r.take(order) for r in runs], dataset, options)
-    assert a.to_dict() == b.to_dict()
+    assert a.summary == b.summary
 
 
 def test_members_of_other_splits_or_images_are_refused_as_are_numbers_that_are_none() -> None:
@@ -339,14 +342,19 @@ def test_a_kept_ensemble_predicts_as_it_was_made_and_its_page_shows_the_members(
     expected = apply_combiners(runs, made.combiners, "x").target_probabilities()
     assert made.decision is not None
     if made.decision.kept:
-        expected = made.decision.offsets["composite"].apply(expected)
+        expected = Offsets.of(made.decision.offsets["composite"]).apply(expected)
     np.testing.assert_allclose(new.target_probabilities(), expected, atol=1e-6)
     assert "fitted on the labels" in " ".join(new.sources[0].path)
     assert record.score is not None
     assert record.score.target == "composite"
     assert record.score.rankable
-    stored = json.loads((record.folder / "combined.json").read_text())["ensemble"]
-    assert np.asarray(stored["disagreement"]).shape == (3, 3)
+    stored = record.combined
+    assert isinstance(stored, SavedEnsemble)
+    assert np.asarray(stored.ensemble.disagreement).shape == (3, 3)
+    round_trip(stored)
+    old = stored.model_dump(mode="json")
+    del old["offsets"], old["fitted"], old["ensemble"]["decision"], old["ensemble"]["gain"]["p_value"]
+    assert SavedEnsemble.model_validate(old).combiners == stored.combiners
     html = render(record)
     for label in ("marginal gain of each member", "members side by side"):
         assert f'aria-label="{label}"' in html
@@ -360,14 +368,14 @@ def test_a_kept_rule_goes_to_new_images(tmp_path: Path) -> None:
     store, records, runs = kept_runs(tmp_path, dataset)
     made = ensemble(runs, dataset, replace(FAST, decide="thresholds"))
     assert made.decision is not None
-    made = replace(made, decision=replace(made.decision, kept=True))
+    made = replace(made, decision=made.decision.with_(kept=True))
     record = save_ensemble(store, made, records, dataset)
     by_id = {r.name: r for r in runs}
     new = predict_combined(record, store, lambda member: by_id[member.id])
     mean = np.mean([r.target_probabilities() for r in runs], axis=0)
     assert made.decision is not None
     np.testing.assert_allclose(
-        new.target_probabilities(), made.decision.offsets["composite"].apply(mean), atol=1e-5
+        new.target_probabilities(), Offsets.of(made.decision.offsets["composite"]).apply(mean), atol=1e-5
     )
 
 

@@ -190,7 +190,7 @@ def test_offsets_survive_json_and_labels_that_are_missing_are_left_out() -> None
     dataset, run = world()
     p, truth = run.probabilities("kind"), dataset.target.copy()
     found = fit_offsets("thresholds", p, truth)
-    np.testing.assert_array_equal(Offsets.from_dict(found.to_dict()).apply(p), found.apply(p))
+    np.testing.assert_array_equal(Offsets.of(found.plain).apply(p), found.apply(p))
     np.testing.assert_allclose(found.apply(p).sum(axis=1), 1)
     truth[::2] = -1
     some = fit_offsets("thresholds", p, truth)

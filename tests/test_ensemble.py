@@ -99,7 +99,7 @@ def test_every_method_survives_json_and_gives_probabilities() -> None:
     stack, truth = members(4, 60, 5)
     for name in METHODS:
         made = fit(name, stack, truth)
-        again = Combiner.from_dict(made.to_dict())
+        again = Combiner.of(made.plain)
         p = again.apply(stack)
         np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
         np.testing.assert_array_equal(p, made.apply(stack))

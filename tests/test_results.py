@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, get_args
 from xml.etree.ElementTree import fromstring as parse
 
 import pytest
@@ -173,6 +175,20 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 # No text is the name of a field: metrics and other entries of a FLAT mapping are never named like the fields beside.
 st.register_type_strategy(str, st.text('Aé<"\n ', max_size=8))
 
+JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.from_type(float) | st.from_type(str)
+
+
+def mappings(kind: type) -> st.SearchStrategy[Mapping[Any, Any]]:
+    """Any mapping type as a dictionary; values of type Any are what JSON can hold."""
+    key, value = get_args(kind) or (str, Any)
+    values = JSON_SCALARS if value is Any else st.from_type(value)
+    return st.dictionaries(st.from_type(key), values, max_size=4)
+
+
+# Hypothesis resolves `Any` or not depending on which other types were registered before, by whatever tests ran first.
+st.register_type_strategy(Mapping, mappings)  # type: ignore[arg-type]
+st.register_type_strategy(dict, mappings)
+
 
 def result_types() -> list[type[Result]]:
     """Every class of the rooms that derives from Result."""
@@ -187,6 +203,22 @@ def result_types() -> list[type[Result]]:
     return [*dict.fromkeys(below(Result))]
 
 
+def drawn(kind: type[Result]) -> st.SearchStrategy[Result]:
+    """Objects of a class, values drawn for the fields whose default is made by a function, which is no value."""
+    fields = kind.model_fields
+    made = {
+        p.name: st.from_type(p.annotation)
+        for p in inspect.signature(kind).parameters.values()
+        if p.name in fields and fields[p.name].default_factory is not None
+    }
+    return st.builds(kind, **made)
+
+
+for made in result_types():
+    if any(field.default_factory is not None for field in made.model_fields.values()):
+        st.register_type_strategy(made, drawn(made))
+
+
 @pytest.mark.parametrize("kind", result_types(), ids=lambda k: k.__name__)
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -199,6 +231,7 @@ READS_KEYS = """
     data/schema.py
     runs/ideas.py
     runs/queue/timing.py
+    runs/review/journal.py
     runs/submission/ledger.py
 """
 """Modules that read "honesty", "kind" or "macro_f1" by key where a typed result should stand; only ever shorter."""
@@ -216,11 +249,6 @@ CONVERTS_BY_HAND = """
     data/preprocess.py
     data/proposals/propose.py
     data/schema.py
-    evaluate/ensemble/combiners.py
-    evaluate/ensemble/compose.py
-    evaluate/ensemble/decision.py
-    evaluate/ensemble/ensembling.py
-    evaluate/ensemble/judge.py
     predictions/provenance.py
     recipe/base.py
     recipe/inputs.py
@@ -229,7 +257,6 @@ CONVERTS_BY_HAND = """
     runs/ablate.py
     runs/ablate_runs.py
     runs/diff.py
-    runs/evaluate_runs.py
     runs/execute.py
     runs/ideas.py
     runs/leak.py

@@ -26,9 +26,9 @@ from hoego.cli.records import LastRun, show_score
 if TYPE_CHECKING:
     from hoego.evaluate.compare import Comparison
     from hoego.results.diagnosis import Diagnosis
+    from hoego.results.ensemble import CombinedRun
     from hoego.results.score import IntervalEstimate
     from hoego.runs.ablate import Ablation
-    from hoego.runs.evaluate_runs import CombinedRun
     from hoego.runs.leak import LeakStudy
 
 Runs = Annotated[
@@ -192,8 +192,8 @@ def _show_doubts(found: Diagnosis, overlay: Path | None) -> None:
     echo(f"{len(found.label_issues)} suspected labels{f', found by {by}' if by else ''} {review}")
 
 
-def _in_brackets(found: IntervalEstimate) -> str:
-    return interval(found.value, found.low, found.high)
+def _in_brackets(found: IntervalEstimate, digits: int = 3) -> str:
+    return interval(found.value, found.low, found.high, digits)
 
 
 def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None:
@@ -337,30 +337,30 @@ def ensemble(
     emit(ensemble_runs(runs_folder(folder), runs, options, why=why), as_json, _show_combined)
 
 
-def _show_combined(made: CombinedRun) -> None:
-    facts = made.to_dict()
-    echo(f"[bold]{facts['run']}[/] {literal(facts.get('name', ''))}")
-    show_score(made.score)
-    if facts.get("members"):
+def _show_combined(found: CombinedRun) -> None:
+    from hoego.results.ensemble import EnsembleSummary
+
+    made = found.made
+    echo(f"[bold]{found.run}[/] {literal(made.name)}")
+    if made.score is not None:
+        show_score(made.score)
+    if isinstance(made, EnsembleSummary):
         rows = [
             (
-                m["run"],
-                f"{m['weight']:.3f}",
-                "–" if m["score"] is None else f"{m['score']:.4f}",
-                ""
-                if m["marginal"] is None
-                else interval(m["marginal"]["value"], m["marginal"]["low"], m["marginal"]["high"], 4),
+                m.run,
+                f"{m.weight:.3f}",
+                "–" if m.score is None else f"{m.score:.4f}",
+                "" if m.marginal is None else _in_brackets(m.marginal, 4),
             )
-            for m in facts["members"]
+            for m in made.members
         ]
         table("members", ("run", "weight", "macro F1", "marginal gain"), rows)
-        if facts["decision"] and len(rows) > 1:
-            echo(literal(facts["decision"]["words"]))
-        echo(literal(facts["verdict"]))
-    if facts.get("choices"):
+        if made.decision and len(rows) > 1:
+            echo(literal(made.decision.words))
+        echo(literal(made.verdict))
+    elif made.choices:
         chosen = [
-            (c["attribute"], c["chosen"], f"{c['scores'][c['chosen']]:.4f}", " ".join(c["by_part"]))
-            for c in facts["choices"]
+            (c.attribute, c.chosen, f"{c.scores[c.chosen]:.4f}", " ".join(c.by_part)) for c in made.choices
         ]
         columns = ("attribute", "for new images", "macro F1", "chosen by the other parts for each part")
         table("sources", columns, chosen)

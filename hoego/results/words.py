@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hoego.results.base import number
 from hoego.results.score import IntervalEstimate, MetricEstimate
 
 HONESTY = {
@@ -49,14 +50,11 @@ def honesty_of(label: str) -> tuple[str, str]:
     return colour, " ".join(text for _, text in parts if text)
 
 
-def interval(
-    estimate: MetricEstimate | IntervalEstimate | dict[str, float | None] | None, digits: int = 3
-) -> str:
+def interval(estimate: MetricEstimate | IntervalEstimate | None, digits: int = 3) -> str:
     """`0.812 [0.790, 0.833]` of an estimate."""
-    found = estimate if isinstance(estimate, dict) or estimate is None else estimate.model_dump()
-    if not found or found.get("value") is None:
+    if estimate is None or estimate.value is None:
         return "cannot say"
-    value, low, high = found["value"], found.get("low"), found.get("high")
+    value, low, high = estimate.value, number(estimate.low), number(estimate.high)
     inner = f" [{low:.{digits}f}, {high:.{digits}f}]" if low is not None and high is not None else ""
     return f"{value:.{digits}f}{inner}"
 

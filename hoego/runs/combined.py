@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.errors import RecordError
-from hoego.evaluate.ensemble import Combiner, Ensemble, Offsets, apply_combiners, apply_offsets, with_fitted
+from hoego.evaluate.ensemble import Combiner, Ensemble, apply_combiners, apply_offsets, with_fitted
 from hoego.evaluate.ensemble.compose import Composition, compose
 from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
+from hoego.results.ensemble import SavedComposition, SavedEnsemble
 from hoego.runs.record_predictions import PREDICTIONS
 from hoego.runs.recorded_data import keep_first_labels
 from hoego.runs.records import Record, RunKind, RunStore
@@ -33,22 +33,14 @@ def save_ensemble(
         dataset: holds the labels by which it was fitted and scored.
         why: the hypothesis.
     """
-    content = {
-        "kind": "ensemble",
-        "members": [members[m.run].id for m in made.members],
-        "combiners": {k: c.to_dict() for k, c in made.combiners.items()},
-        "offsets": _offsets_of(made),
-        "fitted": None if made.fitted is None else made.fitted.to_dict(),
-        "ensemble": made.to_dict(),
-    }
+    content = SavedEnsemble(
+        members=tuple(members[m.run].id for m in made.members),
+        combiners={k: c.plain for k, c in made.combiners.items()},
+        offsets=made.decision.offsets if made.decision is not None and made.decision.kept else {},
+        fitted=None if made.fitted is None else made.fitted.to_dict(),
+        ensemble=made.summary,
+    )
     return _save(store, made.predictions, made.score, content, dataset, why)
-
-
-def _offsets_of(made: Ensemble) -> dict[str, Any]:
-    """Column -> the offsets of a decision rule that was kept."""
-    if made.decision is None or not made.decision.kept:
-        return {}
-    return {k: o.to_dict() for k, o in made.decision.offsets.items()}
 
 
 def save_composition(
@@ -70,12 +62,11 @@ def save_composition(
         dataset: holds the labels by which its sources were chosen and it was scored.
         why: the hypothesis.
     """
-    content = {
-        "kind": "composition",
-        "parts": {a: members[name].id for a, name in made.parts.items()},
-        "fitted": None if made.fitted is None else made.fitted.to_dict(),
-        "composition": made.to_dict(),
-    }
+    content = SavedComposition(
+        parts={a: members[name].id for a, name in made.parts.items()},
+        fitted=None if made.fitted is None else made.fitted.to_dict(),
+        composition=made.summary(score),
+    )
     return _save(store, made.predictions, score, content, dataset, why)
 
 
@@ -83,12 +74,13 @@ def _save(
     store: RunStore,
     predictions: Predictions,
     score: Score,
-    content: dict[str, Any],
+    content: SavedEnsemble | SavedComposition,
     dataset: Dataset,
     why: str,
 ) -> Record:
-    kind = RunKind.ENSEMBLE if "members" in content else RunKind.COMPOSITION
-    parents = content.get("members") or list(dict.fromkeys(content["parts"].values()))
+    kind = RunKind(content.kind)
+    # An ensemble names a member once; a run may give several attributes of a composition.
+    parents = list(dict.fromkeys(content.runs))
     base = store.find(parents[0])
     record = store.create(
         base.recipe,
@@ -118,8 +110,16 @@ def is_combined(record: Record) -> bool:
 
 def member_names(record: Record) -> tuple[str, ...]:
     """Ids of the records that a combination is made of, in its order."""
-    content = files.read_json(record.folder / COMBINED)
-    return tuple(content.get("members") or content["parts"].values())
+    return _combined(record).runs
+
+
+def _combined(record: Record) -> SavedEnsemble | SavedComposition:
+    found = record.combined
+    if found is None:
+        raise RecordError(
+            "the file is missing", file=record.folder / COMBINED, remedy="Restore the record from a copy."
+        )
+    return found
 
 
 def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -> Predictions:
@@ -136,8 +136,8 @@ def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -
     Raises:
         RecordError: a member's record is gone.
     """
-    content = files.read_json(record.folder / COMBINED)
-    names = member_names(record)
+    content = _combined(record)
+    names = content.runs
     try:
         members = {name: store.find(name) for name in dict.fromkeys(names)}
     except RecordError as e:
@@ -145,12 +145,10 @@ def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -
             f"{record.id} needs a run that is not here: {e.message}", remedy="Copy it in with `hoego merge`."
         ) from None
     made = {name: predict_one(member) for name, member in members.items()}
-    if record.kind is RunKind.ENSEMBLE:
-        combiners = {k: Combiner.from_dict(c) for k, c in content["combiners"].items()}
+    if isinstance(content, SavedEnsemble):
+        combiners = {k: Combiner.of(c) for k, c in content.combiners.items()}
         combined = apply_combiners([made[n] for n in names], combiners, record.id)
-        offsets = {k: Offsets.from_dict(o) for k, o in content.get("offsets", {}).items()}
-        combined = apply_offsets(combined, offsets) if offsets else combined
+        combined = apply_offsets(combined, content.offsets) if content.offsets else combined
     else:
-        combined = compose({a: made[n] for a, n in content["parts"].items()}, name=record.id).predictions
-    fitted = content.get("fitted")
-    return combined if fitted is None else with_fitted(combined, Provenance.from_dict(fitted))
+        combined = compose({a: made[n] for a, n in content.parts.items()}, name=record.id).predictions
+    return combined if content.fitted is None else with_fitted(combined, Provenance.from_dict(content.fitted))

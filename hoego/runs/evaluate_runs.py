@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hoego import files
 from hoego.data.dataset import Dataset
@@ -13,8 +13,9 @@ from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.compare import CompareOptions, Comparison, compare
 from hoego.evaluate.diagnose import DiagnoseOptions, Diagnosis, as_corrections, designs, diagnose
 from hoego.evaluate.ensemble import Ensemble, EnsembleOptions, compose_best, ensemble
-from hoego.evaluate.score import Optimism, OptimismOptions, Score, ScoreOptions, optimism, score
+from hoego.evaluate.score import Optimism, OptimismOptions, ScoreOptions, optimism, score
 from hoego.predictions import Predictions
+from hoego.results.ensemble import CombinedRun
 from hoego.runs.candidates import recorded_candidates
 from hoego.runs.combined import save_composition, save_ensemble
 from hoego.runs.loading import LoadedRuns, load_runs
@@ -116,18 +117,6 @@ def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Opt
         return None
 
 
-@dataclass(frozen=True)
-class CombinedRun:
-    """A combination that was made and kept: its record beside the result."""
-
-    record: Record
-    score: Score
-    facts: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"run": self.record.id, "folder": str(self.record.folder), **self.facts}
-
-
 def ensemble_runs(
     folder: Path, names: Sequence[str], options: EnsembleOptions | None = None, *, why: str = ""
 ) -> CombinedRun:
@@ -136,7 +125,7 @@ def ensemble_runs(
     _require_records(found)
     made: Ensemble = ensemble(found.predictions, found.dataset, options)
     record = save_ensemble(RunStore(folder), made, _by_name(found), found.dataset, why=why)
-    return CombinedRun(record, made.score, made.to_dict())
+    return CombinedRun(run=record.id, folder=str(record.folder), made=made.summary)
 
 
 def compose_runs(
@@ -181,7 +170,7 @@ def compose_runs(
     made = compose_best(candidates, found.dataset, name=name)
     result = score(made.predictions, found.dataset, ScoreOptions(resamples=2_000))
     record = save_composition(RunStore(folder), made, result, _by_name(found), found.dataset, why=why)
-    return CombinedRun(record, result, {**made.to_dict(), "score": result.model_dump(mode="json")})
+    return CombinedRun(run=record.id, folder=str(record.folder), made=made.summary(result))
 
 
 def _require_records(found: LoadedRuns) -> None:

@@ -80,7 +80,7 @@ def ensemble_chosen(board: Board, fields: Fields) -> Changed:
     chosen = [record.id for record in chosen_runs(board, fields)]
     options = EnsembleOptions(method=fields.one("method", "mean"), name=fields.one("name"))
     made = ensemble_runs(board.store.root, chosen, options, why=fields.one("why"))
-    return Changed({"run": made.record.id}, f"/run/{made.record.id}")
+    return Changed({"run": made.run}, f"/run/{made.run}")
 
 
 def chosen_runs(board: Board, fields: Fields) -> list[Record]:

@@ -3,9 +3,10 @@
 from hoego.evaluate.ensemble.choose import compose_best
 from hoego.evaluate.ensemble.combiners import METHODS, Combiner, CombinerMethod
 from hoego.evaluate.ensemble.crossfit import with_fitted
-from hoego.evaluate.ensemble.decision import RULES, DecideOptions, Decision, Offsets, apply_offsets, decide
+from hoego.evaluate.ensemble.decision import RULES, DecideOptions, Offsets, apply_offsets, decide
 from hoego.evaluate.ensemble.ensembling import Ensemble, EnsembleOptions, apply_combiners, ensemble
-from hoego.evaluate.ensemble.judge import EnsembleComparison, EnsembleMember, diversity
+from hoego.evaluate.ensemble.judge import EnsembleComparison, diversity
+from hoego.results.ensemble import Decision, EnsembleMember, EnsembleSummary
 
 __all__ = [
     "METHODS",
@@ -16,6 +17,7 @@ __all__ = [
     "Ensemble",
     "EnsembleOptions",
     "EnsembleMember",
+    "EnsembleSummary",
     "CombinerMethod",
     "Offsets",
     "EnsembleComparison",

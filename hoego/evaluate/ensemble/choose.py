@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.ensemble.compose import (
-    AttributeChoice,
     Composition,
     align_members,
     compose,
@@ -20,6 +19,7 @@ from hoego.evaluate.ensemble.compose import (
 from hoego.evaluate.ensemble.crossfit import cross_fitted, fitted_on_all, parts_of
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, concat, join_rows, require_honest
+from hoego.results.ensemble import AttributeChoice
 
 Parts = NDArray[np.int64]
 
@@ -98,7 +98,12 @@ def _choose(attribute: str, runs: Sequence[Predictions], dataset: Dataset, parts
 
     by_part = tuple(best(parts != k)[0] for k in range(int(parts.max()) + 1))
     chosen, scores = best(np.ones(len(parts), dtype=bool))
-    return AttributeChoice(attribute, chosen, by_part, {r.name: s for r, s in zip(runs, scores, strict=True)})
+    return AttributeChoice(
+        attribute=attribute,
+        chosen=chosen,
+        by_part=by_part,
+        scores={r.name: s for r, s in zip(runs, scores, strict=True)},
+    )
 
 
 def _across(

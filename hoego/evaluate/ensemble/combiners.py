@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from scipy.stats import rankdata
 
 from hoego.errors import NotEstimableError, UsageError, nearest
 from hoego.evaluate.ensemble.greedy import greedy_weights
+from hoego.results.ensemble import CombinerWeights
 
 Stack = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -105,23 +105,17 @@ class Combiner:
             return _normalised(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
         return _normalised(total)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "method": self.method,
-            "weights": self.weights.tolist(),
-            "bias": None if self.bias is None else self.bias.tolist(),
-        }
+    @property
+    def plain(self) -> CombinerWeights:
+        """The same in plain numbers, as a record keeps it."""
+        bias = None if self.bias is None else tuple(self.bias.tolist())
+        return CombinerWeights(method=self.method, weights=tuple(self.weights.tolist()), bias=bias)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Combiner:
-        """Read what `to_dict` gives."""
-        bias = data["bias"]
-        return cls(
-            data["method"],
-            np.asarray(data["weights"], dtype=np.float64),
-            None if bias is None else np.asarray(bias, dtype=np.float64),
-        )
+    def of(cls, plain: CombinerWeights) -> Combiner:
+        """Return the combiner that a record keeps."""
+        bias = None if plain.bias is None else np.asarray(plain.bias, dtype=np.float64)
+        return cls(plain.method, np.asarray(plain.weights, dtype=np.float64), bias)
 
 
 def method_named(name: str) -> CombinerMethod:

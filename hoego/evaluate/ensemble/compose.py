@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,32 +11,8 @@ from numpy.typing import NDArray
 from hoego.data.schema import COMPOSITE
 from hoego.errors import MismatchError, UsageError
 from hoego.predictions import Predictions, Provenance, join_rows, require_alike
-
-
-@dataclass(frozen=True)
-class AttributeChoice:
-    """Which of several runs gives an attribute.
-
-    Args:
-        attribute: its name.
-        chosen: the run for new images: the best on all rows.
-        by_part: the run for the rows of each part: the best on the rows of all others.
-        scores: run -> macro F1 of the attribute on all rows.
-    """
-
-    attribute: str
-    chosen: str
-    by_part: tuple[str, ...]
-    scores: Mapping[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "attribute": self.attribute,
-            "chosen": self.chosen,
-            "by_part": list(self.by_part),
-            "scores": dict(self.scores),
-        }
+from hoego.results.ensemble import AttributeChoice, CompositionSummary
+from hoego.results.score import Score
 
 
 @dataclass(frozen=True)
@@ -56,15 +31,16 @@ class Composition:
     choices: tuple[AttributeChoice, ...] = ()
     fitted: Provenance | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "name": self.predictions.name,
-            "parts": dict(self.parts),
-            "choices": [c.to_dict() for c in self.choices],
-            "images": self.predictions.n_images,
-            "lineage": list(self.predictions.lineage),
-        }
+    def summary(self, score: Score | None = None) -> CompositionSummary:
+        """Return the composition without its predictions, with their score."""
+        return CompositionSummary(
+            name=self.predictions.name,
+            parts=self.parts,
+            choices=self.choices,
+            images=self.predictions.n_images,
+            lineage=self.predictions.lineage,
+            score=score,
+        )
 
 
 def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:

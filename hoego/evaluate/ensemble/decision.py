@@ -30,7 +30,8 @@ from hoego.evaluate.ensemble.compose import what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, parts_of
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
-from hoego.results.score import LEVEL, IntervalEstimate
+from hoego.results.ensemble import Decision, RuleOffsets
+from hoego.results.score import LEVEL
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -65,46 +66,15 @@ class Offsets:
         out: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
         return out
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"rule": self.rule, "values": self.values.tolist(), "strength": self.strength}
+    @property
+    def plain(self) -> RuleOffsets:
+        """The same in plain numbers, as a record keeps it."""
+        return RuleOffsets(rule=self.rule, values=tuple(self.values.tolist()), strength=self.strength)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Offsets:
-        """Read what `to_dict` gives."""
-        return cls(data["rule"], np.asarray(data["values"], dtype=np.float64), data["strength"])
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a decision rule is worth, and whether it is applied.
-
-    Args:
-        rule: a name of RULES.
-        kept: it is better beyond the interval, so it is applied.
-        gain: macro F1 of the target with the rule fitted on other parts, less that without.
-        p_value: of the gain.
-        offsets: column -> the offsets for new images, fitted on all rows.
-        words: one sentence.
-    """
-
-    rule: str
-    kept: bool
-    gain: IntervalEstimate
-    p_value: float
-    offsets: Mapping[str, Offsets]
-    words: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "rule": self.rule,
-            "kept": self.kept,
-            "gain": self.gain.model_dump(mode="json"),
-            "p_value": self.p_value,
-            "offsets": {k: o.to_dict() for k, o in self.offsets.items()},
-            "words": self.words,
-        }
+    def of(cls, plain: RuleOffsets) -> Offsets:
+        """Return the offsets that a record keeps."""
+        return cls(plain.rule, np.asarray(plain.values, dtype=np.float64), plain.strength)
 
 
 @dataclass(frozen=True)
@@ -164,12 +134,12 @@ def decide(
     found = bench.pair("with", "without")
     kept = verdict(found, True) == "better"
     made = Decision(
-        chosen.rule,
-        kept,
-        found.interval(LEVEL),
-        found.p_value,
-        offsets,
-        _words(chosen.rule, found),
+        rule=chosen.rule,
+        kept=kept,
+        gain=found.interval(LEVEL),
+        p_value=found.p_value,
+        offsets={column: o.plain for column, o in offsets.items()},
+        words=_words(chosen.rule, found),
     )
     if not kept:
         return predictions, made
@@ -177,9 +147,9 @@ def decide(
     return _selected(ruled, dataset), made
 
 
-def apply_offsets(predictions: Predictions, offsets: Mapping[str, Offsets]) -> Predictions:
+def apply_offsets(predictions: Predictions, offsets: Mapping[str, RuleOffsets]) -> Predictions:
     """New images under the offsets of a kept rule."""
-    values = {column: o.apply(predictions.probabilities(column)) for column, o in offsets.items()}
+    values = {column: Offsets.of(o).apply(predictions.probabilities(column)) for column, o in offsets.items()}
     return predictions.with_values({**_others(predictions, values), **values}, "probabilities")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +13,17 @@ from hoego.errors import MismatchError, UsageError
 from hoego.evaluate.ensemble.combiners import Combiner, fit, method_named
 from hoego.evaluate.ensemble.compose import align_members, stacked, what_to_combine
 from hoego.evaluate.ensemble.crossfit import cross_fit, cross_fitted, fitted_on_all, parts_of
-from hoego.evaluate.ensemble.decision import DecideOptions, Decision, decide, require_rule
+from hoego.evaluate.ensemble.decision import DecideOptions, decide, require_rule
 from hoego.evaluate.ensemble.judge import (
     EnsembleComparison,
     EnsembleEvaluation,
-    EnsembleMember,
     StackedColumn,
     diversity,
     evaluate_members,
 )
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.predictions import Predictions, Provenance, honesty, join_rows, require_honest
+from hoego.results.ensemble import Decision, EnsembleMember, EnsembleSummary, PairedGain
 from hoego.results.score import IntervalEstimate
 
 
@@ -96,26 +95,30 @@ class Ensemble:
             return self.decision.words
         return self.comparison.words
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        gain = (
-            None
-            if self.gain is None
-            else {**self.gain.model_dump(mode="json"), "p_value": self.comparison.p_value}
+    @property
+    def summary(self) -> EnsembleSummary:
+        """The ensemble without its predictions, as `hoego ensemble --json` prints it."""
+        gain, p_value = self.gain, self.comparison.p_value
+        return EnsembleSummary(
+            name=self.predictions.name,
+            score=self.score,
+            best_member=self.best_member,
+            gain=None if gain is None else PairedGain(**gain.model_dump(), p_value=p_value),
+            members=self.members,
+            combiners={column: c.plain for column, c in self.combiners.items()},
+            decision=self.decision,
+            disagreement=_rows(self.disagreement),
+            error_correlation=_rows(self.error_correlation),
+            verdict=self.verdict,
         )
-        return {
-            "name": self.predictions.name,
-            "score": self.score.model_dump(mode="json"),
-            "honesty": self.score.honesty,
-            "best_member": self.best_member,
-            "gain": gain,
-            "members": [m.to_dict() for m in self.members],
-            "combiners": {k: c.to_dict() for k, c in self.combiners.items()},
-            "decision": None if self.decision is None else self.decision.to_dict(),
-            "disagreement": self.disagreement.tolist(),
-            "error_correlation": self.error_correlation.tolist(),
-            "verdict": self.verdict,
-        }
+
+    def _repr_html_(self) -> str:
+        """Show score, honesty and members in a notebook."""
+        return self.summary._repr_html_()
+
+
+def _rows(matrix: NDArray[np.float64]) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(map(tuple, matrix.tolist()))
 
 
 def ensemble(

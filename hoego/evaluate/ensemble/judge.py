@@ -16,6 +16,7 @@ from hoego.evaluate.compare.variants import variants_of
 from hoego.evaluate.ensemble.combiners import Combiner, Stack
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
+from hoego.results.ensemble import EnsembleMember
 from hoego.results.score import LEVEL, IntervalEstimate
 from hoego.short_repr import ShortRepr
 
@@ -23,28 +24,6 @@ Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 SWAPS = 9_999
 ENOUGH = 1e-9
-
-
-@dataclass(frozen=True)
-class EnsembleMember:
-    """One member: its weight in the combiner for new images, its own score, and what it adds.
-
-    Args:
-        weight: mean over the columns where several are combined.
-        score: macro F1 of the target, or None where the member does not give it.
-        marginal: macro F1 of the combination less that of the same without this member (weights of the others scaled
-            up, nothing fitted again); None where it is the only one.
-    """
-
-    run: str
-    weight: float
-    score: float | None
-    marginal: IntervalEstimate | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        marginal = None if self.marginal is None else self.marginal.model_dump(mode="json")
-        return {"run": self.run, "weight": self.weight, "score": self.score, "marginal": marginal}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -155,7 +134,9 @@ def evaluate_members(
     scores = {i: macro_f1_score(s, truth, c) for i, s in predicted.items()}
     marginals = _marginals(how, truth, subject, len(members))
     listed = tuple(
-        EnsembleMember(m.name, float(how.weights[i]), scores.get(i), marginals.get(i))
+        EnsembleMember(
+            run=m.name, weight=float(how.weights[i]), score=scores.get(i), marginal=marginals.get(i)
+        )
         for i, m in enumerate(members)
     )
     if not able:

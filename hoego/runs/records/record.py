@@ -17,6 +17,7 @@ from hoego.recipe.fold import Fold, fold_of
 from hoego.results.audit import AuditReport
 from hoego.results.base import Result
 from hoego.results.diagnosis import Diagnosis
+from hoego.results.ensemble import SavedComposition, SavedEnsemble
 from hoego.results.score import Score, ScoreSummary
 from hoego.results.split import SplitSummary
 from hoego.results.verdict import ComparisonVerdict
@@ -125,6 +126,16 @@ class Record:
         Raises RecordError where the file is broken.
         """
         return self._result("diagnosis.json", Diagnosis, "diagnose the run again (hoego diagnose)")
+
+    @property
+    def combined(self) -> SavedEnsemble | SavedComposition | None:
+        """What an ensemble or a composition is made of (combined.json); None for a run.
+
+        Raises RecordError where the file is broken.
+        """
+        if self.kind is RunKind.ENSEMBLE:
+            return self._result("combined.json", SavedEnsemble, "combine the runs again")
+        return self._result("combined.json", SavedComposition, "compose the runs again")
 
     @property
     def audit(self) -> AuditReport | None:
