@@ -17,10 +17,11 @@ from starlette.testclient import TestClient
 from test_cli import project  # noqa: F401  (a fixture)
 
 from hoego.board import view
-from hoego.board.access import AccessRules, is_loopback
+from hoego.board.access import AccessRules
 from hoego.board.pages import compare
 from hoego.board.words import KOREAN
 from hoego.evaluate.score.photos import predicted_photos
+from hoego.listening import is_loopback
 from hoego.predictions import proof
 from hoego.runs.loading import load_runs
 from hoego.runs.records import Record, RunStore

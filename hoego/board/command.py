@@ -28,12 +28,13 @@ def board(
     from hoego.extras import require
 
     require("board", "The board")
-    from hoego.board.access import AccessRules, is_loopback
+    from hoego.board.access import AccessRules
     from hoego.board.app import make_app
     from hoego.board.board import BoardOptions, user_name
-    from hoego.board.serve import address, listen, serve
+    from hoego.board.serve import address, serve
+    from hoego.listening import is_loopback, listen
 
-    socket = listen(host, port)
+    socket = listen(host, port, "The board")
     only_reading = read_only or not (write or is_loopback(host))
     rules = AccessRules(host=host, port=socket.getsockname()[1], read_only=only_reading)
     options = BoardOptions(runs=runs_folder(folder), access=rules, who=who.strip() or user_name())

@@ -31,7 +31,7 @@ SECTIONS = {
     "Data": ("people", "init", "audit", "split"),
     "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
-    "Out of the lab": ("export", "check"),
+    "Out of the lab": ("export", "check", "serve"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
     "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),

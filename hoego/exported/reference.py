@@ -20,7 +20,7 @@ from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 from hoego.short_repr import ShortRepr
 
-TRUTH, PROBABILITY = "truth.", "p."
+TRUTH, PROBABILITY, HONEST = "truth.", "p.", "held_out."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -33,7 +33,8 @@ class ReferencePhotos(ShortRepr):
         fold: in which each was held out, int16 [N]; -1 where the exported model has seen it (a refit).
         subject: a number for each photo's subject, int32 [N].
         codes: labels, int16 [N, A]; -1 where missing.
-        values: probabilities float32 [N, C] by head, of the model that held the photo out.
+        values: probabilities float32 [N, C] by head, of the model that held the photo out; of a refit: its own.
+        honest: of a refit, probabilities [N, C] of the run's models that held the photo out; else {}.
         brightness: mean of the pixels, 0 to 1 [N].
         sharpness: see `sharpness_of` [N].
     """
@@ -44,6 +45,7 @@ class ReferencePhotos(ShortRepr):
     subject: NDArray[np.int32]
     codes: NDArray[np.int16]
     values: Mapping[str, NDArray[np.float32]]
+    honest: Mapping[str, NDArray[np.float32]]
     brightness: NDArray[np.float32]
     sharpness: NDArray[np.float32]
 
@@ -54,8 +56,21 @@ class ReferencePhotos(ShortRepr):
 
     def take(self, rows: NDArray[np.intp]) -> ReferencePhotos:
         """Return some of the photos."""
-        plain = {k: v[rows] for k, v in self.__dict__.items() if k != "values"}
-        return ReferencePhotos(**plain, values={k: v[rows] for k, v in self.values.items()})
+        return ReferencePhotos(
+            content=self.content[rows],
+            pixels=self.pixels[rows],
+            fold=self.fold[rows],
+            subject=self.subject[rows],
+            codes=self.codes[rows],
+            values={h: v[rows] for h, v in self.values.items()},
+            honest={h: v[rows] for h, v in self.honest.items()},
+            brightness=self.brightness[rows],
+            sharpness=self.sharpness[rows],
+        )
+
+    def honest_predictions(self, schema: LabelSchema) -> Predictions:
+        """Return what models say that had not seen the photos: the only ground for promises about new people."""
+        return self.predictions(schema, self.honest or self.values)
 
     def predictions(self, schema: LabelSchema, values: Mapping[str, NDArray[np.float32]]) -> Predictions:
         """Return probabilities of these photos [N, C] by head as Predictions, which compose what heads do not say."""
@@ -85,9 +100,10 @@ class ReferencePhotos(ShortRepr):
             "sharpness": self.sharpness,
         }
         columns |= {TRUTH + a: self.codes[:, i] for i, a in enumerate(schema.names)}
-        for head, array in self.values.items():
-            kind = pl.Array(pl.Float32, array.shape[1])
-            columns[PROBABILITY + head] = pl.Series(np.ascontiguousarray(array), dtype=kind)
+        for start, values in ((PROBABILITY, self.values), (HONEST, self.honest)):
+            for head, array in values.items():
+                kind = pl.Array(pl.Float32, array.shape[1])
+                columns[start + head] = pl.Series(np.ascontiguousarray(array, np.float32), dtype=kind)
         with files.writing(path) as temporary:
             pl.DataFrame(columns).write_parquet(temporary)
 
@@ -96,17 +112,14 @@ class ReferencePhotos(ShortRepr):
         """Read what `write` wrote. Raises ParityError where the file is missing or damaged."""
         try:
             table = pl.read_parquet(path, use_pyarrow=False)
-            heads = [c.removeprefix(PROBABILITY) for c in table.columns if c.startswith(PROBABILITY)]
             return cls(
                 content=table["content"].to_numpy(),
                 pixels=table["pixels"].to_numpy().astype(np.str_),
                 fold=table["fold"].to_numpy(),
                 subject=table["subject"].to_numpy(),
                 codes=np.stack([table[TRUTH + a].to_numpy() for a in schema.names], axis=1),
-                values={
-                    h: table[PROBABILITY + h].to_numpy().reshape(table.height, -1).astype(np.float32)
-                    for h in heads
-                },
+                values=_arrays(table, PROBABILITY),
+                honest=_arrays(table, HONEST),
                 brightness=table["brightness"].to_numpy(),
                 sharpness=table["sharpness"].to_numpy(),
             )
@@ -114,6 +127,14 @@ class ReferencePhotos(ShortRepr):
             raise ParityError(
                 f"The held-out reference cannot be read: {e}", file=path, remedy="Export the run again."
             ) from None
+
+
+def _arrays(table: pl.DataFrame, start: str) -> dict[str, NDArray[np.float32]]:
+    """Return the columns [N, C] whose names begin so, by the rest of the name."""
+    names = [c for c in table.columns if c.startswith(start)]
+    return {
+        c.removeprefix(start): table[c].to_numpy().reshape(table.height, -1).astype(np.float32) for c in names
+    }
 
 
 def brightness_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

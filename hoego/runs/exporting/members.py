@@ -79,6 +79,7 @@ class ExportMembers:
             subject=self.dataset.subject_index[rows],
             codes=self.dataset.codes[rows],
             values=self.values,
+            honest=_probabilities(self.recorded) if refit else {},
             brightness=np.concatenate([brightness_of(b) for b in blocks]),
             sharpness=np.concatenate([sharpness_of(b) for b in blocks]),
         )
@@ -128,6 +129,14 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
         sources=sources,
         precision=_precision(record),
     )
+
+
+def _probabilities(predictions: Predictions) -> Values:
+    """Return probabilities [N, C] by head."""
+    return {
+        head: np.asarray(softmax(array) if predictions.scale[head] == "logits" else array, np.float32)
+        for head, array in predictions.values.items()
+    }
 
 
 def _precision(record: Record) -> str:

@@ -1,0 +1,70 @@
+"""`hoego serve` and `hoego serve-score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hoego.cli.options import Json
+from hoego.cli.output import echo, literal, print_json, styled
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `hoego export` wrote.")]
+
+
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; by default only this machine's.")
+    ] = "127.0.0.1",
+    max_batch: Annotated[int, typer.Option(help="Photos that the model takes at a time.")] = 32,
+    waiting: Annotated[int, typer.Option(help="Photos that may wait; more are refused with 503.")] = 256,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token that requests must carry.")
+    ] = None,
+    error: Annotated[
+        float, typer.Option(help="Share of new people's photos whose set lacks the truth.")
+    ] = 0.1,
+    abstain: Annotated[
+        float | None,
+        typer.Option(help="Withhold answers, to be wrong on at most this share of the people answered."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Time limit of a request.")] = 30.0,
+    megabytes: Annotated[float, typer.Option(help="Largest body of a request.")] = 32.0,
+    megapixels: Annotated[float, typer.Option(help="Largest photo.")] = 40.0,
+    photos: Annotated[int, typer.Option(help="Most photos of a request.")] = 64,
+    as_json: Json = False,
+) -> None:
+    """Answer photos over HTTP with an exported model: labels, probabilities, prediction sets. Needs no torch."""
+    from hoego.extras import require
+
+    require("serve", "Serving")
+    from hoego.listening import is_loopback, listen
+    from hoego.serve.model import load_served
+    from hoego.serve.options import ServeOptions, read_token
+    from hoego.serve.server import serve as answer
+    from hoego.serve.service import Service
+
+    options = ServeOptions(
+        folder=folder, max_batch=max_batch, waiting=waiting, token=read_token(token_file), error=error,
+        abstain=abstain, seconds=seconds, megabytes=megabytes, megapixels=megapixels, photos=photos,
+    )  # fmt: skip
+    socket = listen(host, port, "The service")
+    model = load_served(options)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}"
+    if as_json:
+        print_json({"url": url, "model": model.name, "digest": model.exported.manifest.digest,
+                    "promises": list(model.promises)})  # fmt: skip
+    else:
+        echo(f"{styled(url, 'bold')}  {literal(model.name)}")
+        for text in model.promises:
+            echo(styled(text, "dim"))
+        if not (options.token or is_loopback(host)):
+            echo(
+                styled(
+                    "anybody who reaches this address gets answers; --token-file asks for a token", "yellow"
+                )
+            )
+    answer(Service(model, options), socket)
