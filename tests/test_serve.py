@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import http.client
 import io
 import json
 import shutil
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +38,17 @@ from hoego.serve.model import load_served  # noqa: E402
 from hoego.serve.options import RequestProblem, ServeOptions, read_token  # noqa: E402
 from hoego.serve.service import Service  # noqa: E402
 
+WITHOUT_TORCH = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "timm", "torchvision", "onnx"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+sys.argv = ["hoego", "serve", sys.argv[1], "--port", "0", "--json"]
+from hoego.cli.main import main
+main()
+"""
 RAW = {"content-type": "application/octet-stream"}
 ATTRIBUTES = ("colour", "age", "composite")
 
@@ -480,7 +496,66 @@ def test_pages_show_the_card_and_load_nothing_from_elsewhere(project: Path, clie
         assert "https://" not in text
 
 
-# --- the start ---
+# --- the start and the end ---
+
+
+def until_ready(port: int) -> None:
+    """Wait until the service takes requests."""
+    for _ in range(400):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/ready", timeout=5) as response:
+                assert response.status == 200
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError("the service does not get ready")
+
+
+def test_it_starts_without_torch_answers_at_once_and_ends_without_losing_a_request(
+    project: Path, said: Predictions
+) -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(project / "folds")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    first = json.loads(b"".join(iter(process.stdout.readline, b"}\n")) + b"}")
+    port = int(first["url"].rpartition(":")[2])
+    assert any("sets hold the truth" in text for text in first["promises"])
+    until_ready(port)
+    counts = {"answered": 0, "lost": 0}
+    body = photo(project, said.images.tolist()[0])
+
+    def keep_asking() -> None:
+        """Ask until nobody listens; what was sent and not answered is lost."""
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            try:
+                connection.connect()
+            except OSError:
+                return
+            try:
+                closes = False
+                while not closes:
+                    connection.request("POST", "/predict", body, RAW)
+                    response = connection.getresponse()
+                    same(json.loads(response.read())["answers"][0], said, 0)
+                    counts["answered"] += 1
+                    closes = response.getheader("connection") == "close"
+            except (OSError, http.client.HTTPException):
+                counts["lost"] += 1
+                return
+            finally:
+                connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(keep_asking) for _ in range(4)]
+        time.sleep(0.5)
+        process.terminate()
+        process.wait(30)
+        for one in asking:
+            one.result()
+    process.stdout.close()
+    assert counts["answered"] > 20
+    assert counts["lost"] == 0
 
 
 def test_it_does_not_start_on_files_that_were_not_scored(project: Path, tmp_path: Path) -> None:

@@ -138,15 +138,15 @@ def _arrays(table: pl.DataFrame, start: str) -> dict[str, NDArray[np.float32]]:
 
 
 def brightness_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the mean of each photo's pixels, 0 to 1 [n], of uint8 [n, H, W, 3]."""
-    return np.asarray(pixels.mean(axis=(1, 2, 3)) / 255, np.float32)
+    """Return the mean green of each photo, 0 to 1 [n], of uint8 [n, H, W, 3]."""
+    return np.asarray(pixels[..., 1].mean(axis=(1, 2)) / 255, np.float32)
 
 
 def sharpness_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the mean absolute difference of neighbouring pixels' grey, 0 to 1 [n], of uint8 [n, H, W, 3]."""
-    grey = pixels.mean(axis=3, dtype=np.float32) / 255
-    across, down = np.abs(np.diff(grey, axis=2)), np.abs(np.diff(grey, axis=1))
-    return np.asarray((across.mean(axis=(1, 2)) + down.mean(axis=(1, 2))) / 2, np.float32)
+    """Return the mean absolute difference of neighbouring pixels' green, 0 to 1 [n], of uint8 [n, H, W, 3]."""
+    green = pixels[..., 1].astype(np.int16)
+    across, down = np.abs(np.diff(green, axis=2)), np.abs(np.diff(green, axis=1))
+    return np.asarray((across.mean(axis=(1, 2)) + down.mean(axis=(1, 2))) / 510, np.float32)
 
 
 def scores_of(predictions: Predictions, schema: LabelSchema, codes: NDArray[np.int16]) -> dict[str, float]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ Waiting = tuple[Photo, "asyncio.Future[Outputs]"]
 class BatchQueue:
     """Photos that wait for the session. None waits for a timer: the batch is what has come while the last one ran.
 
+    The session's thread takes its batches itself: through the event loop, which has requests to read, the session
+    would stand still for a tenth of the time between two batches.
+
     Args:
         run: outputs [n, ...] by name of photos uint8 [n, H, W, 3]; called in a thread of its own, one batch at a time.
         max_batch: photos at a time.
@@ -33,20 +36,23 @@ class BatchQueue:
         self.reserved = 0
         self.sizes: Counter[int] = Counter()
         self._waiting: deque[Waiting] = deque()
-        self._more = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "session")
-        self._task: asyncio.Task[None] | None = None
+        self._change = threading.Condition()
+        self._ending = False
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to work, in the running loop."""
-        self._task = asyncio.create_task(self._work())
+        """Begin to work for the running loop."""
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, args=(loop,), name="session", daemon=True)
+        self._thread.start()
 
     async def stop(self) -> None:
         """End the work; the server has answered all requests before."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        self._thread.shutdown(wait=True)
+        with self._change:
+            self._ending = True
+            self._change.notify()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
 
     def reserve(self, n: int) -> None:
         """Take places for n photos. Raises RequestProblem (503) where the queue is full."""
@@ -66,38 +72,44 @@ class BatchQueue:
         """Return the outputs of each photo [H, W, 3], without the axis of the batch; places were reserved before."""
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Outputs]] = [loop.create_future() for _ in photos]
-        self._waiting.extend(zip(photos, futures, strict=True))
-        self._more.set()
+        with self._change:
+            self._waiting.extend(zip(photos, futures, strict=True))
+            self._change.notify()
         return list(await asyncio.gather(*futures))
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._more.wait()
-            batch = self._next()
-            if not batch:
-                self._more.clear()
-                continue
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        while batch := self._next():
             self.sizes[len(batch)] += 1
+            futures = [future for _, future in batch]
             try:
-                found = await loop.run_in_executor(self._thread, self._run, [photo for photo, _ in batch])
+                found = self.run(np.stack([photo for photo, _ in batch]))
             except Exception as error:  # handed on to those who wait: the queue goes on
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            for k, (_, future) in enumerate(batch):
-                if not future.done():
-                    future.set_result({name: array[k] for name, array in found.items()})
+                loop.call_soon_threadsafe(_fail, futures, error)
+            else:
+                loop.call_soon_threadsafe(_answer, futures, found)
 
     def _next(self) -> list[Waiting]:
-        """Take the next batch; photos of requests that were given up are passed over."""
+        """Wait for the next batch; photos of requests that were given up are passed over. [] at the end."""
         batch: list[Waiting] = []
-        while self._waiting and len(batch) < self.max_batch:
-            photo, future = self._waiting.popleft()
-            if not future.done():
-                batch.append((photo, future))
+        with self._change:
+            while not batch:
+                self._change.wait_for(lambda: self._waiting or self._ending)
+                if not self._waiting:
+                    break
+                while self._waiting and len(batch) < self.max_batch:
+                    photo, future = self._waiting.popleft()
+                    if not future.done():
+                        batch.append((photo, future))
         return batch
 
-    def _run(self, photos: list[Photo]) -> Outputs:
-        return self.run(np.stack(photos))
+
+def _answer(futures: Sequence[asyncio.Future[Outputs]], found: Outputs) -> None:
+    for k, future in enumerate(futures):
+        if not future.done():
+            future.set_result({name: array[k] for name, array in found.items()})
+
+
+def _fail(futures: Sequence[asyncio.Future[Outputs]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from hoego.exported.reference import ReferencePhotos, brightness_of, sharpness_of
 from hoego.results.base import Result
@@ -96,7 +96,7 @@ class Histogram(ShortRepr):
         """Compare the counts with the held-out photos."""
         n = int(self.counts.sum())
         today = self.counts / max(n, 1)
-        spread = norm.isf((1 - LEVEL) / 2 / len(self.names)) * np.sqrt(
+        spread = -ndtri((1 - LEVEL) / 2 / len(self.names)) * np.sqrt(
             self.variance + self.group * self.share * (1 - self.share) / max(n, 1)
         )
         low, high = np.maximum(self.share - spread, 0.0), np.minimum(self.share + spread, 1.0)

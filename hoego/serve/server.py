@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 
 import uvicorn
@@ -33,6 +34,8 @@ class DrainingServer(uvicorn.Server):
 
 def serve(service: Service, listening: socket.socket) -> None:
     """Answer until SIGTERM or Ctrl-C."""
+    # It warns of every odd byte of a body that is refused anyway.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     config = uvicorn.Config(
         make_app(service),
         log_level="warning",

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr  # scipy.stats takes a second to import, and a service starts with this
 
 from hoego.errors import NotEstimableError, UsageError
 from hoego.results.promise import AbstentionRule
@@ -146,9 +146,9 @@ def p_value(shares: Floats, error: float) -> float:
     if mean >= error:
         return 1.0
     if bool(np.isin(shares, (0.0, 1.0)).all()):
-        return float(binom.cdf(round(float(shares.sum())), n, error))
+        return float(bdtr(round(float(shares.sum())), n, error))
     relative = (mean * math.log(mean / error) if mean else 0.0) + (1 - mean) * math.log(
         (1 - mean) / (1 - error)
     )
-    bentkus = math.e * float(binom.cdf(math.ceil(float(shares.sum()) - 1e-9), n, error))
+    bentkus = math.e * float(bdtr(math.ceil(float(shares.sum()) - 1e-9), n, error))
     return min(1.0, math.exp(-n * relative), bentkus)
