@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from hoego import files
 from hoego.data import photo_pixels
@@ -332,8 +333,11 @@ def _slices(members: ExportMembers) -> tuple[Slice, ...]:
     """Return the slices that enough subjects support; smaller ones could tell who somebody is."""
     if not members.predictions.has(members.dataset.schema.target):
         return ()
-    found = slices(members.predictions, members.dataset)
-    return tuple(s for s in found if s.difference is not None)
+    images, found = members.dataset.images, slices(members.predictions, members.dataset)
+    columns = {s.column for s in found} & set(images.columns)
+    # A column whose every value is one subject's is a name or a number of subjects.
+    names = {c for c in columns if images.group_by(c).agg(n=pl.col("subject").n_unique())["n"].max() == 1}
+    return tuple(s for s in found if s.difference is not None and s.column not in names)
 
 
 def _can_calibrate(members: ExportMembers) -> bool:
