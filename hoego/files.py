@@ -10,10 +10,12 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
+from hoego.damage import RESTORE
 from hoego.errors import RecordError
 from hoego.storage import storing
 
@@ -94,6 +96,29 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     write_text(path, text + "\n", durable=durable)
 
 
+def write_sealed(path: Path, value: Any) -> None:
+    """Write `value`, an object, as `write_json` does, with a digest of its content (see `read_sealed`)."""
+    content = plain(value)
+    write_json(path, {**content, "digest": _digest(content)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed` wrote, without the digest; a file of an early version has none.
+
+    Raises RecordError where the file is damaged, or was changed after it was written.
+    """
+    content = read_json(path)
+    written = content.pop("digest", None)
+    if written is not None and written != _digest(content):
+        raise RecordError("the file was changed after it was written", file=path, remedy=RESTORE)
+    return content
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Hash an object by its content, whatever the order of its keys."""
+    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a file of a record or beside the records.
 
@@ -112,11 +137,10 @@ def read_bytes(path: Path) -> bytes:
         ) from None
     except OSError as error:
         problem = f"the file cannot be read: {error.strerror}"
-    raise RecordError(problem, file=path, remedy=_RESTORE)
+    raise RecordError(problem, file=path, remedy=RESTORE)
 
 
-_RESTORE = "Restore the file from a copy, or move the record's folder away."
-_REMOVE = "Remove the line, or restore the file."
+REMOVE = "Remove the line, or restore the file."
 
 
 def read_text(path: Path) -> str:
@@ -125,7 +149,7 @@ def read_text(path: Path) -> str:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         row = problem.object.count(b"\n", 0, problem.start) + 1
-        raise RecordError("not UTF-8 text", file=path, row=row, remedy=_RESTORE) from None
+        raise RecordError("not UTF-8 text", file=path, row=row, remedy=RESTORE) from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -145,6 +169,7 @@ def parse_object(content: bytes | str, path: Path, row: int | None = None) -> di
 
     Raises RecordError where it is no JSON, no object, nested more than DEEPEST levels, or holds half a character.
     """
+    remedy = RESTORE if row is None else REMOVE
     try:
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_no_number)
@@ -156,7 +181,10 @@ def parse_object(content: bytes | str, path: Path, row: int | None = None) -> di
             return value
         problem = "not a JSON object"
     except json.JSONDecodeError as error:
-        problem, row = f"not valid JSON: {error.msg}", error.lineno if row is None else row
+        problem, row = (
+            f"not valid JSON: {error.msg}",
+            error.lineno if row is None and "\n" in error.doc else row,
+        )
     except UnicodeDecodeError:
         problem = "not UTF-8 text"
     except UnicodeEncodeError:
@@ -165,7 +193,7 @@ def parse_object(content: bytes | str, path: Path, row: int | None = None) -> di
         problem = f"not a record: lists or objects are nested more than {DEEPEST} levels deep"
     except ValueError as error:  # a number of more digits than Python reads
         problem = f"not valid JSON: {error}"
-    raise RecordError(problem, file=path, row=row, remedy=_RESTORE if row is None else _REMOVE)
+    raise RecordError(problem, file=path, row=row, remedy=remedy)
 
 
 def _no_number(name: str) -> None:
@@ -213,20 +241,25 @@ def _append(stream: FileIO, line: bytes, size: int) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the JSON objects of a .jsonl file, one per line; [] where there is no file.
+    """Read the JSON objects of a .jsonl file, one per line, as `numbered_lines` does."""
+    return [row for _, row in numbered_lines(path)]
+
+
+def numbered_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Read the number (from 1) and the JSON object of each line of a .jsonl file; [] where there is no file.
 
     A torn last line is left out. A broken line anywhere else, and one that holds no object, raises RecordError with
     its row.
     """
     if not path.exists() and not path.is_symlink():
         return []
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[int, dict[str, Any]]] = []
     lines = read_bytes(path).split(b"\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            rows.append(parse_object(line, path, number))
+            rows.append((number, parse_object(line, path, number)))
         except RecordError:
             # The writer was killed, or writes this line now: all complete lines are valid.
             if number == len(lines) and line.startswith(b"{"):

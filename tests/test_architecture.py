@@ -34,7 +34,7 @@ ORDER = (
     ("recipe",),
     ("results", "weights"),
     ("files", "toml_text", "draw", "extras", "terminal", "version", "short_repr", "listening"),
-    ("storage",),
+    ("damage", "storage"),
     ("errors",),
 )
 LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}

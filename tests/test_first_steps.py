@@ -218,9 +218,9 @@ def test_the_page_of_a_single_attribute_has_no_empty_section(tmp_path: Path) -> 
     shown("diagnose", ids()[0])
     folder = Path(shutil.copytree(RunStore(Path("runs")).find(ids()[0]).folder, tmp_path / ids()[0]))
     assert "What holds the score back" in render(Record(folder))
-    found = files.read_json(folder / "diagnosis.json")
+    found = files.read_sealed(folder / "diagnosis.json")
     alone = {"oracle": {}, "bottleneck": None, "product_law": None, "boundaries": []}
-    files.write_json(folder / "diagnosis.json", {**found, **alone})
+    files.write_sealed(folder / "diagnosis.json", {**found, **alone})
     assert "What holds the score back" not in render(Record(folder))
 
 

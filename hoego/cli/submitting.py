@@ -55,9 +55,10 @@ def submit(
         settings = resolve({}, project=find_project(Path.cwd())).submission
         emit(ledger_view(project, settings), as_json, _show_ledger)
         return
+    from hoego.runs.submission.form import answers_in_use
     from hoego.runs.submission.submit_run import counts_by_code, predict_test
 
-    test = predict_test(runs_folder(folder), run, info)
+    test = predict_test(runs_folder(folder), run, info, find_project(Path.cwd()))
     settings = test.recipe.submission
     request = SubmitRequest(
         project=project,
@@ -66,7 +67,8 @@ def submit(
         score=test.score,
         training_classes=counts_by_code(test.training_classes, test.predictions),
     )
-    form = read_form(test.info, settings.image, settings.answer)
+    answers = answers_in_use(test.predictions.schema)
+    form = read_form(test.info, settings.image, settings.answer, answers)
     emit(hand_in(test.predictions, form, request), as_json, _show_submission)
 
 

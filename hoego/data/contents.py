@@ -93,7 +93,7 @@ _EMPTY = pl.Schema({"path": pl.String, **dict.fromkeys(_FACTS, pl.Int64), "conte
 def _remembered(store: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(store).select(*_EMPTY.names()).cast(_EMPTY)
-    except (OSError, pl.exceptions.PolarsError):
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return pl.DataFrame(schema=_EMPTY)
 
 

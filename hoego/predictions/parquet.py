@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from hoego import files
+from hoego.damage import described, parsing
 from hoego.data.schema import LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import RecordError
@@ -22,6 +23,7 @@ FORMAT = 2
 """1: all models were trained by Hoego. 2: a source states whether its model was trained outside (see `provenance`)."""
 RESERVED = ("image", "fold", "source")
 """Columns that every file has; an attribute of such a name gets an underscore."""
+_AGAIN = "Restore the file from a copy, or make the predictions again."
 
 
 def write_fields(path: Path, fields: PredictionFields) -> None:
@@ -44,8 +46,13 @@ def read_fields(path: Path) -> tuple[PredictionFields, bool]:
     """Read what `write_fields` wrote; the second value says whether it is as it was written, by its digest.
 
     Raises:
-        RecordError: no such file, or no provenance or no row in it.
+        RecordError: no such file, a damaged one, or no provenance or no row in it.
     """
+    with parsing(path, remedy=_AGAIN):
+        return _read(path)
+
+
+def _read(path: Path) -> tuple[PredictionFields, bool]:
     table, meta = _open(path)
     provenance = Provenance.from_dict(meta["provenance"])
     values = {}
@@ -73,13 +80,15 @@ def read_fields(path: Path) -> tuple[PredictionFields, bool]:
 
 def _open(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Return the table and the metadata of a file. Raises RecordError where it is none of ours."""
-    if not path.is_file():
+    if not path.exists():
         raise RecordError(f"There are no predictions at {path}.")
+    if path.is_dir():
+        raise RecordError("a folder stands in place of the file", file=path, remedy=_AGAIN)
     try:
         table = pl.read_parquet(path, use_pyarrow=False)
         text = pl.read_parquet_metadata(path).get("hoego")
-    except (pl.exceptions.PolarsError, OSError) as e:
-        raise RecordError(f"Not a readable Parquet file: {e}", file=path) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
+        raise RecordError(f"Not a readable Parquet file: {described(e)}", file=path, remedy=_AGAIN) from None
     if text is None:
         raise RecordError(
             "The file carries no provenance, so nothing can be computed from it.",
@@ -88,7 +97,7 @@ def _open(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
         )
     if not table.height:
         raise RecordError("The file holds no rows: nothing was predicted.", file=path)
-    meta: dict[str, Any] = json.loads(text)
+    meta = files.parse_object(text, path)
     if meta.get("format", 1) > FORMAT:
         raise RecordError(
             f"The file has the format {meta['format']}, this Hoego reads up to {FORMAT}.",

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from hoego import files
+from hoego.damage import parsing
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import DataError, MismatchError, RecordError
@@ -263,10 +264,12 @@ class Predictions:
         """Read what `write` wrote.
 
         Raises:
-            RecordError: no such file, no provenance or no row in it, or it was changed after it was written.
+            RecordError: no such file, a damaged one, no provenance or no row in it, or it was changed after it was
+                written.
         """
         fields, unchanged = read_fields(path)
-        made = cls(**fields)  # first: what is wrong with a value says more than that the file was changed
+        with parsing(path):
+            made = cls(**fields)  # first: what is wrong with a value says more than that the file was changed
         if not unchanged:
             raise RecordError(
                 "The predictions or their provenance were changed after they were written.",

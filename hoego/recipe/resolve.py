@@ -49,6 +49,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path} is a folder, not a recipe.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise RecipeError(f"Not valid TOML: {e}", file=path) from None
+    except RecursionError:
+        raise RecipeError("Not a recipe: its values are nested too deep.", file=path) from None
+    except OSError as e:
+        raise RecipeError(f"The file cannot be read: {e.strerror}.", file=path) from None
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
@@ -67,7 +71,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         )
     try:
         return path, tomllib.loads(f"v = {value.strip()}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return path, value.strip()
 
 
@@ -108,7 +112,8 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the data of a file with its relative paths resolved against the file's folder."""
     out = merge({}, data)
-    section = dict(out.get("dataset", {}))
+    given = out.get("dataset", {})
+    section = dict(given) if isinstance(given, Mapping) else {}  # of another type: `build` says so
     root = folder / section["root"] if isinstance(section.get("root"), str) else None
     if root is not None:
         section["root"] = str(root.resolve())

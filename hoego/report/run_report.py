@@ -187,4 +187,4 @@ def speed_text(throughput: RunThroughput, timing: RunTiming) -> str:
 
 def _text(record: Record, name: str) -> str:
     path = record.folder / name
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return files.read_text(path) if path.exists() else ""

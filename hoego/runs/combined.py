@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hoego import files
+from hoego.damage import parsing
 from hoego.data.dataset import Dataset
 from hoego.errors import RecordError
 from hoego.evaluate.ensemble import Combiner, Ensemble, apply_combiners, apply_offsets, with_fitted
@@ -96,8 +97,8 @@ def _save(
     keep_first_labels(record, dataset)
     named = replace(predictions, name=record.id)
     named.write(record.folder / PREDICTIONS)
-    files.write_json(record.folder / COMBINED, content)
-    files.write_json(record.folder / "score.json", score.model_dump(mode="json"))
+    files.write_sealed(record.folder / COMBINED, content)
+    files.write_sealed(record.folder / "score.json", score.model_dump(mode="json"))
     record.update(score=ScoreSummary.of(score).model_dump(mode="json"))
     record.set_state("done")
     return record
@@ -151,4 +152,7 @@ def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -
         combined = apply_offsets(combined, content.offsets) if content.offsets else combined
     else:
         combined = compose({a: made[n] for a, n in content.parts.items()}, name=record.id).predictions
-    return combined if content.fitted is None else with_fitted(combined, Provenance.from_dict(content.fitted))
+    if content.fitted is None:
+        return combined
+    with parsing(record.folder / COMBINED):
+        return with_fitted(combined, Provenance.from_dict(content.fitted))

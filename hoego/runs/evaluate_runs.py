@@ -93,7 +93,7 @@ def diagnose_record(
         epochs={k: record.epochs(k) for k in record.folds()},
         optimism=_optimism(record, predictions, dataset),
     )
-    files.write_json(record.folder / "diagnosis.json", made)
+    files.write_sealed(record.folder / "diagnosis.json", made)
     return made
 
 

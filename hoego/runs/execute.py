@@ -312,7 +312,7 @@ class RunExecution:
         )
         result = score(predictions, self.dataset, options)
         content = result.model_dump(mode="json")
-        files.write_json(self.record.folder / "score.json", content)
+        files.write_sealed(self.record.folder / "score.json", content)
         self._diagnose(predictions, result)
         return result
 
@@ -326,7 +326,7 @@ class RunExecution:
         except HoegoError as e:
             self._note(f"not diagnosed: {e.message}")
         else:
-            files.write_json(self.record.folder / "diagnosis.json", found)
+            files.write_sealed(self.record.folder / "diagnosis.json", found)
 
     def _finish(self, result: Score) -> None:
         rows = [row for k in self.record.folds() for row in self.record.epochs(k)]

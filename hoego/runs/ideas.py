@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from hoego import files
+from hoego.damage import parsing
 from hoego.errors import RecipeError, RecordError, UsageError
 from hoego.recipe import Fold, Recipe, build
 from hoego.recipe.resolve import apply_overrides
@@ -119,30 +122,36 @@ def ideas(store: RunStore) -> IdeaList:
     """Every idea with its state: untried, queued, tried (with the verdict), or failed (a run of it failed)."""
     found: dict[str, Idea] = {}
     leader: dict[str, Any] | None = None
-    for event in files.read_lines(store.root / IDEAS):
-        kind, id_ = event.get("kind"), str(event.get("idea", ""))
-        if kind == "idea":
-            fields = {name: event[name] for name in _kept(_BLANK) if name in event}
-            idea = Idea(**{**fields, "overlay": tuple(fields.get("overlay", ()))})
-            found.setdefault(idea.id, idea)
-        elif kind == "leader":
-            leader = event["recipe"]
-        elif id_ in found and kind == "queued":
-            found[id_] = _with(found[id_], "queued", event)
-        elif id_ in found and kind == "verdict":
-            verdict = ComparisonVerdict.model_validate(event["verdict"])
-            state = "failed" if verdict.outcome == "failed" else "tried"
-            found[id_] = _with(found[id_], state, event, verdict)
+    path = store.root / IDEAS
+    for line, event in files.numbered_lines(path):
+        with parsing(path, row=line, remedy=files.REMOVE):
+            if event.get("kind") == "leader":
+                leader = dict(event["recipe"])
+            else:
+                _take(found, event)
     return IdeaList(tuple(sorted(found.values(), key=lambda i: (i.time, i.id))), leader)
 
 
+def _take(found: dict[str, Idea], event: Mapping[str, Any]) -> None:
+    """Enter what a line says of an idea."""
+    kind, id_ = event.get("kind"), str(event.get("idea", ""))
+    if kind == "idea":
+        idea = _IDEA.validate_python({name: event[name] for name in _kept(_BLANK) if name in event})
+        found.setdefault(idea.id, idea)
+    elif id_ in found and kind == "queued":
+        found[id_] = _with(found[id_], "queued", event)
+    elif id_ in found and kind == "verdict":
+        verdict = ComparisonVerdict.model_validate(event["verdict"])
+        found[id_] = _with(found[id_], "failed" if verdict.outcome == "failed" else "tried", event, verdict)
+
+
+_IDEA = TypeAdapter(Idea)
 _BLANK = Idea("", "", "", ())
 
 
 def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: ComparisonVerdict | None = None) -> Idea:
-    runs = tuple(event.get("runs", idea.runs))
-    baseline = tuple(event.get("baseline", idea.baseline))
-    return Idea(**{**_kept(idea), "state": state, "runs": runs, "baseline": baseline, "verdict": verdict})
+    shown = {"runs": event.get("runs", idea.runs), "baseline": event.get("baseline", idea.baseline)}
+    return _IDEA.validate_python({**_kept(idea), **shown, "state": state, "verdict": verdict})
 
 
 @dataclass(kw_only=True)

@@ -70,6 +70,7 @@ def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
     for start in (record.folder.parent, root):
         if (file := find_project(start)) is not None:
             said = read_toml(file)
+            build({k: said[k] for k in ("dataset", "split") if k in said}, file=file)
             named = said.get("dataset", {}).get("root")
             if named is None or (file.parent / named).resolve() == root:
                 return dict(said)

@@ -21,7 +21,7 @@ def predictions_of(record: Record, fold: int | None = None) -> Predictions:
             copied beside the others says nothing of this run.
     """
     path = (record.folder if fold is None else record.folder / f"fold-{fold}") / PREDICTIONS
-    if not path.is_file():
+    if not path.exists():
         raise RecordError(
             f"The run {record.id} has no predictions: it is {record.state}.",
             remedy=f"hoego train --resume {record.id}" if record.state != "done" else "Train it again.",

@@ -142,9 +142,9 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
         **{**options.fields, "training": {**start, **files.plain(options.fields.get("training", {}))}},
     )
     save_split(split, record.folder / SPLIT_FILE)
-    files.write_json(record.folder / "split.json", split.summary)
+    files.write_sealed(record.folder / "split.json", split.summary)
     if checked is not None:
-        files.write_json(record.folder / AUDIT, checked)
+        files.write_sealed(record.folder / AUDIT, checked)
     return record
 
 

@@ -14,8 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from hoego import files
 from hoego.data.dataset import Dataset
-from hoego.errors import MismatchError, SplitError
+from hoego.errors import MismatchError, RecordError, SplitError
 from hoego.files import write_bytes
 from hoego.recipe import SplitSettings
 from hoego.results.split import SplitHeader
@@ -181,7 +182,7 @@ def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
     try:
         table = pl.read_parquet(path)
         text = pl.read_parquet_metadata(path).get("hoego")
-    except (pl.exceptions.PolarsError, OSError) as e:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
         raise SplitError(f"Not a readable Parquet file ({e}).", file=path, remedy=_REMAKE) from None
     if text is None or not {"image", "fold"} <= set(table.columns):
         raise SplitError("The Parquet file is not a split that Hoego saved.", file=path, remedy=_REMAKE)
@@ -198,10 +199,12 @@ def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
 def _header(text: str, path: Path) -> SplitHeader:
     """What the metadata say of the split; its guarantees and sides are counted again and not read."""
     try:
-        meta = json.loads(text)
+        meta = files.parse_object(text, path)
         return SplitHeader.model_validate({k: meta[k] for k in SplitHeader.model_fields if k in meta})
-    except (json.JSONDecodeError, TypeError):
-        raise SplitError("The split's metadata is damaged.", file=path, remedy=_REMAKE) from None
+    except RecordError as problem:
+        raise SplitError(
+            f"The split's metadata is damaged: {problem.message}.", file=path, remedy=_REMAKE
+        ) from None
     except ValidationError as problem:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
         raise SplitError(f"The split's metadata is damaged: {wrong}.", file=path, remedy=_REMAKE) from None

@@ -13,16 +13,16 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hoego import files
+from hoego.damage import parsing
 from hoego.errors import RecordError, TrainError
 from hoego.predictions import Provenance
 from hoego.short_repr import ShortRepr
+from hoego.train.foreign_weights import read_pickle, require_no_pointer
 
 METADATA_KEY = "hoego"
-WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net")
-PREFIXES = ("module.", "network.", "_orig_mod.", "_forward_module.", "model.", "body.", "backbone.")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,11 +33,13 @@ class CheckpointWeights(ShortRepr):
         tensors: name -> tensor, on the CPU.
         metadata: written by Hoego beside them; {} for other files.
         provenance: the subjects that the weights have seen; None where the file holds none.
+        notes: what is to be said of the weights that were taken.
     """
 
     tensors: dict[str, Tensor]
     metadata: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance | None = None
+    notes: tuple[str, ...] = ()
 
 
 def save_weights(
@@ -62,20 +64,11 @@ def load_weights(path: Path) -> CheckpointWeights:
     """
     if not path.is_file():
         raise TrainError("There is no checkpoint.", file=path, remedy="Check model.checkpoint.")
+    require_no_pointer(path)
     if path.suffix == ".safetensors":
         return _load_safetensors(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as e:
-        raise TrainError(
-            f"The file holds more than weights, and what a pickle carries would be run on loading: {_reason(e)}",
-            file=path,
-            remedy="Save the state_dict alone (torch.save(model.state_dict(), FILE)), or convert it to safetensors "
-            "where you trust its origin.",
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as e:
-        raise TrainError(f"The checkpoint cannot be read: {_reason(e)}", file=path) from None
-    return CheckpointWeights(_state_dict(content, path))
+    tensors, notes = read_pickle(path)
+    return CheckpointWeights(tensors, notes=notes)
 
 
 def about_weights(path: Path) -> dict[str, Any]:
@@ -86,13 +79,15 @@ def about_weights(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise TrainError("There is no checkpoint.", file=path, remedy="Check model.checkpoint.")
+    require_no_pointer(path)
     if path.suffix != ".safetensors":
         return {}
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return dict(json.loads((file.metadata() or {}).get(METADATA_KEY, "{}")))
-    except (safetensors.SafetensorError, ValueError) as e:
+            about = (file.metadata() or {}).get(METADATA_KEY, "{}")
+    except (safetensors.SafetensorError, OSError, ValueError) as e:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
+    return files.parse_object(about, path)
 
 
 def provenance_of_weights(path: Path) -> Provenance | None:
@@ -101,8 +96,12 @@ def provenance_of_weights(path: Path) -> Provenance | None:
     Raises:
         TrainError: no such file, or a damaged one.
     """
-    known = about_weights(path).get("provenance")
-    return None if known is None else Provenance.from_dict(known)
+    return _provenance(about_weights(path).get("provenance"), path)
+
+
+def _provenance(known: Any, path: Path) -> Provenance | None:
+    with parsing(path):
+        return None if known is None else Provenance.from_dict(known)
 
 
 def _load_safetensors(path: Path) -> CheckpointWeights:
@@ -110,9 +109,9 @@ def _load_safetensors(path: Path) -> CheckpointWeights:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = json.loads(metadata.get(METADATA_KEY, "{}"))
-    except (safetensors.SafetensorError, ValueError) as e:
+    except (safetensors.SafetensorError, OSError, ValueError) as e:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
+    about = files.parse_object(metadata.get(METADATA_KEY, "{}"), path)
     written = about.pop("digest", None)
     if written is not None and written != _digest(tensors):
         raise TrainError(
@@ -120,8 +119,8 @@ def _load_safetensors(path: Path) -> CheckpointWeights:
             file=path,
             remedy="Restore the file from a copy, or train the run again.",
         )
-    provenance = about.pop("provenance", None)
-    return CheckpointWeights(tensors, about, None if provenance is None else Provenance.from_dict(provenance))
+    provenance = _provenance(about.pop("provenance", None), path)
+    return CheckpointWeights(tensors, about, provenance)
 
 
 def require_written_by(provenance: Provenance | None, name: str, path: Path) -> None:
@@ -156,61 +155,6 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    for _ in range(3):
-        if isinstance(content, Mapping):
-            tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
-            if tensors:
-                return tensors
-            inner = next((content[k] for k in WRAPPERS if isinstance(content.get(k), Mapping)), None)
-            if inner is not None:
-                content = inner
-                continue
-        break
-    raise TrainError("No weights were found in the checkpoint.", file=path, remedy="Save model.state_dict().")
-
-
-def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> list[str]:
-    """Copy the tensors into the model where name and shape agree; returns the names of the model left as they were.
-
-    Common prefixes (`module.`, `body.`, ...) are taken off first. Heads of another number of classes are left.
-
-    Raises:
-        TrainError: less than half of the model's weights are in the file, so it is of another architecture.
-    """
-    own = dict(model.state_dict())
-    given = {stripped(k): v for k, v in tensors.items()}
-    taken = {k: given[stripped(k)] for k, v in own.items() if _fits(v, given.get(stripped(k)))}
-    left = [k for k in own if k not in taken]
-    n_own = sum(v.numel() for v in own.values())
-    n_taken = sum(own[k].numel() for k in taken)
-    # New heads and a new classifier are expected; less than half of the weights means another architecture.
-    if n_taken < 0.5 * n_own:
-        raise TrainError(
-            f"The checkpoint fits {n_taken / max(n_own, 1):.0%} of the model's weights; "
-            f"it lacks {', '.join(left[:3])}, ...",
-            file=path,
-            remedy="model.name must be the architecture that the checkpoint was made with.",
-        )
-    model.load_state_dict(taken, strict=False)
-    return left
-
-
-def stripped(name: str) -> str:
-    """Return a weight's name without the prefixes of wrappers."""
-    while True:
-        for prefix in PREFIXES:
-            if name.startswith(prefix):
-                name = name[len(prefix) :]
-                break
-        else:
-            return name
-
-
-def _fits(own: Tensor, given: Tensor | None) -> bool:
-    return given is not None and given.shape == own.shape
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

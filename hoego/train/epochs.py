@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego import files
+from hoego.damage import parsing
 from hoego.errors import RecordError
 from hoego.predictions.scale import Scale
 from hoego.short_repr import ShortRepr
@@ -75,22 +76,20 @@ class EpochStore:
 
     def index(self) -> dict[str, Any]:
         """Read `images` and `heads`. Raises RecordError where nothing was stored."""
-        try:
-            found: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
-        except (OSError, ValueError):
+        path = self.folder / "index.json"
+        if not path.exists():
             raise RecordError(
-                "The run keeps no predictions of its epochs.", file=self.folder / "index.json"
-            ) from None
-        return found
+                "The run keeps no predictions of its epochs.",
+                file=path,
+                remedy="Train the run again.",
+            )
+        return files.read_json(path)
 
     def read(self) -> Iterator[EpochPredictions]:
         """Read every candidate, epoch by epoch. Raises RecordError on a damaged file."""
         for path in sorted(self.folder.glob("[0-9]*.npz")):
-            try:
-                with np.load(path) as arrays:
-                    content = {name: arrays[name] for name in arrays.files}
-            except (OSError, ValueError, EOFError, KeyError) as e:
-                raise RecordError(f"The epoch's predictions cannot be read: {e}", file=path) from None
+            with parsing(path), np.load(path) as arrays:
+                content = {name: arrays[name] for name in arrays.files}
             kinds = dict.fromkeys(name.partition("|")[0] for name in content)
             for weights in kinds:
                 values = {n.partition("|")[2]: v for n, v in content.items() if n.startswith(f"{weights}|")}

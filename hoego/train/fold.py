@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from hoego import files
+from hoego.damage import parsing
 from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
 from hoego.predictions import Provenance
@@ -224,7 +225,9 @@ def _keep_provenance(folder: Path, provenance: Provenance) -> None:
 
 def _kept_provenance(task: FoldTask) -> Provenance:
     path = task.folder / "provenance.json"
-    provenance = Provenance.from_dict(files.read_json(path))
+    content = files.read_json(path)
+    with parsing(path):
+        provenance = Provenance.from_dict(content)
     require_written_by(provenance, task.name, path)
     return provenance
 

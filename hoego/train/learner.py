@@ -267,9 +267,22 @@ class TrainStepper:
             self.ema.update(self.learner)
         return loss
 
+    def _features(self, images: Tensor) -> Tensor:
+        try:
+            features: Tensor = self.features(images)
+        except ValueError as problem:
+            if "more than 1 value per channel" not in str(problem):
+                raise
+            raise TrainError(
+                f"batch_size = {self.recipe.batch_size}: batch normalisation needs more than one value per channel, "
+                f"and this batch holds {len(images)} photo of which one place is left in the last map.",
+                remedy="Set batch_size to 2 or more, or dataset.size to more pixels.",
+            ) from None
+        return features
+
     def _backward(self, images: Tensor, batch: LossBatch, number: int, share: float) -> Tensor:
         with self.precision.autocast():
-            features = self.features(images)
+            features = self._features(images)
             outputs = self.network.classify(features)
         losses = self.objective(outputs, self.targets, batch)
         if self.recipe.heads.weighting == "gradnorm":

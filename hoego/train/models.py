@@ -17,7 +17,8 @@ from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import TrainError
 from hoego.predictions import Provenance
 from hoego.recipe import ModelSettings
-from hoego.train.checkpoints import fit_weights, load_weights, stripped
+from hoego.train.checkpoints import load_weights
+from hoego.train.foreign_weights import fit_weights, stripped
 from hoego.train.losses import CosineLinear
 from hoego.train.registered_models import HUB, require_registered
 from hoego.train.small32 import SMALL_MODEL
@@ -268,8 +269,9 @@ def _load(network: Network, model: str, path: Path, start: _Start) -> None:
     refuse_confused(model, weights.tensors, path)
     same_heads = weights.metadata.get("outputs") == network.outputs
     kept = {k: v for k, v in weights.tensors.items() if same_heads or stripped(k) not in heads}
-    left = fit_weights(network, kept, path)
-    if any(name.startswith("head.") for name in left):
+    fitted = fit_weights(network, kept, path)
+    start.notes.extend((*weights.notes, *fitted.notes))
+    if any(name.startswith("head.") for name in fitted.left):
         start.notes.append(
             f"The heads start anew: {path.name} has none of the same name and number of outputs."
         )

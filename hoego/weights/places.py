@@ -199,7 +199,7 @@ def _json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise TrainError(f"Not readable: {e}", file=path, remedy="Fetch or add the weights again.") from None
     return content if isinstance(content, dict) else {}
 

@@ -99,7 +99,7 @@ def read_lock(folder: Path) -> Mapping[str, Any]:
     try:
         lock = json.loads((folder / LOCK).read_text(encoding="utf-8"))
         return {key: str(lock[key]) for key in ("name", "sha256", "licence", "origin")}
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
         raise TrainError(f"Not a readable lock: {e}", file=folder / LOCK, remedy="Fetch again.") from None
 
 

@@ -76,7 +76,7 @@ def unreadable(dataset: Dataset) -> dict[int, str]:
 def _remembered(store: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(store).select(*SCHEMA.names()).cast(SCHEMA)
-    except (OSError, pl.exceptions.PolarsError):
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return pl.DataFrame(schema=SCHEMA)
 
 

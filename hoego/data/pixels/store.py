@@ -122,7 +122,7 @@ class PixelStore(ShortRepr):
         try:
             about = json.loads((self.folder / "cache.json").read_text())
             stat = self.pixels.stat()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if (
             not isinstance(about, dict)

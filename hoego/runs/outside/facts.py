@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hoego import files
+from hoego.damage import parsing
 from hoego.results.base import Result
 from hoego.results.evidence import Evidence
 from hoego.runs.records import Record
@@ -47,4 +48,7 @@ def is_outside(record: Record) -> bool:
 
 def outside_facts(record: Record) -> OutsideFacts:
     """Read what a record of an outside run says of its origin. Raises RecordError where the file is broken."""
-    return OutsideFacts.model_validate(files.read_json(record.folder / OUTSIDE))
+    path = record.folder / OUTSIDE
+    content = files.read_json(path)
+    with parsing(path):
+        return OutsideFacts.model_validate(content)

@@ -160,7 +160,7 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
     record = _record(project, request, made, runs)
     found = found.model_copy(update={"name": record.id})
     files.write_json(record.folder / OUTSIDE, facts.model_dump(mode="json"))
-    files.write_json(record.folder / "score.json", found.model_dump(mode="json"))
+    files.write_sealed(record.folder / "score.json", found.model_dump(mode="json"))
     record.update(score=ScoreSummary.of(found).model_dump(mode="json"))
     record.set_state("done")
     return ImportedRun(record, found, facts)
@@ -187,4 +187,4 @@ def _record(project: ProjectData, request: ImportRequest, made: Predictions, run
 
 def _write_split(split: Split, folder: Path) -> None:
     save(split, folder / SPLIT_FILE)
-    files.write_json(folder / "split.json", split.summary)
+    files.write_sealed(folder / "split.json", split.summary)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hoego.damage import described
 from hoego.errors import DataError, HoegoError, UsageError
 from hoego.predictions.frame_columns import FrameRows, class_columns, image_column, read_frame
 from hoego.predictions.outside import HeldOut
@@ -80,15 +83,15 @@ def _table(path: Path) -> pl.DataFrame:
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
         # As text: an id such as 00012 must keep its zeros.
         return pl.read_csv(path, separator=separator, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError, UnicodeError) as problem:
-        raise DataError(f"The file cannot be read: {problem}", remedy="Write it again.") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as problem:
+        raise DataError(f"The file cannot be read: {described(problem)}", remedy="Write it again.") from None
 
 
 def _arrays(path: Path, held_out: HeldOut) -> FrameRows:
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as problem:
         raise DataError(
             f"The arrays cannot be read: {problem}",
             remedy="Save names as text, not as objects: np.savez(FILE, images=np.array(names, dtype=str), ...).",

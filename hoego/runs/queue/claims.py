@@ -210,9 +210,9 @@ def recover(store: RunStore) -> list[Record]:
 def _claim_alive(path: Path) -> bool:
     try:
         owner = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         owner = None
-    return process.is_alive(owner, path)
+    return process.is_alive(owner if isinstance(owner, dict) else None, path)
 
 
 def _give_back(record: Record) -> bool:

@@ -134,6 +134,7 @@ def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) ->
     window = None if deadline is None else max(0.0, deadline - options.clock())
     reserve = default_reserve(window) if options.reserve is None else options.reserve
     keep_reserve(store.root)
+    store.remove_leftovers()
     worker = _Worker(
         store=store,
         runner=runner,

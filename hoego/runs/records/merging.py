@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 import secrets
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,10 @@ from hoego.storage import storing
 
 DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl", "reviews.jsonl")
 """Files beside the runs whose lines are joined by their `id` (or, without one, by their content)."""
+
+
+_MERGING = re.compile(r"\.new-.+-[0-9a-f]{6}")
+"""Names of folders that a merge is filling; those of a run that is being created end in five letters."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,20 @@ def merge(source: RunStore, target: RunStore) -> MergeResult:
         raise RecordError("both sides are one folder", file=source.root, remedy="Give the other folder.")
     with storing(target.root):
         target.root.mkdir(parents=True, exist_ok=True)
+    with files.locked(target.root / ".merge.lock"):
+        _remove_leftovers(target)
+        return _merge(source, target)
+
+
+def _remove_leftovers(target: RunStore) -> None:
+    """Delete what a merge that was killed left half copied; the lock is held, so no merge is alive here."""
+    target.remove_leftovers()
+    for path in target.root.glob(".new-*"):
+        if _MERGING.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _merge(source: RunStore, target: RunStore) -> MergeResult:
     found, broken = source.scan()
     skipped = {name: problem.message for name, problem in broken.items()}
     result = MergeResult((), (), skipped, {}, {}, {})

@@ -15,7 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
+
 from hoego import files
+from hoego.damage import parsing
 from hoego.errors import UsageError
 from hoego.runs.records.record import FINAL_STATES, Record
 from hoego.runs.records.store import RunStore
@@ -117,10 +120,18 @@ def sync_all(store: RunStore, mirrors: Sequence[ExperimentLogger]) -> SyncResult
     return SyncResults(tuple(sync(store, mirror) for mirror in mirrors))
 
 
+def _progress(path: Path) -> MirrorProgress:
+    if not path.exists():
+        return MirrorProgress()
+    content = files.read_json(path)
+    with parsing(path, remedy="Delete the file; the run is mirrored anew."):
+        return TypeAdapter(MirrorProgress).validate_python(content)
+
+
 def _push(record: Record, mirror: ExperimentLogger) -> None:
     meta = record.refresh()
     path = record.folder / "mirrors" / f"{mirror.name}.json"
-    progress = MirrorProgress(**files.read_json(path)) if path.exists() else MirrorProgress()
+    progress = _progress(path)
     if progress.state == meta.state and meta.state in FINAL_STATES:
         return
     if meta.state == "waiting" and not record.folds():

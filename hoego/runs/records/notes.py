@@ -6,7 +6,10 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from hoego import files
+from hoego.damage import parsing
 from hoego.errors import UsageError
 from hoego.runs.records.meta import now
 from hoego.runs.records.store import RunStore
@@ -29,6 +32,10 @@ class DiaryNote:
         return asdict(self)
 
 
+_NOTE = TypeAdapter(DiaryNote)
+_FIELDS = DiaryNote.__dataclass_fields__.keys()
+
+
 def note(store: RunStore, text: str, *, run: str = "", author: str = "", time: str = "") -> DiaryNote:
     """Add an entry, about a run when `run` (anything that `RunStore.find` takes) is given.
 
@@ -44,7 +51,9 @@ def note(store: RunStore, text: str, *, run: str = "", author: str = "", time: s
 
 def notes(store: RunStore, *, run: str = "") -> tuple[DiaryNote, ...]:
     """The entries in order of time; only those about `run` (an id) when it is given."""
-    rows = files.read_lines(store.root / NOTES)
-    names = DiaryNote.__dataclass_fields__.keys()
-    found = (DiaryNote(**{k: row[k] for k in names & row.keys()}) for row in rows)
+    path = store.root / NOTES
+    found: list[DiaryNote] = []
+    for line, row in files.numbered_lines(path):
+        with parsing(path, row=line, remedy=files.REMOVE):
+            found.append(_NOTE.validate_python({k: row[k] for k in _FIELDS & row.keys()}))
     return tuple(sorted((n for n in found if not run or n.run == run), key=lambda n: (n.time, n.id)))

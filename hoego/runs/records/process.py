@@ -44,11 +44,15 @@ def is_alive(process: Mapping[str, Any] | None, heartbeat: Path, *, may_write: b
     boot = _boot()
     if process.get("host") == host() and boot["boot"] and process.get("boot") == boot["boot"]:
         if process.get("namespace") == boot["namespace"]:
-            started = _start(int(process.get("pid", 0)))
+            started = _start(_whole(process.get("pid")))
             return started is not None and started == process.get("start", started)
     elif process.get("host") == host() and boot["boot"] and process.get("boot"):
         return False
     return _fresh(heartbeat, may_write)
+
+
+def _whole(number: Any) -> int:
+    return number if isinstance(number, int) else 0
 
 
 def _fresh(heartbeat: Path, may_write: bool) -> bool:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from hoego import files, toml_text
+from hoego.damage import parsing
 from hoego.errors import HoegoError, RecordError
 from hoego.recipe.fold import Fold, fold_of
 from hoego.results.audit import AuditReport
@@ -109,7 +108,7 @@ class Record:
 
         Raises RecordError where the file is broken.
         """
-        return self._result("score.json", Score, "score the run again (hoego score)")
+        return self._result("score.json", Score, "; hoego score prints it anew, from the predictions")
 
     @property
     def split(self) -> SplitSummary | None:
@@ -117,7 +116,7 @@ class Record:
 
         Raises RecordError where the file is broken.
         """
-        return self._result("split.json", SplitSummary, "make the split again (hoego split)")
+        return self._result("split.json", SplitSummary)
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -125,7 +124,7 @@ class Record:
 
         Raises RecordError where the file is broken.
         """
-        return self._result("diagnosis.json", Diagnosis, "diagnose the run again (hoego diagnose)")
+        return self._result("diagnosis.json", Diagnosis, ", or diagnose the run again (hoego diagnose)")
 
     @property
     def combined(self) -> SavedEnsemble | SavedComposition | None:
@@ -134,8 +133,8 @@ class Record:
         Raises RecordError where the file is broken.
         """
         if self.kind is RunKind.ENSEMBLE:
-            return self._result("combined.json", SavedEnsemble, "combine the runs again")
-        return self._result("combined.json", SavedComposition, "compose the runs again")
+            return self._result("combined.json", SavedEnsemble, ", or combine the runs again")
+        return self._result("combined.json", SavedComposition, ", or compose the runs again")
 
     @property
     def audit(self) -> AuditReport | None:
@@ -143,7 +142,7 @@ class Record:
 
         Raises RecordError where the file is broken.
         """
-        return self._result("audit.json", AuditReport, "move it away")
+        return self._result("audit.json", AuditReport, ", or move it away")
 
     @property
     def verdict(self) -> ComparisonVerdict | None:
@@ -259,8 +258,19 @@ class Record:
 
     def epochs(self, fold: int) -> list[dict[str, Any]]:
         """The epochs of a fold, in order; of an epoch written twice (after a resume) the later row counts."""
-        rows = files.read_lines(self.folder / f"fold-{int(fold)}" / "epochs.jsonl")
-        latest = {row.get("epoch", number): row for number, row in enumerate(rows)}
+        path = self.folder / f"fold-{int(fold)}" / "epochs.jsonl"
+        latest: dict[int, dict[str, Any]] = {}
+        for place, (line, row) in enumerate(files.numbered_lines(path)):
+            wrong = [key for key, value in row.items() if not _is_figure(value)]
+            if wrong or row.get("epoch", place) is None:
+                raise RecordError(
+                    "an epoch's figure is no number",
+                    file=path,
+                    row=line,
+                    column=wrong[0] if wrong else "epoch",
+                    remedy=files.REMOVE,
+                )
+            latest[int(row.get("epoch", place))] = row
         return [latest[epoch] for epoch in sorted(latest)]
 
     def save_recipe(self, recipe: Mapping[str, Any]) -> None:
@@ -291,19 +301,13 @@ class Record:
         path = self.folder / name
         return files.read_json(path) if path.exists() else {}
 
-    def _result(self, name: str, kind: type[R], otherwise: str) -> R | None:
+    def _result(self, name: str, kind: type[R], otherwise: str = "") -> R | None:
         path = self.folder / name
         if not path.is_file():
             return None
-        try:
-            return kind.model_validate(files.read_json(path))
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            raise RecordError(
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
-                file=path,
-                remedy=f"Restore the file from a copy, or {otherwise}.",
-            ) from None
+        content = files.read_sealed(path)
+        with parsing(path, remedy=f"Restore the file from a copy{otherwise}."):
+            return kind.model_validate(content)
 
     def tag(self, *add: str, remove: tuple[str, ...] = ()) -> RunMeta:
         """Add and remove tags."""
@@ -316,3 +320,7 @@ class Record:
             with contextlib.suppress(OSError):
                 total += path.stat().st_size if path.is_file() else 0
         return total
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float))

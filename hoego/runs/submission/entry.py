@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import io
 import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from hoego import files
 from hoego.errors import UsageError
@@ -100,33 +97,26 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
         UsageError: no submission is left today.
     """
     settings, ledger = request.settings, Ledger(request.project)
-    left = ledger.left_today(settings.per_day, settings.timezone, request.now)
-    if left == 0:
-        raise UsageError(
-            f"The {settings.per_day} submissions of today ({settings.timezone}) are used up.",
-            remedy="Wait for midnight there, or set submission.per_day.",
-        )
-    matched = form.match(predictions)
-    answers = dict(zip(form.ids, answers_of(matched), strict=True))
-    content = _csv(form, answers)
-    agreement = ledger.agreement(answers, form.id_column, form.answer_column)
+    filled = form.match(predictions)
+    answers = dict(zip(form.ids, answers_of(filled), strict=True))
+    content = form.fill(filled).write_csv().encode()
     expected = None
     if request.score is not None:
         expected = expected_score(
             request.score, settings.metric, max(1, round(len(answers) * settings.public_share))
         )
-    entries = ledger.entries()
-    entry = LedgerEntry(
-        id=f"{request.now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-        time=request.now.isoformat(timespec="seconds"),
-        file=str(request.out),
-        run=predictions.name,
-        lineage=predictions.lineage,
-        metric=settings.metric,
-        score=SubmittedScore.of(request.score, settings.metric),
-        expected=expected,
-        classes=dict(sorted(Counter(answers.values()).items())),
-    )
+    # Two that count what is left at one moment would both take the last one.
+    with ledger.held():
+        left = ledger.left_today(settings.per_day, settings.timezone, request.now)
+        if left == 0:
+            raise UsageError(
+                f"The {settings.per_day} submissions of today ({settings.timezone}) are used up.",
+                remedy="Wait for midnight there, or set submission.per_day.",
+            )
+        agreement, entries = ledger.agreement(answers, form), ledger.entries()
+        entry = _entry(predictions, answers, expected, request)
+        files.write_bytes(request.out, content)
+        ledger.add(entry, content)
     warnings = [picked_by_leaderboard(predictions.lineage, entries)]
     warnings += [
         f"identical to the file of {name}: it would spend a submission on the same answers"
@@ -134,8 +124,6 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
         if share == 1.0
     ]
     warnings += [*_absent(predictions, answers), *_leaked(request.score)]
-    files.write_bytes(request.out, content)
-    ledger.add(entry, content)
     return Submission(
         entry,
         agreement,
@@ -144,6 +132,22 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
         expected,
         left - 1,
         tuple(w for w in warnings if w),
+    )
+
+
+def _entry(
+    predictions: Predictions, answers: Mapping[str, str], expected: Expected | None, request: SubmitRequest
+) -> LedgerEntry:
+    return LedgerEntry(
+        id=f"{request.now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        time=request.now.isoformat(timespec="seconds"),
+        file=str(request.out),
+        run=predictions.name,
+        lineage=predictions.lineage,
+        metric=request.settings.metric,
+        score=SubmittedScore.of(request.score, request.settings.metric),
+        expected=expected,
+        classes=dict(sorted(Counter(answers.values()).items())),
     )
 
 
@@ -168,14 +172,6 @@ def ledger_view(
         warnings.append(text)
     left = ledger.left_today(settings.per_day, settings.timezone, moment)
     return LedgerView(entries=entries, left_today=left, per_day=settings.per_day, warnings=tuple(warnings))
-
-
-def _csv(form: SubmissionForm, answers: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    pl.DataFrame({form.id_column: list(answers), form.answer_column: list(answers.values())}).write_csv(
-        buffer
-    )
-    return buffer.getvalue()
 
 
 def _leaked(score: Score | ScoreSummary | None) -> list[str]:

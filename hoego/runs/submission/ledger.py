@@ -6,18 +6,20 @@ submissions/files/ID.csv      a copy of every file, for agreement with later one
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import NormalDist
 
-import polars as pl
-
 from hoego import files
+from hoego.damage import parsing
 from hoego.errors import RecordError, UsageError
 from hoego.results.base import Result
+from hoego.runs.submission.form import SubmissionForm
 from hoego.runs.submission.ledger_entry import LedgerEntry
+from hoego.storage import storing
 
 FOLDER = "submissions"
 
@@ -41,11 +43,12 @@ class Ledger:
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Every submission with the score that came back, the oldest first."""
         found: dict[str, LedgerEntry] = {}
-        for line in files.read_lines(self.file):
-            if line.get("kind") == "submission":
-                found[line["id"]] = LedgerEntry.of_line(line)
-            elif line.get("kind") == "score" and line["id"] in found:
-                found[line["id"]] = found[line["id"]].with_(public=line["value"])
+        for number, line in files.numbered_lines(self.file):
+            with parsing(self.file, row=number, remedy=files.REMOVE):
+                if line.get("kind") == "submission":
+                    found[str(line["id"])] = LedgerEntry.of_line(line)
+                elif line.get("kind") == "score" and (entry := found.get(str(line["id"]))) is not None:
+                    found[entry.id] = entry.with_(public=line["value"])
         return tuple(found.values())
 
     def add(self, entry: LedgerEntry, content: bytes) -> None:
@@ -72,20 +75,22 @@ class Ledger:
         files.append_line(self.file, {"kind": "score", "id": chosen[0].id, "value": value, "time": time})
         return next(e for e in self.entries() if e.id == chosen[0].id)
 
-    def agreement(self, answers: Mapping[str, str], id_column: str, answer_column: str) -> dict[str, float]:
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes out: what is left today is counted and used up within one hold."""
+        with storing(self.file):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with files.locked(self.folder / ".ledger.lock"):
+            yield
+
+    def agreement(self, answers: Mapping[str, str], form: SubmissionForm) -> dict[str, float]:
         """Share of equal answers with every earlier file that has the same ids, by entry."""
         out = {}
         for entry in self.entries():
             path = self.folder / "files" / f"{entry.id}.csv"
-            if not path.is_file():
-                continue
-            table = pl.read_csv(path, infer_schema_length=0)
-            if not {id_column, answer_column} <= set(table.columns):
-                continue
-            earlier = dict(zip(table[id_column].to_list(), table[answer_column].to_list(), strict=True))
-            common = [i for i in answers if i in earlier]
-            if len(common) == len(answers):
-                out[entry.id] = sum(answers[i] == earlier[i] for i in common) / max(len(common), 1)
+            earlier = form.answers_in(path) if path.is_file() else None
+            if earlier is not None and set(answers) <= set(earlier):
+                out[entry.id] = sum(earlier[i] == said for i, said in answers.items()) / max(len(answers), 1)
         return out
 
     def left_today(self, per_day: int, timezone: str, now: datetime.datetime) -> int:

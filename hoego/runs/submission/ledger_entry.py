@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hoego.results.base import Content, MaybeFloat, Result, Upgrade
 from hoego.results.honesty import ScoreHonesty
@@ -82,6 +83,13 @@ class LedgerEntry(Result):
     expected: Expected | None = None
     classes: dict[str, int] = Field(default_factory=dict)
     public: MaybeFloat = None
+
+    @field_validator("time")
+    @classmethod
+    def _is_time(cls, time: str) -> str:
+        if datetime.datetime.fromisoformat(time).tzinfo is None:
+            raise ValueError("the time has no time zone")
+        return time
 
     @property
     def honest(self) -> SubmittedScore | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hoego.data.schema import COMPOSITE
 from hoego.errors import UsageError
 from hoego.predictions import Predictions
-from hoego.recipe import Recipe, build
+from hoego.recipe import Recipe, build, read_toml
+from hoego.recipe.resolve import anchored, merge
 from hoego.results.score import Score
 from hoego.runs.predict import predict_run
 from hoego.runs.records import Record, RunStore
@@ -36,13 +38,14 @@ class TestSet:
     training_classes: Mapping[str, int]
 
 
-def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
+def predict_test(runs: Path, name: str, info: Path | None = None, project: Path | None = None) -> TestSet:
     """Predict the test set for a run (or take a file of predictions as it is).
 
     Args:
         runs: folder of the records.
         name: of the run, or a .parquet file that `hoego predict` wrote.
         info: the form; submission.info, or eval/info.csv under the data set's root, where not given.
+        project: hoego.toml as it is today, whose [submission] counts; by default that of the record.
 
     Raises:
         UsageError: no form is known.
@@ -51,7 +54,7 @@ def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
     store, path = RunStore(runs), Path(name)
     given = Predictions.read(path) if path.suffix == ".parquet" and path.is_file() else None
     record = store.find(given.name if given is not None else name)
-    recipe = build(record.recipe)
+    recipe = build(_as_of_today(record.recipe, project))
     form = info or form_of(recipe)
     predictions = given if given is not None else predict_run(record, photos_of(recipe, form))
     return TestSet(
@@ -61,6 +64,15 @@ def predict_test(runs: Path, name: str, info: Path | None = None) -> TestSet:
         score=record.full_score,
         training_classes=training_classes(record),
     )
+
+
+def _as_of_today(recipe: Mapping[str, Any], project: Path | None) -> dict[str, Any]:
+    """Lay today's form over a run's recipe: what is handed in is known only after the training, as a rule."""
+    if project is None:
+        return dict(recipe)
+    today = anchored(read_toml(project), project.parent)
+    dataset = {k: v for k, v in today.get("dataset", {}).items() if k in ("root", "unlabelled")}
+    return merge(recipe, {"submission": today.get("submission", {}), "dataset": dataset})
 
 
 def form_of(recipe: Recipe) -> Path:
