@@ -341,3 +341,72 @@ def test_the_seen_are_known_by_bytes_and_by_name(project: Path, folds: ExportRes
     assert seen.subjects(names).sum() == 12
     assert held.sources[0].seen.sum() == 12
     assert "s00" not in (tmp_path / "one" / "seen.npz").read_bytes().decode("latin-1")
+
+
+# --- int8 ---
+
+
+def test_an_int8_file_comes_with_its_verdict_and_ranges_of_the_training_side(
+    project: Path, tmp_path: Path
+) -> None:
+    record = trained(project)
+    request = ExportRequest(to=tmp_path / "out", formats=("onnx",), int8="static", anyway=True)
+    manifest = export(record, request).manifest
+    found = manifest.quantized
+    assert found is not None
+    assert found.kind == "static"
+    assert found.calibrated_on == 12
+    assert found.int8_bytes < found.float_bytes
+    assert found.alone <= 1e-5
+    assert set(found.slices) >= {"source = camera", "source = phone"}
+    assert found.float_score == pytest.approx(record.score.primary.value)  # type: ignore[union-attr]
+    assert manifest.score.primary.value == pytest.approx(found.int8_score)
+    assert check(tmp_path / "out", project / "photos" / "train.csv").parity.holds
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert f"static int8, {found.outcome}" in text
+    assert "Ranges were set on 12 subjects of the training side." in text
+
+
+def test_photos_that_set_the_ranges_are_of_the_training_side(project: Path, tmp_path: Path) -> None:
+    from hoego.runs.exporting.int8 import training_photos
+    from hoego.runs.exporting.members import load_members
+    from hoego.runs.exporting.request import choose_weights
+
+    record = trained(project)
+    members = load_members(record, choose_weights(record, ""))
+    photos, n_subjects = training_photos(members)
+    assert n_subjects == 12
+    held = {p.tobytes() for p in members.cache.rows(slice(None))}
+    assert len(photos) == 60
+    assert not any(p.tobytes() in held for p in photos)
+
+
+def test_int8_that_is_worse_is_refused_with_its_verdict(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hoego.runs.exporting import int8
+
+    monkeypatch.setattr(int8, "_verdict", lambda *_: ("worse", "int8 is worse by 0.2."))
+    with pytest.raises(
+        ParityError, match=r"static int8 is refused \(worse\): int8 is worse by 0\.2\."
+    ) as caught:
+        export(trained(project), ExportRequest(to=tmp_path / "out", formats=("onnx",), int8="static"))
+    assert "--anyway" in caught.value.remedy
+    assert not list(tmp_path.iterdir())
+
+
+def test_int8_whose_answers_depend_on_the_batch_is_refused(project: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParityError, match="A photo alone and in a batch of 32 differ"):
+        export(trained(project), ExportRequest(to=tmp_path / "out", formats=("onnx",), int8="dynamic"))
+
+
+def test_int8_of_models_without_photos_of_their_own_to_judge_it_is_refused(
+    project: Path, tmp_path: Path
+) -> None:
+    folds, refit = trained(project, **FOLDS), trained(project, refit=True, epochs=1)
+    with pytest.raises(UsageError, match="held out by another"):
+        export(folds, ExportRequest(to=tmp_path / "a", formats=("onnx",), int8="static"))
+    with pytest.raises(UsageError, match="no photo is held out"):
+        export(refit, ExportRequest(to=tmp_path / "a", formats=("onnx",), int8="static"))
+    with pytest.raises(UsageError, match="static or dynamic"):
+        ExportRequest(to=tmp_path, int8="int4")  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from html import escape
 from hoego.data.photo_pixels import Preprocessing
 from hoego.data.schema import LabelSchema
 from hoego.draw import page
-from hoego.results.export import ModelManifest
+from hoego.results.export import TOLERANCE, ModelManifest
 from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate
 from hoego.results.words import honesty_of, interval
 
@@ -229,6 +229,9 @@ def _quantized(m: ModelManifest) -> CardSection | None:
         f"{q.kind} int8, {q.outcome}: {q.sentence}",
         f"Macro F1 {q.float_score:.4f} in float32, {q.int8_score:.4f} in int8; {q.float_bytes / 1e6:.2f} MB to "
         f"{q.int8_bytes / 1e6:.2f} MB; {1e3 * q.float_seconds:.1f} ms to {1e3 * q.int8_seconds:.1f} ms for 32 photos.",
+        f"A photo's answer depends on its batch: it differs by up to {q.alone:.2g}."
+        if q.alone > TOLERANCE
+        else "",
         f"Ranges were set on {q.calibrated_on:,} subjects of the training side." if q.calibrated_on else "",
     )
     rows = tuple((k, f"{a:.3f}", f"{b:.3f}") for k, (a, b) in q.slices.items())

@@ -57,7 +57,7 @@ def check(folder: Path, on: Path, root: Path | None = None) -> CheckResult:
         alone = max(alone, alone_difference(session, model.outputs.wanted, others))
     return CheckResult(
         folder=str(folder),
-        parity=report.with_(pixels=equal, alone=alone),
+        parity=report.with_(pixels=equal, alone=alone, tolerance=model.manifest.parity.tolerance),
         n_known=len(rows),
         n_missing=reference.n_images - len(rows),
         n_new=len(new),

@@ -11,6 +11,8 @@ from hoego.results.score import Score
 
 TOLERANCE = 1e-5
 """Largest difference of a probability between an exported file and the run, both computed in float32."""
+INT8_TOLERANCE = 0.05
+"""The same for an int8 file on another machine, whose integer arithmetic may round otherwise."""
 BATCH = 32
 """Photos at once, in the comparison of a photo alone with the same photo in a batch."""
 
@@ -26,6 +28,7 @@ class ParityReport(Result):
         decisions: predicted classes that were compared, over all attributes.
         changed: of these, those that differ.
         scores: metric -> (from the file, from the run); equal where nothing is wrong.
+        tolerance: largest difference of a probability that is allowed.
         notes: what could not be compared, and why.
     """
 
@@ -40,6 +43,7 @@ class ParityReport(Result):
     decisions: int
     changed: int
     scores: Mapping[str, tuple[float, float]] = {}
+    tolerance: float = TOLERANCE
     notes: tuple[str, ...] = ()
 
     @property
@@ -51,9 +55,9 @@ class ParityReport(Result):
                 f"{self.n_images - self.pixels:,} of {self.n_images:,} photos have other pixels than in training."
             )
         # Written so that NaN fails too.
-        if not self.difference <= TOLERANCE:
-            out.append(f"A probability differs by {self.difference:.2g}; {TOLERANCE:g} is allowed.")
-        if not self.alone <= TOLERANCE:
+        if not self.difference <= self.tolerance:
+            out.append(f"A probability differs by {self.difference:.2g}; {self.tolerance:g} is allowed.")
+        if not self.alone <= self.tolerance:
             out.append(
                 f"A photo alone and the same photo in a batch of {BATCH} differ by {self.alone:.2g}: the network mixes "
                 "the photos of a batch."
@@ -97,6 +101,7 @@ class QuantizedVerdict(Result):
         float_seconds, int8_seconds: for a batch of 32 photos, the median.
         slices: column = value -> (accuracy in float32, accuracy in int8).
         calibrated_on: subjects of the training side whose photos set the ranges.
+        alone: largest difference of a probability between a photo alone and in a batch of 32.
     """
 
     kind: str
@@ -110,6 +115,7 @@ class QuantizedVerdict(Result):
     int8_seconds: float
     slices: Mapping[str, tuple[float, float]] = {}
     calibrated_on: int = 0
+    alone: float = 0.0
 
 
 class ProbePhoto(Result):

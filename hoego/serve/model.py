@@ -19,7 +19,6 @@ from hoego.exported import ExportedModel, OnnxSession, open_model
 from hoego.exported.names import CALIBRATED
 from hoego.exported.reference import ReferencePhotos
 from hoego.exported.seen import SeenPhotos
-from hoego.results.export import TOLERANCE
 from hoego.results.promise import AbstentionRule, PredictionSetRule
 from hoego.serve.batching import Outputs
 from hoego.serve.options import RequestProblem, ServeOptions
@@ -196,7 +195,7 @@ def _require_answers(model: ExportedModel, session: OnnxSession) -> None:
     for name in model.manifest.outputs:
         said = np.asarray([p.probabilities[name] for p in probes.values()], dtype=np.float32)
         worst = max(worst, _gap(found[name], said))
-    allowed = TOLERANCE if model.manifest.quantized is None else 0.02
+    allowed = model.manifest.parity.tolerance
     if not worst <= allowed:
         raise ParityError(
             f"This machine's ONNX Runtime gives probabilities that differ by {worst:.2g} from those of the export.",

@@ -21,6 +21,7 @@ from hoego.runs.inputs import decode, preprocess_of
 from hoego.runs.loading import dataset_of
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
+from hoego.short_repr import ShortRepr
 
 if TYPE_CHECKING:
     from hoego.train.predict import TrainedModel
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 Values = dict[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ExportMembers:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ExportMembers(ShortRepr):
     """The models, and the held-out photos that they are compared on.
 
     Args:
@@ -38,6 +39,7 @@ class ExportMembers:
         dataset: of the run, on today's labels.
         recorded: the run's own predictions of the N held-out photos.
         cache: their pixels, as training read them.
+        all_rows: the row of the cache's array of every photo of the data set.
         preprocess: that made them.
         values: float32 probabilities [N, C] by head of the model that held each photo out (of the refit: of all).
         universe, sources: who the models have seen.
@@ -49,6 +51,7 @@ class ExportMembers:
     dataset: Dataset
     recorded: Predictions
     cache: PixelCache
+    all_rows: NDArray[np.int64]
     preprocess: Preprocess
     values: Values
     universe: SubjectUniverse
@@ -111,7 +114,8 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
         )
     preprocess = preprocess_of(models[0].recipe)
     cache = decode(models[0].recipe, dataset, preprocess)
-    cache = replace(cache, row=cache.row[dataset.positions(recorded.images)])
+    all_rows = cache.row
+    cache = replace(cache, row=all_rows[dataset.positions(recorded.images)])
     values = _held_out_values(models, chosen.folds, cache, recorded)
     universe = models[0].provenance.universe
     for model in models[1:]:
@@ -123,6 +127,7 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
         dataset=dataset,
         recorded=recorded,
         cache=cache,
+        all_rows=all_rows,
         preprocess=preprocess,
         values=values,
         universe=universe,

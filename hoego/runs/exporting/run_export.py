@@ -9,11 +9,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from hoego import files
 from hoego.data import photo_pixels
@@ -22,7 +21,6 @@ from hoego.data.photo_pixels import Preprocessing
 from hoego.data.schema import COMPOSITE
 from hoego.errors import HoegoError, NotEstimableError, ParityError, UsageError
 from hoego.evaluate.diagnose.calibration import calibration, useful_temperature
-from hoego.evaluate.diagnose.slices import slices
 from hoego.evaluate.ensemble.crossfit import parts_of
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.exported import card, names
@@ -33,11 +31,20 @@ from hoego.exported.seen import SeenPhotos
 from hoego.exported.session import OnnxSession
 from hoego.extras import require
 from hoego.predictions import Predictions
-from hoego.results.diagnosis import Slice
-from hoego.results.export import ExportResult, ModelLabels, ModelManifest, ParityReport, ProbePhoto
+from hoego.results.export import (
+    INT8_TOLERANCE,
+    ExportResult,
+    ModelLabels,
+    ModelManifest,
+    ParityReport,
+    ProbePhoto,
+    QuantizedVerdict,
+)
 from hoego.runs.candidates import recorded_candidates
+from hoego.runs.exporting.int8 import require_no_worse, require_one_model, try_int8
 from hoego.runs.exporting.members import ExportMembers, load_members
 from hoego.runs.exporting.request import ChosenWeights, ExportRequest, choose_weights, require_exportable
+from hoego.runs.exporting.shown_slices import shown_slices
 from hoego.runs.loading import score_as_recipe
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
@@ -104,13 +111,15 @@ class RunExport:
         self.notes: list[str] = []
         first = self.members.models[0]
         self.schema = first.schema
+        self.quantized: QuantizedVerdict | None = None
+        if self.request.int8:
+            require_one_model(self.members)
         self.scored = self._score()
         self.temperatures = self._temperatures()
 
     def write(self, folder: Path) -> ExportResult:
         """Write and compare everything below `folder`."""
         self._write_preprocessing(folder)
-        self.members.reference().write(folder / names.REFERENCE, self.schema)
         seen = SeenPhotos.of(self.record.id, self.members.universe, self.members.sources)
         seen.write(folder / names.SEEN)
         formats, timm = [], {}
@@ -124,6 +133,9 @@ class RunExport:
                 f"The exported file does not answer as {self.record.id} does. {parity.sentence}",
                 remedy="Nothing was written. Report the model's name; timm's folder may hold it (--formats timm).",
             )
+        if self.request.int8:
+            parity = self._int8(folder)
+        self.members.reference().write(folder / names.REFERENCE, self.schema)
         manifest = self._manifest(folder, parity, seen)
         files.write_json(folder / names.MANIFEST, manifest.model_dump(mode="json"))
         prepare = self.members.preprocess.steps
@@ -221,6 +233,27 @@ class RunExport:
         )
         return found.with_(pixels=self._equal_pixels(folder))
 
+    def _int8(self, folder: Path) -> ParityReport:
+        """Put an int8 file in the place of the float32 one, and score it; ParityError where it is worse."""
+        path, small = folder / names.MODEL, folder / "int8.onnx"
+        heads = tuple(self.members.models[0].network.outputs)
+        outputs = self._outputs(heads, public_names(heads, self.schema))
+        verdict, values = try_int8(self.members, outputs, path, small, self.request.int8)
+        if not self.request.anyway:
+            require_no_worse(verdict)
+        os.replace(small, path)
+        self.quantized = verdict
+        self.members = replace(self.members, values=values)
+        options = score_as_recipe(ScoreOptions(), self.record)
+        self.scored = score(self.members.predictions, self.members.dataset, options)
+        self.notes.append(f"{verdict.kind} int8, {verdict.outcome}: {verdict.sentence}")
+        pixels = self.members.cache.rows(slice(None))
+        found = compare_outputs(OnnxSession(path), outputs, pixels, self.members.reference())
+        note = f"the {verdict.kind} int8 file is compared with what it said when it was made"
+        return found.with_(
+            pixels=self._equal_pixels(folder), tolerance=INT8_TOLERANCE, notes=(*found.notes, note)
+        )
+
     def _outputs(self, heads: tuple[str, ...], public: tuple[str, ...]) -> ModelOutputs:
         return ModelOutputs(schema=self.schema, heads=heads, outputs=public, folds=self.members.folds)
 
@@ -287,13 +320,14 @@ class RunExport:
             backbone=model.recipe.model.name,
             score=found,
             score_of="recipe" if self.chosen.name == "refit" else "file",
-            slices=_slices(members),
+            slices=shown_slices(members.predictions, members.dataset),
             n_train=len(seen.photos),
             n_train_subjects=seen.n_subjects,
             n_held=members.recorded.n_images,
             n_held_subjects=len(np.unique(members.dataset.subject_index[members.rows])),
             external=tuple(dict.fromkeys(e for s in members.sources for e in s.external)),
             parity=parity,
+            quantized=self.quantized,
             probes=probes,
             files={name: sha256(folder / name) for name in scored},
             software=software(),
@@ -327,17 +361,6 @@ class RunExport:
 def _changed(a: Predictions, b: Predictions) -> int:
     target = a.schema.target if a.has(a.schema.target) else a.attributes[0]
     return int((a.probabilities(target).argmax(axis=1) != b.probabilities(target).argmax(axis=1)).sum())
-
-
-def _slices(members: ExportMembers) -> tuple[Slice, ...]:
-    """Return the slices that enough subjects support; smaller ones could tell who somebody is."""
-    if not members.predictions.has(members.dataset.schema.target):
-        return ()
-    images, found = members.dataset.images, slices(members.predictions, members.dataset)
-    columns = {s.column for s in found} & set(images.columns)
-    # A column whose every value is one subject's is a name or a number of subjects.
-    names = {c for c in columns if images.group_by(c).agg(n=pl.col("subject").n_unique())["n"].max() == 1}
-    return tuple(s for s in found if s.difference is not None and s.column not in names)
 
 
 def _can_calibrate(members: ExportMembers) -> bool:
