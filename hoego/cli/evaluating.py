@@ -64,10 +64,11 @@ def compare(
     from hoego.runs.evaluate_runs import compare_runs
 
     options = CompareOptions(metric=metric, label=on, by_subject=by_subject, allow_in_sample=allow_in_sample)
-    emit(compare_runs(runs_folder(folder), runs, options), as_json, _show_comparison)
+    emit(compare_runs(runs_folder(folder), runs, options), as_json, show_comparison)
 
 
-def _show_comparison(found: Comparison) -> None:
+def show_comparison(found: Comparison) -> None:
+    """Print a comparison: verdict, difference and ranking."""
     echo(f"{styled(found.verdict, VERDICT_STYLE.get(found.verdict, ''))}   scope: {found.scope}")
     echo(literal(found.sentence))
     d = found.difference
@@ -200,7 +201,7 @@ def design(runs: Runs, folder: RunsFolder = None, as_json: Json = False) -> None
     """Rank designs: one composite head, one multi-head model, single-attribute models, and their mixtures."""
     from hoego.runs.evaluate_runs import rank_designs
 
-    emit(rank_designs(runs_folder(folder), runs), as_json, _show_comparison)
+    emit(rank_designs(runs_folder(folder), runs), as_json, show_comparison)
 
 
 def ablate(

@@ -15,6 +15,7 @@ from hoego.cli import (
     exporting,
     outside,
     plugins,
+    probing,
     queueing,
     records,
     submitting,
@@ -29,7 +30,7 @@ from hoego.terminal import visible
 SECTIONS = {
     "The whole story": ("demo",),
     "Data": ("people", "init", "audit", "split"),
-    "Training": ("recipes", "settings", "lr", "weights", "train", "predict", "score"),
+    "Training": ("recipes", "settings", "lr", "weights", "probe", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
     "Out of the lab": ("export", "check", "serve"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
@@ -81,7 +82,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, training, evaluating, records, queueing, submitting, weights, outside, exporting):
+for module in (
+    data,
+    training,
+    evaluating,
+    records,
+    queueing,
+    submitting,
+    weights,
+    probing,
+    outside,
+    exporting,
+):
     module.register(app)
 
 

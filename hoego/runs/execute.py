@@ -12,22 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego import files
-from hoego.errors import HoegoError, SplitError, TrainError
+from hoego.errors import HoegoError, TrainError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
-from hoego.recipe import ALL, Fold
+from hoego.recipe import Fold
 from hoego.runs.candidates import candidates_of
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
-from hoego.runs.project import ProjectData
+from hoego.runs.project import ProjectData, folds_of
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.recorded_data import as_recorded, keep_first_labels
 from hoego.runs.records import Record, RunThroughput, RunTiming
 from hoego.runs.records.run_facts import ResolvedSettings
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
-from hoego.split import Split
 from hoego.terminal import visible
 from hoego.train.callbacks import Callbacks
 from hoego.train.steps import Steps
@@ -77,19 +76,6 @@ class RunResult:
             "refit": self.refit,
             "notes": list(self.notes),
         }
-
-
-def folds_of(split: Split, fold: Fold) -> list[int]:
-    """The folds that a run trains. Raises SplitError where the split has no such fold."""
-    if fold != ALL:
-        split.val_mask(fold)
-        return [fold]
-    if split.kind != "folds":
-        raise SplitError(
-            f"--fold all needs a split into folds; {split.name!r} is of the kind {split.kind}.",
-            remedy='Set split.kind = "folds".',
-        )
-    return list(split.fold_numbers)
 
 
 def print_status(text: str) -> None:

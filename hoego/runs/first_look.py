@@ -13,8 +13,7 @@ from hoego.data.dataset import Dataset
 from hoego.extras import EXTRAS
 from hoego.recipe import Fold, Recipe, resolve
 from hoego.recipe.profiles import FINE_TUNE
-from hoego.runs.execute import folds_of
-from hoego.runs.project import ProjectData, open_project
+from hoego.runs.project import ProjectData, folds_of, open_project
 from hoego.weights import Found, Wanted, find
 
 CANDIDATES = (

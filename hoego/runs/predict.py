@@ -21,6 +21,8 @@ from hoego.runs.combined import is_combined, member_names, predict_combined
 from hoego.runs.inputs import REFIT, decode, preprocess_of
 from hoego.runs.outside.facts import NEW_PHOTOS, is_outside
 from hoego.runs.outside.new_photos import predict_outside
+from hoego.runs.probing.facts import is_probe
+from hoego.runs.probing.predicting import heads_of, predict_probe
 from hoego.runs.records import Record, RunStore
 from hoego.terminal import spreadsheet_cell
 
@@ -106,7 +108,8 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
     elif is_outside(record):
         models = (NEW_PHOTOS,)
     else:
-        models = tuple(str(p.relative_to(record.folder)) for p in models_of(record))
+        paths = heads_of(record) if is_probe(record) else models_of(record)
+        models = tuple(str(p.relative_to(record.folder)) for p in paths)
     predictions = predict_run(record, options.on, root=options.root, views=options.views)
     notes = [] if options.out is None else write(predictions, options)
     schema, target = predictions.schema, _target(predictions)
@@ -164,6 +167,13 @@ def predict_run(
         return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
     if is_outside(record):
         return predict_outside(record, on, root)
+    if is_probe(record):
+        if views:
+            raise UsageError(
+                f"{record.id} is a probe: it averages a photo and its mirror image, and has no random views.",
+                remedy="Leave --views out.",
+            )
+        return predict_probe(record, on, root=root)
     return predict_with(record, models_of(record), on, root=root, views=views)
 
 

@@ -11,8 +11,8 @@ from hoego import files
 from hoego.data.audit import AuditReport, advice_on, audit
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.errors import DataError
-from hoego.recipe import Recipe
+from hoego.errors import DataError, SplitError
+from hoego.recipe import ALL, Fold, Recipe
 from hoego.split import FOLDER, Split, load_or_make
 
 SPLIT_FILE = "split.parquet"
@@ -37,6 +37,19 @@ def open_project(recipe: Recipe, folder: Path) -> ProjectData:
     """
     dataset = load(recipe)
     return ProjectData(recipe, dataset, load_or_make(dataset, recipe.split, folder / FOLDER))
+
+
+def folds_of(split: Split, fold: Fold) -> list[int]:
+    """The folds that a run trains. Raises SplitError where the split has no such fold."""
+    if fold != ALL:
+        split.val_mask(fold)
+        return [fold]
+    if split.kind != "folds":
+        raise SplitError(
+            f"--fold all needs a split into folds; {split.name!r} is of the kind {split.kind}.",
+            remedy='Set split.kind = "folds".',
+        )
+    return list(split.fold_numbers)
 
 
 def split_project(recipe: Recipe, folder: Path) -> Split:

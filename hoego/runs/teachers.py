@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from hoego.predictions import Predictions
 from hoego.recipe import Recipe
 from hoego.runs.combined import is_combined
 from hoego.runs.predict import fold_checkpoints, models_of, predict_run, predict_with
+from hoego.runs.probing.facts import is_probe
+from hoego.runs.probing.predicting import heads_of, predict_probe
 from hoego.runs.records import Record, RunStore
 from hoego.runs.soft_targets import Bits, DistillationData
 
@@ -102,16 +105,17 @@ def _members(name: str, others: Dataset | None, record: Record) -> list[Predicti
     run = RunStore(record.folder.parent).find(name)
     if others is None:
         return [_read(run.folder / "predictions.parquet")]
-    parts: list[tuple[str, list[Path]]] = [("all", [])]
-    if not is_combined(run):
+    parts: dict[str, Callable[[], Predictions]] = {"all": lambda: predict_run(run, others)}
+    if is_probe(run):
+        parts = {p.stem: partial(predict_probe, run, others, heads=[p]) for p in heads_of(run)}
+    elif not is_combined(run):
         models_of(run)  # raises where the run is not done
-        parts = [(p.parent.name, [p]) for p in fold_checkpoints(run)]
+        parts = {p.parent.name: partial(predict_with, run, [p], others) for p in fold_checkpoints(run)}
     made = []
-    for part, checkpoints in parts:
+    for part, predict in parts.items():
         kept = record.folder / FOLDER / f"{run.id}-{part}.parquet"
         if not kept.is_file():
-            says = predict_with(run, checkpoints, others) if checkpoints else predict_run(run, others)
-            says.write(kept)
+            predict().write(kept)
         made.append(_read(kept))
     return made
 

@@ -17,10 +17,10 @@ from hoego.errors import HoegoError, RecordError
 from hoego.extras import require
 from hoego.recipe import Fold, Recipe, build
 from hoego.runs.combined import is_combined, member_names
-from hoego.runs.execute import RunExecution, RunResult, folds_of, print_status
+from hoego.runs.execute import RunExecution, RunResult, print_status
 from hoego.runs.outside.facts import is_outside
 from hoego.runs.own_code import keep_names, require_named_here
-from hoego.runs.project import SPLIT_FILE, ProjectData, audited, open_project, require_clean
+from hoego.runs.project import SPLIT_FILE, ProjectData, audited, folds_of, open_project, require_clean
 from hoego.runs.recorded_data import AUDIT
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.records.reserve import keep_reserve
@@ -202,7 +202,7 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
 
 
 def require_trained(record: Record) -> None:
-    """Raises RecordError where a record is made of other runs, so that there is no training of its own."""
+    """Raises RecordError where a record has no training of its own: made of other runs, outside, or a probe."""
     if is_combined(record):
         members = " ".join(dict.fromkeys(member_names(record)))
         what = "an ensemble" if record.kind is RunKind.ENSEMBLE else "a composition"
@@ -214,6 +214,11 @@ def require_trained(record: Record) -> None:
         raise RecordError(
             f"{record.id} was trained outside Hoego: its recipe is not known here.",
             remedy="Train it again with the tool that made it, and import what it predicts (hoego import).",
+        )
+    if record.kind is RunKind.PROBE:
+        raise RecordError(
+            f"{record.id} is a probe: heads on frozen features, which no training made.",
+            remedy="Probe again (hoego probe; features that are kept are not computed again).",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -26,6 +26,16 @@ def thread_counts(most: int) -> tuple[int, ...]:
     (1, 2, 4, 6)
     """
     return tuple(sorted({*(2**k for k in range(most.bit_length()) if 2**k <= most), most}))
+
+
+def best_count(ms: Mapping[int, float], most: int) -> int:
+    """Return the number of threads of the shortest time, or `most` where that is about as short (see GAIN).
+
+    >>> best_count({1: 10.0, 2: 10.5}, 2), best_count({1: 10.0, 2: 12.0}, 2)
+    (2, 1)
+    """
+    best = min(ms, key=ms.__getitem__)
+    return most if ms[most] <= GAIN * ms[best] else best
 
 
 def fastest_threads(
@@ -63,8 +73,6 @@ def fastest_threads(
             if turn:
                 times.append(time.perf_counter() - start)
     ms = {n: 1e3 * statistics.median(times) for n, times in taken.items()}
-    best = min(ms, key=ms.__getitem__)
-    if ms[most] <= GAIN * ms[best]:
-        best = most
+    best = best_count(ms, most)
     torch.set_num_threads(best)
     return best, {n: round(v, 3) for n, v in ms.items()}

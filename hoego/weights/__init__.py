@@ -1,6 +1,6 @@
 """Files of published weights on this machine: where they lie, what they are, whether they are what they say."""
 
-from hoego.weights.facts import Found, Wanted, licence_note, spdx
+from hoego.weights.facts import Found, Wanted, licence_note, sha256_of, spdx
 from hoego.weights.packages import PackagedWeights, packaged
 from hoego.weights.places import Searched, find, here, local_dir, offline
 
@@ -15,5 +15,6 @@ __all__ = [
     "local_dir",
     "offline",
     "packaged",
+    "sha256_of",
     "spdx",
 ]

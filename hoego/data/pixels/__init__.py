@@ -14,6 +14,7 @@ whose checksum is wrong is decoded again. One process builds, the others wait fo
 
 from __future__ import annotations
 
-from hoego.data.pixels.cache import CacheBuildOptions, PixelCache
+from hoego.data.pixels.cache import CacheBuildOptions, PixelCache, photo_keys
+from hoego.data.pixels.work import ProgressBar
 
-__all__ = ["CacheBuildOptions", "PixelCache"]
+__all__ = ["CacheBuildOptions", "PixelCache", "ProgressBar", "photo_keys"]

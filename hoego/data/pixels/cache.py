@@ -147,6 +147,19 @@ class PixelCache(ShortRepr):
         )
 
 
+def photo_keys(
+    contents: NDArray[np.uint64], preprocess: Preprocess, images: Sequence[str] | None = None
+) -> NDArray[np.uint64]:
+    """Return what tells the pixels of photos apart under a preprocessing, uint64 [N]: content and box.
+
+    Args:
+        contents: content hashes [N].
+        preprocess: what is done to each.
+        images: their ids; needed only where `preprocess` has a crop file.
+    """
+    return _row_keys(contents, _boxes(preprocess, images, len(contents)))
+
+
 @dataclass(frozen=True)
 class CacheBuildOptions:
     """How a cache is built.

@@ -166,15 +166,21 @@ def serve() -> None:
 
 
 class ProgressBar:
-    """Progress of decoding: a bar on a terminal and in a notebook, else a line every ten seconds."""
+    """Progress over photos: a bar on a terminal and in a notebook, else a line every ten seconds.
 
-    def __init__(self, total: int) -> None:
+    Args:
+        total: number of photos.
+        title: what is done to them.
+    """
+
+    def __init__(self, total: int, title: str = "Decoding photos") -> None:
+        self.title = title
         self.start = self.last_print = time.monotonic()
         from hoego.data.live_progress import live_progress
 
         self.bar = live_progress()
         if self.bar is not None:
-            self.task = self.bar.add_task("Decoding photos", total=total)
+            self.task = self.bar.add_task(title, total=total)
             self.bar.start()
 
     def __call__(self, done: int, total: int) -> None:
@@ -183,7 +189,7 @@ class ProgressBar:
         elif (now := time.monotonic()) - self.last_print > 10:
             self.last_print = now
             print(
-                f"Decoding photos: {done:,} of {total:,}, {now - self.start:.0f} s",
+                f"{self.title}: {done:,} of {total:,}, {now - self.start:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )

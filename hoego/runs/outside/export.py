@@ -19,9 +19,8 @@ from hoego.errors import DataError, UsageError, nearest
 from hoego.predictions.frame_columns import folder_name
 from hoego.recipe.fold import Fold
 from hoego.results.base import Result
-from hoego.runs.execute import folds_of
 from hoego.runs.outside.sealed import SealedFolds, SealedSide, neutral_names, new_salt
-from hoego.runs.project import ProjectData
+from hoego.runs.project import ProjectData, folds_of
 from hoego.split.make_split import make_split
 
 Layout = Literal["imagefolder", "csv", "frame"]
