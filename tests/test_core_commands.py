@@ -71,6 +71,7 @@ NEEDS = {
     "export": ("export A --to model",),
     "check": ("check model --on photos.csv",),
     "serve": ("serve model",),
+    "serve-score": ("serve-score answers.jsonl photos.csv --model model",),
     "ablate": ("ablate --set epochs=4 --vary epochs=5,6 --here",),
     "reproduce": ("reproduce A",),
     "queue work": ("queue work",),
@@ -154,9 +155,13 @@ LINES = [line for lines in NEEDS.values() for line in lines]
 def test_it_says_in_one_line_which_extra_it_needs(
     line: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    extra = {"mirror": "track", "board": "board", "check": "serve", "serve": "serve"}.get(
-        line.split()[0], "train"
-    )
+    extra = {
+        "mirror": "track",
+        "board": "board",
+        "check": "serve",
+        "serve": "serve",
+        "serve-score": "serve",
+    }.get(line.split()[0], "train")
     named = {"track": line.split("=")[0].split()[-1], "board": "starlette", "serve": "onnxruntime"}
     module = named.get(extra, "torch")
     command = next(name for name, lines in NEEDS.items() if line in lines)

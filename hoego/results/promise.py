@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hoego.results.base import Result
+from hoego.results.base import MaybeFloat, Result
+from hoego.results.score import IntervalEstimate, MetricEstimate
+from hoego.results.words import interval
 
 PART = "that of the held-out predictions that it was set on"
 
@@ -70,3 +72,42 @@ class AbstentionRule(Result):
             f"(observed {self.observed:.1%} on {self.answered_subjects:,} of {self.n_subjects:,} people; "
             f"{self.answered_photos:.0%} of the photos are answered)"
         )
+
+
+class ServedScore(Result):
+    """What a served model is worth by labels that came later, beside what was promised.
+
+    Args:
+        metric: that is compared: macro F1, or accuracy where the people in use do not show the same classes.
+        in_use: on the answers, without people whom the model has seen.
+        promised: on the held-out people of the export.
+        difference: in use less promised, of two independent sets of people.
+        verdict: compatible, lower, higher, cannot say.
+        n_images, n_subjects: answers that were scored, and their people.
+        left_out: answers that are left out: of people or photos that the model has seen.
+        unlabelled: answers without a label.
+        answered_wrong: of the people who got an answer that was not withheld, the mean share of wrong ones; None where
+            nothing was promised.
+        notes: what else must be said.
+    """
+
+    TITLE: ClassVar[str] = "A model in use"
+    HONESTY_OF: ClassVar[str] = "people whom the list of the export does not know are taken for new"
+    DERIVED: ClassVar[tuple[str, ...]] = ("sentence",)
+
+    metric: str
+    in_use: MetricEstimate
+    promised: MetricEstimate
+    difference: IntervalEstimate | None
+    verdict: str
+    n_images: int
+    n_subjects: int
+    left_out: int
+    unlabelled: int
+    answered_wrong: MaybeFloat = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Both numbers and the verdict."""
+        return f"{interval(self.in_use, 2)} in use, {interval(self.promised, 2)} promised: {self.verdict}"

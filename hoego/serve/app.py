@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from hoego.serve import pages, protocol_v2, telemetry
-from hoego.serve.bodies import photos_of, read_body
+from hoego.serve.bodies import SentPhoto, photos_of, read_body
 from hoego.serve.options import RequestProblem
 from hoego.serve.service import Service
 from hoego.version import version
@@ -31,6 +31,8 @@ async def predict(service: Service, request: Request) -> Response:
     """Answer the photos of a request."""
     body = await read_body(request, service.options)
     sent = photos_of(body, request.headers.get("content-type", ""), service.options)
+    if len(sent) == 1 and "name" in request.query_params:
+        sent = [SentPhoto(request.query_params["name"][:255], sent[0].data)]
     manifest = service.model.exported.manifest
     answers = await service.answers(sent)
     return JSONResponse({"model": service.model.name, "digest": manifest.digest, "answers": answers})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoego.cli.options import Json
-from hoego.cli.output import echo, literal, print_json, styled
+from hoego.cli.output import echo, emit, literal, print_json, styled
+
+if TYPE_CHECKING:
+    from hoego.results.promise import ServedScore
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `hoego export` wrote.")]
 
@@ -68,3 +71,41 @@ def serve(
                 )
             )
     answer(Service(model, options), socket)
+
+
+def serve_score(
+    answers: Annotated[
+        Path, typer.Argument(metavar="ANSWERS", help="A .jsonl file with an answer of /predict in each line.")
+    ],
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help="A table: photo, the attributes, and who it is.")
+    ],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="The folder that was served.")],
+    subject: Annotated[str, typer.Option(help="Column of the people.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Score the answers of a service by labels that came later, beside what was promised."""
+    from hoego.extras import require
+
+    require("serve", "Scoring answers")
+    from hoego.serve.scoring import serve_score as score_answers
+
+    found = score_answers(answers, labels, model, subject)
+    emit(found, as_json, _show_score)
+
+
+def _show_score(found: ServedScore) -> None:
+    echo(literal(f"{found.metric.replace('_', ' ')}: {found.sentence}"))
+    echo(f"{found.n_images:,} answers to {found.n_subjects:,} people")
+    if found.left_out:
+        echo(
+            styled(
+                f"{found.left_out:,} answers are left out: the model has seen the photo or the person", "dim"
+            )
+        )
+    if found.unlabelled:
+        echo(styled(f"{found.unlabelled:,} answers have no label", "dim"))
+    if found.answered_wrong is not None:
+        echo(f"wrong on {found.answered_wrong:.1%} of the people answered")
+    for note in found.notes:
+        echo(styled(note, "dim"))
