@@ -94,8 +94,8 @@ def test_a_table_sorted_by_a_score_puts_what_is_not_ranked_last_and_says_so(tmp_
     assert order == ids([good, fair, naive, other, unscored]), (
         "honest ones first, then what is apart, each by its score"
     )
-    assert set(table.apart) == {naive.id, other.id}
-    assert runs(store, RunsQuery(sort="-id")).apart == ()
+    assert table.apart == {naive.id: "naive", other.id: "another split"}
+    assert runs(store, RunsQuery(sort="-id")).apart == {}
 
 
 def test_an_ensemble_never_leads_the_ideas(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_crops_from_a_file_and_what_the_audit_warned_of_stand_beside_every_score
         "score": rescore(store.root, first.run, ScoreOptions(resamples=100)).notes,
         "compare": compare_runs(store.root, names).notes,
         "diagnose": diagnose_run(store.root, first.run).notes,
-        "ensemble": combined.score.notes,
+        "ensemble": combined.made.score.notes,
     }
     for where, notes in told.items():
         assert CROPS in notes, where

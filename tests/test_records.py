@@ -399,10 +399,10 @@ def test_the_table_filters_sorts_and_shows_any_setting(tmp_path: Path) -> None:
         record.update(score=None if value is None else {"macro_f1": {"value": value}, "honesty": "selected"})
         record.set_state("done" if value else "failed")
     table = runs(store, RunsQuery(columns=("macro_f1", "state", "recipe.loss.focal"), sort="-macro_f1"))
-    assert table.columns == ("macro_f1", "honesty", "state", "recipe.loss.focal")
-    assert table.rows[0] == (0.9, "selected", "done", 0.6)
+    assert table.columns == ("macro_f1", "honesty", "marks", "state", "recipe.loss.focal")
+    assert table.rows[0] == (0.9, "selected", "", "done", 0.6)
     assert [row[0] for row in table.rows] == [0.9, 0.3, None]
-    assert table.to_csv().splitlines()[1] == "0.9,selected,done,0.6"
+    assert table.to_csv().splitlines()[1] == "0.9,selected,,done,0.6"
     assert len(runs(store, RunsQuery(states=("done",))).rows) == 2
     assert len(runs(store, RunsQuery(limit=1)).to_dict()["runs"]) == 1
     with pytest.raises(UsageError, match="no column 'macrof1'"):
@@ -419,11 +419,15 @@ def test_no_score_is_listed_without_its_honesty(score: str, tmp_path: Path) -> N
         score={"macro_f1": metric, "accuracy": metric, "honesty": "naive", "honest": False, "target": "age"}
     )
     table = runs(store, RunsQuery(columns=("state", score, "why")))
-    assert table.columns == ("state", score, "honesty", "why")
+    assert table.columns == ("state", score, "honesty", "marks", "why")
     assert table.to_dict()["runs"][0]["honesty"] == "naive"
     assert table.rows[0][1] in (1.0, files.plain(store.list()[0].score))
-    for columns in (("honesty", score), (score, "why", "score.honesty"), ("id", "target")):
-        assert runs(store, RunsQuery(columns=columns)).columns == columns
+    for columns, added in (
+        (("honesty", score), ("honesty", score, "marks")),
+        ((score, "score.marks", "why", "score.honesty"), ()),
+        (("id", "target"), ()),
+    ):
+        assert runs(store, RunsQuery(columns=columns)).columns == (added or columns)
 
 
 def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

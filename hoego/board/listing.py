@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 
 from hoego.board.board import Board
 from hoego.errors import UsageError, nearest
-from hoego.results.honesty import ScoreHonesty
+from hoego.results.honesty import HonestyMark, ScoreHonesty
 from hoego.results.score import MetricEstimate
 from hoego.runs.records import RankingGroup, Record, rankings
 from hoego.runs.records.listing import check_column, is_score, sort_records
@@ -104,7 +104,7 @@ class RunsPart:
     group: RankingGroup | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SeedGroup:
     """The runs of one recipe, which differ in their seeds.
 
@@ -113,12 +113,14 @@ class SeedGroup:
         records: all.
         mean: of their macro F1, with the lowest and the highest; None where none has a score.
         honesty: all levels that occur among them.
+        marks: all that must be said beside one of the scores.
     """
 
     newest: Record
     records: tuple[Record, ...]
     mean: MetricEstimate | None
     honesty: ScoreHonesty
+    marks: tuple[HonestyMark, ...]
 
 
 def arrange(board: Board, view: RunsView) -> tuple[RunsPart, ...]:
@@ -199,6 +201,7 @@ def _seed_group(records: Sequence[Record]) -> SeedGroup:
         records=tuple(records),
         mean=mean,
         honesty=ScoreHonesty(", ".join(level.value for level in sorted(levels, key=lambda x: x.rank))),
+        marks=tuple(mark for mark in HonestyMark if any(mark in s.marks for s in scores)),
     )
 
 

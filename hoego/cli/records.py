@@ -88,12 +88,12 @@ def _show_runs(found: RunsTable) -> None:
     table(
         "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
     )
+    if found.chosen_of > 1:
+        echo(f"selected: the first is the highest of {found.chosen_of}, and so flattered by that choice")
     if found.apart:
-        n = len(found.apart)
-        echo(
-            f"[yellow]not ranked with the others[/] the last {n} with a score: not honest, or of another data set, "
-            "split, target or labels version"
-        )
+        for why in dict.fromkeys(found.apart.values()):
+            names = [name for name, reason in found.apart.items() if reason == why]
+            echo(f"[yellow]not ranked with the others[/] {literal(why)}: {literal(', '.join(names))}")
     for name, why in found.broken.items():
         echo(f"[yellow]not readable[/] {literal(name)}: {literal(why)}")
 
@@ -144,7 +144,7 @@ def show_score(score: Score | ScoreSummary | None) -> None:
     for name in ("macro_f1", "accuracy"):
         if e := score.metrics.get(name):
             label = name.replace("_", " ").replace("f1", "F1")
-            echo(f"{label} [bold]{interval(e.value, e.low, e.high)}[/]   honesty: {score.honesty}")
+            echo(f"{label} [bold]{interval(e.value, e.low, e.high)}[/]   honesty: {score.stated}")
     if score.optimism is not None:
         o = score.optimism
         echo(f"optimism {o.optimism:+.4f}: expected of this choice {o.corrected:.4f}")

@@ -92,7 +92,7 @@ def _show_submission(made: Submission) -> None:
 def _score_cells(score: SubmittedScore | None) -> tuple[str, str]:
     if score is None:
         return "", ""
-    return "" if score.value is None else f"{score.value:.4f}", str(score.honesty)
+    return "" if score.value is None else f"{score.value:.4f}", score.stated
 
 
 def _show_ledger(view: LedgerView) -> None:

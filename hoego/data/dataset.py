@@ -21,6 +21,9 @@ from hoego.data.spelling import pack_names
 from hoego.draw import card, class_bars
 from hoego.errors import MismatchError
 
+NOT_AUDITED = "the data were not audited"
+"""Among the warnings of a data set whose records hold no audit."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCorrection:

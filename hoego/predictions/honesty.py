@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.dataset import Dataset
+from hoego.data.dataset import NOT_AUDITED, Dataset
 from hoego.errors import LeakError, MismatchError
 from hoego.predictions.label_notes import label_notes
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import Provenance
-from hoego.results.honesty import ScoreHonesty
+from hoego.results.honesty import HonestyMark, ScoreHonesty
 
 Mask = NDArray[np.bool_]
 
@@ -35,6 +36,7 @@ class Honesty:
             and of a model that was trained outside.
         notes: sentences to show beside every score: independence not shown, external checkpoints, labels that were
             corrected, suggested by a run or changed since.
+        marks: the same in words short enough for a list of scores.
     """
 
     in_sample: Mask
@@ -44,6 +46,7 @@ class Honesty:
     witnessed: Mask
     declared: Mask
     notes: tuple[str, ...]
+    marks: tuple[HonestyMark, ...] = ()
 
     @property
     def label(self) -> str:
@@ -80,7 +83,7 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
     require_same_dataset(predictions, dataset)
     rows = dataset.positions(predictions.images)
     n = len(rows)
-    flags = {f.name: np.zeros(n, dtype=bool) for f in fields(Honesty) if f.name != "notes"}
+    flags = {f.name: np.zeros(n, dtype=bool) for f in fields(Honesty) if f.name not in ("notes", "marks")}
     universe = predictions.universe
     for k, source in enumerate(predictions.sources):
         mine = predictions.source == k
@@ -97,7 +100,8 @@ def honesty(predictions: Predictions, dataset: Dataset) -> Honesty:
         flags["selected"] |= universe.images_showing(source.selected, dataset)[rows] & mine & ~seen
         if source.outside:
             flags[source.outside] |= mine & ~seen
-    return Honesty(**flags, notes=_notes(predictions, dataset))
+    said = _said(predictions, dataset)
+    return Honesty(**flags, notes=tuple(note for note, _ in said), marks=_marks(said))
 
 
 def require_honest(predictions: Predictions, dataset: Dataset, *, allow_in_sample: bool = False) -> Honesty:
@@ -192,12 +196,21 @@ _OUTSIDE_NOTES = {
 }
 
 
-def _notes(predictions: Predictions, dataset: Dataset) -> tuple[str, ...]:
-    notes = []
+def _said(predictions: Predictions, dataset: Dataset) -> list[tuple[str, HonestyMark | None]]:
+    """List what must be said beside a score of the predictions: a sentence, and its mark where it has one."""
+    said: list[tuple[str, HonestyMark | None]] = []
     if not dataset.subject_shown:
-        notes.append("independence not shown")
+        said.append(("independence not shown", HonestyMark.INDEPENDENCE_NOT_SHOWN))
     external = dict.fromkeys(e for s in predictions.sources for e in s.external)
-    notes += [f"external, stated, not provable: {e}" for e in external]
-    marks = {s.outside for s in predictions.sources}
-    notes += [text for mark, text in _OUTSIDE_NOTES.items() if mark in marks]
-    return (*notes, *dataset.warnings, *label_notes(predictions, dataset))
+    said += [(f"external, stated, not provable: {e}", HonestyMark.EXTERNAL) for e in external]
+    outside = {s.outside for s in predictions.sources}
+    said += [(text, None) for mark, text in _OUTSIDE_NOTES.items() if mark in outside]
+    audited = HonestyMark.NOT_AUDITED, HonestyMark.AUDIT_WARNED
+    said += [(warning, audited[warning != NOT_AUDITED]) for warning in dataset.warnings]
+    said += [(note, HonestyMark.LABELS_CHANGED) for note in label_notes(predictions, dataset)]
+    return said
+
+
+def _marks(said: Sequence[tuple[str, HonestyMark | None]]) -> tuple[HonestyMark, ...]:
+    found = {mark for _, mark in said}
+    return tuple(mark for mark in HonestyMark if mark in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -31,6 +32,18 @@ class HonestyMark(StrEnum):
 
     INDEPENDENCE_NOT_SHOWN = "independence not shown"
     EXTERNAL = "external"
+    LABELS_CHANGED = "labels changed"
+    AUDIT_WARNED = "audit warned"
+    NOT_AUDITED = "not audited"
+
+
+def stated(honesty: str, marks: Iterable[HonestyMark]) -> str:
+    """Say how honest a score is, with what must be said beside it, as every list of scores does.
+
+    >>> stated("out-of-fold", [HonestyMark.EXTERNAL])
+    'out-of-fold; external'
+    """
+    return "; ".join(filter(None, (honesty, *(mark.value for mark in marks))))
 
 
 # Beyond cross-fitting, a score rests on somebody's word (witnessed, declared) or has leaked (naive, in-sample): it is

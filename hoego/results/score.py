@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from hoego.draw import ForestRow
 from hoego.results.base import Content, MaybeFloat, NanFloat, Result, Upgrade, forest_row
-from hoego.results.honesty import HonestyMark, ScoreHonesty
+from hoego.results.honesty import HonestyMark, ScoreHonesty, stated
 
 LEVEL = 0.95
 PART = "that of the score it is part of"
@@ -27,6 +27,19 @@ def _honesty_of_flag(content: Content) -> Content:
     return {**content, "honesty": "out-of-fold" if content["honest"] else "in-sample"}
 
 
+def _marks_of_notes(content: Content) -> Content:
+    """Early scores had their marks in the notes alone."""
+    notes = content.get("notes")
+    if content.get("marks") or not isinstance(notes, list | tuple):
+        return content
+    marks = {mark: None for note in notes for start, mark in _NOTED.items() if str(note).startswith(start)}
+    return {**content, "marks": [*marks]} if marks else content
+
+
+_NOTED = {
+    "independence not shown": HonestyMark.INDEPENDENCE_NOT_SHOWN,
+    "external, stated, not provable": HonestyMark.EXTERNAL,
+}
 _METRICS = frozenset(
     ("macro_f1", "accuracy", "balanced_accuracy", "specificity", "qwk", "mae", "auroc", "log_loss")
 )
@@ -231,7 +244,12 @@ class Score(Result):
     """
 
     DERIVED: ClassVar[tuple[str, ...]] = ("honest",)
-    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_honesty_of_flag, _target_inside, _named_by_key)
+    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (
+        _honesty_of_flag,
+        _target_inside,
+        _named_by_key,
+        _marks_of_notes,
+    )
 
     name: str
     target: LabelSpaceScore
@@ -247,6 +265,11 @@ class Score(Result):
     notes: tuple[str, ...] = ()
     optimism: Optimism | None = None
     over_labels: LabelsScore | None = None
+
+    @property
+    def stated(self) -> str:
+        """The honesty with the marks, as it stands beside the numbers."""
+        return stated(self.honesty, self.marks)
 
     @property
     def rankable(self) -> bool:
@@ -309,7 +332,7 @@ class ScoreSummary(Result):
 
     DERIVED: ClassVar[tuple[str, ...]] = ("honest",)
     FLAT: ClassVar[str] = "metrics"
-    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_honesty_of_flag, _bare_number)
+    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_honesty_of_flag, _bare_number, _marks_of_notes)
 
     metrics: Mapping[str, MetricEstimate]
     target: str = ""
@@ -328,6 +351,11 @@ class ScoreSummary(Result):
             name: getattr(score, name) for name in cls.model_fields if name not in ("target",)
         }
         return cls(**shared, target=score.target.name)
+
+    @property
+    def stated(self) -> str:
+        """The honesty with the marks, as it stands beside the numbers."""
+        return stated(self.honesty, self.marks)
 
     @property
     def rankable(self) -> bool:

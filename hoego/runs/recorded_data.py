@@ -10,7 +10,7 @@ import polars as pl
 
 from hoego import files
 from hoego.data.audit import BESIDE_SCORE
-from hoego.data.dataset import Dataset
+from hoego.data.dataset import NOT_AUDITED, Dataset
 from hoego.data.label_changes import IMAGE, label_table
 from hoego.errors import RecordError
 from hoego.runs.records import Record, RunKind, RunStore
@@ -46,7 +46,7 @@ def as_recorded(dataset: Dataset, records: Sequence[Record]) -> Dataset:
             labels[record.id] = None
         warnings |= dict.fromkeys(audit_warnings(record))
     if any(r.kind is RunKind.RUN for r in known) and not any((r.folder / AUDIT).is_file() for r in known):
-        warnings["the data were not audited"] = None
+        warnings[NOT_AUDITED] = None
     return replace(
         dataset,
         first_labels={**dataset.first_labels, **labels},

@@ -18,6 +18,7 @@ from hoego.results.score import DefinedEstimate, MetricEstimate, ScoreSummary
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import DiaryNote, RankingGroup, Record, RunKind, RunStore, notes
 from hoego.runs.records.difference import changes
+from hoego.runs.records.home import home_datasets
 from hoego.runs.records.ranking import PRIMARY, group_of, ranked
 from hoego.runs.submission import Ledger
 
@@ -36,6 +37,7 @@ class RunSummary:
         moment: when it ended, else when it began, else when it was asked for (on the period's clock).
         trial: fingerprint of its recipe without seed and name: runs of one trial are seeds of one recipe.
         kind: what made its predictions.
+        marks: what must be said beside its score.
         group: the scores beside which its own may be ranked.
         target: what the score is of: the project's target, or the one attribute that the run predicts.
         score: macro F1 of the target with its interval; None where there is none.
@@ -55,6 +57,7 @@ class RunSummary:
     score: DefinedEstimate | None
     metrics: Mapping[str, DefinedEstimate]
     honesty: str
+    marks: tuple[str, ...] = ()
     honest: bool
     optimism: float | None
     n_images: int | None
@@ -119,6 +122,7 @@ class PeriodRecords:
         waiting: runs of the store that wait, are running or stand interrupted now.
         verdicts: of the period's runs, one for each comparison.
         broken: records that cannot be read -> why.
+        home: fingerprints of the data sets of this project, where records of other ones are here too.
     """
 
     period: Period
@@ -131,6 +135,7 @@ class PeriodRecords:
     ideas: tuple[IdeaSummary, ...]
     broken: Mapping[str, str]
     folders: Mapping[str, Path] = field(default_factory=dict)
+    home: frozenset[str] = frozenset()
 
     @property
     def done(self) -> tuple[RunSummary, ...]:
@@ -153,6 +158,8 @@ class PeriodRecords:
     def group(self) -> RankingGroup | None:
         """The data set, split, labels and target that most of the rankable scores share: these alone are ranked."""
         counted = Counter(r.group for r in (*self.earlier, *self.done) if r.rankable)
+        own = Counter({group: n for group, n in counted.items() if group.dataset in self.home})
+        counted = own or counted
         return counted.most_common(1)[0][0] if counted else None
 
     @property
@@ -203,6 +210,7 @@ def gather(store: RunStore, period: Period) -> PeriodRecords:
         ideas=_ideas(store),
         broken={name: error.message for name, error in broken.items()},
         folders={r.id: r.folder for r in records},
+        home=home_datasets(records),
     )
 
 
@@ -255,6 +263,7 @@ def _run(record: Record, period: Period) -> RunSummary:
         score=metrics.get(PRIMARY),
         metrics=metrics,
         honesty="" if score is None else str(score.honesty),
+        marks=() if score is None else tuple(mark.value for mark in score.marks),
         honest=score is not None and score.rankable,
         optimism=_optimism(score),
         n_images=None if score is None else score.n_images,

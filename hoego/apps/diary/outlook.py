@@ -15,7 +15,7 @@ from hoego.apps.diary.words import Phrases, named, shown
 from hoego.errors import HoegoError
 from hoego.recipe import parse_override
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.records import Record
+from hoego.runs.records import RankingGroup, Record
 from hoego.runs.records.ranking import metric_value
 
 MOST_IDEAS = 6
@@ -200,15 +200,23 @@ def _attributes(facts: PeriodRecords, run: RunSummary) -> dict[str, float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _apart(own: RankingGroup, ranked: RankingGroup | None) -> str:
+    """Name the phrase that says why a score does not stand among the ranked ones."""
+    kinds = ("dataset", "target", "split")
+    return f"apart_{next((k for k in kinds if ranked and getattr(own, k) != getattr(ranked, k)), 'labels')}"
+
+
 def _results(facts: PeriodRecords, say: Phrases) -> ReportSection:
     trials = facts.trials([r for r in facts.done if r.score is not None])
     scored = [(mean(r.score.value for r in t if r.score is not None), t) for t in trials]
-    scored.sort(key=lambda pair: (not pair[1][0].honest, pair[1][0].target != facts.target, -pair[0]))
+    scored.sort(key=lambda pair: (not pair[1][0].honest, pair[1][0].group != facts.group, -pair[0]))
     rows, sources = [], []
     for average, trial in scored[:MOST_TRIALS]:
         first = trial[0]
         text = say.score(first.score) if len(trial) == 1 and first.score else f"{average:.4f}"
-        honesty = say.alone(first, facts.target) + first.honesty
+        honesty = say.alone(first, facts.target) + say.stated(first)
+        if first.rankable and first.group != facts.group and not say.alone(first, facts.target):
+            honesty += f"; {say(_apart(first.group, facts.group))}"
         rows.append((named(first), str(len(trial)), text, honesty))
         sources.append(of_run(*trial))
     columns = tuple(say(c) for c in ("col_recipe", "col_runs", "col_score", "col_honesty"))

@@ -79,13 +79,10 @@ def _best(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     if best is None or best.score is None:
         yield Statement(say("no_score"), "word")
         return
-    text = say(
-        "best",
-        n=len(facts.comparable(facts.done)),
-        name=named(best),
-        score=say.score(best.score),
-        honesty=say.honesty(best),
-    )
+    n = len(facts.comparable(facts.done))
+    # Whoever takes the highest of several scores has chosen by them, whatever each of them is alone.
+    chosen = say("highest_of", n=n) + " " if n > 1 else ""
+    text = say("best", n=n, name=named(best), score=say.score(best.score), honesty=chosen + say.honesty(best))
     if "selected" in best.honesty:
         known = best.optimism is not None
         text += " " + (say("optimism", optimism=f"{best.optimism:.4f}") if known else say("optimism_unknown"))

@@ -41,6 +41,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "정직한 점수 {n}개 가운데 가장 높은 것은 `{name}`의 macro F1 {score}이다 ({honesty}).",
         "The highest of {n} honest scores is that of `{name}`: macro F1 {score} ({honesty}).",
     ),
+    "highest_of": ("selected, {n}개 가운데 최고;", "selected, the highest of {n};"),
     "no_score": ("정직한 점수가 하나도 없다.", "There is no honest score."),
     "optimism": (
         "고른 에폭의 점수이므로 {optimism}쯤 높게 나왔다고 추정된다.",
@@ -207,6 +208,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "col_recipe": ("레시피", "recipe"),
     "col_runs": ("시드", "seeds"),
     "col_score": ("macro F1", "macro F1"),
+    "apart_dataset": ("다른 데이터셋", "another data set"),
+    "apart_target": ("다른 예측 대상", "another target"),
+    "apart_split": ("다른 분할", "another split"),
+    "apart_labels": ("다른 라벨", "other labels"),
     "col_honesty": ("정직함", "honesty"),
     "made": (
         "기록에서 만든 글이다. 결과를 말하는 문장은 모두 그 기록으로 이어진다.",
@@ -223,6 +228,15 @@ _NOUNS = {
     "note": ("note", "notes"),
     "kind": ("kind", "kinds"),
     "record": ("record", "records"),
+}
+
+
+_MARKS = {
+    "independence not shown": "독립성은 밝혀지지 않음",
+    "external": "외부 자료를 씀",
+    "labels changed": "라벨이 바뀜",
+    "audit warned": "점검에서 경고가 나옴",
+    "not audited": "점검하지 않음",
 }
 
 
@@ -266,7 +280,15 @@ class Phrases:
     def honesty(self, run: RunSummary, target: str = "") -> str:
         """Return how honest a score is, on how many subjects; and of what, where that is not the `target`."""
         subjects = "" if run.n_subjects is None else f", {self._subjects(run.n_subjects)}"
-        return f"{self.alone(run, target)}{run.honesty or '?'}{subjects}"
+        return f"{self.alone(run, target)}{self.stated(run)}{subjects}"
+
+    def stated(self, run: RunSummary) -> str:
+        """Return the honesty of a score and what must be said beside it."""
+        return "; ".join((run.honesty or "?", *(self.mark(mark) for mark in run.marks)))
+
+    def mark(self, mark: str) -> str:
+        """Return what must be said beside a score."""
+        return _MARKS.get(mark, mark) if self.lang == "ko" else mark
 
     def alone(self, run: RunSummary, target: str) -> str:
         """ "mask alone, " for a run that is scored on one attribute where `target` is another."""

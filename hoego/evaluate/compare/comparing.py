@@ -265,6 +265,10 @@ def _said(
         notes.append(f"trained outside Hoego: {', '.join(outside)}; the difference is as sure as that")
     if any(h.selected.any() for h in checked):
         notes.append("selected: the epoch was chosen on the scored images; the difference may be flattered")
+    if len(grouped) > 2:
+        notes.append(
+            f"selected: the first in rank is the highest of {len(grouped)} on the images that rank them"
+        )
     sizes = [len(side) for side in grouped[:2]]
     if max(sizes) > 1 and min(sizes) < ENOUGH_SEEDS:
         notes.append(f"scope models: a claim about recipes needs {ENOUGH_SEEDS} seeds a side, here {sizes}")

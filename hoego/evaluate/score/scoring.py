@@ -108,6 +108,7 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
         attributes=attributes,
         by_subject=by_subject,
         honesty=ScoreHonesty(found.label),
+        marks=found.marks,
         labels_version=dataset.labels_version,
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint=predictions.split_fingerprint,

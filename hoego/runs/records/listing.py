@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hoego import files
@@ -13,12 +13,12 @@ from hoego.errors import UsageError, nearest
 from hoego.results.base import Result
 from hoego.results.score import ScoreSummary
 from hoego.runs.records.meta import STATES, RunMeta
-from hoego.runs.records.ranking import RankingRule, metric_value, ranked
+from hoego.runs.records.ranking import Ranking, RankingRule, metric_value, ranked, why_apart
 from hoego.runs.records.record import Record
 from hoego.runs.records.store import RunStore
 from hoego.terminal import spreadsheet_cell
 
-COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "why", "tags")
+COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "marks", "why", "tags")
 """What is shown when no columns are asked for."""
 
 _SCORE: dict[str, Callable[[ScoreSummary], Any]] = {
@@ -27,28 +27,37 @@ _SCORE: dict[str, Callable[[ScoreSummary], Any]] = {
     "high": lambda score: score.primary and score.primary.high,
     "accuracy": lambda score: metric_value(score, "accuracy"),
     "honesty": lambda score: str(score.honesty) or None,
+    "marks": lambda score: "; ".join(score.marks),
 }
+_BESIDE = ("honesty", "marks")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunsTable:
     """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the
     records that were asked.
 
-    In a table that is sorted by a score, `apart` names the runs below that are not ranked with the others: their score
-    is not honest, or of another data set, split, target or labels version.
+    In a table that is sorted by a score, the best of `chosen_of` comparable ones leads, so it is selected by its score;
+    `apart` maps the runs below that are not ranked with the others to the reason: the score is not honest, or of
+    another data set, split, target or labels version.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     broken: dict[str, str]
     total: int = 0
-    apart: tuple[str, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
+    chosen_of: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Each row as an object."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return {"runs": files.plain(rows), "broken": self.broken, "apart": list(self.apart)}
+        return {
+            "runs": files.plain(rows),
+            "broken": self.broken,
+            "apart": dict(self.apart),
+            "chosen_of": self.chosen_of,
+        }
 
     def to_csv(self, *, spreadsheet: bool = False) -> str:
         """The table as CSV with a header; lists are joined by spaces.
@@ -81,9 +90,9 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     """The records that fit `query`, as a table.
 
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
-    (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `score.gender.macro_f1.value`), or `recipe.` and a
-    setting. A run without the value has None, sorted last. Where a score is chosen and no honesty, the honesty is added
-    after the last score. Raises UsageError for an unknown column or state.
+    (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `marks`, `score.gender.macro_f1.value`), or `recipe.`
+    and a setting. A run without the value has None, sorted last. After the last of the chosen scores stand its honesty
+    and its marks (what must be said beside it). Raises UsageError for an unknown column or state.
     """
     query = query or RunsQuery()
     for state in query.states:
@@ -93,17 +102,25 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     order = query.sort.removeprefix("-")
     for column in (*query.columns, order):
         check_column(column)
-    first = records if not is_score(order) else ranked(records, RankingRule()).records
+    ranking = ranked(records, RankingRule()) if is_score(order) else Ranking(None, tuple(records))
+    first = ranking.records
     placed = {record.id for record in first}
     after = [record for record in records if record.id not in placed]
     ordered = [*sort_records(first, query.sort), *sort_records(after, query.sort)]
-    apart = tuple(r.id for r in after if value(r, order) is not None)
+    apart = {r.id: why_apart(r, ranking.group) for r in after if value(r, order) is not None}
     if query.limit:
         ordered = ordered[: query.limit]
     columns = with_honesty(query.columns)
     rows = tuple(tuple(value(record, column) for column in columns) for record in ordered)
     total = len(rows) or len(store.scan()[0])
-    return RunsTable(columns, rows, {k: e.message for k, e in broken.items()}, total, apart)
+    return RunsTable(
+        columns=columns,
+        rows=rows,
+        broken={k: e.message for k, e in broken.items()},
+        total=total,
+        apart=apart,
+        chosen_of=len(first) if is_score(order) else 0,
+    )
 
 
 def sort_records(records: Sequence[Record], sort: str) -> list[Record]:
@@ -115,24 +132,25 @@ def sort_records(records: Sequence[Record], sort: str) -> list[Record]:
 
 
 def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
-    """`columns`, with the honesty after the last score where none is among them.
+    """`columns`, with the honesty and the marks after the last score where they are not among them.
 
     >>> with_honesty(("id", "macro_f1", "why"))
-    ('id', 'macro_f1', 'honesty', 'why')
+    ('id', 'macro_f1', 'honesty', 'marks', 'why')
     >>> with_honesty(("id", "why"))
     ('id', 'why')
     """
     scores = [k for k, column in enumerate(columns) if is_score(column)]
-    if not scores or {"honesty", "score.honesty"} & set(columns):
+    lacking = [name for name in _BESIDE if not {name, f"score.{name}"} & set(columns)]
+    if not scores or not lacking:
         return tuple(columns)
-    after = scores[-1] + 1
-    return (*columns[:after], "honesty", *columns[after:])
+    after = 1 + max(scores[-1], *(columns.index(name) for name in _BESIDE if name in columns), -1)
+    return (*columns[:after], *lacking, *columns[after:])
 
 
 def is_score(column: str) -> bool:
     """Return whether a column is a score's, which stands nowhere without its honesty."""
     head = column.split(".")[0]
-    return head == "score" or (head in _SCORE and head != "honesty")
+    return head == "score" or (head in _SCORE and head not in _BESIDE)
 
 
 def value(record: Record, column: str) -> Any:

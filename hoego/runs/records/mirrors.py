@@ -154,7 +154,7 @@ def _push(record: Record, mirror: ExperimentLogger) -> None:
         if file.is_file() and progress.artifacts.get(name) != (stamp := file.stat().st_mtime_ns):
             mirror.artifact(progress.remote, file)
             progress.artifacts[name] = stamp
-    honesty = "" if meta.score is None else str(meta.score.honesty)
+    honesty = "" if meta.score is None else meta.score.stated
     mirror.end(progress.remote, meta.state, summary_of(record), honesty)
     progress.state = meta.state
     files.write_json(path, asdict(progress), durable=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hoego.results.score import LabelSpaceScore, ScoreSummary
+from hoego.runs.records.home import home_datasets
 from hoego.runs.records.record import Record
 from hoego.runs.records.run_facts import RunKind
 
@@ -85,8 +86,14 @@ def group_of(record: Record) -> RankingGroup:
 
 
 def rankings(records: Iterable[Record], rule: RankingRule | None = None) -> tuple[Ranking, ...]:
-    """Rank records within each group that they fall into; the largest group first, of equal ones the latest."""
+    """Rank records within each group that they fall into.
+
+    The groups of this project's photos come first, then those of data sets that were merged in; the largest of them
+    first, of equal ones the latest.
+    """
     rule = rule or RankingRule()
+    records = [*records]
+    home = home_datasets(records)
     sign = -1.0 if _higher(rule) else 1.0
     groups: dict[RankingGroup, list[tuple[float, str, Record]]] = {}
     for record in records:
@@ -96,8 +103,28 @@ def rankings(records: Iterable[Record], rule: RankingRule | None = None) -> tupl
             groups.setdefault(group_of(record), []).append((sign * value, record.id, record))
     for members in groups.values():
         members.sort(key=lambda m: m[:2])
-    ordered = sorted(groups.items(), key=lambda g: (len(g[1]), max(id_ for _, id_, _ in g[1])), reverse=True)
+    ordered = sorted(
+        groups.items(),
+        key=lambda g: (g[0].dataset in home, len(g[1]), max(id_ for _, id_, _ in g[1])),
+        reverse=True,
+    )
     return tuple(Ranking(group, tuple(r for *_, r in members)) for group, members in ordered)
+
+
+def why_apart(record: Record, group: RankingGroup | None) -> str:
+    """Say why a scored record is not ranked in a group."""
+    if record.score is not None and not record.score.rankable:
+        return str(record.score.honesty) or "honesty not known"
+    if record.meta.state != "done" or group is None:
+        return record.meta.state
+    own = group_of(record)
+    words = {
+        "dataset": "another data set",
+        "target": "another target",
+        "split": "another split",
+        "labels": "other labels",
+    }
+    return next((text for name, text in words.items() if getattr(own, name) != getattr(group, name)), "")
 
 
 def ranked(records: Sequence[Record], rule: RankingRule | None = None) -> Ranking:

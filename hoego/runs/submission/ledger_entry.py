@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from hoego.results.base import Content, MaybeFloat, Result, Upgrade
-from hoego.results.honesty import ScoreHonesty
+from hoego.results.honesty import HonestyMark, ScoreHonesty, stated
 from hoego.results.score import MetricEstimate, Score, ScoreSummary
 from hoego.runs.submission.expected import Expected
 
@@ -28,6 +28,7 @@ class SubmittedScore(MetricEstimate):
     UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_honest_by_name,)
 
     honesty: ScoreHonesty
+    marks: tuple[HonestyMark, ...] = ()
 
     @classmethod
     def of(cls, score: Score | ScoreSummary | None, metric: str) -> SubmittedScore | None:
@@ -35,9 +36,13 @@ class SubmittedScore(MetricEstimate):
         found = None if score is None else score.metrics.get(metric)
         if found is None or score is None:
             return None
-        return cls(
-            value=found.value, low=found.low, high=found.high, level=found.level, honesty=score.honesty
-        )
+        numbers = {name: getattr(found, name) for name in ("value", "low", "high", "level")}
+        return cls(**numbers, honesty=score.honesty, marks=score.marks)
+
+    @property
+    def stated(self) -> str:
+        """The honesty with the marks, as it stands beside the number."""
+        return stated(self.honesty, self.marks)
 
     @property
     def honest(self) -> bool:
