@@ -25,6 +25,7 @@ from hoego.data.photo_pixels import Preprocessing  # noqa: E402
 from hoego.errors import ParityError, RecordError, TrainError, UsageError  # noqa: E402
 from hoego.exported import open_model  # noqa: E402
 from hoego.exported.check import check  # noqa: E402
+from hoego.exported.folder import digest_of  # noqa: E402
 from hoego.results.export import ExportResult  # noqa: E402
 from hoego.runs.exporting import ExportRequest, export, run_export  # noqa: E402
 from hoego.runs.predict import PredictOptions, predict, predict_run  # noqa: E402
@@ -282,6 +283,17 @@ def test_a_folder_whose_files_are_not_those_that_were_scored_is_refused(
         open_model(tmp_path / "copy")
     assert caught.value.file == path
     assert caught.value.remedy
+
+
+def test_fields_that_a_later_version_adds_are_no_change_of_an_older_folder(
+    project: Path, folds: ExportResult, tmp_path: Path
+) -> None:
+    shutil.copytree(project / "folds", tmp_path / "copy")
+    path = tmp_path / "copy" / "hoego.json"
+    content = json.loads(path.read_text())
+    del content["quantized"], content["digest"]
+    path.write_text(json.dumps({**content, "digest": digest_of(content)}))
+    assert open_model(tmp_path / "copy").manifest.quantized is None
 
 
 def test_a_graph_of_another_export_is_refused_even_with_the_right_digest(

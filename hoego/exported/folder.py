@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -133,13 +135,14 @@ def open_model(folder: Path) -> ExportedModel:
             remedy="Make one: hoego export RUN --to DIR.",
         )
     try:
-        manifest = ModelManifest.model_validate(files.read_json(path))
+        content = files.read_json(path)
+        manifest = ModelManifest.model_validate(content)
         schema = LabelSchema.from_dict(manifest.labels.model_dump())
     except (ValidationError, HoegoError, KeyError, TypeError) as e:
         raise ParityError(
             f"It cannot be read: {' '.join(str(e).split())[:300]}", file=path, remedy=AGAIN
         ) from None
-    if manifest.digest != digest_of(manifest):
+    if manifest.digest != digest_of(content):
         raise ParityError(
             "It was changed after it was written: labels, score and digests are no longer those of the export.",
             file=path,
@@ -156,11 +159,13 @@ def open_model(folder: Path) -> ExportedModel:
     return ExportedModel(Path(folder), manifest, schema, preprocessing)
 
 
-def digest_of(manifest: ModelManifest) -> str:
-    """Return sha256 over all fields but the digest."""
-    content = manifest.model_dump(mode="json")
-    content.pop("digest")
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return sha256 over all fields of a manifest's JSON but the digest: as they stand in the file.
+
+    Fields that a later version adds are then no change of the files of earlier ones.
+    """
+    kept = {k: v for k, v in content.items() if k != "digest"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -334,7 +334,7 @@ class RunExport:
             license=self.request.license,
             notes=tuple(self.notes),
         )
-        return manifest.with_(digest=digest_of(manifest))
+        return manifest.with_(digest=digest_of(manifest.model_dump(mode="json")))
 
     def _probes(self, folder: Path) -> Mapping[str, ProbePhoto]:
         """Write the made-up photos, and what must come of them."""
