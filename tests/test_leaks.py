@@ -1,24 +1,40 @@
-"""Eight ways to leak (docs/explanation/leaks): each is refused, marked or aligned, none prints an unmarked number."""
+"""Ways to leak (docs/explanation/leaks): each is refused, marked or stated; none prints an unmarked number anywhere."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import scored_people
+from leak_ways import WAYS, Refused, Said
 from PIL import Image
 from test_diagnose import people, predict
+from test_records_mirrors import FakeMirror
+from test_submission import request, run_and_form
+from typer.testing import CliRunner
 
+from hoego.api.run import Run
+from hoego.apps.diary import period_of, retrospective, to_markdown
+from hoego.cli.main import app
 from hoego.data.load import load
 from hoego.errors import LeakError, MismatchError, RecordError
-from hoego.evaluate.compare import compare
-from hoego.evaluate.ensemble import EnsembleOptions, ensemble
+from hoego.evaluate.compare import CompareOptions, compare
+from hoego.evaluate.diagnose import diagnose
+from hoego.evaluate.ensemble import EnsembleOptions, compose_best, ensemble
+from hoego.evaluate.ensemble.compose import compose
 from hoego.evaluate.ensemble.crossfit import cross_fitted_sources
 from hoego.evaluate.score import NOT_ESTIMATED, ScoreOptions, score
 from hoego.predictions import Predictions, RowProvenance, student_source
 from hoego.recipe import resolve
+from hoego.report import report
+from hoego.results.score import Score, ScoreSummary
+from hoego.runs.records import Record, RunStore
+from hoego.runs.records.mirrors import sync
+from hoego.runs.submission import submit
 from hoego.split import make
 
 FAST = ScoreOptions(resamples=200)
@@ -170,3 +186,139 @@ def test_8_shuffled_rows_change_nothing_and_edited_files_or_other_splits_are_ref
         compare([run, replace(run, name="b", split_fingerprint="other")], dataset)
     with pytest.raises(MismatchError, match="another data set"):
         score(run, people(40).take(np.arange(100)), FAST)
+
+
+# The ways of leak_ways.py, each in every place that computes or prints a score
+
+QUICK = ScoreOptions(resamples=50)
+REFUSED = sorted(name for name, (_, outcome) in WAYS.items() if isinstance(outcome, Refused))
+SAID = sorted(name for name, (_, outcome) in WAYS.items() if isinstance(outcome, Said))
+
+
+def beside(run: Predictions) -> Predictions:
+    """The same rows as a second run that says other things."""
+    turned = {name: values + np.float32(0.01) for name, values in run.values.items()}
+    return replace(run.with_values(turned, "logits"), name="second", lineage=("second",))
+
+
+def by_attribute(run: Predictions) -> dict[str, Predictions]:
+    return dict.fromkeys(run.schema.composite, run)
+
+
+COMPUTING = {
+    "score": lambda run, data: score(run, data, QUICK),
+    "compare": lambda run, data: compare(
+        [run, beside(run)], data, CompareOptions(resamples=50, permutations=50)
+    ),
+    "ensemble": lambda run, data: ensemble([run, beside(run)], data, EnsembleOptions(resamples=50)),
+    "rule": lambda run, data: ensemble([run], data, EnsembleOptions(decide="prior", resamples=50)),
+    "choice": lambda run, data: compose_best({a: [run, beside(run)] for a in run.schema.composite}, data),
+    "composition": lambda run, data: score(compose(by_attribute(run)).predictions, data, QUICK),
+    "diagnose": lambda run, data: diagnose(run, data),
+}
+
+
+def test_there_are_more_than_forty_ways() -> None:
+    assert len(WAYS) >= 40
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_way_is_refused_wherever_a_number_is_computed(name: str, tmp_path: Path) -> None:
+    make, outcome = WAYS[name]
+    assert isinstance(outcome, Refused)
+    with pytest.raises(outcome.error, match=outcome.words):
+        score(*make(tmp_path), QUICK)
+    if outcome.error is RecordError:  # The file is not read at all.
+        return
+    run, data = make(tmp_path)
+    for place, compute in COMPUTING.items():
+        with pytest.raises(outcome.error) as caught:
+            compute(run, data)
+        assert outcome.words in str(caught.value) or outcome.error is MismatchError, place
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_way_is_said_wherever_a_number_is_computed(name: str, tmp_path: Path) -> None:
+    make, outcome = WAYS[name]
+    assert isinstance(outcome, Said)
+    run, data = make(tmp_path)
+    found = score(run, data, QUICK)
+    assert outcome.words in found.stated
+    assert any(outcome.note in note for note in found.notes) or not outcome.note
+    assert outcome.words in ensemble([run, beside(run)], data, EnsembleOptions(resamples=50)).score.stated
+    paired = compare([run, beside(run)], data, CompareOptions(resamples=50, permutations=50))
+    looked = diagnose(run, data)
+    if outcome.words in found.honesty.levels:
+        assert all(outcome.words in side.honesty for side in paired.sides)
+        assert outcome.words in looked.honesty
+    elif outcome.note:
+        for notes in (paired.notes, looked.notes):
+            assert any(outcome.note in note for note in notes)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_way_is_said_wherever_a_score_is_printed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, outcome = WAYS[name]
+    run, data = make(tmp_path)
+    found = score(run, data, QUICK)
+    assert isinstance(outcome, Said)
+    for place, text in printed(found, tmp_path, monkeypatch).items():
+        assert outcome.words in text, place
+
+
+def test_of_an_honest_score_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without this the tests above would pass on words that always stand on a page."""
+    data = scored_people.people(30)
+    found = score(scored_people.predict(data), data, QUICK)
+    told = printed(found, tmp_path, monkeypatch)
+    words = {outcome.words for _, outcome in WAYS.values() if isinstance(outcome, Said)}
+    for place, text in told.items():
+        # The board's table speaks of selected rows.
+        assert not {w for w in words if w in text} - ({"selected"} if place.startswith("/") else set()), place
+
+
+def printed(found: Score, root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What every place that lists scores of records prints, for a record with this one."""
+    (root / "hoego.toml").write_text("")
+    monkeypatch.chdir(root)
+    store = RunStore(root / "runs")
+    record = store.create({}, name="mine")
+    (record.folder / "score.json").write_text(found.model_dump_json())
+    record.update(score=ScoreSummary.of(found))
+    record.set_state("done")
+    mirror = FakeMirror()
+    sync(store, mirror)
+    answers, form = run_and_form(root)
+    submit(answers, form, request(root, score=ScoreSummary.of(found).model_dump(mode="json")))
+    return {
+        "show": command("show", record.id),
+        "show --json": command("show", record.id, "--json"),
+        "runs": command("runs"),
+        "runs --json": command("runs", "--json"),
+        "runs --csv --columns": command("runs", "--csv", "--columns", "id,macro_f1"),
+        "report": report(record).read_text(encoding="utf-8"),
+        "notebook": found._repr_html_(),
+        "notebook of the run": Run(record)._repr_html_(),
+        "retro": to_markdown(retrospective(store, period_of(today=True))),
+        "submissions": command("submit"),
+        "submissions --json": command("submit", "--json"),
+        "mirror": str(mirror.pushed[-1]),
+        **board(record),
+    }
+
+
+def command(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words), env={"COLUMNS": "250"}, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def board(record: Record) -> dict[str, str]:
+    if importlib.util.find_spec("starlette") is None:
+        return {}
+    from board_client import asked
+
+    pages = (f"/run/{record.id}", "/runs", "/runs?sort=-macro_f1", "/runs?group=recipe")
+    return {page: asked(record.folder.parent).get(page).text for page in pages}

@@ -108,4 +108,4 @@ class Run:
         """Return the score in words; "" where there is none."""
         if not (self.record.folder / "score.json").is_file():
             return ""
-        return f"{self.score.target.name} macro F1 {self.score.primary}, honesty: {self.score.honesty}"
+        return f"{self.score.target.name} macro F1 {self.score.primary}, honesty: {self.score.stated}"

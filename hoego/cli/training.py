@@ -218,7 +218,7 @@ def _show_scored(found: Score, names: list[str]) -> None:
             continue
         e = found.metrics.get(name)
         value = interval(e.value, e.low, e.high) if e else "cannot say: the classes have no order"
-        echo(f"{literal(name)} [bold]{value}[/]   honesty: {found.honesty}")
+        echo(f"{literal(name)} [bold]{value}[/]   honesty: {found.stated}")
     summary = ScoreSummary.of(found)
     kept = {k: v for k, v in summary.metrics.items() if not names or k not in METRICS or k in names}
     show_score(summary.with_(metrics=kept))

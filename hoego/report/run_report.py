@@ -128,24 +128,30 @@ def _edges(bins: Sequence[EdgeBin]) -> str:
 
 
 def curve_charts(record: Record) -> list[Facts]:
-    """Loss and scores by epoch; where there are several folds, one line for each in one chart of each kind."""
+    """Loss and scores by epoch; where there are several folds, one line for each in one chart of each kind.
+
+    Of a run that failed the training loss alone: it may have been refused, and its numbers of held-out photos are no
+    score. Those of a naive split say so.
+    """
     folds = {k: rows for k in record.folds() if len(rows := record.epochs(k)) > 1}
+    held = record.meta.state != "failed"
+    mark = " (naive split)" if record.recipe.get("split", {}).get("kind") == "naive" else ""
     if len(folds) > 1:
+        kinds = (("macro F1", "macro_f1"), ("held-out loss", "held_loss"), ("training loss", "train_loss"))
         return [
-            _chart(title, [(f"fold {k}", rows, key) for k, rows in folds.items()])
-            for title, key in (
-                ("macro F1", "macro_f1"),
-                ("held-out loss", "held_loss"),
-                ("training loss", "train_loss"),
+            _chart(
+                title + mark * (key != "train_loss"), [(f"fold {k}", rows, key) for k, rows in folds.items()]
             )
+            for title, key in kinds
+            if held or key == "train_loss"
         ]
     charts = []
     for rows in folds.values():
+        losses = ("train_loss", "held_loss") if held else ("train_loss",)
+        charts.append(_chart(f"loss{mark}", [(key.replace("_", " "), rows, key) for key in losses]))
         scores = [key for key in rows[-1] if key.startswith("macro_f1") or key == "accuracy"]
-        charts.append(
-            _chart("loss", [(key.replace("_", " "), rows, key) for key in ("train_loss", "held_loss")])
-        )
-        charts.append(_chart("score", [(key.replace("_", " "), rows, key) for key in scores]))
+        if held:
+            charts.append(_chart(f"score{mark}", [(key.replace("_", " "), rows, key) for key in scores]))
     return charts
 
 
@@ -163,7 +169,8 @@ def _float(value: Any) -> float:
 
 
 def _mistakes(record: Record, dataset: Dataset | None) -> Any:
-    if dataset is None or not (record.folder / PREDICTIONS).is_file():
+    # Without a score the run may have been refused, and a gallery would show how well it does on people it has seen.
+    if dataset is None or record.meta.score is None or not (record.folder / PREDICTIONS).is_file():
         return ()
     return most_confident_mistakes(predictions_of(record), dataset, heat=record.folder / "heat")
 

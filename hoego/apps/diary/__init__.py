@@ -70,7 +70,7 @@ def _cards(facts: PeriodRecords, say: Phrases) -> Iterator[tuple[str, str]]:
     yield str(len(facts.done)), say("card_runs")
     best = facts.leader(facts.done)
     if best is not None and best.score is not None:
-        yield f"{best.score.value:.4f}", say("card_best")
+        yield f"{best.score.value:.4f}", f"{say('card_best')} ({say.stated(best)})"
     better = sum(v.outcome == "better" for v in facts.verdicts)
     yield f"{better} / {len(facts.verdicts)}", say("card_better")
     yield say.hours(sum(r.hours or 0.0 for r in facts.done)), say("card_hours")

@@ -185,7 +185,8 @@ def own_value(function: OwnMetric, truth: Ints, probabilities: Float) -> float:
         UsageError: the function fails, or tries to write into what it was given.
         NotEstimableError: its value is not a finite number.
     """
-    truth, probabilities = truth.view(), probabilities.view()
+    # Copies, since a view of an array that may be written can be made writable again.
+    truth, probabilities = truth.copy(), probabilities.copy()
     truth.setflags(write=False)
     probabilities.setflags(write=False)
     try:
