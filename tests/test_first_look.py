@@ -52,12 +52,12 @@ class Folder:
     file: Path
 
 
-def project(root: Path, classes: tuple[str, str], counts: tuple[int, int]) -> Folder:
+def project(root: Path, classes: tuple[str, str], counts: tuple[int, int], side: int = 80) -> Folder:
     rows = []
     for name, n in zip(classes, counts, strict=True):
         for i in range(n):
             path = f"{name}-{i}.png"
-            Image.new("RGB", (8, 8), (i * 9 % 256, len(name) * 20, 5)).save(root / path)
+            Image.new("RGB", (side, side), (i * 9 % 256, len(name) * 20, 5)).save(root / path)
             rows.append((path, f"{name}{i // 2}", name))
     pl.DataFrame(rows, schema=["path", "who", "kind"], orient="row").write_csv(root / "t.csv")
     (root / "hoego.toml").write_text(
@@ -91,6 +91,17 @@ def test_the_recipe_follows_the_data_and_says_why(
     assert (recipe.augment.flip, recipe.sampling.strength, recipe.batch_size) == (flip, strength, 8)
     assert len(found.reasons) == 5
     assert "Apache-2.0" in found.reasons[0]
+
+
+def test_what_is_said_stands_and_tiny_photos_get_a_network_of_their_own(tmp_path: Path) -> None:
+    made = project(tmp_path, ("cat", "dog"), (6, 6), side=24)
+    tiny = first_look(None, [], made.file, made.root, None)
+    assert (tiny.recipe.model.name, tiny.recipe.dataset.size) == ("hoego_small32", (24, 24))
+    assert "too small" in tiny.reasons[0]
+    assert tiny.seconds == float("inf")
+    named = first_look(None, ["model.name=resnet10t", "model.pretrained=false"], made.file, made.root, None)
+    assert named.recipe.model.name == "resnet10t"
+    assert not named.recipe.model.pretrained
 
 
 def test_without_weights_the_small_network_is_trained_and_it_is_said(

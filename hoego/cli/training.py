@@ -45,7 +45,7 @@ def train(
     fold: FoldChoice = "",
     minutes: Annotated[
         float | None,
-        typer.Option(help="Without a recipe: fine-tune published weights in so many minutes.", min=0.1),
+        typer.Option(help="Without a recipe: fine-tune published weights in so many minutes (20).", min=0.1),
     ] = None,
     resume: Annotated[str, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = "",
     background: Annotated[
@@ -60,6 +60,7 @@ def train(
     from hoego.runs.train import TrainOptions
     from hoego.runs.train import resume as go_on
     from hoego.runs.train import train as run
+    from hoego.train.callbacks import Callbacks
 
     if resume:
         _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why])
@@ -89,26 +90,26 @@ def train(
             options = TrainOptions(
                 folder=project_folder(), fold=parse_fold(fold), why=why, tags=tags, fields=told
             )
-            result = run(asked.recipe, options)
+            result = run(asked.recipe, options, Callbacks(seconds=asked.seconds))
     emit(result, as_json, _show_run)
 
 
 def _asked(
     recipe: Path | None, overrides: list[str], profile: str | None, minutes: float | None, fold: str
 ) -> FirstLook:
-    """Return the recipe of the command line; under --minutes one that fits them, with its reasons shown."""
+    """Return the recipe of the command line; where none is named, one that suits the data, with its reasons shown."""
     from hoego.errors import UsageError
     from hoego.recipe import find_project, parse_fold
     from hoego.runs.execute import print_status
     from hoego.runs.first_look import FirstLook, first_look
 
-    if minutes is None:
-        return FirstLook(recipe_of(recipe, overrides, profile))
     if recipe is not None or profile is not None:
-        raise UsageError(
-            "--minutes chooses size and epochs where there is no recipe.",
-            remedy="Leave it out, or leave the recipe and the profile out. --set epochs=N sets the epochs.",
-        )
+        if minutes is not None:
+            raise UsageError(
+                "--minutes chooses size and epochs where there is no recipe.",
+                remedy="Leave it out, or leave the recipe and the profile out. --set epochs=N sets the epochs.",
+            )
+        return FirstLook(recipe_of(recipe, overrides, profile))
     project = find_project(Path.cwd())
     found = first_look(minutes, overrides, project, project_folder(), parse_fold(fold))
     for reason in found.reasons:

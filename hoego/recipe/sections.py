@@ -168,6 +168,10 @@ class ModelSettings(SettingsSection):
         "multi", description="One head for the target, one per attribute, or one attribute alone."
     )
     attribute: str | None = Field(None, description="The attribute of a single head.")
+    head_start: Literal["random", "probe"] = Field(
+        "random",
+        description="probe: start the heads from a linear probe of the frozen features, fitted on the training side.",
+    )
     drop: float = Field(0.0, ge=0, lt=1, description="Dropout before the head.")
     cosine: float = Field(
         0.0,

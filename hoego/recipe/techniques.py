@@ -179,6 +179,9 @@ class OptimSettings(SettingsSection):
     freeze_epochs: int = Field(
         0, ge=0, description="Epochs at the start in which only the heads are trained."
     )
+    freeze_norm: bool = Field(
+        False, description="Keep the statistics of the batch norms as they are in the starting weights."
+    )
     sam: float = Field(0.0, ge=0, description="Radius rho of sharpness-aware minimisation; 0 is off.")
     sam_adaptive: bool = Field(False, description="Scale the radius by each weight (ASAM).")
     clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 does not clip.")

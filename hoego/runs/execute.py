@@ -18,6 +18,7 @@ from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
 from hoego.recipe import Fold
 from hoego.runs.candidates import candidates_of
+from hoego.runs.head_start import HeadStarts
 from hoego.runs.heat_maps import cam_of_mistakes
 from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
 from hoego.runs.project import ProjectData, folds_of
@@ -25,6 +26,7 @@ from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.recorded_data import as_recorded, keep_first_labels
 from hoego.runs.records import Record, RunThroughput, RunTiming
 from hoego.runs.records.run_facts import ResolvedSettings
+from hoego.runs.run_time import RunTime
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
 from hoego.terminal import visible
@@ -34,7 +36,7 @@ from hoego.train.weights.start import start_of
 
 if TYPE_CHECKING:
     from hoego.train.fold import FoldResult
-    from hoego.train.fold_task import FoldTask
+    from hoego.train.fold_task import FoldTask, HeadWeights
 
 Bits = NDArray[np.bool_]
 
@@ -106,6 +108,9 @@ class RunExecution:
         self.trained_on = self.teaching.dataset
         self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
         folds = folds_of(self.split, self.fold)
+        n = self.dataset.n_images
+        photos = [n - int(self.split.val_mask(k).sum()) for k in folds]
+        self.time = RunTime(self.callbacks.seconds, [*photos, n] if self.recipe.refit else photos)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
         self.lessons = {k: self._soft_targets(k) for k in folds}
         self._require_unseen(folds)
@@ -163,6 +168,11 @@ class RunExecution:
         if start.inputs is not None and recorded is None:
             self.record.update(training={"weights": start.to_dict()})
         self.recipe = start.recipe
+        self.head_starts = (
+            HeadStarts(start, self.dataset, progress=self.callbacks.progress)
+            if self.recipe.model.head_start == "probe"
+            else None
+        )
         for note in start.notes:
             self._note(note)
 
@@ -170,6 +180,7 @@ class RunExecution:
         """The held-out predictions of a fold: those that lie in its folder, or those of training it."""
         path = self.record.fold_folder(k) / PREDICTIONS
         if path.is_file():
+            self.time.done_before()
             return predictions_of(self.record, k)
         made = yield from self._train(f"fold-{k}", k)
         assert made is not None
@@ -190,6 +201,7 @@ class RunExecution:
             on_epoch=lambda row: self._epoch(name, fold, row),
             on_note=self._note,
             measure_seconds=0.0 if self.throughput else self.callbacks.measure_seconds,
+            seconds=self.time.share(task),
         )
         result = yield from fold_steps(task, callbacks)
         self.timing[f"{name}_seconds"] = round(result.seconds, 3)
@@ -225,8 +237,16 @@ class RunExecution:
             soft_targets=lesson.soft_targets,
             pseudo_mask=lesson.pseudo_mask,
             runtime=None if known is None else Resolved.from_dict(known.model_dump()),
+            head_start=self._head_start(lesson.train_mask, inner),
             interleaved=self.callbacks.open_pixels is not None,
         )
+
+    def _head_start(self, trained: Bits, inner: Bits | None) -> dict[str, HeadWeights] | None:
+        """Return heads fitted on the labelled photos of a training side, bool [N]; None where they start at random."""
+        if self.head_starts is None:
+            return None
+        own = trained[: self.dataset.n_images]
+        return self.head_starts.fitted_on(own if inner is None else own & ~inner[: self.dataset.n_images])
 
     def _soft_targets(self, fold: int | None) -> tuple[FoldSoftTargets, Bits, Bits | None]:
         """What a fold (None: the refit) is taught, its held-out photos and its inner slice, bool [N] each."""

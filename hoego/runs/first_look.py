@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from hoego.data.dataset import Dataset
+from hoego.data.proposals.photo_size import typical_size
 from hoego.extras import EXTRAS
 from hoego.recipe import Fold, Recipe, resolve
-from hoego.recipe.profiles import FINE_TUNE
+from hoego.recipe.profiles import FINE_TUNE, FIRST_LOOK
 from hoego.runs.project import ProjectData, folds_of, open_project
 from hoego.weights import Found, Wanted, find
 
@@ -30,6 +32,13 @@ SIZES = (224, 160, 128, 96)
 WISHED, MOST = 3, 11
 """Epochs: a size is taken if it leaves WISHED of all layers; more than MOST gain little in a fine-tuning."""
 
+MINUTES = 20.0
+"""Minutes that are taken where none are given."""
+
+TINY = 64
+"""Side in pixels up to which a network for small photos is trained from scratch: on 32 px the last map of the usual
+networks is one place."""
+
 UNEVEN = 1.5
 """Largest class over smallest from which classes are balanced."""
 
@@ -43,10 +52,12 @@ class FirstLook:
     Args:
         recipe: resolved; hoego.toml and the overrides stand over every choice.
         reasons: a line for each choice.
+        seconds: that the training may take, after decoding; infinity where it is not limited.
     """
 
     recipe: Recipe
     reasons: tuple[str, ...] = ()
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -63,34 +74,40 @@ class Work:
 
 
 def first_look(
-    minutes: float, overrides: Sequence[str], project: Path | None, folder: Path, fold: Fold | None
+    minutes: float | None, overrides: Sequence[str], project: Path | None, folder: Path, fold: Fold | None
 ) -> FirstLook:
     """Choose what is trained where there is no recipe.
 
+    Published weights are fine-tuned where they are here and the photos are large enough for them. Whoever names a
+    model in hoego.toml or in an override gets that one, trained as it says.
+
     Args:
-        minutes: for all folds and the last model together, after decoding.
+        minutes: for all folds and the last model together, after decoding; None takes MINUTES.
         overrides: `a.b=c` each.
         project: hoego.toml.
         folder: where splits/ lies.
         fold: of the command line; None for the recipe's.
     """
-    plain = resolve(None, overrides=overrides, project=project)
-    found = None if plain.model.checkpoint else weights_here(plain)
-    if found is None:
-        return FirstLook(
-            plain, ("no published weights are here (hoego weights list): the small network of always",)
-        )
-    first = _with(FINE_TUNE, model={"name": found.name})
-    asked = resolve(None, overrides=overrides, project=project, first=first)
+
+    def resolved(first: Mapping[str, Any]) -> Recipe:
+        return resolve(None, overrides=overrides, project=project, first=first)
+
+    found = weights_here(resolved({}))
+    first = _with(FINE_TUNE, model={"name": found.name if found is not None else CANDIDATES[0]})
+    asked = resolved(first)
     opened = open_project(asked, folder)
+    if reason := _from_scratch(asked, found, opened):
+        return FirstLook(resolved(_sized(FIRST_LOOK, asked, opened)), (reason,))
+    assert found is not None
     said = asked.dataset.size
     sizes = SIZES if said is None else (round((said[0] * said[1]) ** 0.5),)
     work = work_of(opened, fold)
     first, told = _suited(first, opened)
     from hoego.train.budget import speeds_of
 
-    speeds = speeds_of(resolve(None, overrides=overrides, project=project, first=first), sizes)
-    chosen = fit(speeds, work, 60 * minutes)
+    speeds = speeds_of(resolved(first), sizes)
+    given = MINUTES if minutes is None else minutes
+    chosen = fit(speeds, work, 60 * given)
     first = _with(
         first,
         dataset={"size": [chosen.size, chosen.size]},
@@ -98,12 +115,30 @@ def first_look(
         select={"every": chosen.epochs},
         optim={"freeze_epochs": chosen.frozen},
     )
-    recipe = resolve(None, overrides=overrides, project=project, first=first)
-    reasons = _reasons(found, chosen, speeds[chosen.size], work, minutes)
-    changed = [
-        f"{key} is as it was said" for key, same in (("epochs", recipe.epochs == chosen.epochs),) if not same
-    ]
-    return FirstLook(recipe, (*reasons, *told, *changed))
+    recipe = resolved(first)
+    reasons = _reasons(found, chosen, speeds[chosen.size], work, given)
+    changed = () if recipe.epochs == chosen.epochs else ("epochs are as it was said",)
+    return FirstLook(recipe, (*reasons, *told, *changed), 60 * given)
+
+
+def _from_scratch(asked: Recipe, found: Found | None, opened: ProjectData) -> str:
+    """Return why a network is trained from scratch or as it was said; "" where weights are fine-tuned."""
+    model = asked.model
+    if model.checkpoint is not None or not model.pretrained or (found and model.name != found.name):
+        return f"model: {model.name}, as it was said"
+    if found is None:
+        return "no published weights are here (hoego weights list): a small network from scratch"
+    size = asked.dataset.size or typical_size(opened.dataset.paths)[0]
+    if max(size) <= TINY:
+        return f"photos of {size[0]} x {size[1]} px are too small for published weights: a small network from scratch"
+    return ""
+
+
+def _sized(first: Mapping[str, Any], asked: Recipe, opened: ProjectData) -> Mapping[str, Any]:
+    """Return the settings with a size of the photos' own proportions, where nobody said one."""
+    if asked.dataset.size is not None:
+        return first
+    return _with(first, dataset={"size": list(typical_size(opened.dataset.paths)[0])})
 
 
 def _reasons(found: Found, chosen: Fit, speed: Any, work: Work, minutes: float) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ class Callbacks:
         on_runtime: called once with what `auto` became, before the first step.
         on_throughput: called with the measured throughput.
         on_note: called with each sentence for the log.
+        seconds: that the training may take; in a run, all of its trainings together, after decoding.
         progress: whether progress is shown on stderr.
         measure_seconds: seconds given to measuring the throughput; 0 measures nothing.
         state_seconds: seconds between two states within an epoch; every epoch ends with one.
@@ -45,6 +47,7 @@ class Callbacks:
     on_runtime: Callable[[Any], object] = lambda _: None
     on_throughput: Callable[[Any], object] = lambda _: None
     on_note: Callable[[str], object] = lambda _: None
+    seconds: float = math.inf
     progress: bool = True
     measure_seconds: float = 4.0
     state_seconds: float = 60.0

@@ -137,6 +137,8 @@ def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[Trai
         )
         callbacks.on_throughput(speed)
     parts = TrainStepper(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
+    if task.head_start is not None and not resuming:
+        parts.network.start_heads(task.head_start)
     for note in parts.built.notes:
         callbacks.on_note(note)
     return parts, speed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from hoego.train.edits import LabelEdits
 from hoego.train.precision import Resolved
 
 Bits = NDArray[np.bool_]
+HeadWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Weights [F, C] and intercepts [C] of a linear head of C classes on F features."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -37,6 +40,7 @@ class FoldTask(ShortRepr):
         soft_targets: the teacher's predictions, of any of the images.
         pseudo_mask: bool [N], images of the training side whose labels are the teacher's; None where there are none.
         runtime: what `auto` became in an earlier part of this run; None resolves it here.
+        head_start: weights and intercepts by head that the heads start from; None starts them at random.
         interleaved: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of
             compiled trainings share memory that two streams must not use at once.
     """
@@ -54,4 +58,5 @@ class FoldTask(ShortRepr):
     soft_targets: Predictions | None = None
     pseudo_mask: Bits | None = None
     runtime: Resolved | None = None
+    head_start: Mapping[str, HeadWeights] | None = None
     interleaved: bool = False

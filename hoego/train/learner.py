@@ -136,6 +136,7 @@ class TrainStepper:
         self.precision = MixedPrecision(self.device, resolved.precision)
         self.schema = dataset.schema
         self.heads: tuple[HeadSpec, ...] = head_specs(recipe.model, dataset.schema)
+        self.skipped = 0  # steps of the schedule that were left out to end in time
         self.steps = n_steps(len(rows.images), rows.teacher_targets.pseudo_labels, recipe)
         self.built = self._learner(dataset, initialise)
         self.targets: TrainingTargets = make_targets(
@@ -247,7 +248,8 @@ class TrainStepper:
         # Dropout and stochastic depth draw from torch's generator. Seeding every step makes a resumed training equal to
         # an uninterrupted one, and trainings in turns equal to each alone.
         torch.manual_seed(int(generator("step", self.recipe.seed, epoch, number).integers(1 << 62)))
-        set_lr(self.optimizer, optim.lr * lr_factor(epoch * self.steps + number, total, optim))
+        position = epoch * self.steps + number + self.skipped
+        set_lr(self.optimizer, optim.lr * lr_factor(position, total, optim))
         loss = self._backward(images, batch, number, 1 / optim.accumulate)
         if (number + 1) % optim.accumulate and number + 1 < self.steps:
             return loss
@@ -311,6 +313,7 @@ class TrainStepper:
             "ema": None if self.ema is None else self.ema.state_dict(),
             "swa": None if self.swa is None else self.swa.state_dict(),
             "precision": self.precision.state_dict(),
+            "skipped": self.skipped,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -318,6 +321,7 @@ class TrainStepper:
         self.learner.load_state_dict(state["learner"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.precision.load_state_dict(state["precision"])
+        self.skipped = state.get("skipped", 0)  # states of earlier versions skip none
         for average, kept in ((self.ema, state["ema"]), (self.swa, state["swa"])):
             if average is not None and kept is not None:
                 average.load_state_dict(kept)

@@ -19,6 +19,7 @@ from hoego.predictions import Predictions, Provenance
 from hoego.train.averaging import reestimate_batch_norm
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import load_state, load_weights, require_written_by, save_state, save_weights
+from hoego.train.clock import TrainingClock
 from hoego.train.data import PixelLoader
 from hoego.train.epochs import EpochStore
 from hoego.train.forward import PredictedValues, outputs_of, read_outputs
@@ -85,6 +86,7 @@ class TrainingLoop:
         self.epoch, self.number, self.stopped = 0, 0, False
         self.seconds, self._clock = 0.0, time.perf_counter()
         self.loss_sum = torch.zeros((), device=parts.device)
+        self.clock = TrainingClock()
 
     @property
     def state_file(self) -> Path:
@@ -100,6 +102,7 @@ class TrainingLoop:
         self._clock = started
         self._restore()
         callbacks = self.settings.callbacks
+        self.clock = TrainingClock(started + callbacks.seconds)
         epochs = self.parts.recipe.epochs
         with TrainingProgress(
             self.settings.name, epochs, self.parts.steps, callbacks.progress, naive=self.settings.naive
@@ -110,16 +113,30 @@ class TrainingLoop:
                 progress.epoch(figures)
                 if self.epoch < epochs and not self.stopped and (reason := callbacks.should_stop()):
                     raise TrainingStopped(reason)
+        if self.parts.skipped:
+            callbacks.on_note(
+                f"{self.settings.name}: the machine was slower than at the start; {self.parts.skipped} of "
+                f"{epochs * self.parts.steps} steps were skipped so that the schedule ended in time."
+            )
+
+    def _out_of_time(self, epoch: int) -> bool:
+        """Skip steps of the schedule where the training is behind its time; return whether it is at its end."""
+        parts = self.parts
+        position, total = epoch * parts.steps + self.number, parts.steps * parts.recipe.epochs
+        parts.skipped += self.clock.behind(position + parts.skipped, total)
+        return parts.skipped > 0 and position + parts.skipped >= total
 
     def _epoch(self, progress: TrainingProgress) -> Generator[None, None, dict[str, Any]]:
         parts, epoch, first = self.parts, self.epoch, self.number
         parts.start_epoch(epoch)
         began = written = time.perf_counter()
-        batch_size = 0
+        batch_size, ended = 0, False
         for number, images, batch in parts.batches(epoch, first):
             self.loss_sum += parts.step(epoch, number, images, batch)
             self.number, batch_size = number + 1, len(batch.rows)
             progress.step(epoch, number)
+            if ended := self._out_of_time(epoch):
+                break
             if self.number < parts.steps and (reason := self.settings.callbacks.should_stop()):
                 self._save()
                 raise TrainingStopped(reason)
@@ -128,24 +145,24 @@ class TrainingLoop:
                 written = time.perf_counter()
             yield
         # The only place where the loop reads the loss: reading it each step would wait for the device.
-        loss = float(self.loss_sum) / parts.steps
+        loss = float(self.loss_sum) / max(self.number, 1)
         seconds = time.perf_counter() - began
         self._require_finite(loss)
         total = parts.steps * parts.recipe.epochs
-        last_step = epoch * parts.steps + parts.steps - 1
+        last_step = epoch * parts.steps + self.number - 1 + parts.skipped
         figures: dict[str, Any] = {
             "epoch": epoch,
             "train_loss": loss,
             "lr": parts.recipe.optim.lr * lr_factor(last_step, total, parts.recipe.optim),
-            "images_per_second": (parts.steps - first) * batch_size / seconds
-            if first < parts.steps
+            "images_per_second": (self.number - first) * batch_size / seconds
+            if first < self.number
             else None,
             "train_seconds": seconds,
         }
-        figures |= self._after(epoch)
+        figures |= self._after(epoch, last=ended or epoch + 1 == parts.recipe.epochs)
         self.epoch, self.number = epoch + 1, 0
         self.loss_sum.zero_()
-        self.stopped = self.tracker.exhausted(epoch)
+        self.stopped = ended or self.tracker.exhausted(epoch)
         self._save()
         return figures
 
@@ -162,9 +179,9 @@ class TrainingLoop:
             return self.number % callbacks.state_steps == 0
         return time.perf_counter() - written > callbacks.state_seconds
 
-    def _after(self, epoch: int) -> dict[str, Any]:
+    def _after(self, epoch: int, *, last: bool) -> dict[str, Any]:
         """Compute averages, scores and checkpoints at the end of an epoch."""
-        recipe, last = self.parts.recipe, epoch + 1 == self.parts.recipe.epochs
+        recipe = self.parts.recipe
         swa = self.parts.swa
         if swa is not None and epoch + 1 > recipe.epochs * (1 - recipe.average.swa):
             swa.update(self.parts.learner)

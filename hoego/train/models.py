@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hoego.data.schema import COMPOSITE, LabelSchema
@@ -105,6 +107,23 @@ class Network(nn.Module):
         """Compute outputs [B, O] by head from pooled features [B, F]."""
         outputs = self.head(F.dropout(features, self.drop, self.training))
         return dict(zip(self.names, outputs.split(self.sizes, dim=1), strict=True))
+
+    @torch.no_grad()
+    def start_heads(self, given: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
+        """Set the linear heads to weights [F, O] and intercepts [O] by head; others stay as they are.
+
+        A head of other outputs than the given classes, such as that of an ordered attribute, stays as it is too.
+        """
+        if not isinstance(self.head, nn.Linear):
+            return
+        start = 0
+        for name, size in zip(self.names, self.sizes, strict=True):
+            rows = slice(start, start + size)
+            start += size
+            if name in given and len(given[name][1]) == size:
+                weights, intercept = given[name]
+                self.head.weight[rows] = torch.from_numpy(weights.T.copy()).to(self.head.weight)
+                self.head.bias[rows] = torch.from_numpy(intercept.copy()).to(self.head.bias)
 
     def head_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the heads."""

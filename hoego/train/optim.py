@@ -138,6 +138,7 @@ class BackboneFreezer:
 
     def __init__(self, model: nn.Module, heads: Iterable[nn.Parameter], settings: OptimSettings) -> None:
         self.epochs = settings.freeze_epochs
+        self.keep_norms = settings.freeze_norm
         head_ids = {id(p) for p in heads}
         self.backbone = [p for p in model.parameters() if id(p) not in head_ids and p.requires_grad]
         self.norms = [
@@ -154,7 +155,7 @@ class BackboneFreezer:
             p.requires_grad_(not frozen)
             if frozen:
                 p.grad = None
-        if frozen:
+        if frozen or self.keep_norms:
             for m in self.norms:
                 m.eval()
 

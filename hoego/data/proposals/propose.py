@@ -187,8 +187,11 @@ def _lonely(raw: RawTable, classes: NDArray[np.int32]) -> float:
 def _size(draft: Draft, raw: RawTable | None) -> None:
     paths = [] if raw is None else [raw.root / p for p in raw.rows["path"].to_list()]
     size, certainty, reason = typical_size([p for p in paths if is_photo(p)])
-    draft.dataset["size"] = list(size)
-    draft.say("size", f"{size[0]} x {size[1]}", certainty, reason)
+    if certainty == "sure":
+        draft.dataset["size"] = list(size)
+        draft.say("size", f"{size[0]} x {size[1]}", certainty, reason)
+    else:
+        draft.say("size", "chosen by each training", certainty, f"{reason}; dataset.size fixes it")
 
 
 def _split(draft: Draft, raw: RawTable | None) -> None:

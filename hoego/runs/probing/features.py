@@ -12,6 +12,7 @@ from hoego.data.contents import cache_folder
 from hoego.data.dataset import Dataset
 from hoego.data.features import FeatureStore
 from hoego.data.pixels import CacheBuildOptions, PixelCache, ProgressBar, photo_keys
+from hoego.recipe import Recipe
 from hoego.runs.inputs import preprocess_of
 from hoego.short_repr import ShortRepr
 from hoego.train.weights.start import Start
@@ -80,6 +81,13 @@ def features_of(
         device=str(resolve_device(start.recipe.device)),
         seconds=work.seconds,
     )
+
+
+def names_of(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """Return what the heads of a recipe predict: attributes, or the composite."""
+    from hoego.train.models import head_specs
+
+    return [spec.name for spec in head_specs(recipe.model, dataset.schema)]
 
 
 class _Extraction:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hoego import files
 from hoego.data.audit import AuditReport
-from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
 from hoego.evaluate.compare import CompareOptions, compare
 from hoego.evaluate.probe import HeldOutValues, out_of_fold
@@ -32,7 +31,7 @@ from hoego.recipe import Fold, Recipe
 from hoego.results.comparison import Comparison
 from hoego.results.probe import ProbeFacts
 from hoego.runs.probing.facts import PROBE
-from hoego.runs.probing.features import PhotoFeatures, features_of
+from hoego.runs.probing.features import PhotoFeatures, features_of, names_of
 from hoego.runs.probing.heads_file import HEADS, write_heads
 from hoego.runs.project import SPLIT_FILE, ProjectData, audited, folds_of, open_project, require_clean
 from hoego.runs.record_predictions import PREDICTIONS
@@ -176,13 +175,6 @@ def probe(start: Start, project: ProjectData, options: ProbeOptions) -> ProbeRes
         write_heads(record.folder / HEADS / f"fold-{k}.npz", one.heads)
     record.set_state("done")
     return ProbeResult(record, scored, facts)
-
-
-def names_of(recipe: Recipe, dataset: Dataset) -> list[str]:
-    """Return what the heads of a recipe predict: attributes, or the composite."""
-    from hoego.train.models import head_specs
-
-    return [spec.name for spec in head_specs(recipe.model, dataset.schema)]
 
 
 def _require_unseen(start: Start, project: ProjectData, held: dict[int, NDArray[np.bool_]]) -> None:
