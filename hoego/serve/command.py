@@ -15,25 +15,24 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `hoego export` wrote.")]
 
+Host = Annotated[str, typer.Option(help="Address to listen on; by default only this machine's.")]
+TokenFile = Annotated[Path | None, typer.Option(help="A file with the token that requests must carry.")]
+Error = Annotated[float, typer.Option(help="Share of new people's photos whose set lacks the truth.")]
+Abstain = Annotated[
+    float | None,
+    typer.Option(help="Withhold answers, to be wrong on at most this share of the people answered."),
+]
+
 
 def serve(
     folder: Folder,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 8000,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; by default only this machine's.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     max_batch: Annotated[int, typer.Option(help="Photos that the model takes at a time.")] = 32,
     waiting: Annotated[int, typer.Option(help="Photos that may wait; more are refused with 503.")] = 256,
-    token_file: Annotated[
-        Path | None, typer.Option(help="A file with the token that requests must carry.")
-    ] = None,
-    error: Annotated[
-        float, typer.Option(help="Share of new people's photos whose set lacks the truth.")
-    ] = 0.1,
-    abstain: Annotated[
-        float | None,
-        typer.Option(help="Withhold answers, to be wrong on at most this share of the people answered."),
-    ] = None,
+    token_file: TokenFile = None,
+    error: Error = 0.1,
+    abstain: Abstain = None,
     seconds: Annotated[float, typer.Option(help="Time limit of a request.")] = 30.0,
     megabytes: Annotated[float, typer.Option(help="Largest body of a request.")] = 32.0,
     megapixels: Annotated[float, typer.Option(help="Largest photo.")] = 40.0,
@@ -58,19 +57,18 @@ def serve(
     model = load_served(options)
     url = f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}"
     if as_json:
-        print_json({"url": url, "model": model.name, "digest": model.exported.manifest.digest,
-                    "promises": list(model.promises)})  # fmt: skip
+        print_json({"url": url, **model.facts()})
     else:
-        echo(f"{styled(url, 'bold')}  {literal(model.name)}")
-        for text in model.promises:
-            echo(styled(text, "dim"))
+        _show_started(url, model.name, model.promises)
         if not (options.token or is_loopback(host)):
-            echo(
-                styled(
-                    "anybody who reaches this address gets answers; --token-file asks for a token", "yellow"
-                )
-            )
+            echo(styled("anybody who reaches this address gets answers; see --token-file", "yellow"))
     answer(Service(model, options), socket)
+
+
+def _show_started(url: str, name: str, promises: tuple[str, ...]) -> None:
+    echo(f"{styled(url, 'bold')}  {literal(name)}")
+    for text in promises:
+        echo(styled(text, "dim"))
 
 
 def serve_score(

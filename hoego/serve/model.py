@@ -74,6 +74,11 @@ class ServedModel:
         names = self.exported.manifest.outputs
         return (*names, *(CALIBRATED + n for n in names if CALIBRATED + n in self.session.outputs))
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the start tells of it, as JSON types."""
+        digest = self.exported.manifest.digest
+        return {"model": self.name, "digest": digest, "promises": list(self.promises)}
+
     def run(self, pixels: Photo) -> Outputs:
         """Compute the outputs [n, C] of photos uint8 [n, H, W, 3]."""
         return self.session.run(pixels, self.outputs)

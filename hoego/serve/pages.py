@@ -78,23 +78,6 @@ def docs_page(service: Service) -> str:
 def openapi(service: Service) -> dict[str, Any]:
     """Return the description of the addresses, OpenAPI 3.1."""
     name = service.model.name
-    photo = {"schema": {"type": "string", "format": "binary"}}
-    listed = {"schema": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}}
-    form = {
-        "schema": {
-            "type": "object",
-            "properties": {"photos": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-        }
-    }
-    body = {
-        "required": True,
-        "content": {
-            "image/jpeg": photo,
-            "application/octet-stream": photo,
-            "multipart/form-data": form,
-            "application/json": listed,
-        },
-    }
     tensors = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     predict = _operation("Say what photos show.", "answers", _answers_schema(), PROBLEMS)
     infer = _operation(
@@ -114,12 +97,33 @@ def openapi(service: Service) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": name, "version": version(), "description": service.model.exported.manifest.digest},
         "paths": {
-            "/predict": {"post": {**predict, "requestBody": body}},
+            "/predict": {"post": {**predict, "requestBody": _photos_body()}},
             f"/v2/models/{name}/infer": {"post": {**infer, "requestBody": tensors}},
             **{path: {"get": _operation(what, "as said", {}, {})} for path, what in gets.items()},
         },
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         **({"security": [{"token": []}]} if service.options.token else {}),
+    }
+
+
+def _photos_body() -> dict[str, Any]:
+    """Return the ways to send photos."""
+    photo = {"schema": {"type": "string", "format": "binary"}}
+    listed = {"schema": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}}
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": {"photos": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+        }
+    }
+    return {
+        "required": True,
+        "content": {
+            "image/jpeg": photo,
+            "application/octet-stream": photo,
+            "multipart/form-data": form,
+            "application/json": listed,
+        },
     }
 
 

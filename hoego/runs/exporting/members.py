@@ -94,14 +94,7 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
     Raises:
         RecordError: a checkpoint is of another run, or the data set cannot be read.
     """
-    from hoego.train.checkpoints import require_written_by
-    from hoego.train.predict import load_model
-
-    models = []
-    for path in chosen.paths:
-        model = load_model(path, "cpu")
-        require_written_by(model.provenance, f"{record.id}/{path.parent.name}", path)
-        models.append(replace(model, precision="float32"))
+    models = _float_models(record, chosen)
     dataset = dataset_of(record)
     assert dataset is not None
     recorded = predictions_of(record)
@@ -134,6 +127,18 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
         sources=sources,
         precision=_precision(record),
     )
+
+
+def _float_models(record: Record, chosen: ChosenWeights) -> list[TrainedModel]:
+    from hoego.train.checkpoints import require_written_by
+    from hoego.train.predict import load_model
+
+    models = []
+    for path in chosen.paths:
+        model = load_model(path, "cpu")
+        require_written_by(model.provenance, f"{record.id}/{path.parent.name}", path)
+        models.append(replace(model, precision="float32"))
+    return models
 
 
 def _probabilities(predictions: Predictions) -> Values:

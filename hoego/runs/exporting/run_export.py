@@ -7,12 +7,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from hoego import files
 from hoego.data import photo_pixels
@@ -20,13 +18,12 @@ from hoego.data.images import read_bytes, special_opener
 from hoego.data.photo_pixels import Preprocessing
 from hoego.data.schema import COMPOSITE
 from hoego.errors import HoegoError, NotEstimableError, ParityError, UsageError
-from hoego.evaluate.diagnose.calibration import calibration, useful_temperature
+from hoego.evaluate.diagnose.calibration import useful_temperature
 from hoego.evaluate.ensemble.crossfit import parts_of
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.exported import card, names
 from hoego.exported.folder import digest_of, sha256, software
 from hoego.exported.parity import ModelOutputs, compare_outputs, equal_pixels, public_names
-from hoego.exported.probes import make_probes, pixel_hash
 from hoego.exported.seen import SeenPhotos
 from hoego.exported.session import OnnxSession
 from hoego.extras import require
@@ -37,20 +34,17 @@ from hoego.results.export import (
     ModelLabels,
     ModelManifest,
     ParityReport,
-    ProbePhoto,
     QuantizedVerdict,
 )
 from hoego.runs.candidates import recorded_candidates
 from hoego.runs.exporting.int8 import require_no_worse, require_one_model, try_int8
+from hoego.runs.exporting.manifest import facts_of, probe_photos, scored_files
 from hoego.runs.exporting.members import ExportMembers, load_members
 from hoego.runs.exporting.request import ChosenWeights, ExportRequest, choose_weights, require_exportable
-from hoego.runs.exporting.shown_slices import shown_slices
 from hoego.runs.loading import score_as_recipe
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
 from hoego.version import version
-
-SCORED = (names.MODEL, names.PREPROCESSING, names.PREPROCESSING_CODE, names.REFERENCE, names.SEEN)
 
 
 def export(record: Record, request: ExportRequest) -> ExportResult:
@@ -293,13 +287,9 @@ class RunExport:
         return out
 
     def _manifest(self, folder: Path, parity: ParityReport, seen: SeenPhotos) -> ModelManifest:
-        members, found = self.members, self.scored
-        model = members.models[0]
-        heads = tuple(model.network.outputs)
-        timm = [p.relative_to(folder).as_posix() for p in sorted(folder.glob("timm/**/*")) if p.is_file()]
-        scored = [name for name in (*SCORED, *timm) if (folder / name).is_file()]
-        probes = self._probes(folder)
+        heads = tuple(self.members.models[0].network.outputs)
         manifest = ModelManifest(
+            **facts_of(self.members),
             name=self.request.name or self.record.meta.name or self.record.id,
             run=self.record.id,
             hoego=version(),
@@ -307,65 +297,24 @@ class RunExport:
             labels=ModelLabels.model_validate(self.schema.to_dict()),
             outputs=public_names(heads, self.schema),
             heads=heads,
-            target=found.target.name,
+            target=self.scored.target.name,
             weights=self.chosen.name,
-            folds=members.folds,
-            size=members.preprocess.size,
-            preprocessing=members.preprocess.steps.fingerprint(),
             temperatures=self.temperatures,
-            calibration=calibration(members.predictions, members.dataset)
-            if _can_calibrate(members)
-            else None,
-            precision=members.precision,
-            backbone=model.recipe.model.name,
-            score=found,
+            score=self.scored,
             score_of="recipe" if self.chosen.name == "refit" else "file",
-            slices=shown_slices(members.predictions, members.dataset),
             n_train=len(seen.photos),
             n_train_subjects=seen.n_subjects,
-            n_held=members.recorded.n_images,
-            n_held_subjects=len(np.unique(members.dataset.subject_index[members.rows])),
-            external=tuple(dict.fromkeys(e for s in members.sources for e in s.external)),
             parity=parity,
             quantized=self.quantized,
-            probes=probes,
-            files={name: sha256(folder / name) for name in scored},
+            probes=probe_photos(self.members, self.schema, folder),
+            files=scored_files(folder),
             software=software(),
             license=self.request.license,
             notes=tuple(self.notes),
         )
         return manifest.with_(digest=digest_of(manifest.model_dump(mode="json")))
 
-    def _probes(self, folder: Path) -> Mapping[str, ProbePhoto]:
-        """Write the made-up photos, and what must come of them."""
-        prepare = self.members.preprocess.steps
-        photos = make_probes(self.members.preprocess.size)
-        pixels = {name: prepare(data) for name, data in photos.items()}
-        stacked = np.stack(list(pixels.values()))
-        for name, data in photos.items():
-            files.write_bytes(folder / names.PROBES / name, data)
-        answers: dict[str, np.ndarray] = {}
-        if (folder / names.MODEL).is_file():
-            session = OnnxSession(folder / names.MODEL)
-            public = [o for o in session.outputs if "." not in o or o in self.schema.names]
-            answers = dict(session.run(stacked, public))
-        return {
-            name: ProbePhoto(
-                pixels=pixel_hash(pixels[name]),
-                probabilities={k: tuple(v[i].tolist()) for k, v in answers.items()},
-            )
-            for i, name in enumerate(photos)
-        }
-
 
 def _changed(a: Predictions, b: Predictions) -> int:
     target = a.schema.target if a.has(a.schema.target) else a.attributes[0]
     return int((a.probabilities(target).argmax(axis=1) != b.probabilities(target).argmax(axis=1)).sum())
-
-
-def _can_calibrate(members: ExportMembers) -> bool:
-    predictions, dataset = members.predictions, members.dataset
-    rows = members.rows
-    known = dataset.target[rows] >= 0
-    several = len(np.unique(dataset.subject_index[rows][known])) > 1
-    return predictions.has(predictions.schema.target) and several
