@@ -228,9 +228,11 @@ def fuzz(served: Served, photos: list[Path], n: int) -> dict[str, Any]:
 def ended(served: Served, photos: list[Path]) -> dict[str, int]:
     """Send SIGTERM while 8 clients ask: of the requests that were sent, how many were answered, refused, or lost."""
     counts = {"answered": 0, "not_accepted": 0, "lost": 0}
+    told: list[float] = []
     data = [p.read_bytes() for p in photos[:20]]
 
     def keep_asking(k: int) -> None:
+        sent = 0.0
         while True:
             connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
             try:
@@ -240,6 +242,7 @@ def ended(served: Served, photos: list[Path]) -> dict[str, int]:
                 return
             try:
                 while True:
+                    sent = time.monotonic()
                     connection.request(
                         "POST", "/predict", data[k % len(data)], {"content-type": "image/jpeg"}
                     )
@@ -250,7 +253,8 @@ def ended(served: Served, photos: list[Path]) -> dict[str, int]:
                     if response.getheader("connection") == "close":
                         break
             except (OSError, http.client.HTTPException):
-                counts["lost"] += 1
+                # A connection that was made when the service had gone is no accepted request.
+                counts["lost" if not told or sent < told[0] else "not_accepted"] += 1
                 return
             finally:
                 connection.close()
@@ -258,6 +262,7 @@ def ended(served: Served, photos: list[Path]) -> dict[str, int]:
     with ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(keep_asking, k) for k in range(8)]
         time.sleep(2)
+        told.append(time.monotonic())
         served.end()
         for one in waiting:
             one.result()
