@@ -1,5 +1,5 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-.PHONY: demo test test-all test-wheel golden check docs site lock clean help
+.PHONY: demo test test-all test-wheel fuzz faults golden check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -11,6 +11,8 @@ help:
 	@echo "make test   every test, with and without torch"
 	@echo "make test-all    the tests that need no torch, on every Python that Hoego supports and this machine has"
 	@echo "make test-wheel  build the wheel, install it without extras, and use it"
+	@echo "make fuzz        damage files and recipes, 20,000 times (half an hour; N=2000 for fewer, SEED=1 for others)"
+	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
 	@echo "make check  format, lint, types"
 	@echo "make docs   write the reference pages from the code"
@@ -42,6 +44,15 @@ test-wheel: | .uv/bin/uv
 	$(UV) venv --quiet --python $(PYTHON) .venv-wheel
 	$(UV) pip install --quiet --python .venv-wheel --constraint requirements.lock dist/*.whl
 	.venv-wheel/bin/python -I tests/wheel.py
+
+N ?= 20000
+SEED ?= 0
+
+fuzz: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python tests/fuzz.py -n $(N) --seed $(SEED)
+
+faults: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python tests/faults.py --seed $(SEED)
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python tests/golden_run.py

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from hoego.errors import HoegoError, RecordError
+from hoego.errors import HoegoError, RecordError, is_out_of_memory
+from hoego.storage import full_disk
 
 RESTORE = "Restore the file from a copy, or move the record's folder away."
 
-_OWN = (ArithmeticError, AttributeError, BufferError, EOFError, LookupError, MemoryError, RecursionError)
-_FAULTS = (*_OWN, OSError, SyntaxError, TypeError, ValueError)
+_OWN = (ArithmeticError, AttributeError, BufferError, EOFError, LookupError, RecursionError)
+_FAULTS = (*_OWN, OSError, RuntimeError, SyntaxError, TypeError, ValueError)
 """What code raises that is given content of another shape than it was written for."""
 _LIBRARIES = ("polars", "pyo3_runtime", "zlib", "struct", "zipfile", "safetensors_rust", "pickle", "_pickle")
 """Modules whose errors are theirs alone. A panic of polars (pyo3_runtime) is not even an Exception."""
@@ -58,6 +59,8 @@ def parsing(
 
 def is_damage(problem: BaseException) -> bool:
     """Whether an error can come of a damaged file, so that a reader may say so; not of Ctrl-C, for one."""
+    if is_out_of_memory(problem) or full_disk(problem):
+        return False
     return isinstance(problem, _FAULTS) or type(problem).__module__.split(".")[0] in _LIBRARIES
 
 

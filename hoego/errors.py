@@ -30,8 +30,8 @@ class HoegoError(Exception):
         row: int | None = None,
         column: str | None = None,
     ) -> None:
-        self.message = message
-        self.remedy = remedy
+        self.message = _shortened(message)
+        self.remedy = _shortened(remedy)
         self.file = None if file is None else Path(file)
         self.row = row
         self.column = column
@@ -43,7 +43,7 @@ class HoegoError(Exception):
             where.append(f"row {self.row}")
         if self.column is not None:
             where.append(f"column {self.column!r}")
-        text = f"{', '.join(where)}: {self.message}" if where else self.message
+        text = f"{_shortened(', '.join(where))}: {self.message}" if where else self.message
         return f"{text}\n  {self.remedy}" if self.remedy else text
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -51,6 +51,16 @@ class HoegoError(Exception):
             _rebuild,
             (type(self), self.message, self.remedy, self.file, self.row, self.column),
         )
+
+
+_LONGEST = 2000
+"""Characters of a message: a damaged file may hold a name of a megabyte."""
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 200]} … ({len(text):,} characters) … {text[-100:]}"
 
 
 def _rebuild(

@@ -99,7 +99,7 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
 def write_sealed(path: Path, value: Any) -> None:
     """Write `value`, an object, as `write_json` does, with a digest of its content (see `read_sealed`)."""
     content = plain(value)
-    write_json(path, {**content, "digest": _digest(content)})
+    write_json(path, {**content, "digest": content_digest(content)})
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
@@ -109,12 +109,12 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """
     content = read_json(path)
     written = content.pop("digest", None)
-    if written is not None and written != _digest(content):
+    if written is not None and written != content_digest(content):
         raise RecordError("the file was changed after it was written", file=path, remedy=RESTORE)
     return content
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def content_digest(content: Mapping[str, Any]) -> str:
     """Hash an object by its content, whatever the order of its keys."""
     return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 

@@ -22,6 +22,13 @@ _READ_ONLY = {
     errno.EACCES: "the folder is read-only for you; ask for the right to write, or work in another one",
     errno.EPERM: "the folder is read-only for you; ask for the right to write, or work in another one",
 }
+_IN_THE_WAY = {
+    errno.EISDIR: "a folder stands where the file is to be written; move it away",
+    errno.ENOTDIR: "a file stands where a folder is to be; move it away",
+    errno.EEXIST: "a file stands where a folder is to be; move it away",
+    errno.ENAMETOOLONG: "the name is too long for this file system; choose a shorter one",
+    errno.ELOOP: "links in the path lead to themselves; take them away",
+}
 _FULL_WORDS = {
     "no space left on device": errno.ENOSPC,
     "disk quota exceeded": errno.EDQUOT,
@@ -59,6 +66,8 @@ def storage_error(problem: BaseException, path: Path | None = None) -> DataError
     where = path if path is not None else Path(named) if isinstance(named, str) else None
     if said := full_disk(problem):
         return DataError(said, file=where)
+    if path is not None and isinstance(problem, OSError) and problem.errno in _IN_THE_WAY:
+        return DataError(_IN_THE_WAY[problem.errno], file=where)
     if not isinstance(problem, OSError) or problem.errno not in _READ_ONLY:
         return None
     if path is None and problem.errno != errno.EROFS:

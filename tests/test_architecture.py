@@ -34,7 +34,8 @@ ORDER = (
     ("recipe",),
     ("results", "weights"),
     ("files", "toml_text", "draw", "extras", "terminal", "version", "short_repr", "listening"),
-    ("damage", "storage"),
+    ("damage",),
+    ("storage",),
     ("errors",),
 )
 LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}

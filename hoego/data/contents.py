@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hoego import files
 from hoego.data.images import content_of
+from hoego.data.parquet_file import DamagedParquet, read_parquet
 from hoego.errors import DataError
 
 _FACTS = ("size", "time", "changed", "inode")
@@ -92,8 +93,8 @@ _EMPTY = pl.Schema({"path": pl.String, **dict.fromkeys(_FACTS, pl.Int64), "conte
 
 def _remembered(store: Path) -> pl.DataFrame:
     try:
-        return pl.read_parquet(store).select(*_EMPTY.names()).cast(_EMPTY)
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return read_parquet(store)[0].select(*_EMPTY.names()).cast(_EMPTY)
+    except (DamagedParquet, pl.exceptions.PolarsError):
         return pl.DataFrame(schema=_EMPTY)
 
 

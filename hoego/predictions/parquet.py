@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from hoego import files
-from hoego.damage import described, parsing
+from hoego.damage import parsing
+from hoego.data.parquet_file import DamagedParquet, read_parquet
 from hoego.data.schema import LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import RecordError
@@ -85,10 +86,9 @@ def _open(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
     if path.is_dir():
         raise RecordError("a folder stands in place of the file", file=path, remedy=_AGAIN)
     try:
-        table = pl.read_parquet(path, use_pyarrow=False)
-        text = pl.read_parquet_metadata(path).get("hoego")
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
-        raise RecordError(f"Not a readable Parquet file: {described(e)}", file=path, remedy=_AGAIN) from None
+        table, text = read_parquet(path)
+    except DamagedParquet as e:
+        raise RecordError(f"Not a readable Parquet file: {e}", file=path, remedy=_AGAIN) from None
     if text is None:
         raise RecordError(
             "The file carries no provenance, so nothing can be computed from it.",

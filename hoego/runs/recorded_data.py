@@ -12,6 +12,7 @@ from hoego import files
 from hoego.data.audit import BESIDE_SCORE
 from hoego.data.dataset import NOT_AUDITED, Dataset
 from hoego.data.label_changes import IMAGE, label_table
+from hoego.data.parquet_file import DamagedParquet, read_parquet
 from hoego.errors import RecordError
 from hoego.runs.records import Record, RunKind, RunStore
 
@@ -85,8 +86,8 @@ def _with_parents(records: Sequence[Record]) -> list[Record]:
 def _read(path: Path) -> pl.DataFrame:
     remedy = "Restore the record from a copy; without the file, scores say that the labels may have changed."
     try:
-        found = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+        found, _ = read_parquet(path)
+    except DamagedParquet as problem:
         raise RecordError(f"not readable: {problem}", file=path, remedy=remedy) from None
     if found.columns[:1] != [IMAGE] or set(found.dtypes) != {pl.String} or found[IMAGE].is_duplicated().any():
         raise RecordError("this is no table of labels", file=path, remedy=remedy)

@@ -26,6 +26,7 @@ from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.records.reserve import keep_reserve
 from hoego.split import Split
 from hoego.split import load as load_split
+from hoego.split import make as make_split
 from hoego.split import save as save_split
 from hoego.storage import storage_error
 from hoego.train.callbacks import Callbacks
@@ -194,11 +195,27 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
     require("train", "Training")
     recipe = build(record.recipe)
     dataset = load(recipe)
-    split = load_split(record.folder / SPLIT_FILE, dataset)
+    split = _split_of(record, recipe, dataset)
     if any(record.epochs(k) for k in record.folds()):
         record.update(training={"resumed": True})
     record.set_state("running")
+    # Files that a killed process was writing: nothing refers to them.
+    for torn in record.folder.rglob(".*.part"):
+        torn.unlink(missing_ok=True)
     return finished(_guarded(record, ProjectData(recipe, dataset, split), callbacks or Callbacks(), started))
+
+
+def _split_of(record: Record, recipe: Recipe, dataset: Dataset) -> Split:
+    """The split of a record; made again where the process was killed between the record and its split."""
+    path = record.folder / SPLIT_FILE
+    if path.exists() or record.folds():
+        return load_split(path, dataset)
+    split = make_split(dataset, recipe.split)
+    if split.fingerprint != record.meta.fingerprints.get("split"):
+        return load_split(path, dataset)  # says that it is missing
+    save_split(split, path)
+    files.write_sealed(record.folder / "split.json", split.summary)
+    return split
 
 
 def require_trained(record: Record) -> None:

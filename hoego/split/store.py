@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from hoego import files
 from hoego.data.dataset import Dataset
+from hoego.data.parquet_file import DamagedParquet, read_parquet
 from hoego.errors import MismatchError, RecordError, SplitError
 from hoego.files import write_bytes
 from hoego.recipe import SplitSettings
@@ -180,9 +181,8 @@ def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
     if not path.is_file():
         raise SplitError("There is no such split.", file=path, remedy="Make it with `hoego split`.")
     try:
-        table = pl.read_parquet(path)
-        text = pl.read_parquet_metadata(path).get("hoego")
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
+        table, text = read_parquet(path)
+    except DamagedParquet as e:
         raise SplitError(f"Not a readable Parquet file ({e}).", file=path, remedy=_REMAKE) from None
     if text is None or not {"image", "fold"} <= set(table.columns):
         raise SplitError("The Parquet file is not a split that Hoego saved.", file=path, remedy=_REMAKE)

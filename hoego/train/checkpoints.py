@@ -51,6 +51,8 @@ def save_weights(
         content["provenance"] = provenance.to_dict()
     plain = {name: t.detach().to("cpu").contiguous().clone() for name, t in tensors.items()}
     content["digest"] = _digest(plain)
+    content = files.plain(content)
+    content["seal"] = files.content_digest(content)
     metadata = {METADATA_KEY: json.dumps(content)}
     with files.writing(path) as temporary:
         safetensors.torch.save_file(plain, temporary, metadata=metadata)
@@ -87,7 +89,20 @@ def about_weights(path: Path) -> dict[str, Any]:
             about = (file.metadata() or {}).get(METADATA_KEY, "{}")
     except (safetensors.SafetensorError, OSError, ValueError) as e:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
-    return files.parse_object(about, path)
+    return _unsealed(about, path)
+
+
+def _unsealed(text: str, path: Path) -> dict[str, Any]:
+    """Parse what Hoego wrote beside the tensors. Raises RecordError where it was changed; early files have no seal."""
+    about = files.parse_object(text, path)
+    written = about.pop("seal", None)
+    if written is not None and written != files.content_digest(about):
+        raise RecordError(
+            "What the file says of its weights was changed after it was written.",
+            file=path,
+            remedy="Restore the file from a copy, or train the run again.",
+        )
+    return about
 
 
 def provenance_of_weights(path: Path) -> Provenance | None:
@@ -111,7 +126,7 @@ def _load_safetensors(path: Path) -> CheckpointWeights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError) as e:
         raise TrainError(f"Not a readable safetensors file: {_reason(e)}", file=path) from None
-    about = files.parse_object(metadata.get(METADATA_KEY, "{}"), path)
+    about = _unsealed(metadata.get(METADATA_KEY, "{}"), path)
     written = about.pop("digest", None)
     if written is not None and written != _digest(tensors):
         raise TrainError(

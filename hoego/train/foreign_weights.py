@@ -24,6 +24,8 @@ WRAPPERS = (
 """Keys under which weights lie, the first that is there; of a model and its average the model is taken, and of a
 teacher and its student the teacher, as their authors evaluate it (DINO, Caron et al. 2021, https://arxiv.org/abs/2104.14294)."""
 PREFIXES = ("module.", "network.", "_orig_mod.", "_forward_module.", "model.", "body.", "backbone.")
+_PICKLES = (b"PK", b"\x80")
+"""How a file of torch.save begins: an archive, or in old versions a pickle."""
 _LFS = b"version https://git-lfs"
 # Types that hold values alone, which other trainers save beside the weights (timm's train.py: its arguments). The two
 # functions rebuild a scalar and an array of NumPy, whose module is another one in NumPy 1.
@@ -81,16 +83,17 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 def _refused(problem: pickle.UnpicklingError, path: Path) -> TrainError:
     found = re.search(r"(?:GLOBAL|class|global)[: ]+([\w.]+\.\w+)", str(problem))
-    if found is None:
-        with open(path, "rb") as stream:
-            start = stream.read(16)
+    with open(path, "rb") as stream:
+        start = stream.read(16)
+    if found is None and not start.startswith(_PICKLES):
         return TrainError(
             f"This is no checkpoint of PyTorch: the file begins with {start!r}.",
             file=path,
             remedy="Give a file that torch.save or safetensors wrote.",
         )
     return TrainError(
-        f"The file holds more than weights: it carries {found[1]}, whose code would be run on loading.",
+        f"The file holds more than weights: it carries {found[1] if found else 'objects'}, "
+        "whose code would be run on loading.",
         file=path,
         remedy="Save the state_dict alone (torch.save(model.state_dict(), FILE)), or convert it to safetensors "
         "where you trust its origin.",

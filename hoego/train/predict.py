@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hoego.damage import parsing
 from hoego.data.pixels import PixelCache
 from hoego.data.schema import LabelSchema
 from hoego.errors import TrainError
 from hoego.predictions import Provenance
 from hoego.recipe import Recipe, build, fill, normalisation
 from hoego.train.augment import Augment
-from hoego.train.checkpoints import load_weights
+from hoego.train.checkpoints import CheckpointWeights, load_weights
 from hoego.train.data import open_pixels
 from hoego.train.forward import PredictedValues, Readers, mean_of, outputs_of, probabilities, read_outputs
 from hoego.train.models import Network, build_network
@@ -70,6 +71,12 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedMo
             file=path,
             remedy="Use one from a run's folder.",
         )
+    with parsing(path):
+        return _loaded(weights, weights.provenance, device, views)
+
+
+def _loaded(weights: CheckpointWeights, provenance: Provenance, device: str, views: int) -> TrainedModel:
+    about = weights.metadata
     recipe, schema = fill(build(about["recipe"])), LabelSchema.from_dict(about["schema"])
     if views:
         recipe = recipe.model_copy(update={"views": recipe.views.model_copy(update={"n": views})})
@@ -88,7 +95,7 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedMo
         recipe=recipe,
         schema=schema,
         precision=about["precision"],
-        provenance=weights.provenance,
+        provenance=provenance,
     )
 
 

@@ -178,10 +178,16 @@ def _model(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     values = {key: _setting(best.recipe, key) for key in _TOLD}
     settings = ", ".join(f"`{k}` {shown(v)}" for k, v in values.items() if v is not None)
     yield Statement(say("leader", name=named(best), settings=settings), "result", of_run(best))
-    scores = _attributes(facts, best)
+    source = (RecordReference("run", best.id, f"{best.id}/score.json"),)
+    try:
+        scores = _attributes(facts, best)
+    except HoegoError:
+        text = say("gap_broken", n=say.n(1, "record"), names=f"{best.id}/score.json")
+        yield Statement(text, "gap", source)
+        return
     if scores:
         text = say("attributes", scores=", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
-        yield Statement(text, "result", (RecordReference("run", best.id, f"{best.id}/score.json"),))
+        yield Statement(text, "result", source)
 
 
 def _setting(recipe: Mapping[str, Any], key: str) -> Any:
@@ -192,10 +198,7 @@ def _setting(recipe: Mapping[str, Any], key: str) -> Any:
 
 
 def _attributes(facts: PeriodRecords, run: RunSummary) -> dict[str, float]:
-    try:
-        score = Record(facts.folders[run.id]).full_score
-    except HoegoError:
-        return {}
+    score = Record(facts.folders[run.id]).full_score
     values = {} if score is None else {name: metric_value(part) for name, part in score.attributes.items()}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -13,6 +13,7 @@ import polars as pl
 from hoego.data.contents import cache_folder
 from hoego.data.dataset import Dataset
 from hoego.data.images import cpu_count, decode, read_header
+from hoego.data.parquet_file import DamagedParquet, read_parquet
 from hoego.errors import DataError
 from hoego.files import write_bytes
 
@@ -75,8 +76,8 @@ def unreadable(dataset: Dataset) -> dict[int, str]:
 
 def _remembered(store: Path) -> pl.DataFrame:
     try:
-        return pl.read_parquet(store).select(*SCHEMA.names()).cast(SCHEMA)
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return read_parquet(store)[0].select(*SCHEMA.names()).cast(SCHEMA)
+    except (DamagedParquet, pl.exceptions.PolarsError):
         return pl.DataFrame(schema=SCHEMA)
 
 

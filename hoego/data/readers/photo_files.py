@@ -97,5 +97,7 @@ def shown(text: str) -> str:
 def _clean(path: str, root: Path) -> str | None:
     text = os.path.relpath(path, root) if os.path.isabs(path) else path
     clean = posixpath.normpath(text)
-    out = clean in ("..", ".") or clean.startswith("../") or clean.replace("\\", "/").startswith("../")
+    # A backslash separates folders on Windows, so that `a\\..\\..\\b` leaves the root there.
+    there = posixpath.normpath(text.replace("\\", "/"))
+    out = any(p in ("..", ".") or p.startswith("../") for p in (clean, there))
     return None if out else clean

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hoego.data.parquet_file import read_parquet
 from hoego.data.readers.text_table import TextTable, read_text_table
 from hoego.errors import DataError, nearest
 from hoego.short_repr import ShortRepr
@@ -76,7 +77,7 @@ def read_table(path: Path | str) -> DataTable:
         raise DataError("There is no such table.", file=path, remedy="Check dataset.table and dataset.root.")
     ending = path.suffix.lower()
     if ending in _PARQUET:
-        table = DataTable(path=path, frame=_read(path, pl.read_parquet, "Parquet"))
+        table = DataTable(path=path, frame=_read(path, lambda p: read_parquet(p)[0], "Parquet"))
     elif ending in _LINES:
         table = _json_lines(path)
     else:

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hoego.damage import described
+from hoego.data.parquet_file import DamagedParquet, read_parquet
 from hoego.errors import DataError, HoegoError, UsageError
 from hoego.predictions.frame_columns import FrameRows, class_columns, image_column, read_frame
 from hoego.predictions.outside import HeldOut
@@ -79,11 +80,17 @@ def digest_of(path: Path) -> str:
 def _table(path: Path) -> pl.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path, use_pyarrow=False)
+            return read_parquet(path)[0]
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
         # As text: an id such as 00012 must keep its zeros.
         return pl.read_csv(path, separator=separator, infer_schema=False)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as problem:
+    except (
+        DamagedParquet,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        OSError,
+        UnicodeError,
+    ) as problem:
         raise DataError(f"The file cannot be read: {described(problem)}", remedy="Write it again.") from None
 
 

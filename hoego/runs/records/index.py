@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def stamps(root: Path) -> list[tuple[str, list[int]]]:
 
 def _load(root: Path) -> dict[str, list[Any]]:
     try:
-        content = json.loads((root / _NAME).read_bytes())
+        digest, _, text = (root / _NAME).read_bytes().partition(b"\n")
+        # What is read here is not validated again, so it must be what was written.
+        content = json.loads(text) if digest == _digest(text) else {}
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
@@ -83,5 +86,10 @@ def _load(root: Path) -> dict[str, list[Any]]:
 
 def _save(root: Path, entries: dict[str, list[Any]]) -> None:
     text = json.dumps({"schema_version": SCHEMA_VERSION, "runs": entries}, separators=(",", ":"))
+    content = text.encode()
     with contextlib.suppress(OSError, DataError):
-        files.write_text(root / _NAME, text, durable=False)
+        files.write_bytes(root / _NAME, _digest(content) + b"\n" + content, durable=False)
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).hexdigest().encode()

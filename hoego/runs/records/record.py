@@ -270,7 +270,7 @@ class Record:
                     column=wrong[0] if wrong else "epoch",
                     remedy=files.REMOVE,
                 )
-            latest[int(row.get("epoch", place))] = row
+            latest[int(row.get("epoch", place))] = {"epoch": place, **row}
         return [latest[epoch] for epoch in sorted(latest)]
 
     def save_recipe(self, recipe: Mapping[str, Any]) -> None:
