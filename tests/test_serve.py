@@ -584,3 +584,9 @@ def test_it_does_not_start_where_the_session_answers_otherwise(
     monkeypatch.setattr(OnnxSession, "run", other)
     with pytest.raises(ParityError, match=r"differ by 0\.001"):
         load_served(ServeOptions(folder=project / "folds"))
+
+
+def test_the_start_loads_no_statistics_that_it_does_not_use() -> None:
+    check = "import sys, hoego.serve.model, hoego.serve.server; print('scipy.special' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"

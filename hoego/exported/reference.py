@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.data.schema import LabelSchema
 from hoego.errors import ParityError
-from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 from hoego.short_repr import ShortRepr
 
@@ -157,6 +156,9 @@ def scores_of(predictions: Predictions, schema: LabelSchema, codes: NDArray[np.i
         schema: of the labels.
         codes: labels [N, A] in the order of the rows.
     """
+    # Here, since the scores load scipy.stats, which takes a second, and a service computes none.
+    from hoego.evaluate.score.formulas import macro_f1_score
+
     out: dict[str, float] = {}
     names = list(predictions.attributes)
     target = schema.target if predictions.has(schema.target) else names[0]

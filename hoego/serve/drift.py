@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from hoego.exported.reference import ReferencePhotos, brightness_of, sharpness_of
 from hoego.results.base import Result
@@ -96,7 +96,7 @@ class Histogram(ShortRepr):
         """Compare the counts with the held-out photos."""
         n = int(self.counts.sum())
         today = self.counts / max(n, 1)
-        spread = -ndtri((1 - LEVEL) / 2 / len(self.names)) * np.sqrt(
+        spread = -NormalDist().inv_cdf((1 - LEVEL) / 2 / len(self.names)) * np.sqrt(
             self.variance + self.group * self.share * (1 - self.share) / max(n, 1)
         )
         low, high = np.maximum(self.share - spread, 0.0), np.minimum(self.share + spread, 1.0)

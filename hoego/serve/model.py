@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,11 @@ class ServedModel:
         names = self.exported.manifest.outputs
         return (*names, *(CALIBRATED + n for n in names if CALIBRATED + n in self.session.outputs))
 
+    @cached_property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of the classes, by attribute; the composite's are joined anew at every call of the schema."""
+        return {a: tuple(self.exported.schema.classes(a)) for a in self.exported.manifest.outputs}
+
     def facts(self) -> dict[str, Any]:
         """Return what the start tells of it, as JSON types."""
         digest = self.exported.manifest.digest
@@ -114,7 +120,7 @@ class ServedModel:
     def _said_of(self, attribute: str, found: Outputs) -> dict[str, Any]:
         p = found[attribute]
         calibrated = found.get(CALIBRATED + attribute, p)
-        classes = self.exported.schema.classes(attribute)
+        classes = self.classes[attribute]
         best = int(p.argmax())
         out = {
             "label": classes[best],
