@@ -127,9 +127,14 @@ def _choose(draft: Draft, guess: ColumnGuess, certainty: Certainty, why: str, qu
     alike = written_alike(guess.classes)
     if alike and certainty != "unsure":
         certainty = "unsure"
-        question = f"Are {', '.join(alike[0])} one class? Then write them alike in the table."
+        question = _one_class(alike)
     draft.labels["target"] = guess.name
     draft.say("target", guess.name, certainty, why, question)
+
+
+def _one_class(alike: Sequence[Sequence[str]]) -> str:
+    groups = [", ".join(group) for group in alike[:SHOWN]]
+    return f"Is each of these one class: {'; '.join(groups)}? Then write it alike in the table."
 
 
 def _lone(claim: _Claim) -> tuple[Certainty, str]:
@@ -179,7 +184,7 @@ def _settings(draft: Draft, a: ColumnGuess) -> dict[str, Any]:
         out["missing"] = "allow"
     blank = "; it has blanks, which are masked" if a.missing else ""
     alike = written_alike(a.classes)
-    question = f"Are {', '.join(alike[0])} one class?" if alike else ""
+    question = _one_class(alike) if alike else ""
     certainty = "unsure" if alike else a.certainty
     draft.say(f"attribute {a.name}", a.kind, certainty, a.reason + blank, question)
     return out
