@@ -481,3 +481,27 @@ def test_results_that_were_changed_by_hand_are_noticed(damaged: tuple[Path, dict
     with pytest.raises(RecordError, match="changed after it was written"):
         _ = RunStore(folder / "runs").find(names["A"]).full_score
     must(folder, "score", names["A"])  # computes it anew, from the predictions
+
+
+@pytest.mark.parametrize(
+    "metric", ["nope", "mine.py:missing", "gone.py:m", "mine.py:broken", "mine.py:pair", "mine.py:nothing"]
+)
+def test_a_metric_that_cannot_be_computed_is_refused_before_the_training(tmp_path: Path, metric: str) -> None:
+    make(tmp_path / "p")
+    (tmp_path / "p/mine.py").write_text(
+        "def broken(truth, p):\n    raise ValueError('x')\ndef pair(truth, p):\n    return [1, 2]\n"
+        "def nothing():\n    return 1\n"
+    )
+    answer = train(tmp_path / "p", "--set", f'score.metrics=["{metric}"]')
+    assert (answer.code, answer.traceback) == (2, "")
+    assert metric.rpartition(":")[2] in answer.err
+    assert not [*(tmp_path / "p").glob("runs/*/run.json")]
+
+
+@pytest.mark.parametrize("path", ["..\\x.png", "a\\..\\..\\x.png", "a/../../x.png", "/etc/x.png"])
+def test_a_path_that_leaves_the_root_is_refused_as_any_system_reads_it(tmp_path: Path, path: str) -> None:
+    rows = make(tmp_path / "p")
+    write_table(tmp_path / "p/ph/t.csv", ("path", "person", "label"), [(path, "s00", "a"), *rows])
+    answer = call(tmp_path / "p", "split")
+    assert (answer.code, answer.traceback) == (1, "")
+    assert "row 2" in answer.err

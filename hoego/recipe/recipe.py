@@ -57,7 +57,7 @@ class Recipe(SettingsSection):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
     threads: int = Field(
-        0, ge=0, description="CPU threads of the model; 0 times one to all and takes the fastest."
+        0, ge=0, le=1024, description="CPU threads of the model; 0 times one to all and takes the fastest."
     )
     fold: Fold = Field(
         0,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hoego import files
 from hoego.data.audit import AuditReport, advice_on, audit
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.errors import DataError, SplitError
+from hoego.errors import DataError, NotEstimableError, SplitError
+from hoego.evaluate.score import METRICS, load_own, metric
+from hoego.evaluate.score.metrics import own_value
 from hoego.recipe import ALL, Fold, Recipe
 from hoego.split import FOLDER, Split, load_or_make
 
@@ -105,3 +110,24 @@ def require_clean(report: AuditReport) -> None:
     if report.exit_code:
         said = "; ".join(f"{f.check} ({f.count:,}): {f.message}" for f in report.open_errors)
         raise DataError(f"The audit found errors: {said}", remedy=advice_on(report))
+
+
+def require_metrics(recipe: Recipe, dataset: Dataset) -> None:
+    """Load every metric that a recipe names and call one's own on the labels: before the training, not after it.
+
+    Raises:
+        UsageError: there is no such metric, or it fails on predictions that are mostly right.
+    """
+    own = [name for name in recipe.score.metrics if metric(name).name not in METRICS]
+    n_classes = dataset.schema.n_target_classes
+    truth = dataset.target[dataset.target >= 0]
+    if not own or not len(truth) or n_classes < 2:
+        return
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(n_classes), len(truth))
+    probabilities[np.arange(len(truth)), truth] += 1.0
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    for name in own:
+        with contextlib.suppress(
+            NotEstimableError
+        ):  # of these made-up predictions; the run's own may be another thing
+            own_value(load_own(name), truth, probabilities)

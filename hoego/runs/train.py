@@ -20,7 +20,15 @@ from hoego.runs.combined import is_combined, member_names
 from hoego.runs.execute import RunExecution, RunResult, print_status
 from hoego.runs.outside.facts import is_outside
 from hoego.runs.own_code import keep_names, require_named_here
-from hoego.runs.project import SPLIT_FILE, ProjectData, audited, folds_of, open_project, require_clean
+from hoego.runs.project import (
+    SPLIT_FILE,
+    ProjectData,
+    audited,
+    folds_of,
+    open_project,
+    require_clean,
+    require_metrics,
+)
 from hoego.runs.recorded_data import AUDIT
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.records.reserve import keep_reserve
@@ -124,6 +132,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
     start = starting(recipe)
     fold = recipe.fold if options.fold is None else options.fold
     folds_of(split, fold)
+    require_metrics(recipe, dataset)
     keep_reserve(options.store.root)
     checked = audited(dataset, recipe) if options.audit else None
     if checked is not None:
