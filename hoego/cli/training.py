@@ -90,7 +90,8 @@ def train(
             options = TrainOptions(
                 folder=project_folder(), fold=parse_fold(fold), why=why, tags=tags, fields=told
             )
-            result = run(asked.recipe, options, Callbacks(seconds=asked.seconds))
+            measured = min(4.0, asked.seconds / 150)
+            result = run(asked.recipe, options, Callbacks(seconds=asked.seconds, measure_seconds=measured))
     emit(result, as_json, _show_run)
 
 

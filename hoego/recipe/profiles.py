@@ -35,15 +35,15 @@ FIRST_LOOK: dict[str, Any] = {
 """What is trained where there is no recipe: the profile quick, with changes that no label of photos depends on."""
 
 FINE_TUNE: dict[str, Any] = {
-    "model": {"pretrained": True, "head": "multi", "drop": 0.2},
+    "model": {"pretrained": True, "head": "multi", "head_start": "probe"},
     "batch_size": 32,
     "refit": True,
     "loss": "smooth",
     "sampling": {"strength": 0.0},
     "optim": {
         "name": "adamw",
-        "lr": 1e-3,
-        "head_lr": 3.0,
+        "lr": 5e-4,
+        "freeze_norm": True,
         "layer_decay": 0.85,
         "weight_decay": 0.02,
         "schedule": "onecycle",

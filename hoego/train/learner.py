@@ -249,7 +249,7 @@ class TrainStepper:
         # an uninterrupted one, and trainings in turns equal to each alone.
         torch.manual_seed(int(generator("step", self.recipe.seed, epoch, number).integers(1 << 62)))
         position = epoch * self.steps + number + self.skipped
-        set_lr(self.optimizer, optim.lr * lr_factor(position, total, optim))
+        set_lr(self.optimizer, optim.lr * self.lr_share(position) * lr_factor(position, total, optim))
         loss = self._backward(images, batch, number, 1 / optim.accumulate)
         if (number + 1) % optim.accumulate and number + 1 < self.steps:
             return loss
@@ -281,6 +281,14 @@ class TrainStepper:
                 remedy="Set batch_size to 2 or more, or dataset.size to more pixels.",
             ) from None
         return features
+
+    def lr_share(self, position: int) -> float:
+        """Return the factor of the rate where most steps of the schedule are skipped; 1 where half of them are taken.
+
+        A step of Adam is as long as the rate, whatever the gradient. Few of them at the full rate leave the network
+        where the peak of the schedule has thrown it, and no fall brings it back.
+        """
+        return min(1.0, 2 * (position - self.skipped + 1) / (position + 1))
 
     def _backward(self, images: Tensor, batch: LossBatch, number: int, share: float) -> Tensor:
         with self.precision.autocast():
