@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import layout_sets_more  # noqa: F401  (enters its layouts)
 import pytest
 from layout_sets import SETS, Right
 
@@ -61,6 +64,25 @@ def test_a_layout_is_right_or_asked_about(name: str, tmp_path: Path) -> None:
         assert right.error in str(caught.value)
         return
     judge(propose(tmp_path / right.start), right, tmp_path)
+
+
+def test_what_lies_beside_the_folder_is_not_looked_at(tmp_path: Path) -> None:
+    """A table in the folder above, such as somebody's downloads, and a folder there that nobody may read."""
+    right = SETS["chest_scans_numbered_in_brackets"](tmp_path / "home" / "photos")
+    (tmp_path / "home" / "accounts.csv").write_text("id,amount\nx1,3\nx2,4\n")
+    closed = tmp_path / "home" / "closed"
+    closed.mkdir()
+    listed = []
+    walk = os.scandir
+
+    def scan(folder: str) -> Iterator[os.DirEntry[str]]:
+        listed.append(str(folder))
+        return walk(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.scandir", scan)
+        judge(propose(tmp_path / "home" / "photos"), right, tmp_path)
+    assert str(closed) not in listed
 
 
 def test_there_are_at_least_thirty_layouts() -> None:

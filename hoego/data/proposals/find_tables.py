@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +72,9 @@ def find_tables(path: Path) -> Tables:
     """
     if path.is_file():
         table = read_table(path)
-        for root in (path.parent, path.parent.parent):
-            found = _labelled(table, root)
-            if found is not None:
-                return Tables([found])
+        found = _labelled(table, path.parent) or _one_up(table, path.parent.parent)
+        if found is not None:
+            return Tables([found])
         return Tables([], {path.name: _why_not(table, path.parent)})
     tables = Tables()
     for file in _candidates(path):
@@ -97,14 +96,26 @@ def _look(file: Path, root: Path, tables: Tables, *, beside: bool = False) -> No
             row = "" if error.row is None else f"row {error.row}: "
             tables.others[name] = f"it cannot be read ({row}{error.message})"
         return
-    found = _labelled(table, root.parent if beside else root)
-    if found is not None and beside:
-        below = sum(p.startswith(f"{root.name}/") for p in found.paths)
-        found = found if below >= ENOUGH * len(found.paths) else None
+    found = _beside(table, root) if beside else _labelled(table, root)
     if found is not None:
         tables.labelled.append(found)
     elif not beside:
         tables.others[name] = _why_not(table, root)
+
+
+def _one_up(table: DataTable, root: Path) -> Labelled | None:
+    try:
+        return _labelled(table, root)
+    except DataError:  # Folders of other people lie there too; one that cannot be read is none of ours.
+        return None
+
+
+def _beside(table: DataTable, folder: Path) -> Labelled | None:
+    """A table beside the folder whose photos it names; what else lies beside the folder is not looked at."""
+    found = _labelled(table, folder, lift=False)
+    if found is None or sum(map(bool, found.paths)) < ENOUGH * len(found.paths):
+        return None
+    return replace(found, root=folder.parent, paths=[f"{folder.name}/{p}" if p else "" for p in found.paths])
 
 
 def _candidates(root: Path) -> Iterator[Path]:
@@ -132,14 +143,15 @@ def _claim(found: Labelled) -> tuple[int, int, int]:
     return int(good) - int(bad), found.frame.width, found.frame.height
 
 
-def _labelled(table: DataTable, root: Path) -> Labelled | None:
+def _labelled(table: DataTable, root: Path, *, lift: bool = True) -> Labelled | None:
+    """What a table says of the photos in a folder; with `lift` in the one above where the paths begin with its name."""
     if table.frame.width < 2:
         return None
     texts = {c: table.frame[c] for c in table.frame.columns if table.frame[c].dtype == pl.String}
     firsts = Counter(
         str(v).split("/")[0] for values in texts.values() for v in _picked(values) if "/" in str(v)
     )
-    if firsts[root.name] >= LOOKED_AT / 2 or (firsts and firsts.most_common(1)[0][0] == root.name):
+    if lift and (firsts[root.name] >= LOOKED_AT / 2 or (firsts and firsts.most_common(1)[0][0] == root.name)):
         root = root.parent  # the paths begin with the folder's own name: they start one level up
     finder = PhotoFinder(root, table.path.parent)
     named = guess_path_column(table.frame.columns)
