@@ -248,6 +248,9 @@ def test_the_best_source_of_each_attribute_is_chosen_across_the_folds() -> None:
     made = compose_best(from_runs, dataset)
     assert dict(made.parts) == {"mask": "masks", "gender": "masks", "age": "ages"}
     by_attribute = {c.attribute: c for c in made.choices}
+    assert all(
+        f"(selected, the highest of {len(c.scores)})" in c.stated for c in made.choices if len(c.scores) > 1
+    )
     assert by_attribute["age"].by_part == ("ages",) * 3
     truth = dataset.classes_of("mask")
     expected = f1_score(truth, from_runs["mask"][1].probabilities("mask").argmax(axis=1), average="macro")

@@ -360,8 +360,6 @@ def _show_combined(found: CombinedRun) -> None:
             echo(literal(made.decision.words))
         echo(literal(made.verdict))
     elif made.choices:
-        chosen = [
-            (c.attribute, c.chosen, f"{c.scores[c.chosen]:.4f}", " ".join(c.by_part)) for c in made.choices
-        ]
+        chosen = [(c.attribute, c.chosen, c.stated, " ".join(c.by_part)) for c in made.choices]
         columns = ("attribute", "for new images", "macro F1", "chosen by the other parts for each part")
         table("sources", columns, chosen)

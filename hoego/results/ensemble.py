@@ -160,6 +160,12 @@ class AttributeChoice(Result):
     by_part: tuple[str, ...]
     scores: Mapping[str, float]
 
+    @property
+    def stated(self) -> str:
+        """The score of the chosen run, and that it was chosen by it."""
+        n = len(self.scores)
+        return f"{self.scores[self.chosen]:.4f}{f' (selected, the highest of {n})' if n > 1 else ''}"
+
 
 class CompositionSummary(Result):
     """A composition without its predictions: what `hoego compose --json` prints and its record keeps.

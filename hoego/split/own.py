@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
+from hoego.data.spelling import pack_names
 from hoego.results.split import SplitKind
 from hoego.split.plan import Split
 from hoego.split.prove import notes_on, verify_split
@@ -38,9 +39,9 @@ def split_of_held_out(dataset: Dataset, images: NDArray[Any]) -> Split:
     kind: SplitKind = "naive" if np.isin(held, dataset.subject_index[fold < 0]).any() else "holdout"
     ratio = float(np.round((fold == 0).mean(), 6))
     guarantees, sides = verify_split(dataset, kind, fold, 1, (ratio, ()))
-    names = "\n".join(dataset.image_ids[fold == 0].tolist())
+    names = pack_names(dataset.image_ids[fold == 0].tolist())
     return Split(
-        name=f"own-{blake2b(names.encode(), digest_size=4).hexdigest()}",
+        name=f"own-{blake2b(names, digest_size=4).hexdigest()}",
         kind=kind,
         seed=0,
         n_folds=1,

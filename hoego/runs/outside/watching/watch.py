@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
+from hoego.data.spelling import pack_names
 from hoego.errors import MismatchError, UsageError
 from hoego.predictions import Predictions
 from hoego.predictions.evidence import require_unopened, with_evidence
@@ -158,9 +159,7 @@ class Watch:
             held_out_opened=tuple(ids[leaked].tolist()),
             copies={str(ids[r]): opened.names[r] for r in leaked.tolist() if r in opened.names},
             opened=pack_mask(mask),
-            opened_digest=blake2b(
-                "\n".join(np.sort(ids[rows]).tolist()).encode(), digest_size=16
-            ).hexdigest(),
+            opened_digest=blake2b(pack_names(np.sort(ids[rows]).tolist()), digest_size=16).hexdigest(),
             other_files=0 if listener is None else len(listener.others),
             gaps=tuple(gaps),
             notes=self._notes(),
