@@ -135,7 +135,8 @@ def curve_charts(record: Record) -> list[Facts]:
     """
     folds = {k: rows for k in record.folds() if len(rows := record.epochs(k)) > 1}
     held = record.meta.state != "failed"
-    mark = " (naive split)" if record.recipe.get("split", {}).get("kind") == "naive" else ""
+    naive = record.split is not None and record.split.kind == "naive"
+    mark = " (naive split)" if naive else ""
     if len(folds) > 1:
         kinds = (("macro F1", "macro_f1"), ("held-out loss", "held_loss"), ("training loss", "train_loss"))
         return [
