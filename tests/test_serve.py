@@ -259,6 +259,21 @@ def test_a_full_queue_says_when_to_come_again(project: Path) -> None:
         assert client.post("/predict", content=body, headers=RAW).status_code == 200
 
 
+def test_bodies_that_would_fill_the_memory_wait_outside(project: Path) -> None:
+    options = ServeOptions(folder=project / "folds")
+    service = Service(load_served(options), options)
+    body = photo(project, "p0000.png")
+    with TestClient(make_app(service)) as client:
+        assert client.post("/predict", content=body, headers=RAW).status_code == 200
+        assert service.held.now == 0
+        service.held.now = service.held.most - len(body) + 1
+        response = client.post("/predict", content=body, headers=RAW)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        service.held.now -= 1
+        assert client.post("/predict", content=body, headers=RAW).status_code == 200
+        assert service.held.now == service.held.most - len(body)
+
+
 def test_a_request_that_takes_too_long_is_given_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ServeOptions(folder=project / "folds", seconds=0.05)
     service = Service(load_served(options), options)

@@ -29,27 +29,28 @@ OPEN = frozenset({"/", "/docs", "/openapi.json", "/static/{name}", "/v2/health/l
 
 async def predict(service: Service, request: Request) -> Response:
     """Answer the photos of a request."""
-    body = await read_body(request, service.options)
-    sent = photos_of(body, request.headers.get("content-type", ""), service.options)
-    if len(sent) == 1 and "name" in request.query_params:
-        sent = [SentPhoto(request.query_params["name"][:255], sent[0].data)]
+    with service.held.of_request() as take:
+        body = await read_body(request, service.options, take)
+        sent = photos_of(body, request.headers.get("content-type", ""), service.options)
+        if len(sent) == 1 and "name" in request.query_params:
+            sent = [SentPhoto(request.query_params["name"][:255], sent[0].data)]
+        answers = await service.answers(sent)
     manifest = service.model.exported.manifest
-    answers = await service.answers(sent)
     return JSONResponse({"model": service.model.name, "digest": manifest.digest, "answers": answers})
 
 
 async def infer(service: Service, request: Request) -> Response:
     """Answer a request of the Open Inference Protocol."""
     _require_model(service, request)
-    body = await read_body(request, service.options)
-    model = service.model
-    length = request.headers.get(protocol_v2.LENGTH)
-    asked = protocol_v2.read_infer(body, length, model.exported.manifest.size, model.outputs)
-    if len(asked.photos) > service.options.photos:
-        raise RequestProblem(
-            413, f"A request may hold {service.options.photos} photos, not {len(asked.photos)}."
-        )
-    content, headers = protocol_v2.answer(asked, model.name, await service.outputs(asked.photos))
+    model, most = service.model, service.options.photos
+    with service.held.of_request() as take:
+        body = await read_body(request, service.options, take)
+        length = request.headers.get(protocol_v2.LENGTH)
+        asked = protocol_v2.read_infer(body, length, model.exported.manifest.size, model.outputs)
+        if len(asked.photos) > most:
+            raise RequestProblem(413, f"A request may hold {most} photos, not {len(asked.photos)}.")
+        found = await service.outputs(asked.photos)
+    content, headers = protocol_v2.answer(asked, model.name, found)
     return Response(content, headers=headers)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +30,47 @@ class SentPhoto:
     data: bytes = field(repr=False)
 
 
-async def read_body(request: Request, options: ServeOptions) -> bytes:
-    """Return the body of a request. Raises RequestProblem (413) where it is too large."""
+class HeldBytes:
+    """The bytes of all bodies that are held at a time, bounded so that many large requests do not fill the memory.
+
+    Args:
+        most: bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.now = 0
+
+    def add(self, n: int) -> None:
+        """Take n bytes. Raises RequestProblem (503) where too many are held."""
+        if self.now + n > self.most:
+            raise RequestProblem(
+                503,
+                "Too many large requests are being read; try again in a second.",
+                {"retry-after": "1", "connection": "close"},
+            )
+        self.now += n
+
+    @contextlib.contextmanager
+    def of_request(self) -> Iterator[Callable[[int], None]]:
+        """Give the body a function that takes bytes, and give them all back at its end."""
+        taken: list[int] = []
+
+        def take(n: int) -> None:
+            self.add(n)
+            taken.append(n)
+
+        try:
+            yield take
+        finally:
+            self.now -= sum(taken)
+
+
+async def read_body(request: Request, options: ServeOptions, take: Callable[[int], None]) -> bytes:
+    """Return the body of a request; `take` is told how many bytes have come.
+
+    Raises RequestProblem where it is too large (413), or too many bytes are held already (503).
+    """
     too_large = RequestProblem(413, f"A request may hold {options.megabytes:g} MB.", {"connection": "close"})
     length = request.headers.get("content-length", "0")
     if not length.isdigit():
@@ -41,6 +82,7 @@ async def read_body(request: Request, options: ServeOptions) -> bytes:
         size += len(part)
         if size > options.most_bytes:
             raise too_large
+        take(len(part))
         parts.append(part)
     return b"".join(parts)
 

@@ -12,11 +12,14 @@ import numpy as np
 
 from hoego.data.images import Photo, cpu_count
 from hoego.serve.batching import BatchQueue, Outputs
-from hoego.serve.bodies import SentPhoto
+from hoego.serve.bodies import HeldBytes, SentPhoto
 from hoego.serve.drift import Drift
 from hoego.serve.model import PreparedPhoto, ServedModel
 from hoego.serve.options import ServeOptions
 from hoego.serve.telemetry import Telemetry
+
+LARGE_REQUESTS = 8
+"""Requests of the largest size that are held at a time."""
 
 
 class Service:
@@ -32,6 +35,7 @@ class Service:
         self.options = options
         self.drift = Drift(model)
         self.telemetry = Telemetry()
+        self.held = HeldBytes(LARGE_REQUESTS * options.most_bytes)
         self.draining = False
         self.queue: BatchQueue
         self._decoders: ThreadPoolExecutor

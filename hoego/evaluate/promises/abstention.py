@@ -24,8 +24,9 @@ from hoego.short_repr import ShortRepr
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 CONFIDENCE = 0.95
-FIRST = 5
-"""The sequence starts with the most certain fifth of the people: fewer would fall with a single mistake."""
+FIRST = 7.75
+"""The sequence starts with FIRST / error people, of whom three may get wrong answers (half the 95 % point of chi
+squared with 8 degrees of freedom), or with half of all if those are fewer: a smaller start falls with one mistake."""
 STEP = 1.1
 
 
@@ -110,7 +111,7 @@ def _lowest_confidence(photos: JudgedPhotos, error: float, attribute: str) -> fl
         )
     found: float | None = None
     tried = 0
-    for above in _thresholds(photos, max(needed, math.ceil(n / FIRST))):
+    for above in _thresholds(photos, max(needed, min(math.ceil(FIRST / error), n // 2))):
         shares = photos.wrong_shares(above)
         tried = len(shares)
         if tried < needed:  # several people share one confidence, and none of them is above it
