@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from board_client import HOST, asked, read
 from PIL import Image
 from starlette.testclient import TestClient
 from test_cli import project  # noqa: F401  (a fixture)
+from test_review import plant_errors
 
 from hoego.board import view
 from hoego.board.access import AccessRules
@@ -63,6 +65,7 @@ def pages(runs: Path) -> list[str]:
     proofs = [f"/run/{r.id}/proof" for r in made(runs)]
     return [
         "/runs",
+        "/review",
         "/runs?sort=-macro_f1",
         "/runs?group=recipe&columns=recipe.epochs,accuracy",
         *own,
@@ -316,6 +319,66 @@ def test_a_heat_map_that_was_made_is_shown(client: TestClient, runs: Path) -> No
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
 
 
+# The review
+
+
+@pytest.fixture
+def desk(runs: Path, project: Path) -> Iterator[tuple[TestClient, str]]:  # noqa: F811
+    """A board whose first run has suspects: six people's gender is written wrong in the table."""
+    names = ("hoego.toml", "photos.csv")
+    before = {name: (project / name).read_text() for name in names}
+    plant_errors(project / "photos.csv", 6)
+    yield asked(runs), made(runs)[0].id
+    for name, text in before.items():
+        (project / name).write_text(text)
+    (project / "corrections.csv").unlink(missing_ok=True)
+    (runs / "reviews.jsonl").unlink(missing_ok=True)
+
+
+def form_of(page: str) -> dict[str, str]:
+    """The hidden fields of the suspect that a page asks about."""
+    return dict(re.findall(r'<input type="hidden" name="(run|suspect|seen)" value="([^"]*)"', page))
+
+
+def test_a_suggestion_is_not_in_the_page_before_the_first_answer(desk: tuple[TestClient, str]) -> None:
+    client, run = desk
+    assert "corrections.csv" in client.get(f"/review?run={run}").text
+    client.post("/review/start", data={"run": run})
+    page = client.get(f"/review?run={run}").text
+    assert "The run predicts" not in page
+    given = re.search(r'value="([^"]*)" data-press="k"', page)
+    assert given is not None
+    shown = client.post("/review/answer", data={**form_of(page), "answer": given[1]}).text
+    assert "The run predicts" in shown
+    assert form_of(shown)["suspect"] == form_of(page)["suspect"]
+    taken = re.search(r'value="([^"]*)" data-press="Enter"', shown)
+    assert taken is not None
+    after = client.post("/review/answer", data={**form_of(shown), "answer": taken[1]}).text
+    assert form_of(after)["suspect"] != form_of(page)["suspect"]
+    scores = client.get(f"/review/score?run={run}")
+    assert scores.status_code == 200
+    assert read(scores.text).bare == []
+    assert "1 correction, kim, 1 after seeing the suggestion" in html.unescape(scores.text)
+
+
+def test_two_browsers_on_one_suspect_get_a_conflict(desk: tuple[TestClient, str], runs: Path) -> None:
+    client, run = desk
+    client.post("/review/start", data={"run": run})
+    fields = form_of(client.get(f"/review?run={run}").text)
+    other = asked(runs, who="lee")
+    theirs = form_of(other.get(f"/review?run={run}").text)
+    for _ in range(2):
+        now = form_of(client.get(f"/review?run={run}&at={fields['suspect']}").text)
+        if now:
+            client.post("/review/answer", json={**now, "cannot": "1"})
+    answer = other.post(
+        "/review/answer", json={**theirs, "cannot": "1"}, headers={"accept": "application/json"}
+    )
+    assert (answer.status_code, "kim has decided" in answer.json()["error"]) == (409, True)
+    undone = client.post("/review/undo", json={"run": run}, headers={"accept": "application/json"})
+    assert undone.json()["undone"] == fields["suspect"]
+
+
 # Changes
 
 
@@ -384,7 +447,14 @@ def test_a_read_only_board_writes_nothing(runs: Path, project: Path) -> None:  #
     client = asked(runs, read_only=True)
     for path in pages(runs):
         assert '<form method="post"' not in client.get(path).text
-    for path in ("/runs/tag", "/runs/cancel", "/runs/ensemble", "/runs/note"):
+    for path in (
+        "/runs/tag",
+        "/runs/cancel",
+        "/runs/ensemble",
+        "/runs/note",
+        "/review/answer",
+        "/review/start",
+    ):
         assert client.post(path, json={"run": made(runs)[0].id, "tag": "x", "text": "x"}).status_code == 403
     assert contents(project) == before
 

@@ -36,7 +36,7 @@ class Desk:
     def at(cls, root: Path) -> Desk:
         record = RunStore(root / "runs").list(states=["done"])[0]
         found = load_runs(root / "runs", [record.id])
-        overlay = review.name_overlay(root / "runs", found.dataset)
+        overlay = review.name_overlay(record)
         given = review.as_given(found.dataset)
         rows = read_overlay(overlay, given.schema, given.image_ids.tolist())
         suspects = review.review_suspects(found.predictions[0], given, rows)
@@ -221,8 +221,8 @@ def test_naming_the_overlay_leaves_the_rest_of_the_project_file(project: Path) -
     before = file.read_text()
     file.write_text("# ours\n" + before)
     try:
-        dataset = load(resolve({}, project=file))
-        made = review.name_overlay(project / "runs", dataset)
+        [record] = RunStore(project / "runs").list(states=["done"])[:1]
+        made = review.name_overlay(record)
         text = file.read_text()
         assert text.startswith("# ours\n")
         assert text.replace('overlay = "corrections.csv"\n', "") == "# ours\n" + before

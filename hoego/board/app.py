@@ -14,10 +14,11 @@ from starlette.routing import Route
 from hoego.board.access import Guard
 from hoego.board.board import Board, BoardOptions, NoSuchRun
 from hoego.board.forms import change, wants_json
-from hoego.board.pages import compare, mistakes, photos, run, runs
+from hoego.board.pages import compare, mistakes, photos, review, run, runs
 from hoego.board.view import HERE, Words, language, page
 from hoego.draw import STYLE
 from hoego.errors import HoegoError
+from hoego.runs.review import ReviewConflict
 
 GET, POST = ["GET", "HEAD"], ["POST"]
 
@@ -39,6 +40,11 @@ def routes() -> list[Route]:
         Route("/compare", compare.compare_page, methods=GET),
         Route("/mistakes", mistakes.mistakes_page, methods=GET),
         Route("/slices", mistakes.slices_page, methods=GET),
+        Route("/review", review.review_page, methods=GET),
+        Route("/review/score", review.score_page, methods=GET),
+        Route("/review/answer", change(review.answer, records=False), methods=POST),
+        Route("/review/undo", change(review.undo, records=False), methods=POST),
+        Route("/review/start", change(review.start, records=False), methods=POST),
         Route("/photo/{id}/{content}", photos.photo, methods=GET),
         Route("/heat/{id}/{content}", photos.heat, methods=GET),
     ]
@@ -62,7 +68,12 @@ def home(request: Request) -> Response:
     return RedirectResponse("/runs", 303)
 
 
-STATIC = {"board.css": "text/css", "board.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC = {
+    "board.css": "text/css",
+    "board.js": "text/javascript",
+    "review.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 """Files beside the pages, by name: nothing else is given out."""
 
 
@@ -83,7 +94,7 @@ def static(request: Request) -> Response:
 def refused(request: Request, error: Exception) -> Response:
     """Show what is wrong and what to do about it, as the commands print it."""
     assert isinstance(error, HoegoError)
-    status = 404 if isinstance(error, NoSuchRun) else 400
+    status = {NoSuchRun: 404, ReviewConflict: 409}.get(type(error), 400)
     return _error(request, status, error.args[0].partition("\n")[0], error.remedy)
 
 

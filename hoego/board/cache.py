@@ -17,6 +17,7 @@ from hoego.recipe import build, find_project
 from hoego.runs.loading import dataset_of, dataset_of_all
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record
+from hoego.runs.review import Review, as_given, overlay_of, review_suspects
 
 V = TypeVar("V")
 OLDEST = 120.0
@@ -76,6 +77,7 @@ class HeldData:
     def __init__(self) -> None:
         self._predictions: Latest[Predictions] = Latest(24)
         self._datasets: Latest[Dataset] = Latest(4)
+        self._reviews: Latest[Review] = Latest(2)
 
     def predictions(self, record: Record) -> Predictions:
         """Return what a record predicted. Raises RecordError where there is nothing."""
@@ -89,6 +91,26 @@ class HeldData:
             (dataset_key(records[0]), labels, len(labels) > 1), lambda: dataset_of_all(records)
         )
 
+    def review(self, record: Record) -> Review | None:
+        """Return the review of a run's suspects; None where no overlay is named that corrections could go to."""
+        overlay = overlay_of(record)
+        if overlay is None:
+            return None
+        key = (
+            record.folder,
+            stamp(record.folder / PREDICTIONS),
+            overlay,
+            dataset_key(record, corrected=False),
+        )
+
+        def make() -> Review:
+            today = self.dataset(record)
+            given = as_given(today)
+            suspects = review_suspects(self.predictions(record), given, today.corrections)
+            return Review(record.folder.parent, record.id, given, overlay=overlay, suspects=suspects)
+
+        return self._reviews.get(key, make)
+
     def dataset(self, record: Record) -> Dataset:
         """Return the data set of a record on today's labels. Raises DataError where it cannot be read."""
 
@@ -100,20 +122,29 @@ class HeldData:
         return self._datasets.get(dataset_key(record), make)
 
 
-def dataset_key(record: Record) -> Hashable:
-    """Return what names a record's data set on today's labels: its settings and the files that say more."""
+def dataset_key(record: Record, *, corrected: bool = True) -> Hashable:
+    """Return what names a record's data set on today's labels: its settings and the files that say more.
+
+    Args:
+        record: of the run.
+        corrected: whether another overlay makes it another data set.
+    """
     recipe = build(record.recipe)
     root = Path(recipe.dataset.root)
     said = [
         file for start in (record.folder.parent, root) if (file := find_project(start.resolve())) is not None
     ]
-    overlays = {recipe.dataset.overlay, *(_overlay_of(file) for file in said)}
+    overlays = {recipe.dataset.overlay, *(_overlay_of(file) for file in said)} if corrected else set()
     looked_at = [root, *said, *(root / o for o in overlays if o)]
     if recipe.dataset.table:
         looked_at.append(root / recipe.dataset.table)
+    if not corrected:
+        # The folder's own time changes with every file beside the photos, such as the overlay that a review writes.
+        looked_at.remove(root)
     settings = [recipe.dataset, recipe.labels, recipe.split]
     named = json.dumps([s.model_dump(mode="json") for s in settings], sort_keys=True)
-    return named, tuple(stamp(path) for path in looked_at), int(time.monotonic() / OLDEST)
+    age = int(time.monotonic() / OLDEST) if corrected else 0
+    return named, tuple(stamp(path) for path in looked_at), age
 
 
 def _overlay_of(project: Path) -> str | None:

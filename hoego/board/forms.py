@@ -72,14 +72,22 @@ class Changed:
     to: str = ""
 
 
-def change(act: Callable[[Board, Fields], Changed]) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint of a function that changes something; it runs in a thread, since files are locked for it."""
+def change(
+    act: Callable[[Board, Fields], Changed], *, records: bool = True
+) -> Callable[[Request], Awaitable[Response]]:
+    """Make an endpoint of a function that changes something; it runs in a thread, since files are locked for it.
+
+    Args:
+        act: what is done.
+        records: whether it changes records, which are then looked at again at once.
+    """
 
     async def endpoint(request: Request) -> Response:
         board: Board = request.app.state.board
         fields = await fields_of(request)
         made = await run_in_threadpool(act, board, fields)
-        board.store.look(everything=True)
+        if records:
+            board.store.look(everything=True)
         if wants_json(request):
             return JSONResponse({"to": made.to, **made.facts})
         return RedirectResponse(made.to or local(fields.one("back"), "/runs"), 303)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,11 @@ from hoego.board.words import KOREAN
 from hoego.draw.whisker import whisker
 from hoego.report.run_report import environment as report_environment
 from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import MetricEstimate
 from hoego.results.words import HONESTY, duration, honesty_of
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-PAGES = (("/runs", "Runs"),)
+PAGES = (("/runs", "Runs"), ("/review", "Review"))
 """The pages of the bar: address and name."""
 
 ORDERS = {
@@ -123,6 +124,12 @@ def environment() -> Environment:
     }
     env.globals["whisker"] = lambda e, low, high: Markup(whisker((e.value, e.low, e.high), (low, high)))
     return env
+
+
+def axis_of(estimates: Iterable[MetricEstimate]) -> tuple[float, float]:
+    """Return the axis on which all intervals of a page are drawn."""
+    ends = [end for e in estimates for end in (e.value, e.low, e.high) if end is not None]
+    return (min(ends), max(ends)) if ends and min(ends) < max(ends) else (0.0, 1.0)
 
 
 def number(value: float | None, digits: int = 3) -> str:

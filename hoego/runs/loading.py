@@ -42,11 +42,8 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         required: raise where it cannot be loaded; otherwise give None.
     """
     try:
-        recipe = build(record.recipe)
-        today = _project_of(record, recipe)
-        overlay = today.get("dataset", {}).get("overlay")
-        if overlay is not None:
-            recipe = _with(recipe, "dataset", overlay=overlay)
+        today = _project_of(record, build(record.recipe))
+        recipe = corrected_recipe(record)
         dataset = as_recorded(load(recipe), [record])
         now = recipe
         for section, key in (("dataset", "subject"), ("split", "join")):
@@ -61,6 +58,13 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         if required:
             raise
         return None
+
+
+def corrected_recipe(record: Record) -> Recipe:
+    """Return the recipe of a run with the overlay that hoego.toml names today."""
+    recipe = build(record.recipe)
+    overlay = _project_of(record, recipe).get("dataset", {}).get("overlay")
+    return recipe if overlay is None else _with(recipe, "dataset", overlay=overlay)
 
 
 def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from hoego.board.board import Board
 from hoego.board.forms import Changed, Fields
 from hoego.board.listing import SORTS, RunsView, all_tags, arrange, cut, seed_groups, starts
-from hoego.board.view import page
+from hoego.board.view import axis_of, page
 from hoego.errors import UsageError
 from hoego.evaluate.ensemble import EnsembleOptions
 from hoego.runs.evaluate_runs import ensemble_runs
@@ -33,7 +33,7 @@ def runs_page(request: Request) -> Response:
         starts=starts(parts),
         shown=[(part, seed_groups(part.records) if view.grouped else ()) for part in shown],
         pages=pages,
-        axis=axis_of(rows),
+        axis=axis_of(e for r in rows if r.score is not None and (e := r.score.primary) is not None),
         cells={r.id: [value(r, c) for c in view.columns] for r in rows} if view.columns else {},
         total=sum(len(part.records) for part in parts),
         broken=board.store.broken(),
@@ -41,18 +41,6 @@ def runs_page(request: Request) -> Response:
         tags=all_tags(board),
         sorts=SORTS,
     )
-
-
-def axis_of(records: list[Record]) -> tuple[float, float]:
-    """Return the axis on which all intervals of a page are drawn."""
-    ends = [
-        end
-        for r in records
-        if r.score is not None and (e := r.score.primary) is not None
-        for end in (e.value, e.low, e.high)
-        if end is not None
-    ]
-    return (min(ends), max(ends)) if ends and min(ends) < max(ends) else (0.0, 1.0)
 
 
 def tag_runs(board: Board, fields: Fields) -> Changed:

@@ -6,38 +6,38 @@ import os
 from pathlib import Path
 
 from hoego import files
-from hoego.data.dataset import Dataset
 from hoego.errors import UsageError
-from hoego.recipe import find_project
+from hoego.recipe import build, find_project
+from hoego.runs.loading import corrected_recipe
+from hoego.runs.records import Record
 
 CORRECTIONS = "corrections.csv"
 
 
-def overlay_of(dataset: Dataset) -> Path | None:
-    """Return the overlay file of a data set, which need not exist yet; None where none is named."""
-    named = None if dataset.origin is None else dataset.origin.dataset.overlay
-    return dataset.root / named if named else None
+def overlay_of(record: Record) -> Path | None:
+    """Return the overlay file of a run's data set as it is named today; None where none is."""
+    named = corrected_recipe(record).dataset
+    return Path(named.root) / named.overlay if named.overlay else None
 
 
-def name_overlay(runs: Path, dataset: Dataset) -> Path:
+def name_overlay(record: Record) -> Path:
     """Name corrections.csv beside hoego.toml as the overlay, where none is named yet; the rest of the file stays.
 
     Args:
-        runs: folder of the records.
-        dataset: whose labels are reviewed.
+        record: of a run whose labels are to be reviewed.
 
     Returns:
-        The overlay's path; the file is made by the first correction.
+        The overlay's path.
 
     Raises:
         UsageError: there is no hoego.toml to name it in.
     """
     import tomlkit
 
-    before = overlay_of(dataset)
+    before = overlay_of(record)
     if before is not None:
         return before
-    project = find_project(runs.resolve())
+    project = find_project(record.folder.parent.resolve())
     if project is None:
         raise UsageError(
             "There is no hoego.toml that could name an overlay.",
@@ -46,7 +46,9 @@ def name_overlay(runs: Path, dataset: Dataset) -> Path:
     overlay = project.parent / CORRECTIONS
     document = tomlkit.parse(project.read_text(encoding="utf-8-sig"))
     section = document.setdefault("dataset", tomlkit.table())
-    relative = os.path.relpath(overlay, dataset.root.resolve()).replace(os.sep, "/")
+    relative = os.path.relpath(overlay, Path(build(record.recipe).dataset.root).resolve()).replace(
+        os.sep, "/"
+    )
     section["overlay"] = relative
     if not overlay.exists():
         files.write_text(overlay, "image,attribute,value,reason,source\n")
