@@ -40,9 +40,18 @@ def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert resolve("gtsrb").epochs == 77
     (tmp_path / "winners-b4").mkdir()
     assert recipe_file("winners-b4").suffix == ".toml"
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "gtsrb.toml").write_text("epochs = 78\n")
+    assert resolve("recipes/gtsrb.toml").epochs == 78
 
 
-@pytest.mark.parametrize("wrong", ["winners-b5", "recipes/winners-b4.toml", "winner-b4"])
+def test_the_path_where_a_ready_recipe_once_lay_still_means_it(tmp_path: Path) -> None:
+    found = resolve(tmp_path / "recipes" / "gtsrb-ensemble.toml")
+    assert found.fold == "all"
+    assert found == resolve("gtsrb-ensemble")
+
+
+@pytest.mark.parametrize("wrong", ["winners-b5", "recipes/winners-b5.toml", "winner-b4"])
 def test_an_unknown_recipe_names_the_nearest(wrong: str) -> None:
     with pytest.raises(RecipeError, match="did you mean 'winners-b4'"):
         recipe_file(wrong)

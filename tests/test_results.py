@@ -92,11 +92,14 @@ def test_both_old_verdicts_are_read_as_one() -> None:
     }
     one = ComparisonVerdict.model_validate({**idea, **sides, "idea": "i", "text": "lr"})
     other = ComparisonVerdict.model_validate({**ablation, **sides})
-    assert (one.outcome, one.subject, one.sentence, one.metric) == ("better", "lr", "why", "accuracy")
-    assert (other.outcome, other.subject, other.metric) == ("better", "x=1", "macro_f1")
+    assert (one.outcome, one.change, one.sentence, one.metric) == ("better", "lr", "why", "accuracy")
+    assert (other.outcome, other.change, other.metric) == ("better", "x=1", "macro_f1")
     assert one.difference == DefinedEstimate(value=0.1, low=0.05, high=0.15)
     for found in (one, other, ComparisonVerdict(outcome="failed", sentence="gone")):
         round_trip(found)
+    named = one.model_dump(mode="json")
+    named["subject"] = named.pop("change")
+    assert ComparisonVerdict.model_validate(named) == one, "what was compared was once called the subject"
     merged = {**idea, **sides, **one.model_dump(mode="json")}
     assert ComparisonVerdict.model_validate(merged) == one, "an older verdict in the same run.json"
     bare = ComparisonVerdict.model_validate({"words": "already so", "difference": None, "reason": "same"})

@@ -47,13 +47,16 @@ def _description(file: Path) -> str:
 def recipe_file(recipe: Path | str) -> Path:
     """Return the file of a recipe that is given by its path, or by the name of one that comes with Hoego.
 
-    A file in the way of a name goes first: what somebody wrote is what they mean.
+    A file in the way of a name goes first: what somebody wrote is what they mean. A path that does not exist means the
+    ready recipe of that file name only where the path is `recipes/NAME.toml`, where the recipes once lay.
 
     Raises:
         RecipeError: there is neither; the message names the nearest.
 
     >>> recipe_file("winners-b4").name
     'winners-b4.toml'
+    >>> recipe_file("recipes/gtsrb-ensemble.toml").name
+    'gtsrb-ensemble.toml'
     """
     path = Path(recipe)
     if path.is_file():
@@ -61,6 +64,8 @@ def recipe_file(recipe: Path | str) -> Path:
     ready = {r.name: r.file for r in ready_recipes()}
     if str(recipe) in ready:
         return ready[str(recipe)]
+    if path.parent.name == FOLDER.name and path.suffix == ".toml" and path.stem in ready and not path.exists():
+        return ready[path.stem]
     if path.is_dir():
         raise RecipeError(f"{path} is a folder, not a recipe.", remedy=_remedy(path, ready))
     raise RecipeError(f"There is no file {path} and no recipe of that name.", remedy=_remedy(path, ready))

@@ -10,6 +10,14 @@ from hoego.results.score import DefinedEstimate
 OUTCOMES = ("better", "worse", "not distinguishable", "cannot say", "already so", "failed")
 
 
+def _of_subject(content: Content) -> Content:
+    """What was compared was called `subject`, which is the word for a person or thing that photos show."""
+    if "subject" not in content:
+        return content
+    rest = {k: v for k, v in content.items() if k != "subject"}
+    return {"change": content["subject"], **rest}
+
+
 def _of_idea(content: Content) -> Content:
     """Ideas called the outcome `words`, the sentence `reason`, and kept the difference as three numbers."""
     if "outcome" in content or "verdict" in content:
@@ -18,7 +26,7 @@ def _of_idea(content: Content) -> Content:
     return {
         "outcome": content.get("words", ""),
         "sentence": content.get("reason") or "",
-        "subject": content.get("text") or "",
+        "change": content.get("text") or "",
         "metric": content.get("metric") or "",
         "difference": None if numbers["value"] is None else numbers,
         "p_value": content.get("p_value"),
@@ -38,7 +46,7 @@ def _of_ablation(content: Content) -> Content:
     return {
         "outcome": content["verdict"],
         "sentence": sentence,
-        "subject": sentence.partition(": ")[0],
+        "change": sentence.partition(": ")[0],
         "metric": "macro_f1",
         "difference": difference if (difference or {}).get("value") is not None else None,
         "p_value": content.get("p_value"),
@@ -55,7 +63,7 @@ class ComparisonVerdict(Result):
         outcome: of the second side: better, worse, not distinguishable, cannot say; or already so (nothing to
             compare), failed.
         sentence: the same in words, with its numbers; or why there are none.
-        subject: what was compared: an idea's text, or the settings changed.
+        change: what was tried: an idea's text, or the settings that were changed.
         metric, difference: the runs' score less the baseline's, with its interval; None where nothing can be said.
         p_value: two-sided; adjusted where several changes were compared.
         scope: `recipes` with at least three seeds a side, else `models`.
@@ -65,11 +73,11 @@ class ComparisonVerdict(Result):
 
     HONESTY_OF: ClassVar[str] = "that of the runs compared"
     TITLE: ClassVar[str] = "Verdict"
-    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_of_idea, _of_ablation)
+    UPGRADES: ClassVar[tuple[Upgrade, ...]] = (_of_subject, _of_idea, _of_ablation)
 
     outcome: str
     sentence: str = ""
-    subject: str = ""
+    change: str = ""
     metric: str = ""
     difference: DefinedEstimate | None = None
     p_value: MaybeFloat = None

@@ -392,7 +392,7 @@ def _write_verdicts(
         verdict = ComparisonVerdict(
             outcome=row.verdict,
             sentence=text,
-            subject=row.title,
+            change=row.title,
             metric=metric,
             difference=None if row.difference is None else DefinedEstimate.model_validate(row.difference),
             p_value=row.p_adjusted,

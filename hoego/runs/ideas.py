@@ -211,7 +211,7 @@ class IdeaWorker:
     def _write(
         self, store: RunStore, idea: Idea, verdict: ComparisonVerdict, runs: Sequence[Record | None]
     ) -> None:
-        verdict = verdict.with_(idea=idea.id, subject=idea.text)
+        verdict = verdict.with_(idea=idea.id, change=idea.text)
         event: dict[str, Any] = {
             "kind": "verdict",
             "idea": idea.id,

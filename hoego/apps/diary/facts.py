@@ -325,7 +325,7 @@ def _verdicts(runs: Sequence[RunSummary]) -> list[ComparisonVerdict]:
         if run.verdict is None or run.state != "done":
             continue
         made = _named(run.verdict, run)
-        key = (made.outcome, made.subject, made.difference, made.p_value, made.sentence)
+        key = (made.outcome, made.change, made.difference, made.p_value, made.sentence)
         found.setdefault(key, made)
         sides.setdefault(key, []).append(run.id)
     return [v if v.runs else v.with_(runs=tuple(sides[key])) for key, v in found.items()]
@@ -333,7 +333,7 @@ def _verdicts(runs: Sequence[RunSummary]) -> list[ComparisonVerdict]:
 
 def _named(found: ComparisonVerdict, run: RunSummary) -> ComparisonVerdict:
     """Give a run's verdict a subject and a metric even where an old one names none."""
-    return found.with_(subject=found.subject or run.name or run.id, metric=found.metric or "macro_f1")
+    return found.with_(change=found.change or run.name or run.id, metric=found.metric or "macro_f1")
 
 
 def _sent(project: Path, period: Period) -> list[SubmissionSummary]:

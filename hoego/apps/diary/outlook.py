@@ -47,7 +47,7 @@ def _open(verdict: ComparisonVerdict, need: RequiredEvidence, say: Phrases) -> S
     times = "?" if need.subjects is None else f"{need.subjects:,.{int(need.subjects < 10)}f}"
     text = say(
         "undecided",
-        subject=verdict.subject.replace("`", "'"),
+        subject=verdict.change.replace("`", "'"),
         low="?" if d is None or d.low is None else f"{d.low:+.4f}",
         high="?" if d is None or d.high is None else f"{d.high:+.4f}",
         need=say(f"need_{need.kind}", n=need.runs, d=value, x=times),

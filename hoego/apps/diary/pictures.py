@@ -56,7 +56,7 @@ def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tupl
     marks = {"better": 2, "worse": 3}
     rows = [
         ForestRow(
-            label=v.subject,
+            label=v.change,
             value=v.difference.value,
             low=v.difference.low,
             high=v.difference.high,

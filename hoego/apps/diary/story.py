@@ -217,7 +217,7 @@ def outside(sent: SubmissionSummary) -> bool:
 
 def verdict_statement(verdict: ComparisonVerdict, say: Phrases) -> Statement:
     """Return a comparison in words with its numbers."""
-    subject = verdict.subject.replace("`", "'")
+    subject = verdict.change.replace("`", "'")
     if verdict.outcome == "failed":
         text = say(
             "failed_idea", subject=subject, reason=sentence(verdict.sentence) if verdict.sentence else ""
