@@ -13,7 +13,7 @@ from hoego.cli.output import echo, emit, literal, styled
 from hoego.cli.records import show_score
 
 if TYPE_CHECKING:
-    from hoego.runs.probing.running import ProbeRanking, ProbeResult
+    from hoego.results.probe import ProbeRanking, ProbeRun
 
 
 def register(app: typer.Typer) -> None:
@@ -61,13 +61,13 @@ def _show(found: ProbeRanking) -> None:
         _show_probe(one)
     if found.comparison is not None:
         show_comparison(found.comparison)
-    ids = " ".join(p.record.id for p in found.probes)
-    echo(f"next: hoego diagnose {found.probes[0].record.id}   hoego compare {ids} RUN")
+    ids = " ".join(p.run for p in found.probes)
+    echo(f"next: hoego diagnose {found.probes[0].run}   hoego compare {ids} RUN")
 
 
-def _show_probe(one: ProbeResult) -> None:
-    facts = one.facts
-    echo(f"\n[bold]{one.record.id}[/] {literal(facts.model)}: {facts.n_features:,} features, frozen")
+def _show_probe(one: ProbeRun) -> None:
+    facts = one.probe
+    echo(f"\n[bold]{one.run}[/] {literal(facts.model)}: {facts.n_features:,} features, frozen")
     echo(styled(facts.weights, "dim"))
     show_score(one.score)
     rules = ", ".join(sorted({f"{h.attribute} {h.rule}" for h in facts.heads}))

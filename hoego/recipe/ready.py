@@ -64,7 +64,12 @@ def recipe_file(recipe: Path | str) -> Path:
     ready = {r.name: r.file for r in ready_recipes()}
     if str(recipe) in ready:
         return ready[str(recipe)]
-    if path.parent.name == FOLDER.name and path.suffix == ".toml" and path.stem in ready and not path.exists():
+    if (
+        path.parent.name == FOLDER.name
+        and path.suffix == ".toml"
+        and path.stem in ready
+        and not path.exists()
+    ):
         return ready[path.stem]
     if path.is_dir():
         raise RecipeError(f"{path} is a folder, not a recipe.", remedy=_remedy(path, ready))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import Field
 
 from hoego.results.base import MaybeFloat, Result
+from hoego.results.comparison import Comparison
+from hoego.results.honesty import ScoreHonesty
+from hoego.results.score import Score
 
 
 class HeadChoice(Result):
@@ -60,3 +64,35 @@ class ProbeFacts(Result):
     seconds: Mapping[str, float] = Field(default_factory=dict)
     heads: tuple[HeadChoice, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+class ProbeRun(Result):
+    """A probe's record with its score, and how its features and heads came.
+
+    Args:
+        run, folder, name: of the record.
+        score: of its held-out predictions.
+        probe: what its record keeps beside them.
+    """
+
+    TITLE: ClassVar[str] = "Probe"
+
+    run: str
+    folder: str
+    name: str
+    score: Score
+    probe: ProbeFacts
+
+    @property
+    def honesty(self) -> ScoreHonesty:
+        """That of the score."""
+        return self.score.honesty
+
+
+class ProbeRanking(Result):
+    """Probes of one data set and split, and the comparison that ranks them; None for a single probe."""
+
+    HONESTY_OF: ClassVar[str] = "that of each probe's score"
+
+    probes: tuple[ProbeRun, ...]
+    comparison: Comparison | None = None

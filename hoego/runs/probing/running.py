@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,7 @@ from hoego.predictions import (
     student_source,
 )
 from hoego.recipe import Fold, Recipe
-from hoego.results.comparison import Comparison
-from hoego.results.probe import ProbeFacts
+from hoego.results.probe import ProbeFacts, ProbeRanking, ProbeRun
 from hoego.runs.probing.facts import PROBE
 from hoego.runs.probing.features import PhotoFeatures, features_of, names_of
 from hoego.runs.probing.heads_file import HEADS, write_heads
@@ -79,38 +77,6 @@ class ProbeOptions:
     progress: bool = True
 
 
-@dataclass(frozen=True)
-class ProbeResult:
-    """A probe's record with its score, and how its features and heads came."""
-
-    record: Record
-    score: Score
-    facts: ProbeFacts
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types."""
-        return {
-            "run": self.record.id,
-            "folder": str(self.record.folder),
-            "name": self.record.meta.name,
-            "score": self.score.model_dump(mode="json"),
-            "probe": self.facts.model_dump(mode="json"),
-        }
-
-
-@dataclass(frozen=True)
-class ProbeRanking:
-    """Probes of one data set and split, and the comparison that ranks them; None for a single probe."""
-
-    probes: tuple[ProbeResult, ...]
-    comparison: Comparison | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types."""
-        compared = None if self.comparison is None else self.comparison.model_dump(mode="json")
-        return {"probes": [p.to_dict() for p in self.probes], "comparison": compared}
-
-
 def probe_all(recipes: Sequence[Recipe], options: ProbeOptions) -> ProbeRanking:
     """Probe recipes of one data set and split one after another, and rank them by paired comparisons.
 
@@ -121,13 +87,14 @@ def probe_all(recipes: Sequence[Recipe], options: ProbeOptions) -> ProbeRanking:
     project = open_project(starts[0].recipe, options.folder)
     made = [probe(start, project, options) for start in starts]
     if len(made) < 2:
-        return ProbeRanking(tuple(made))
-    sides = [Predictions.read(p.record.folder / PREDICTIONS) for p in made]
-    names = tuple(p.record.meta.name.removeprefix("probe ") for p in made)
-    return ProbeRanking(tuple(made), compare(sides, project.dataset, CompareOptions(names=names)))
+        return ProbeRanking(probes=tuple(made))
+    sides = [Predictions.read(Path(p.folder) / PREDICTIONS) for p in made]
+    names = tuple(p.name.removeprefix("probe ") for p in made)
+    compared = compare(sides, project.dataset, CompareOptions(names=names))
+    return ProbeRanking(probes=tuple(made), comparison=compared)
 
 
-def probe(start: Start, project: ProjectData, options: ProbeOptions) -> ProbeResult:
+def probe(start: Start, project: ProjectData, options: ProbeOptions) -> ProbeRun:
     """Probe one backbone: features of all photos, heads fitted on each training side, a score of what was held out.
 
     The record appears when all of it is done.
@@ -174,7 +141,9 @@ def probe(start: Start, project: ProjectData, options: ProbeOptions) -> ProbeRes
     for k, one in zip(held, found, strict=True):
         write_heads(record.folder / HEADS / f"fold-{k}.npz", one.heads)
     record.set_state("done")
-    return ProbeResult(record, scored, facts)
+    return ProbeRun(
+        run=record.id, folder=str(record.folder), name=record.meta.name, score=scored, probe=facts
+    )
 
 
 def _require_unseen(start: Start, project: ProjectData, held: dict[int, NDArray[np.bool_]]) -> None:
