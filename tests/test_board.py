@@ -65,6 +65,12 @@ def pages(runs: Path) -> list[str]:
     proofs = [f"/run/{r.id}/proof" for r in made(runs)]
     return [
         "/runs",
+        "/",
+        "/queue",
+        "/queue?until=2h",
+        "/ideas",
+        "/diary",
+        "/ledger",
         "/review",
         "/runs?sort=-macro_f1",
         "/runs?group=recipe&columns=recipe.epochs,accuracy",
@@ -377,6 +383,77 @@ def test_two_browsers_on_one_suspect_get_a_conflict(desk: tuple[TestClient, str]
     assert (answer.status_code, "kim has decided" in answer.json()["error"]) == (409, True)
     undone = client.post("/review/undo", json={"run": run}, headers={"accept": "application/json"})
     assert undone.json()["undone"] == fields["suspect"]
+
+
+# Live
+
+
+def test_only_new_whole_lines_travel(client: TestClient, runs: Path) -> None:
+    from hoego.board.live import LiveReader, from_text
+
+    store = RunStore(runs)
+    record = store.create(made(runs)[0].recipe, name="trains", state="waiting")
+    record.set_state("running")
+    try:
+        for epoch in range(50):
+            record.append_epoch(0, {"epoch": epoch, "train_loss": 1.0, "macro_f1": 0.5, "lr": 0.1})
+        file = record.fold_folder(0) / "epochs.jsonl"
+        client.get("/")
+        reader = LiveReader(client.app.state.board, (), from_text(f"{record.id}:0:{file.stat().st_size}"))  # type: ignore[attr-defined]
+        reader.board.store.look(everything=True)
+        assert reader.step() == []
+        record.append_epoch(0, {"epoch": 50, "train_loss": 0.9, "macro_f1": 0.6, "lr": 0.1})
+        with open(file, "a") as stream:
+            stream.write('{"epoch": 51')
+        [(kind, facts)] = reader.step()
+        assert (kind, facts["run"], facts["rows"]) == (
+            "epochs",
+            record.id,
+            [{"epoch": 50, "train_loss": 0.9, "macro_f1": 0.6}],
+        )
+        assert len(json.dumps(facts)) < 2_000
+        assert len(client.get(f"/live/{record.id}").json()["folds"]["0"]["rows"]) == 51
+        record.set_state("done")
+        reader.board.store.look(everything=True)
+        assert reader.step() == [("state", {"changed": {}, "ended": [record.id]})]
+    finally:
+        record.set_state("cancelled")
+
+
+# The queue
+
+
+def test_another_order_is_shown_before_it_is_saved(client: TestClient, runs: Path) -> None:
+    from hoego.runs.queue import status
+
+    store = RunStore(runs)
+    new = [store.create(made(runs)[0].recipe, name=f"queued {k}", state="waiting") for k in range(3)]
+    before = [row.run for row in status(store).waiting]
+    order = "+".join([new[2].id, new[0].id])
+    page = client.get(f"/queue?order={order.replace('+', '%2B')}").text
+    assert "not saved yet" in page
+    assert [row.run for row in status(store).waiting] == before
+    client.post("/queue/order", data={"order": order})
+    after = [row.run for row in status(store).waiting]
+    assert after[:2] == [new[2].id, new[0].id]
+    assert sorted(after) == sorted(before)
+    client.post("/queue/cancel", data={"run": new[1].id})
+    assert new[1].id not in [row.run for row in status(store).waiting]
+    for record in (new[0], new[2]):
+        record.set_state("cancelled")
+
+
+def test_ideas_and_notes_go_where_the_commands_put_them(client: TestClient, runs: Path) -> None:
+    from hoego.runs.ideas import ideas
+    from hoego.runs.records import notes
+
+    store = RunStore(runs)
+    client.post("/ideas/add", data={"text": NASTY, "set": "epochs=3", "why": NASTY})
+    assert [i.overlay for i in ideas(store).ideas if i.text == NASTY] == [("epochs=3",)]
+    client.post("/diary/note", data={"text": NASTY})
+    assert (NASTY, "kim") in [(n.text, n.author) for n in notes(store)]
+    for path in ("/ideas", "/diary", "/"):
+        assert "<script>alert" not in client.get(path).text
 
 
 # Changes

@@ -8,13 +8,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hoego.board.access import Guard
 from hoego.board.board import Board, BoardOptions, NoSuchRun
 from hoego.board.forms import change, wants_json
-from hoego.board.pages import compare, mistakes, photos, review, run, runs
+from hoego.board.live import history, live
+from hoego.board.pages import compare, diary, mistakes, photos, queue, review, run, runs
 from hoego.board.view import HERE, Words, language, page
 from hoego.draw import STYLE
 from hoego.errors import HoegoError
@@ -26,7 +27,9 @@ GET, POST = ["GET", "HEAD"], ["POST"]
 def routes() -> list[Route]:
     """Return every address of the board."""
     return [
-        Route("/", home, methods=GET),
+        Route("/", queue.home_page, methods=GET),
+        Route("/live", live, methods=["GET"]),
+        Route("/live/{id}", history, methods=GET),
         Route("/static/{name}", static, methods=GET),
         Route("/runs", runs.runs_page, methods=GET),
         Route("/runs/tag", change(runs.tag_runs), methods=POST),
@@ -40,6 +43,16 @@ def routes() -> list[Route]:
         Route("/compare", compare.compare_page, methods=GET),
         Route("/mistakes", mistakes.mistakes_page, methods=GET),
         Route("/slices", mistakes.slices_page, methods=GET),
+        Route("/queue", queue.queue_page, methods=GET),
+        Route("/queue/order", change(queue.order_runs), methods=POST),
+        Route("/queue/cancel", change(runs.cancel_runs), methods=POST),
+        Route("/queue/retry", change(queue.retry_runs), methods=POST),
+        Route("/ideas", diary.ideas_page, methods=GET),
+        Route("/ideas/add", change(diary.add_idea), methods=POST),
+        Route("/ideas/adopt", change(diary.adopt_ideas), methods=POST),
+        Route("/diary", diary.diary_page, methods=GET),
+        Route("/diary/note", change(diary.write_note), methods=POST),
+        Route("/ledger", diary.ledger_page, methods=GET),
         Route("/review", review.review_page, methods=GET),
         Route("/review/score", review.score_page, methods=GET),
         Route("/review/answer", change(review.answer, records=False), methods=POST),
@@ -61,11 +74,6 @@ def make_app(options: BoardOptions) -> Starlette:
     app.router.redirect_slashes = False
     app.state.board = Board(options)
     return app
-
-
-def home(request: Request) -> Response:
-    """Lead to the runs."""
-    return RedirectResponse("/runs", 303)
 
 
 STATIC = {

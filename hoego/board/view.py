@@ -24,7 +24,15 @@ from hoego.results.score import MetricEstimate
 from hoego.results.words import HONESTY, duration, honesty_of
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-PAGES = (("/runs", "Runs"), ("/review", "Review"))
+PAGES = (
+    ("/", "Now"),
+    ("/runs", "Runs"),
+    ("/queue", "Queue"),
+    ("/ideas", "Ideas"),
+    ("/review", "Review"),
+    ("/diary", "Diary"),
+    ("/ledger", "Submissions"),
+)
 """The pages of the bar: address and name."""
 
 ORDERS = {

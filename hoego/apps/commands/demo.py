@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,3 +47,4 @@ def _show_demo(result: DemoResult) -> None:
     echo(f"\nreport         {styled(result.report, 'bold')}")
     echo(f"submission     {styled(result.submission, 'bold')}")
     echo(f"retrospective  {styled(result.retrospective, 'bold')}")
+    echo(f"in a browser   hoego board --runs {literal(shlex.quote(str(result.folder / 'runs')))}")

@@ -18,10 +18,11 @@ from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext
 from hoego.runs.queue.failures import one_line
 from hoego.runs.queue.keep import DeletedFiles, tidy, tidy_run
 from hoego.runs.queue.plan import PlannedJob, PlannedRun, QueuePlan, make_plan
+from hoego.runs.queue.reorder import in_order, reorder
 from hoego.runs.queue.status import QueueRow, QueueStatus, status
 from hoego.runs.queue.times import format_duration, parse_duration, parse_until
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
-from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, work
+from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, job, jobs, work
 from hoego.runs.queue.worker_processes import BackgroundWorker, gpu_count, start_background, work_many
 
 __all__ = [
@@ -57,11 +58,15 @@ __all__ = [
     "retry",
     "format_duration",
     "start_background",
+    "in_order",
+    "reorder",
     "status",
     "take",
     "tidy",
     "tidy_run",
     "waiting",
+    "job",
+    "jobs",
     "work",
     "work_many",
 ]

@@ -1,0 +1,151 @@
+"""/ and /queue: what runs now, what waits against the deadline, and another order of it before it is saved."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from typing import Any
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hoego.board.board import Board
+from hoego.board.forms import Changed, Fields
+from hoego.board.pages.runs import chosen_runs
+from hoego.board.view import page
+from hoego.errors import UsageError
+from hoego.runs.ideas import ideas
+from hoego.runs.queue import (
+    QueuePlan,
+    QueueStatus,
+    RunTimeHistory,
+    in_order,
+    job,
+    make_plan,
+    parse_duration,
+    parse_until,
+    reorder,
+    retry,
+    status,
+)
+from hoego.runs.records import Record
+
+NEWEST = 6
+
+
+def home_page(request: Request) -> Response:
+    """Show what runs now, what waits, the newest results and the ideas untried."""
+    board: Board = request.app.state.board
+    board.store.look()
+    found = _status(board)
+    records = board.store.list()
+    running = [board.record(row.run) for row in found.running]
+    done = sorted((r for r in records if r.score is not None), key=lambda r: r.meta.finished, reverse=True)
+    judged = [r for r in records if r.verdict is not None][-NEWEST:]
+    return page(
+        request,
+        "home.html.j2",
+        queue=found,
+        running=[(record, row) for record, row in zip(running, found.running, strict=True)],
+        newest=done[:NEWEST],
+        judged=judged[::-1],
+        untried=[i for i in ideas(board.store).ideas if i.state == "untried"][:NEWEST],
+        total=len(records),
+    )
+
+
+def _status(board: Board) -> QueueStatus:
+    # Progress is read from the epochs, which no version of the records tells of: at most a second old.
+    key = ("queue", board.store.version, int(datetime.datetime.now().timestamp()))
+    found: QueueStatus = board.results.get(key, lambda: status(board.store))
+    return found
+
+
+def queue_page(request: Request) -> Response:
+    """Show the queue against a deadline; `order` shows another order of it, which is not saved."""
+    board: Board = request.app.state.board
+    board.store.look(everything=not board.read_only)
+    query = request.query_params
+    wanted = [i for i in query.get("order", "").replace(" ", "+").split("+") if i]
+    ordered = in_order(board.store, wanted)
+    until = query.get("until", "").strip()
+    window = _window(until)
+    workers = int(query["workers"]) if query.get("workers", "").isdecimal() else 1
+    found = _plan(board, ordered, window, min(max(workers, 1), 64))
+    lines = {line.id: line for line in found.lines}
+    ids = [r.id for r in ordered]
+    return page(
+        request,
+        "queue.html.j2",
+        queue=_status(board),
+        waiting=[(r, lines.get(r.id)) for r in ordered],
+        bars={k: Markup(_bar(line, found)) for k, line in lines.items()},
+        moved={r.id: (_moved(ids, k, -1), _moved(ids, k, 1)) for k, r in enumerate(ordered)},
+        order="+".join(ids),
+        proposed=bool(wanted),
+        until=until,
+        workers=workers,
+        plan=found,
+    )
+
+
+def _window(until: str) -> float | None:
+    """Return the seconds until a time such as 19:00, or in a duration such as 8h; None where nothing is said."""
+    if not until:
+        return None
+    if ":" in until:
+        return (parse_until(until) - datetime.datetime.now().astimezone()).total_seconds()
+    return parse_duration(until)
+
+
+def _plan(board: Board, ordered: list[Record], window: float | None, workers: int) -> QueuePlan:
+    history = RunTimeHistory.of(board.store)
+    n = len(ordered)
+    jobs = [replace(job(r), priority=n - k) for k, r in enumerate(ordered)]
+    states = {r.id: r.state for r in board.store.list()}
+    return make_plan(jobs, history, window, workers=workers, states=states)
+
+
+def _moved(ids: list[str], k: int, by: int) -> str:
+    """Return the order with one run a place up or down; "" where there is no such place."""
+    to = k + by
+    if not 0 <= to < len(ids):
+        return ""
+    made = [*ids]
+    made[k], made[to] = made[to], made[k]
+    return "+".join(made)
+
+
+def _bar(line: Any, plan: QueuePlan) -> str:
+    """Draw when a run would train: from its start to its end, on the axis of the whole plan."""
+    ends = [other.ends_in for other in plan.lines if other.ends_in is not None]
+    whole = max([*ends, plan.window or 0.0, 1.0])
+    limit = "" if plan.window is None else _rule(300 * (plan.window - plan.reserve) / whole)
+    if line.ends_in is None or line.seconds is None:
+        return f'<svg class="bar" viewBox="0 0 300 12" aria-hidden="true">{limit}</svg>'
+    start = 300 * (line.ends_in - line.seconds) / whole
+    width = max(2.0, 300 * line.seconds / whole)
+    box = f'<rect x="{start:.1f}" y="2" width="{width:.1f}" height="8" rx="2"/>'
+    return f'<svg class="bar" viewBox="0 0 300 12" aria-hidden="true">{box}{limit}</svg>'
+
+
+def _rule(x: float) -> str:
+    return f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="12"/>'
+
+
+def order_runs(board: Board, fields: Fields) -> Changed:
+    """Save an order of the waiting runs."""
+    ids = [i for i in fields.one("order").replace(" ", "+").split("+") if i]
+    if not ids:
+        raise UsageError("No order is given.", remedy="Move a run up or down first.")
+    ordered = reorder(board.store, ids)
+    return Changed({"order": [r.id for r in ordered]}, "/queue")
+
+
+def retry_runs(board: Board, fields: Fields) -> Changed:
+    """Queue failed, interrupted or cancelled runs again."""
+    chosen = chosen_runs(board, fields)
+    for record in chosen:
+        retry(board.store, record.id)
+    return Changed({"queued": len(chosen)})
