@@ -13,6 +13,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "track": ("mlflow", "wandb"),
     "clean": ("cleanlab",),
     "board": ("starlette", "uvicorn"),
+    "search": ("optuna",),
     "heic": ("pi_heif",),
     "dicom": ("pydicom",),
     "export": ("onnx", "onnxruntime", "onnxscript"),

@@ -18,6 +18,7 @@ from hoego.cli import (
     probing,
     queueing,
     records,
+    searching,
     submitting,
     training,
     weights,
@@ -33,7 +34,7 @@ SECTIONS = {
     "Training": ("recipes", "settings", "lr", "weights", "probe", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
     "Out of the lab": ("export", "check", "serve", "serve-score"),
-    "Evidence": ("compare", "diagnose", "design", "ablate", "compose", "ensemble", "report"),
+    "Evidence": ("compare", "diagnose", "design", "ablate", "search", "compose", "ensemble", "report"),
     "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
     "Diary and leaderboard": ("note", "retro", "submit", "doctor"),
@@ -88,6 +89,7 @@ for module in (
     evaluating,
     records,
     queueing,
+    searching,
     submitting,
     weights,
     probing,
@@ -105,7 +107,7 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-TRAINS = frozenset({"demo", "train", "lr", "predict", "ablate", "reproduce", "queue", "idea"})
+TRAINS = frozenset({"demo", "train", "lr", "predict", "ablate", "search", "reproduce", "queue", "idea"})
 """Commands that run a model in this process."""
 
 

@@ -20,6 +20,7 @@ STATE_STYLE = {
     "waiting": "blue",
     "failed": "bold red",
     "interrupted": "yellow",
+    "stopped": "dim",
 }
 RUN_HELP = "A run's id, a unique prefix of it, or its folder"
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=f"{RUN_HELP}.")]

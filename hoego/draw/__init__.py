@@ -18,11 +18,13 @@ from hoego.draw.charts import (
 )
 from hoego.draw.matrix import matrix
 from hoego.draw.page import STYLE, page
+from hoego.draw.parallel import ParallelAxis, parallel
 
 __all__ = [
     "STYLE",
     "ForestRow",
     "LineSeries",
+    "ParallelAxis",
     "bars",
     "card",
     "class_bars",
@@ -32,6 +34,7 @@ __all__ = [
     "matrix",
     "notebook_chart",
     "page",
+    "parallel",
     "reliability",
     "scatter",
     "waterfall",

@@ -12,8 +12,8 @@ HONESTY = {
     ),
     "selected": (
         "good",
-        "Every scored photo is of an unseen subject, but the epoch was chosen by a score that includes these photos; "
-        "the optimism beside the score says how much that flatters.",
+        "Every scored photo is of an unseen subject, but the epoch or the trial was chosen by a score that includes "
+        "these photos; the optimism beside the score says how much that flatters.",
     ),
     "cross-fitted": (
         "good",

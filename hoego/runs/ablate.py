@@ -202,7 +202,7 @@ def _read(
 ) -> Ablation:
     """The table when every run has ended, else what is awaited."""
     awaited = pending_of(records, ("waiting", "running", "interrupted"))
-    lost = pending_of(records, ("failed", "cancelled"))
+    lost = pending_of(records, ("failed", "cancelled", "stopped"))
     if awaited:
         n = len({r.id for side in records for r in side})
         words = f"{n - len(awaited) - len(lost)} of {n} runs are done; `hoego queue work` trains what waits, "
@@ -291,7 +291,7 @@ def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:
     for text in request.vary:
         key, _, values = text.partition("=")
         parse_override(text)
-        _comparable(key.strip())
+        require_comparable(key.strip())
         axes.append([f"{key.strip()}={v.strip()}" for v in split_values(values)])
     if not axes:
         raise UsageError("Nothing is varied.", remedy="Example: --vary mixing.mixup.share=0,0.5,1")
@@ -312,7 +312,7 @@ def _as_trained(recipe: Recipe, change: Sequence[str]) -> str:
     return key_of(varied(recipe, change, name="", seed=recipe.seed, refit=False))
 
 
-def _comparable(key: str) -> None:
+def require_comparable(key: str) -> None:
     """Raises UsageError for a setting whose variants are scored on other photos or other classes."""
     first = key.split(".")[0]
     if first in NOT_COMPARABLE or key in NOT_COMPARABLE:

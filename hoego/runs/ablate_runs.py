@@ -19,7 +19,7 @@ from hoego.runs.required_runs import StudyRunner, training_settings
 
 TAG = "ablate"
 ON_THE_WAY = ("waiting", "running")
-RANK = ("done", "running", "waiting", "interrupted", "failed", "cancelled")
+RANK = ("done", "running", "waiting", "interrupted", "failed", "cancelled", "stopped")
 Enqueue = Callable[[RunStore, Mapping[str, Any], QueueOptions], Record]
 
 

@@ -111,7 +111,7 @@ def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Opt
             dataset.subject_index[rows],
             dataset.schema.n_target_classes,
             OptimismOptions(),
-            aligned.fold,
+            None if candidates.pooled else aligned.fold,
         )
     except NotEstimableError:
         return None

@@ -82,6 +82,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "more": (" 외 {n}가지", " and {n} more"),
     "failed": ("`{name}`: 실패했다. {reason}", "`{name}` failed. {reason}"),
     "cancelled": ("`{name}`: 취소했다. {reason}", "`{name}` was cancelled. {reason}"),
+    "stopped": ("`{name}`: 탐색이 일찍 멈췄다. {reason}", "`{name}` was stopped early by a search. {reason}"),
     "interrupted": ("`{name}`: 중단되었다. {reason}", "`{name}` was interrupted. {reason}"),
     "waiting": ("`{name}`: 대기 중이다.", "`{name}` is waiting."),
     "running": ("`{name}`: 실행 중이다.", "`{name}` is running."),

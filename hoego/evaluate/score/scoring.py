@@ -29,10 +29,12 @@ class SelectionCandidates(ShortRepr):
     Args:
         images: ids [N].
         predicted: predicted target classes [M, N]; candidate m of every fold is that fold's epoch m.
+        pooled: one candidate was chosen by all images together (a trial of a search), not one by each fold.
     """
 
     images: np.ndarray
     predicted: Ints
+    pooled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +173,7 @@ def _optimism(
             space.subject,
             space.n_classes,
             OptimismOptions(PRIMARY, space.ordered, seed=settings.seed),
-            predictions.fold[space.rows],
+            None if given.pooled else predictions.fold[space.rows],
         )
     except NotEstimableError as e:
         return None, f"{NOT_ESTIMATED} ({e.message})"

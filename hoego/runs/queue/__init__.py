@@ -23,7 +23,13 @@ from hoego.runs.queue.status import QueueRow, QueueStatus, status
 from hoego.runs.queue.times import format_duration, parse_duration, parse_until
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
 from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, job, jobs, work
-from hoego.runs.queue.worker_processes import BackgroundWorker, gpu_count, start_background, work_many
+from hoego.runs.queue.worker_processes import (
+    BackgroundWorker,
+    WorkerPool,
+    gpu_count,
+    start_background,
+    work_many,
+)
 
 __all__ = [
     "QueueOptions",
@@ -43,6 +49,7 @@ __all__ = [
     "DeletedFiles",
     "WorkOptions",
     "WorkReport",
+    "WorkerPool",
     "add",
     "blocked",
     "cancel",

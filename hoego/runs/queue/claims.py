@@ -13,7 +13,8 @@ from typing import Any
 from hoego import files
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold
-from hoego.runs.records import Record, RunMeta, RunStore, now, process
+from hoego.runs.queue.context import STOP_FILE
+from hoego.runs.records import FINAL_STATES, Record, RunMeta, RunStore, now, process
 from hoego.runs.records.environment import code_state, machine_key
 from hoego.storage import storing
 
@@ -65,7 +66,7 @@ def after_of(store: RunStore, options: QueueOptions) -> list[str]:
     """The ids of the runs that must be done first. Raises RecordError for one that is unknown, failed or cancelled."""
     after = [store.find(text) for text in options.after]
     for record in after:
-        if record.state in ("failed", "cancelled"):
+        if record.state in ("failed", "cancelled", "stopped"):
             raise RecordError(
                 f"{record.id} is {record.state}, so nothing can come after it",
                 remedy=f"hoego queue retry {record.id}, or leave --after out.",
@@ -256,7 +257,7 @@ def cancel(store: RunStore, text: str) -> Record:
     """
     record = store.find(text)
     state = record.state
-    if state in ("done", "failed", "cancelled"):
+    if state in FINAL_STATES:
         raise RecordError(
             f"{record.id} is {state} already", remedy="Only a run that has not ended can be cancelled."
         )
@@ -268,19 +269,21 @@ def cancel(store: RunStore, text: str) -> Record:
 
 
 def retry(store: RunStore, text: str, *, fresh: bool = False) -> Record:
-    """Put a failed, interrupted or cancelled run back to waiting; it resumes from its last checkpoint.
+    """Put a failed, interrupted, cancelled or stopped run back to waiting; it resumes from its last checkpoint.
 
     With `fresh` it starts again: its folds are moved away to `before-<attempt>`. Raises RecordError for a run
     in any other state.
     """
     record = store.find(text)
     state = record.state
-    if state not in ("failed", "interrupted", "cancelled"):
+    if state not in ("failed", "interrupted", "cancelled", "stopped"):
         raise RecordError(
-            f"{record.id} is {state}", remedy="Only a failed, interrupted or cancelled run can be retried."
+            f"{record.id} is {state}",
+            remedy="Only a failed, interrupted, cancelled or stopped run can be retried.",
         )
-    with storing(record.folder / "cancel"):
-        (record.folder / "cancel").unlink(missing_ok=True)
+    for asked in ("cancel", STOP_FILE):
+        with storing(record.folder / asked):
+            (record.folder / asked).unlink(missing_ok=True)
     if fresh and record.folds():
         aside = record.folder / f"before-{record.meta.attempt}"
         aside.mkdir(exist_ok=True)

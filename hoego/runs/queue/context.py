@@ -16,10 +16,20 @@ from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 from hoego.runs.records import Record
 
 HEARTBEAT_SECONDS = 10.0
+STOP_FILE = "stop"
+"""In a record: a search wants the run to end, since it is behind others; the file holds the reason."""
 
 
 class StopRun(KeyboardInterrupt):
     """Raised inside a run that is to stop now; what Ctrl-C leaves, it leaves: a record that can go on."""
+
+
+def stop_asked(record: Record) -> str:
+    """Why a search wants this run to end; "" where none does."""
+    try:
+        return (record.folder / STOP_FILE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,8 @@ class WorkerContext:
             self._looked = now
             if (self.record.folder / "cancel").exists():
                 self._reason = "cancelled by hand"
+            else:
+                self._reason = stop_asked(self.record)
         return self._reason
 
     def epoch_done(self, seconds: float) -> DurationEstimate:

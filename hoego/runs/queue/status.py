@@ -51,7 +51,7 @@ def status(store: RunStore, *, ended: int = 5) -> QueueStatus:
     queued = waiting(store)
     positions = {j.id: k for k, j in enumerate(order([job(r) for r in queued], history, None))}
     queued.sort(key=lambda r: positions[r.id])
-    over = [r for r in records if states[r.id] in ("done", "failed", "interrupted", "cancelled")]
+    over = [r for r in records if states[r.id] in ("done", "failed", "interrupted", "cancelled", "stopped")]
     over.sort(key=lambda r: r.meta.finished or r.meta.updated)
     return QueueStatus(
         running=tuple(_row(r, states, history) for r in records if states[r.id] == "running"),

@@ -15,7 +15,7 @@ from typing import Any
 from hoego import files
 from hoego.errors import HoegoError
 from hoego.runs.queue import claims
-from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext
+from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext, stop_asked
 from hoego.runs.queue.failures import one_line
 from hoego.runs.queue.keep import tidy_run
 from hoego.runs.queue.plan import PlannedJob, QueuePlan, default_reserve, fit, make_plan, order
@@ -320,7 +320,8 @@ def _finish(
 ) -> None:
     state, reason = outcome.state, outcome.reason
     if state == "interrupted":
-        state = "cancelled" if (record.folder / "cancel").exists() else "waiting"
+        state = "stopped" if stop_asked(record) else "waiting"
+        state = "cancelled" if (record.folder / "cancel").exists() else state
         worker.tried.add(record.id)
     elif state not in ("done", "failed", "cancelled"):
         state, reason = "failed", f"its runner answered with the unknown state {state!r}"

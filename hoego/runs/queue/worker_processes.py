@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from hoego.errors import RecordError, UsageError
 from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, work
 from hoego.runs.records import Record, RunMeta, RunStore, process
 from hoego.train.memory import keep_freed_memory
+
+MAX_REPLACED = 10
+"""Workers of a pool that may die before it gives up."""
 
 
 def gpu_count() -> int:
@@ -64,6 +69,86 @@ def work_many(store: RunStore, runner: Runner, options: WorkOptions, *, workers:
     return _joined(reports)
 
 
+class WorkerPool:
+    """Workers that take what waits until they are told to end; for a program that queues as it goes.
+
+    One that dies is replaced, MAX_REPLACED times at most. They end by themselves soon after this process has died.
+
+    Args:
+        store: the records.
+        runner, options: as in `work`; must be importable by another process.
+        workers: how many; 0 for none, where workers elsewhere train.
+    """
+
+    def __init__(self, store: RunStore, runner: Runner, options: WorkOptions, workers: int) -> None:
+        self._store, self._runner, self._options = store, runner, options
+        self._context = multiprocessing.get_context("spawn")
+        self._gpus, self._replaced = _visible_gpus(), 0
+        self._children = [self._start(k, workers) for k in range(workers)]
+
+    def _start(self, k: int, workers: int) -> BaseProcess:
+        gpu = self._gpus[k % len(self._gpus)] if self._gpus else None
+        own = replace(
+            self._options, name=f"{self._options.name or 'worker'}-{k}", wait=True, idle=OrphanIdle()
+        )
+        cores = () if gpu is not None else own_cores(k, workers)
+        told = (None, str(self._store.root), self._runner, own, gpu, cores)
+        child = self._context.Process(target=_child, args=told, daemon=True)
+        child.start()
+        return child
+
+    @property
+    def alive(self) -> int:
+        """How many workers are at work."""
+        return sum(child.is_alive() for child in self._children)
+
+    @property
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        return [child.pid or 0 for child in self._children]
+
+    def mend(self) -> None:
+        """Start a worker in the place of each that died.
+
+        Raises:
+            RecordError: they die again and again.
+        """
+        for k, child in enumerate(self._children):
+            if child.is_alive() or child.exitcode == 0:  # the deadline has come
+                continue
+            self._replaced += 1
+            if self._replaced > MAX_REPLACED:
+                raise RecordError(
+                    f"{MAX_REPLACED} workers have died, the last with status {child.exitcode}",
+                    remedy="Look at the runs (hoego queue status); fewer --workers need less memory.",
+                )
+            self._children[k] = self._start(k, len(self._children))
+
+    def end(self, patience: float = 30.0) -> None:
+        """Tell all to end, and wait: a run that is being trained goes back to waiting at its next step."""
+        for child in self._children:
+            if child.is_alive():
+                child.terminate()
+        for child in self._children:
+            child.join(patience)
+            if child.is_alive():
+                child.kill()
+                child.join()
+
+
+@dataclass(frozen=True)
+class OrphanIdle:
+    """What a worker of a pool does when nothing waits: it ends where the process that started it has died."""
+
+    parent: int = field(default_factory=os.getpid)
+
+    def __call__(self, store: RunStore, seconds: float) -> bool:
+        """Queue nothing; raise KeyboardInterrupt in an orphan."""
+        if os.getppid() != self.parent:
+            raise KeyboardInterrupt
+        return False
+
+
 def _visible_gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
@@ -90,7 +175,10 @@ def _child(
     if cores:
         os.sched_setaffinity(0, cores)
     keep_freed_memory()
-    answers.put(work(RunStore(root), runner, options))
+    with contextlib.suppress(KeyboardInterrupt):
+        report = work(RunStore(root), runner, options)
+        if answers is not None:
+            answers.put(report)
 
 
 def _joined(reports: Sequence[WorkReport]) -> WorkReport:

@@ -10,7 +10,7 @@ from hoego.runs.records.meta import STATES, RunMeta, now
 from hoego.runs.records.notes import DiaryNote, note, notes
 from hoego.runs.records.ranking import Ranking, RankingGroup, RankingRule, rankings
 from hoego.runs.records.record import FINAL_STATES, Record
-from hoego.runs.records.run_facts import RunKind, RunThroughput, RunTimeSample, RunTiming
+from hoego.runs.records.run_facts import RunKind, RunThroughput, RunTimeSample, RunTiming, SearchFacts
 from hoego.runs.records.store import RunStore, new_id
 from hoego.runs.records.upgrades import SCHEMA_VERSION
 
@@ -35,6 +35,7 @@ __all__ = [
     "RunsQuery",
     "RunsTable",
     "RunStore",
+    "SearchFacts",
     "differences_of",
     "merge",
     "new_id",

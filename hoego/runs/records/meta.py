@@ -17,9 +17,9 @@ from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records.run_facts import QueueFacts, RunKind, RunThroughput, RunTiming, TrainingFacts
 from hoego.runs.records.upgrades import SCHEMA_VERSION, upgrade
 
-STATES = ("waiting", "running", "done", "failed", "interrupted", "cancelled")
+STATES = ("waiting", "running", "done", "failed", "interrupted", "cancelled", "stopped")
 """waiting: asked for; running; done; failed: ended by an error; interrupted: stopped, can be resumed;
-cancelled: no longer wanted."""
+cancelled: no longer wanted; stopped: a search ended it early, since it was behind others."""
 
 
 class RunMeta(Result):

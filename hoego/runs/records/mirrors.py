@@ -275,7 +275,7 @@ class MlflowLogger:
             self._client.set_tag(remote, "hoego.honesty", honesty)
         for key, value in summary.items():
             self._client.log_metric(remote, key, value)
-        words = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
+        words = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED", "stopped": "KILLED"}
         self._client.set_terminated(remote, words.get(state, "FINISHED"))
 
 

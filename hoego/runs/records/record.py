@@ -28,7 +28,7 @@ from hoego.runs.records.run_facts import RunKind
 from hoego.storage import storing
 
 R = TypeVar("R", bound=Result)
-FINAL_STATES = ("done", "failed", "cancelled")
+FINAL_STATES = ("done", "failed", "cancelled", "stopped")
 
 
 class Record:

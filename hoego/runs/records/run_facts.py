@@ -170,6 +170,31 @@ class Shortened(Result):
     epochs: int
 
 
+SearchValue = float | int | str
+SearchPoint = Mapping[str, SearchValue]
+"""One value of every searched setting, by key."""
+
+
+class SearchFacts(BriefResult):
+    """What a search knows of a run.
+
+    Args:
+        search: id of the search: a digest of the recipe, the space and how it is searched.
+        metric: that is searched by.
+        role: "trial"; or "winner" and "start" for the runs that confirm the choice on new seeds.
+        trial: number of the trial, from 0; None for the others.
+        point: the searched settings and their values.
+        best_of: how many trials this one was chosen from; 0 where it was not chosen.
+    """
+
+    search: str
+    metric: str = "macro_f1"
+    role: str = "trial"
+    trial: int | None = None
+    point: SearchPoint = Field(default_factory=dict)
+    best_of: int = 0
+
+
 class QueueFacts(BriefResult):
     """What the queue and the ideas know of a run.
 
@@ -178,6 +203,7 @@ class QueueFacts(BriefResult):
         code_changed: source files that changed between asking for the run and running it.
         epochs_at_death: epochs that were done when its worker died last.
         idea, side: the idea that it was queued for, and as which side (baseline or idea).
+        search: the search that it was queued for; None without one.
     """
 
     shortened: Shortened | None = None
@@ -185,3 +211,4 @@ class QueueFacts(BriefResult):
     epochs_at_death: int = 0
     idea: str = ""
     side: str = ""
+    search: SearchFacts | None = None
