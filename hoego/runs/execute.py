@@ -16,7 +16,7 @@ from hoego.errors import HoegoError, TrainError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
-from hoego.recipe import Fold
+from hoego.recipe import Fold, Recipe
 from hoego.runs.candidates import candidates_of
 from hoego.runs.head_start import HeadStarts
 from hoego.runs.heat_maps import cam_of_mistakes
@@ -37,6 +37,7 @@ from hoego.train.weights.start import start_of
 if TYPE_CHECKING:
     from hoego.train.fold import FoldResult
     from hoego.train.fold_task import FoldTask, HeadWeights
+    from hoego.train.precision import Resolved
 
 Bits = NDArray[np.bool_]
 
@@ -93,6 +94,7 @@ class RunExecution:
         self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
         self.fold: Fold = record.fold
         self.notes: list[str] = []
+        self.last_speed: float | None = None
         self.timing: dict[str, Any] = record.meta.timing.model_dump(mode="json")
         self.throughput: dict[str, Any] = record.meta.throughput.model_dump(mode="json")
 
@@ -214,10 +216,9 @@ class RunExecution:
 
     def _task(self, name: str, fold: int | None) -> FoldTask:
         from hoego.train.fold_task import FoldTask
-        from hoego.train.precision import Resolved
 
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
-        known = self.record.meta.training.resolved
+        recipe, runtime = self._runtime(recipe)
         lesson, held, inner = self._soft_targets(None) if fold is None else self.lessons[fold]
         if lesson.report:
             told = self.record.meta.training.pseudo
@@ -236,10 +237,30 @@ class RunExecution:
             edits=self.edits,
             soft_targets=lesson.soft_targets,
             pseudo_mask=lesson.pseudo_mask,
-            runtime=None if known is None else Resolved.from_dict(known.model_dump()),
+            runtime=runtime,
             head_start=self._head_start(lesson.train_mask, inner),
             interleaved=self.callbacks.open_pixels is not None,
         )
+
+    def _runtime(self, recipe: Recipe) -> tuple[Recipe, Resolved | None]:
+        """Return what `auto` became; None, with the precision kept, where the threads must be timed again.
+
+        That is where the last epoch ran at less than half of the speed that was measured at the start: beside other
+        processes a number of threads that was the fastest can be several times slower than one.
+        """
+        from hoego.train.precision import Resolved
+
+        known = self.record.meta.training.resolved
+        if known is None:
+            return recipe, None
+        expected, last = self.throughput.get("train_images_per_second"), self.last_speed
+        auto = not recipe.threads and known.device == "cpu" and self.callbacks.open_pixels is None
+        if not (auto and expected and last and last < expected / 2):
+            return recipe, Resolved.from_dict(known.model_dump())
+        self._note(
+            f"The last epoch ran at {last:,.0f} of {expected:,.0f} images/s: the threads are timed again."
+        )
+        return recipe.model_copy(update={"precision": known.precision}), None
 
     def _head_start(self, trained: Bits, inner: Bits | None) -> dict[str, HeadWeights] | None:
         """Return heads fitted on the labelled photos of a training side, bool [N]; None where they start at random."""
@@ -286,6 +307,7 @@ class RunExecution:
 
     def _epoch(self, name: str, fold: int | None, row: dict[str, Any]) -> None:
         self.callbacks.on_epoch(row)
+        self.last_speed = row.get("images_per_second")
         if "first_result_seconds" not in self.timing:
             self.timing["first_result_seconds"] = round(time.perf_counter() - self.started, 3)
         if fold is not None:

@@ -15,6 +15,9 @@ GAIN = 1.1
 """Fewer threads than all must be faster by this factor. Another number of threads adds in another order, so among near
 equals the noise of the measurement would change the figures of a run from one day to the next."""
 
+HOPELESS = 2.0
+"""A number of threads is given up once its best step took this many times as long as the best of all."""
+
 TURNS = 3
 """Steps timed of each number of threads, in turns, after one that warms up."""
 
@@ -38,6 +41,15 @@ def best_count(ms: Mapping[int, float], most: int) -> int:
     return most if ms[most] <= GAIN * ms[best] else best
 
 
+def _hopeful(taken: Mapping[int, list[float]]) -> list[int]:
+    """Return the numbers of threads that are worth another step: those not far slower than the best so far.
+
+    Beside busy processes a step with all threads can take half a minute, and measuring must not.
+    """
+    best = min((min(times) for times in taken.values() if times), default=0.0)
+    return [n for n, times in taken.items() if not times or min(times) <= HOPELESS * best]
+
+
 def fastest_threads(
     step: Callable[[], object], most: int, *, steps: int = 10**9, seconds: float = 6.0
 ) -> tuple[int, dict[int, float]]:
@@ -55,23 +67,25 @@ def fastest_threads(
     Returns:
         the number, and milliseconds per step (the median) of each; {} where nothing was measured.
     """
-    torch.set_num_threads(most)
+    torch.set_num_threads(1)
     step()
     begun = time.perf_counter()
     step()
     if steps * (time.perf_counter() - begun) < SHORT:
+        torch.set_num_threads(most)
         return most, {}
     taken: dict[int, list[float]] = {n: [] for n in thread_counts(most)}
     begun = time.perf_counter()
     for turn in range(TURNS + 1):
         if turn > 1 and time.perf_counter() - begun > seconds:
             break
-        for n, times in taken.items():
+        for n in _hopeful(taken):
             torch.set_num_threads(n)
             start = time.perf_counter()
             step()
-            if turn:
-                times.append(time.perf_counter() - start)
+            taken[n].append(time.perf_counter() - start)
+    # The first step of each number warms up; a number that was given up has no other.
+    taken = {n: times[1:] or times for n, times in taken.items()}
     ms = {n: 1e3 * statistics.median(times) for n, times in taken.items()}
     best = best_count(ms, most)
     torch.set_num_threads(best)
