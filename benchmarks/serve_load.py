@@ -290,7 +290,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     photos = sorted(p for p in given.photos.iterdir() if p.suffix in (".jpg", ".png"))
-    out: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
+    cores = len(os.sched_getaffinity(0))
+    out: dict[str, Any] = {"cores": cores, "load_average_at_the_start": os.getloadavg()[0]}
     served = Served.start(given.python, given.folder)
     out["start_seconds"] = served.start_seconds
     rounds = []
