@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from hoego.damage import parsing
 from hoego.data.dataset import Dataset
 from hoego.errors import RecordError, TrainError
 from hoego.predictions import Predictions, Provenance
@@ -327,11 +328,12 @@ class TrainingLoop:
                 file=self.state_file,
                 remedy="Restore the record from a copy, or remove the file: the fold starts again.",
             )
-        self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]
-        self.loss_sum.copy_(state["loss_sum"])
-        self.seconds = state["seconds"]
-        self.tracker.restore(state["tracker"])
-        self.parts.restore(state["parts"])
+        with parsing(self.state_file, remedy="Remove the file: the fold starts again."):
+            self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]
+            self.loss_sum.copy_(state["loss_sum"])
+            self.seconds = state["seconds"]
+            self.tracker.restore(state["tracker"])
+            self.parts.restore(state["parts"])
 
 
 def flat(scores: Mapping[str, Mapping[str, float]], prefix: str) -> dict[str, float]:
