@@ -60,6 +60,16 @@ def test_scores_of_other_people_photos_labels_or_targets_are_apart(tmp_path: Pat
     assert waiting.id not in ids((*found.records, *found.apart))
 
 
+def test_one_fold_is_not_ranked_beside_all_of_them(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    whole = [done(store, 0.5), done(store, 0.6)]
+    fold = done(store, 0.9, fold=0)
+    for record, images in ((whole[0], 100), (whole[1], 100), (fold, 20)):
+        record.update(score={**record.meta.to_dict()["score"], "n_images": images})
+    assert ids(store.ranked().records) == ids([whole[1], whole[0]])
+    assert runs(store, RunsQuery(sort="-macro_f1")).apart == {fold.id: "other photos of the split"}
+
+
 def test_a_kind_and_a_metric_are_chosen(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     low, high = done(store, 0.2), done(store, 0.7)

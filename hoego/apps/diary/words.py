@@ -212,6 +212,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "apart_dataset": ("다른 데이터셋", "another data set"),
     "apart_target": ("다른 예측 대상", "another target"),
     "apart_split": ("다른 분할", "another split"),
+    "apart_images": ("분할의 다른 사진", "other photos of the split"),
     "apart_labels": ("다른 라벨", "other labels"),
     "col_honesty": ("정직함", "honesty"),
     "made": (

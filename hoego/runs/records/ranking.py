@@ -13,7 +13,7 @@ from hoego.runs.records.run_facts import RunKind
 PRIMARY = "macro_f1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RankingGroup:
     """What two scores must share to be ranked beside each other: the same people, photos, labels and question.
 
@@ -22,12 +22,15 @@ class RankingGroup:
         split: fingerprint of who was held out.
         labels: version of the labels that they were scored on.
         target: what is predicted.
+        images: number of the photos that were scored, so that one fold is not ranked beside all of them; None where an
+            early record does not say.
     """
 
     dataset: str
     split: str
     labels: str
     target: str
+    images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def group_of(record: Record) -> RankingGroup:
         split=prints.get("split", ""),
         labels=labels or prints.get("labels", ""),
         target=record.target,
+        images=None if record.score is None else record.score.n_images,
     )
 
 
@@ -123,6 +127,7 @@ def why_apart(record: Record, group: RankingGroup | None) -> str:
         "target": "another target",
         "split": "another split",
         "labels": "other labels",
+        "images": "other photos of the split",
     }
     return next((text for name, text in words.items() if getattr(own, name) != getattr(group, name)), "")
 
