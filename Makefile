@@ -1,5 +1,5 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-.PHONY: demo test test-all test-wheel fuzz faults golden check docs site lock clean help
+.PHONY: demo test test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -13,6 +13,7 @@ help:
 	@echo "make test-wheel  build the wheel, install it without extras, and use it"
 	@echo "make fuzz        damage files and recipes, 20,000 times (half an hour; N=2000 for fewer, SEED=1 for others)"
 	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
+	@echo "make test-integrations  the pages for other trainers, each with the real package in its own environment"
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
 	@echo "make check  format, lint, types"
 	@echo "make docs   write the reference pages from the code"
@@ -37,6 +38,18 @@ test-all: | .uv/bin/uv
 			--group test --editable . && \
 		.venv-core-$$v/bin/python -m pytest -n 2 -p no:cacheprovider -m "not torch" || failed="$$failed $$v"; \
 	done; if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
+
+# Each tool lies in an environment of its own on top of .venv, which brings torch: it is not installed five times.
+INTEGRATIONS := fastai lightning hugging_face keras
+test-integrations: $(INTEGRATIONS:%=test-integration-%)
+
+test-integration-%: .venv/ready
+	$(UV) venv --quiet --allow-existing --python .venv/bin/python .venv-$*
+	.venv/bin/python -c "import sysconfig; print('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')')" \
+		> "$$(.venv-$*/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/base.pth"
+	$(UV) pip install --quiet --python .venv-$* --override tests/integrations/torch-is-there.txt \
+		--requirement tests/integrations/$*.txt
+	KERAS_BACKEND=torch .venv-$*/bin/python -m pytest -p no:cacheprovider -W ignore tests/integrations/test_$*.py
 
 test-wheel: | .uv/bin/uv
 	rm -rf .venv-wheel dist
@@ -91,4 +104,4 @@ lock: .uv/bin/uv
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-core .venv-core-* .venv-wheel dist .uv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-* dist .uv .mypy_cache .ruff_cache .pytest_cache

@@ -22,6 +22,7 @@ ORDER = (
     ("board", "serve"),
     ("apps",),
     ("cli",),
+    ("integrations",),
     ("api",),
     ("report",),
     ("runs",),
@@ -40,7 +41,7 @@ ORDER = (
 )
 LEVEL = {name: i for i, line in enumerate(ORDER) for name in line}
 HEAVY = {"torch", "torchvision", "timm", "safetensors"}
-SERVES_MODELS = {"train"}
+SERVES_MODELS = {"train", "integrations"}
 BEHIND = {"board": "board", "serve": "serve", "train": "train"}
 """Rooms that one extra brings: only their own command imports them."""
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 420, 60, 6
@@ -259,7 +260,7 @@ def test_every_requirement_is_imported() -> None:
     assert not unused, f"required and imported by nothing: {sorted(unused)}"
 
 
-HOSTS = {"IPython", "pandas", "sklearn"}
+HOSTS = {"IPython", "lightning", "pytorch_lightning", "pandas", "sklearn"}
 """Loaded already where Hoego imports them: in a notebook, for a data frame, on a question of scikit-learn."""
 
 
@@ -283,7 +284,8 @@ def test_what_an_extra_brings_is_imported_only_where_it_is_used() -> None:
     """Outside the extra's own room, its package is imported inside a function, so that the core works without it."""
     core = set(requirements()[""].values())
     for path in modules():
-        if room(path) in BEHIND and path.name != "command.py":
+        # A page of integrations is imported by those who have its tool, and by nothing of Hoego.
+        if room(path) == "integrations" or (room(path) in BEHIND and path.name != "command.py"):
             continue
         for name, line in imports(path, top_level_only=True):
             outside = name.split(".")[0]
