@@ -66,6 +66,7 @@ NEEDS = {
         "train --resume UNFINISHED --background",
     ),
     "lr": ("lr",),
+    "probe": ("probe", "probe --models resnet18"),
     "demo": ("demo --quick --out story",),
     "predict": ("predict A --on photos.csv --out new.csv",),
     "export": ("export A --to model",),

@@ -100,6 +100,7 @@ def _asked(
 ) -> FirstLook:
     """Return the recipe of the command line; where none is named, one that suits the data, with its reasons shown."""
     from hoego.errors import UsageError
+    from hoego.extras import require
     from hoego.recipe import find_project, parse_fold
     from hoego.runs.execute import print_status
     from hoego.runs.first_look import FirstLook, first_look
@@ -111,6 +112,7 @@ def _asked(
                 remedy="Leave it out, or leave the recipe and the profile out. --set epochs=N sets the epochs.",
             )
         return FirstLook(recipe_of(recipe, overrides, profile))
+    require("train", "Training")
     project = find_project(Path.cwd())
     found = first_look(minutes, overrides, project, project_folder(), parse_fold(fold))
     for reason in found.reasons:

@@ -62,4 +62,9 @@ FINE_TUNE: dict[str, Any] = {
 
 No average of the weights: after two epochs it scored 0.09, 0.06 and 0.08 of macro F1 below the last weights (three
 folds of 1,220 chest X-rays each), since it still held those of the first steps.
+
+The heads start from a probe, and the norms keep their statistics. Of 930 held-out chest X-rays (128 px) the probe had a
+macro F1 of 0.764 and two epochs from it 0.780; heads that start at random had 0.788 after an epoch of the heads and two
+of all layers: not distinguishable (-0.008 [-0.029, 0.014], 493 people). Where only a few steps fit the time, the first
+keeps what the probe knows. With the norms' statistics learning, the loss of the first epoch was 3.6 and not 0.7.
 """
