@@ -44,7 +44,7 @@ HEAVY = {"torch", "torchvision", "timm", "safetensors"}
 SERVES_MODELS = {"train", "integrations"}
 BEHIND = {"board": "board", "serve": "serve", "train": "train"}
 """Rooms that one extra brings: only their own command imports them."""
-LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 420, 60, 6
+LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 40, 6
 
 
 def modules() -> list[Path]:
@@ -140,8 +140,10 @@ def test_small_enough_to_read_aloud(path: Path) -> None:
         ("hoego.apps.commands", "hoego.board.command", "hoego.serve.command")
     )
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef):
-            length = (node.end_lineno or 0) - node.lineno + 1
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            # The signature of a command is the table of its options: of a command the body counts.
+            first = node.body[0].lineno if is_door else node.lineno
+            length = (node.end_lineno or 0) - first + 1
             doc = ast.get_docstring(node)
             length -= doc.count("\n") + 1 if doc else 0
             assert length <= LONGEST_FUNCTION, f"{path}:{node.lineno}: {node.name} has {length} lines"
@@ -153,11 +155,11 @@ def test_small_enough_to_read_aloud(path: Path) -> None:
 
 
 OLD_DATACLASSES = """
-    Ablation AblationEffect Attribute Calibration Combiner Decision DemoChapter DemoResult Diagnosis
-    DiaryNote Differences DoctorReport EdgeBin Ensemble FinishedRun Idea LabelIssue LeakStudy
-    LrFinding MergeResult Offsets OracleAttribute PeopleSummary PredictResult Preprocess ProductLaw
+    Attribute Combiner DemoChapter DemoResult
+    DiaryNote Differences DoctorReport Ensemble FinishedRun Idea LeakStudy
+    LrFinding MergeResult Offsets PeopleSummary PredictResult Preprocess
     RecordDifference ReportSection Reproduction Resolved Retrospective RowProvenance RunResult
-    RunsTable Setting Slice SubjectUniverse Submission Throughput WorkReport
+    Setting SubjectUniverse Submission Throughput WorkReport
 """
 """Results that are not typed results yet, with what is built like them; the list only ever gets shorter."""
 ARRAYS = re.compile(r"NDArray|ndarray|\b(Floats|Ints|Bools|Bits|Tensor|DataFrame|Series|csr_array)\b")

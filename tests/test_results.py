@@ -257,8 +257,6 @@ CONVERTS_BY_HAND = """
     recipe/inputs.py
     recipe/ready.py
     recipe/recipe.py
-    runs/ablate.py
-    runs/ablate_runs.py
     runs/diff.py
     runs/execute.py
     runs/ideas.py

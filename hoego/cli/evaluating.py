@@ -25,10 +25,10 @@ from hoego.cli.records import LastRun, show_score
 
 if TYPE_CHECKING:
     from hoego.evaluate.compare import Comparison
+    from hoego.results.ablation import Ablation
     from hoego.results.diagnosis import Diagnosis
     from hoego.results.ensemble import CombinedRun
     from hoego.results.score import IntervalEstimate
-    from hoego.runs.ablate import Ablation
     from hoego.runs.leak import LeakStudy
 
 Runs = Annotated[
@@ -261,21 +261,20 @@ def ablate(
 
 
 def _show_ablation(found: Ablation) -> None:
-    facts = found.to_dict()
-    pending = [(p["run"], p["name"], p["state"], p["reason"]) for p in facts["pending"]]
-    if pending:
+    if found.pending:
+        pending = [(p.run, p.name, p.state, p.reason) for p in found.pending]
         table("not done", ("run", "of", "state", "why"), pending)
     rows = []
-    for r in facts["rows"]:
-        d = r["difference"]
-        effect = "" if d is None else interval(d["value"], d["low"], d["high"], 4)
-        verdict = styled(r["verdict"] or "", VERDICT_STYLE.get(r["verdict"], ""))
-        p = "" if r["p_adjusted"] is None else f"{r['p_adjusted']:.4f}"
-        rows.append((r["title"], f"{r['value']:.4f}", effect, p, verdict, f"{r['cost']:.2f}x"))
+    for r in found.rows:
+        d = r.difference
+        effect = "" if d is None else interval(d.value, d.low, d.high, 4)
+        verdict = styled(r.verdict, VERDICT_STYLE.get(r.verdict, ""))
+        p = "" if r.p_adjusted is None else f"{r.p_adjusted:.4f}"
+        rows.append((r.title, f"{r.value:.4f}", effect, p, verdict, f"{r.cost:.2f}x"))
     if rows:
-        head = ("change", facts["metric"], "effect", "p (Holm)", "verdict", "time")
-        table(f"scope: {facts['scope']}", head, rows)
-    for note in facts["notes"]:
+        head = ("change", found.metric, "effect", "p (Holm)", "verdict", "time")
+        table(f"scope: {found.scope}", head, rows)
+    for note in found.notes:
         echo(f"[yellow]note[/] {literal(note)}")
 
 

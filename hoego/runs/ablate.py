@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +12,11 @@ from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.compare import CompareOptions, compare
 from hoego.recipe import Recipe, parse_override
-from hoego.results.score import DefinedEstimate
+from hoego.results.ablation import Ablation, AblationEffect
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.ablate_runs import (
     ON_THE_WAY,
     Enqueue,
-    PendingRun,
     key_of,
     known_runs,
     locked,
@@ -62,70 +60,6 @@ class AblateRequest:
     metric: str = "macro_f1"
     why: str = ""
     queue: bool | None = None
-
-
-@dataclass(frozen=True)
-class AblationEffect:
-    """One row of the table.
-
-    Args:
-        change: the settings that differ from the recipe, `a=b` each; empty for the recipe itself.
-        runs: ids, one a seed.
-        value: the metric (mean over seeds).
-        difference: against the recipe, paired, as in `hoego compare`; None for the recipe itself.
-        p_value, p_adjusted: plain, and by Holm over all rows.
-        verdict: better, worse, not distinguishable, cannot say; "" for the recipe itself.
-        seconds: of training, mean over seeds; `cost` is that over the recipe's.
-    """
-
-    change: tuple[str, ...]
-    runs: tuple[str, ...]
-    value: float
-    difference: Mapping[str, Any] | None
-    p_value: float | None
-    p_adjusted: float | None
-    verdict: str
-    seconds: float
-    cost: float
-    detectable: float | None = None
-
-    @property
-    def title(self) -> str:
-        return ", ".join(self.change) or "the recipe as it stands"
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "change": list(self.change), "runs": list(self.runs), "title": self.title}
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """The result of `hoego ablate`.
-
-    Args:
-        scope: `recipes` with at least three seeds a side, else `models`; "" while runs are awaited.
-        rows: the recipe first, then the changes, best first; empty while runs are awaited.
-        words: a sentence for each change.
-        pending: the runs that are awaited, and those that failed.
-    """
-
-    recipe: str
-    metric: str
-    scope: str
-    rows: tuple[AblationEffect, ...]
-    words: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
-    pending: tuple[PendingRun, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "recipe": self.recipe,
-            "metric": self.metric,
-            "scope": self.scope,
-            "rows": [r.to_dict() for r in self.rows],
-            "words": list(self.words),
-            "notes": list(self.notes),
-            "pending": [p.to_dict() for p in self.pending],
-        }
 
 
 def ablate(
@@ -207,7 +141,7 @@ def _read(
         n = len({r.id for side in records for r in side})
         words = f"{n - len(awaited) - len(lost)} of {n} runs are done; `hoego queue work` trains what waits, "
         words += "and the same command then gives the table"
-        return Ablation(name, request.metric, "", (), (), (words,), (*awaited, *lost))
+        return Ablation(recipe=name, metric=request.metric, notes=(words,), pending=(*awaited, *lost))
     whole = [all(r.state == "done" for r in side) for side in records]
     retry = "; ".join(f"{p.run} {p.state}: {p.reason}" for p in lost)
     if not whole[0] or not any(whole[1:]):
@@ -222,7 +156,7 @@ def _read(
         for i, good in enumerate(whole)
         if not good
     )
-    return replace(found, notes=(*found.notes, *left_out), pending=lost)
+    return found.with_(notes=(*found.notes, *left_out), pending=lost)
 
 
 def judge(
@@ -238,43 +172,40 @@ def judge(
     options = CompareOptions(metric=request.metric)
     found = [compare([side, sides[0]], dataset, options) for side in sides[1:]]
     adjusted = holm([f.p_value for f in found])
+    ids = [tuple(r.id for r in side) for side in records]
     base = AblationEffect(
-        (),
-        tuple(r.id for r in records[0]),
-        float(found[0].sides[1].value),
-        None,
-        None,
-        None,
-        "",
-        seconds[0],
-        1.0,
+        change=(), runs=ids[0], value=float(found[0].sides[1].value), seconds=seconds[0], cost=1.0
     )
-    rows = []
-    for i, f in enumerate(found):
-        p = adjusted[i]
-        undecided = f.verdict in ("better", "worse") and (p is None or p >= SIGNIFICANT)
-        verdict = "not distinguishable" if undecided else f.verdict
-        rows.append(
-            AblationEffect(
-                changes[i + 1],
-                tuple(r.id for r in records[i + 1]),
-                float(f.sides[0].value),
-                f.difference.model_dump(mode="json"),
-                f.p_value,
-                adjusted[i],
-                verdict,
-                seconds[i + 1],
-                seconds[i + 1] / seconds[0] if seconds[0] else float("nan"),
-                f.detectable,
-            )
+    rows = [
+        AblationEffect(
+            change=changes[i],
+            runs=ids[i],
+            value=float(f.sides[0].value),
+            difference=f.difference,
+            p_value=f.p_value,
+            p_adjusted=p,
+            verdict=_decided(f.verdict, p),
+            seconds=seconds[i],
+            cost=seconds[i] / seconds[0] if seconds[0] else float("nan"),
+            detectable=f.detectable,
         )
+        for i, (f, p) in enumerate(zip(found, adjusted, strict=True), start=1)
+    ]
     sign = 1.0 if found[0].better == "higher" else -1.0
     rows.sort(key=lambda r: -sign * r.value)
     scope = found[0].scope
     words = tuple(_words(r, scope, request.metric) for r in rows)
     _write_verdicts(rows, words, records, scope=scope, metric=request.metric)
     notes = tuple(dict.fromkeys(n for f in found for n in f.notes))
-    return Ablation(name, request.metric, scope, (base, *rows), words, notes)
+    return Ablation(
+        recipe=name, metric=request.metric, scope=scope, rows=(base, *rows), words=words, notes=notes
+    )
+
+
+def _decided(verdict: str, p: float | None) -> str:
+    """Return the verdict of one comparison once its p-value is adjusted for the others."""
+    undecided = verdict in ("better", "worse") and (p is None or p >= SIGNIFICANT)
+    return "not distinguishable" if undecided else verdict
 
 
 def _seconds(record: Record) -> float:
@@ -365,10 +296,10 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _words(row: AblationEffect, scope: str, metric: str) -> str:
-    d = row.difference or {}
-    numbers = f"{metric} {d['value']:+.4f}"
-    if d.get("low") is not None:
-        numbers += f" [{d['low']:+.4f}, {d['high']:+.4f}]"
+    d = row.difference
+    numbers = "" if d is None else f"{metric} {d.value:+.4f}"
+    if d is not None and d.low is not None and d.high is not None:
+        numbers += f" [{d.low:+.4f}, {d.high:+.4f}]"
     whose = "" if scope == "recipes" else " (these two models; three seeds would speak of the recipe)"
     more = (
         f"; {row.detectable:.4f} could have been detected"
@@ -394,7 +325,7 @@ def _write_verdicts(
             sentence=text,
             change=row.title,
             metric=metric,
-            difference=None if row.difference is None else DefinedEstimate.model_validate(row.difference),
+            difference=row.difference,
             p_value=row.p_adjusted,
             scope=scope,
             baseline=baseline,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.errors import HoegoError, UsageError
 from hoego.recipe import Fold, Recipe, build
+from hoego.results.ablation import PendingRun
 from hoego.runs.queue import QueueOptions, retry
 from hoego.runs.queue.train_record import enqueue as add_run
 from hoego.runs.records import Record, RunKind, RunStore
@@ -21,19 +21,6 @@ TAG = "ablate"
 ON_THE_WAY = ("waiting", "running")
 RANK = ("done", "running", "waiting", "interrupted", "failed", "cancelled", "stopped")
 Enqueue = Callable[[RunStore, Mapping[str, Any], QueueOptions], Record]
-
-
-@dataclass(frozen=True)
-class PendingRun:
-    """A run that has no result yet, or never will: its state and, where there is one, the reason."""
-
-    run: str
-    name: str
-    state: str
-    reason: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 Plans = Sequence[Sequence[Recipe]]
@@ -109,9 +96,8 @@ def locked(store: RunStore) -> contextlib.AbstractContextManager[None]:
 def pending_of(records: Sequence[Sequence[Record]], states: Sequence[str]) -> tuple[PendingRun, ...]:
     """The runs in one of the states."""
     every = {r.id: r for side in records for r in side}
-    return tuple(
-        PendingRun(r.id, r.meta.name, r.state, r.reason) for r in every.values() if r.state in states
-    )
+    found = (r for r in every.values() if r.state in states)
+    return tuple(PendingRun(run=r.id, name=r.meta.name, state=r.state, reason=r.reason) for r in found)
 
 
 def refuse_twice(plans: Plans, known: Mapping[str, Record]) -> None:

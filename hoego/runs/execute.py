@@ -101,14 +101,7 @@ class RunExecution:
     def steps(self) -> Steps[RunResult]:
         """The run, a training step at a time."""
         self._start()
-        self.cache = decode(self.recipe, self.dataset)
-        if self.cache.decoded or "decode_seconds" not in self.timing:
-            self.timing["decode_seconds"] = round(self.cache.seconds, 3)
-            self.timing["decoded_images"] = self.cache.decoded
-        self.edits = training_edits(self.recipe, self.dataset)
-        self.teaching = load_distillation(self.recipe, self.dataset, self.record)
-        self.trained_on = self.teaching.dataset
-        self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
+        self._load()
         folds = folds_of(self.split, self.fold)
         n = self.dataset.n_images
         photos = [n - int(self.split.val_mask(k).sum()) for k in folds]
@@ -141,6 +134,17 @@ class RunExecution:
             refit=self.recipe.refit,
             notes=tuple(self.notes),
         )
+
+    def _load(self) -> None:
+        """Decode the photos, and find what the trainings take beside them."""
+        self.cache = decode(self.recipe, self.dataset)
+        if self.cache.decoded or "decode_seconds" not in self.timing:
+            self.timing["decode_seconds"] = round(self.cache.seconds, 3)
+            self.timing["decoded_images"] = self.cache.decoded
+        self.edits = training_edits(self.recipe, self.dataset)
+        self.teaching = load_distillation(self.recipe, self.dataset, self.record)
+        self.trained_on = self.teaching.dataset
+        self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
 
     def _require_unseen(self, folds: list[int]) -> None:
         """Refuse starting weights that have seen a held-out subject, before a number of it can be shown."""

@@ -23,7 +23,8 @@ from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe, resolve
-from hoego.runs.ablate import AblateRequest, Ablation, changes_of, judge
+from hoego.results.ablation import Ablation
+from hoego.runs.ablate import AblateRequest, changes_of, judge
 from hoego.runs.combined import save_ensemble
 from hoego.runs.evaluate_runs import diagnose_record
 from hoego.runs.leak import measure_leak
@@ -158,7 +159,7 @@ class DemoWeek:
                 question,
                 tuple(_sentence(w) for w in found.words) + _scope(found),
                 tuple(
-                    (r.title, r.difference["value"], r.difference["low"], r.difference["high"], r.verdict)
+                    (r.title, r.difference.value, r.difference.low, r.difference.high, r.verdict)
                     for r in found.rows
                     if r.difference is not None
                 ),

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from hoego.apps.doctor.hit import DefectMatch, augmenting_calls, loops_around, match_defect
-from hoego.apps.doctor.membership import split_after
 from hoego.apps.doctor.project import SourceProject
 from hoego.apps.doctor.source import SourceModule, word_set
+from hoego.apps.doctor.split_after import split_after
 from hoego.apps.doctor.syntax import (
     argument,
     identifiers,

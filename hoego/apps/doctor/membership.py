@@ -10,10 +10,10 @@ from functools import partial
 from hoego.apps.doctor.hit import DefectMatch, loops_around, match_defect
 from hoego.apps.doctor.project import SourceProject
 from hoego.apps.doctor.source import SourceModule, word_set
+from hoego.apps.doctor.split_after import class_splits, side_is_known, split_after
 from hoego.apps.doctor.syntax import (
     identifiers,
     is_train_name,
-    is_valid_name,
     last,
     reference,
     targets,
@@ -240,11 +240,11 @@ def _dropped_in_loop(project: SourceProject) -> Iterator[DefectMatch]:
         if not _by_age(node.test) or not _drops(node) or _one_sided(node):
             continue
         loops = loops_around(module, node)
-        if not loops or _side_is_known(module, node):
+        if not loops or side_is_known(module, node):
             continue
         owner = module.class_of(node)
         filled = [name for loop in loops for name in _filled(loop)]
-        splits = (owner is not None and _class_splits(project, module, owner)) or any(
+        splits = (owner is not None and class_splits(project, module, owner)) or any(
             split_after(project, module, node, name) for name in filled
         )
         function = module.function_of(node)
@@ -270,7 +270,7 @@ def _dropping_around(module: SourceModule, node: ast.AST) -> Iterator[ast.If]:
                 and _by_age(part.test)
                 and _drops(part)
                 and not _one_sided(part)
-                and not _side_is_known(module, part)
+                and not side_is_known(module, part)
             ):
                 yield part
 
@@ -344,64 +344,3 @@ def _filters_frame(value: ast.expr) -> bool:
             return _by_age(value.args[0])
         return False
     return isinstance(value, ast.Subscript) and _by_age(value.slice)
-
-
-_SPLITS = ("train_test_split", "random_split", "split", "Subset", "split_dataset", "choices", "shuffle")
-
-
-def split_after(project: SourceProject, module: SourceModule, node: ast.AST, name: str) -> bool:
-    """Return whether a name is split later in the same function."""
-    line = getattr(node, "lineno", 0)
-    for call in module.calls:
-        if call.lineno <= line or module.function_of(call) is not module.function_of(node):
-            continue
-        called = last(
-            module.name(call.func) or "?." + (call.func.attr if isinstance(call.func, ast.Attribute) else "")
-        )
-        if (
-            called not in _SPLITS
-            and not called.startswith(("split_", "make_split"))
-            and "KFold" not in called
-        ):
-            continue
-        if isinstance(call.func, ast.Attribute) and called == "split":
-            _, maker = project.resolve(module, call.func.value)
-            if not (
-                isinstance(maker, ast.Call) and re.search("Fold|Shuffle|Split", last(module.name(maker.func)))
-            ):
-                continue
-        if any(name in project.trace(module, a, 3) for a in call.args):
-            return True
-    return False
-
-
-def _side_is_known(module: SourceModule, node: ast.AST) -> bool:
-    """Return whether an enclosing condition already restricts the code to the training side."""
-    current = module.parents.get(node)
-    while current is not None and not isinstance(current, ast.FunctionDef | ast.ClassDef):
-        if isinstance(current, ast.If) and any(
-            is_train_name(i) or words(i)[:1] in (["phase"], ["mode"]) for i in identifiers(current.test)
-        ):
-            return True
-        if isinstance(current, ast.For) and any(
-            is_train_name(i) or is_valid_name(i) for i in identifiers(current.iter)
-        ):
-            return True
-        current = module.parents.get(current)
-    return False
-
-
-def _class_splits(project: SourceProject, module: SourceModule, owner: ast.ClassDef) -> bool:
-    """Return whether the class, or one it inherits from, divides itself into sides."""
-    classes = [owner] + [c for base in owner.bases for _, c in project.classes.get(last(reference(base)), [])]
-    for one in classes:
-        for node in ast.walk(one):
-            if isinstance(node, ast.FunctionDef) and "split" in words(node.name):
-                return True
-            if isinstance(node, ast.Call) and last(reference(node.func)) in ("random_split", "Subset"):
-                return True
-    return any(
-        owner.name in project.trace(m, c.args[0], 2)
-        for m, c, _ in project.called("random_split", "Subset", "train_test_split")
-        if c.args
-    )

@@ -73,32 +73,19 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
         CannotSay: nothing to compare.
     """
     settings = options or CompareOptions()
-    if len(sides) < 2:
-        raise UsageError("A comparison needs two runs or more.")
     row = metric(settings.metric)
-    given = [[s] if isinstance(s, Predictions) else list(s) for s in sides]
-    if not all(given):
-        raise UsageError("One side of the comparison has no runs.")
-    grouped = [_distinct(side) for side in given]
+    grouped, repeated = _grouped(sides)
     runs = [r for side in grouped for r in side]
     checked = _checked(runs, dataset, settings)
-    notes = list(dict.fromkeys(n for h in checked for n in h.notes)) + labels_apart(runs, dataset)
-    if sum(map(len, grouped)) < sum(map(len, given)):
-        notes.append("a run that stands twice on one side is counted once: it is one seed")
+    notes = list(dict.fromkeys(n for h in checked for n in h.notes)) + labels_apart(runs, dataset) + repeated
     spaces = _spaces(runs, dataset, settings, notes)
     draws = ResamplingOptions(settings.resamples, settings.permutations, settings.seed)
     bench = PairedResamples.of(gather(row, spaces, draws), settings.level, settings.seed)
-    members, start = [], 0
-    for side in grouped:
-        members.append(list(range(start, start + len(side))))
-        start += len(side)
+    members = _members(grouped)
     names = list(settings.names) if len(settings.names) == len(sides) else _names(grouped)
-    first = replace(
-        bench.pair(members[0], members[1]), same_classes=_same_classes(spaces, members[0], members[1])
-    )
+    first = replace(bench.pair(*members[:2]), same_classes=_same_classes(spaces, *members[:2]))
     higher = row.better == "higher"
     notes += _said(grouped, spaces, checked, first)
-    values = [float(bench.evidence.values[m].mean()) for m in members]
     places = ranked(bench, members, names, higher)
     said = verdict(first, higher)
     return Comparison(
@@ -106,10 +93,7 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
         better=row.better,
         label=spaces[0].name,
         scope=first.scope,
-        sides=tuple(
-            SideResult(name=n, runs=tuple(r.name for r in side), value=v, honesty=_honesty(checked, m))
-            for n, side, v, m in zip(names, grouped, values, members, strict=True)
-        ),
+        sides=tuple(_side(names[k], grouped[k], bench, m, checked) for k, m in enumerate(members)),
         difference=as_estimate(first, settings.level),
         p_value=number(first.p_value),
         detectable=number(first.detectable) if first.standard_error else None,
@@ -126,6 +110,37 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
         seed=settings.seed,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _grouped(sides: Sequence[Side]) -> tuple[list[list[Predictions]], list[str]]:
+    """Return the distinct runs of each side, and a note where one stood twice."""
+    if len(sides) < 2:
+        raise UsageError("A comparison needs two runs or more.")
+    given = [[s] if isinstance(s, Predictions) else list(s) for s in sides]
+    if not all(given):
+        raise UsageError("One side of the comparison has no runs.")
+    grouped = [_distinct(side) for side in given]
+    repeated = sum(map(len, grouped)) < sum(map(len, given))
+    note = "a run that stands twice on one side is counted once: it is one seed"
+    return grouped, [note] if repeated else []
+
+
+def _members(grouped: Sequence[Sequence[Predictions]]) -> list[list[int]]:
+    """Return the positions of each side's runs among all runs."""
+    ends = np.cumsum([len(side) for side in grouped]).tolist()
+    return [list(range(end - len(side), end)) for side, end in zip(grouped, ends, strict=True)]
+
+
+def _side(
+    name: str,
+    side: Sequence[Predictions],
+    bench: PairedResamples,
+    members: Sequence[int],
+    checked: Sequence[Honesty],
+) -> SideResult:
+    value = float(bench.evidence.values[list(members)].mean())
+    runs = tuple(r.name for r in side)
+    return SideResult(name=name, runs=runs, value=value, honesty=_honesty(checked, members))
 
 
 def gather(row: Metric, spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> ResampledMetric:

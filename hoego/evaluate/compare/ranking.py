@@ -8,7 +8,7 @@ resolves what counting cannot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import t as student
@@ -29,12 +29,7 @@ def ranked(
     order = np.argsort(-values if higher else values, kind="stable").tolist()
     best, k = order[0], len(order)
     pairs = {i: bench.pair(members[best], members[i]) for i in order[1:]}
-    p = {i: _resolved(found, bench) for i, found in pairs.items()}
-    adjusted: dict[int, float] = {}
-    largest = 0.0
-    for step, i in enumerate(sorted(p, key=lambda i: p[i] if np.isfinite(p[i]) else 2.0)):
-        largest = max(largest, min(1.0, (k * (k - 1) // 2 - step) * p[i])) if np.isfinite(p[i]) else np.nan
-        adjusted[i] = max(largest, pairs[i].p_value)
+    adjusted = _adjusted(pairs, bench, k * (k - 1) // 2)
     none = DefinedEstimate(value=0.0, low=0.0, high=0.0, level=bench.level, standard_error=0.0)
     out = [
         RankedSide(
@@ -51,26 +46,42 @@ def ranked(
     for rank, i in enumerate(order[1:], start=2):
         found = pairs[i]
         excludes = found.low > 0 or found.high < 0
-        behind = DefinedEstimate(
-            value=found.difference,
-            low=number(found.low),
-            high=number(found.high),
-            level=bench.level,
-            standard_error=number(found.standard_error),
-        )
         out.append(
             RankedSide(
                 rank=rank,
                 side=i,
                 name=names[i],
                 value=float(values[i]),
-                behind=behind,
+                behind=_behind(found, bench.level),
                 p_value=number(found.p_value),
                 p_adjusted=number(adjusted[i]),
                 in_best_set=not (adjusted[i] < 0.05 and excludes),
             )
         )
     return tuple(out)
+
+
+def _adjusted(
+    pairs: Mapping[int, PairedDifference], bench: PairedResamples, n_pairs: int
+) -> dict[int, float]:
+    """Return the p-value of each side against the best, by Holm over all pairs of sides."""
+    p = {i: _resolved(found, bench) for i, found in pairs.items()}
+    adjusted: dict[int, float] = {}
+    largest = 0.0
+    for step, i in enumerate(sorted(p, key=lambda i: p[i] if np.isfinite(p[i]) else 2.0)):
+        largest = max(largest, min(1.0, (n_pairs - step) * p[i])) if np.isfinite(p[i]) else np.nan
+        adjusted[i] = max(largest, pairs[i].p_value)
+    return adjusted
+
+
+def _behind(found: PairedDifference, level: float) -> DefinedEstimate:
+    return DefinedEstimate(
+        value=found.difference,
+        low=number(found.low),
+        high=number(found.high),
+        level=level,
+        standard_error=number(found.standard_error),
+    )
 
 
 def _resolved(found: PairedDifference, bench: PairedResamples) -> float:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hoego.results.diagnosis import CurveDiagnosis
 
+Floats = NDArray[np.float64]
 STILL = 0.05
+"""Share of the whole fall of a loss below which a change counts as none."""
 
 
 def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiagnosis:
@@ -23,39 +26,42 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiag
     rows = [r for r in scored if np.isfinite([r["held_loss"], r["train_loss"]]).all()]
     if len(rows) < len(scored):
         lost = len(scored) - len(rows)
-        return CurveDiagnosis(
-            fold=fold,
-            verdict="diverged",
-            words=f"the loss is not a number in {lost} of {len(scored)} epochs",
-            facts={},
-        )
+        words = f"the loss is not a number in {lost} of {len(scored)} epochs"
+        return CurveDiagnosis(fold=fold, verdict="diverged", words=words, facts={})
     if len(rows) < 4:
-        return CurveDiagnosis(
-            fold=fold,
-            verdict="cannot say",
-            words=f"{len(rows)} scored epochs are too few to read a curve",
-            facts={},
+        words = f"{len(rows)} scored epochs are too few to read a curve"
+        return CurveDiagnosis(fold=fold, verdict="cannot say", words=words, facts={})
+    at, train, held = (
+        np.asarray(values, dtype=np.float64)
+        for values in (
+            [r["epoch"] + 1 for r in rows],
+            [r["train_loss"] for r in rows],
+            [r["held_loss"] for r in rows],
         )
-    at = np.asarray([r["epoch"] + 1 for r in rows], dtype=np.float64)
-    train = np.asarray([r["train_loss"] for r in rows], dtype=np.float64)
-    held = np.asarray([r["held_loss"] for r in rows], dtype=np.float64)
+    )
     best = int(held.argmin())
-    fall = float(held[0] - held[best])
-    risen = float(held[-1] - held[best])
-    late = max(1, len(rows) // 5)
-    recent = float(held[-1 - late] - held[-1])
     facts = {
         "best_epoch": float(at[best]),
         "held_loss_best": float(held[best]),
         "held_loss_last": float(held[-1]),
         "train_loss_last": float(train[-1]),
     }
-    if best < len(rows) - 1 and risen > STILL * max(fall, 1e-12) and train[-1] < train[best]:
-        words = (
+    verdict, words = _verdict(at, train, held)
+    return CurveDiagnosis(fold=fold, verdict=verdict, words=words, facts=facts)
+
+
+def _verdict(at: Floats, train: Floats, held: Floats) -> tuple[str, str]:
+    """Return what the losses of at least four epochs say, and the sentence with its numbers."""
+    best = int(held.argmin())
+    fall = float(held[0] - held[best])
+    risen = float(held[-1] - held[best])
+    late = max(1, len(held) // 5)
+    recent = float(held[-1 - late] - held[-1])
+    if best < len(held) - 1 and risen > STILL * max(fall, 1e-12) and train[-1] < train[best]:
+        return "overfitting", (
             f"overfitting from epoch {at[best]:g}: the held-out loss rose from {held[best]:.3f} to {held[-1]:.3f} "
             f"while the training loss fell from {train[best]:.3f} to {train[-1]:.3f}"
         )
-        return CurveDiagnosis(fold=fold, verdict="overfitting", words=words, facts=facts)
     if fall > 0 and recent > STILL * fall:
         lately = "the last epoch" if late == 1 else f"the last {late} epochs"
         brought = (
@@ -63,7 +69,7 @@ def read_curves(epochs: Sequence[Mapping[str, Any]], fold: int = 0) -> CurveDiag
             if recent <= fall
             else f"after a rise, {lately} lowered the held-out loss by {recent:.3f}"
         )
-        words = f"still learning: {brought}; more epochs may help"
-        return CurveDiagnosis(fold=fold, verdict="still learning", words=words, facts=facts)
-    words = f"settled: the held-out loss stays at {held[-1]:.3f}, the training loss at {train[-1]:.3f}"
-    return CurveDiagnosis(fold=fold, verdict="settled", words=words, facts=facts)
+        return "still learning", f"still learning: {brought}; more epochs may help"
+    return "settled", (
+        f"settled: the held-out loss stays at {held[-1]:.3f}, the training loss at {train[-1]:.3f}"
+    )

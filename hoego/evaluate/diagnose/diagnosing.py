@@ -74,11 +74,8 @@ def diagnose(
     how = {"resamples": chosen.resamples, "seed": chosen.seed}
     found = oracle(predictions, dataset, **how)
     notes = [*honest.notes, *_said_of(found)]
-    edges: tuple[Boundary, ...] = ()
-    try:
-        edges = boundaries(predictions, dataset, **how)
-    except NotEstimableError as problem:
-        notes.append(f"boundaries: cannot say: {problem.message}")
+    edges, unsaid = _boundaries(predictions, dataset, **how)
+    notes += unsaid
     return Diagnosis(
         run=predictions.name,
         honesty=ScoreHonesty(honest.label),
@@ -96,6 +93,16 @@ def diagnose(
         optimism=optimism,
         notes=tuple(notes),
     )
+
+
+def _boundaries(
+    predictions: Predictions, dataset: Dataset, *, resamples: int, seed: int
+) -> tuple[tuple[Boundary, ...], list[str]]:
+    """Return the boundaries, or none and why they cannot be found."""
+    try:
+        return boundaries(predictions, dataset, resamples=resamples, seed=seed), []
+    except NotEstimableError as problem:
+        return (), [f"boundaries: cannot say: {problem.message}"]
 
 
 def _of_schema(aligned: ScoredRows, dataset: Dataset) -> Predictions:

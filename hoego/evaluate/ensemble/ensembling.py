@@ -139,12 +139,11 @@ def ensemble(
     chosen = options or EnsembleOptions()
     method = method_named(chosen.method)
     _require_members(runs, chosen)
-    first = runs[0].take(np.argsort(dataset.positions(runs[0].images), kind="stable"))
-    members = align_members([first, *runs[1:]])
+    members = align_members([_in_order(runs[0], dataset), *runs[1:]])
     name = chosen.name or _title(members, chosen)
     joined = _joined(members, name)
     _require_one_kind(members, joined, dataset)
-    rows, parts = dataset.positions(first.images), parts_of(first, dataset, seed=chosen.seed)
+    rows, parts = dataset.positions(members[0].images), parts_of(members[0], dataset, seed=chosen.seed)
     values, combiners, columns = {}, {}, {}
     for column in what_to_combine(members, chosen.on):
         stack, truth = stacked(members, column), dataset.classes_of(column)[rows]
@@ -153,10 +152,7 @@ def ensemble(
     combined = joined.with_values(values, "probabilities")
     if method.fitted:
         combined = cross_fitted(combined, dataset, parts, by=name)
-    final, decision = combined, None
-    if chosen.decide:
-        how = DecideOptions(chosen.decide, chosen.on, chosen.resamples, chosen.seed)
-        final, decision = decide(combined, dataset, how)
+    final, decision = _decided(combined, dataset, chosen)
     weights = np.mean([c.weights for c in combiners.values()], axis=0)
     judging = EnsembleEvaluation(
         scored=final,
@@ -176,6 +172,20 @@ def ensemble(
         decision,
         fitted_on_all(joined, dataset, by=name) if seen else None,
     )
+
+
+def _in_order(run: Predictions, dataset: Dataset) -> Predictions:
+    """Return a run with its images in the order of the data set, so that no result depends on that of its rows."""
+    return run.take(np.argsort(dataset.positions(run.images), kind="stable"))
+
+
+def _decided(
+    combined: Predictions, dataset: Dataset, chosen: EnsembleOptions
+) -> tuple[Predictions, Decision | None]:
+    """Return the combination under the decision rule that was asked for, with what the rule is worth."""
+    if not chosen.decide:
+        return combined, None
+    return decide(combined, dataset, DecideOptions(chosen.decide, chosen.on, chosen.resamples, chosen.seed))
 
 
 def apply_combiners(

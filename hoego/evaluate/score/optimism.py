@@ -74,28 +74,19 @@ def optimism(
     """
     settings = options or OptimismOptions()
     predicted = np.asarray(candidates)
-    if predicted.ndim != 2 or predicted.shape[1] != len(truth) or len(subject) != len(truth):
-        raise MismatchError(
-            f"Candidates of shape {predicted.shape}, {len(truth)} labels and {len(subject)} subjects do not fit."
-        )
-    row = METRICS.get(settings.metric)
-    if row is None or row.formula is None:
-        raise UsageError(f"The optimism of {settings.metric!r} is not defined: choose a metric of counts.")
+    _require_alike(predicted, truth, subject)
+    row = _metric_of_counts(settings.metric)
     kept = np.asarray(truth) >= 0
     folds = np.zeros(len(truth), dtype=np.int64) if fold is None else np.asarray(fold)
     at = CountColumns(n_classes, settings.ordered)
     present = np.bincount(np.asarray(truth)[kept], minlength=n_classes) > 0
     judge = _Judge(at, present, row, settings)
-    value = judge.value
     pooled = _Pool()
     for k, f in enumerate(np.unique(folds[kept]).tolist()):
         rows = kept & (folds == f)
         pooled.add(_fold(predicted[:, rows], truth[rows], subject[rows], judge, k))
-    plain = float(value(pooled.plain))
-    real = value(pooled.own)
-    placebo = np.mean([value(p) - value(f) for p, f in zip(pooled.placebo, pooled.full, strict=True)], axis=0)
-    bag = np.mean([value(p) - value(f) for p, f in zip(pooled.bag, pooled.full, strict=True)], axis=0)
-    each = real - placebo - bag if len(predicted) > 1 else np.full(len(real), plain)
+    plain = float(judge.value(pooled.plain))
+    each = _less_flattery(pooled, judge) if len(predicted) > 1 else np.full(len(pooled.own), plain)
     good = np.isfinite(each)
     corrected = float(each[good].mean()) if len(predicted) > 1 else plain
     error = float(each[good].std() / np.sqrt(max(good.sum(), 1)))
@@ -107,8 +98,31 @@ def optimism(
         standard_error=error,
         chosen=tuple(pooled.chosen),
         n_candidates=len(predicted),
-        resamples=len(real),
+        resamples=len(each),
     )
+
+
+def _require_alike(predicted: NDArray[Any], truth: Ints, subject: Ints) -> None:
+    if predicted.ndim != 2 or predicted.shape[1] != len(truth) or len(subject) != len(truth):
+        raise MismatchError(
+            f"Candidates of shape {predicted.shape}, {len(truth)} labels and {len(subject)} subjects do not fit."
+        )
+
+
+def _metric_of_counts(name: str) -> Metric:
+    row = METRICS.get(name)
+    if row is None or row.formula is None:
+        raise UsageError(f"The optimism of {name!r} is not defined: choose a metric of counts.")
+    return row
+
+
+def _less_flattery(pooled: _Pool, judge: _Judge) -> Float:
+    """Return the score of the chosen candidate in each resample, less what choosing and resampling add to it."""
+    value = judge.value
+    placebo = np.mean([value(p) - value(f) for p, f in zip(pooled.placebo, pooled.full, strict=True)], axis=0)
+    bag = np.mean([value(p) - value(f) for p, f in zip(pooled.bag, pooled.full, strict=True)], axis=0)
+    out: Float = value(pooled.own) - placebo - bag
+    return out
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,7 +12,7 @@ from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, metric
 from hoego.evaluate.score.optimism import OptimismOptions, optimism
 from hoego.evaluate.score.over_labels import over_labels, said
-from hoego.evaluate.score.space import Ints, LabelSpace, scored_rows, space_of, voted
+from hoego.evaluate.score.space import Ints, LabelSpace, ScoredRows, scored_rows, space_of, voted
 from hoego.evaluate.score.space_scores import MetricOptions, score_spaces
 from hoego.predictions import SELECTED, Predictions, require_honest
 from hoego.results.honesty import ScoreHonesty
@@ -74,29 +74,18 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
     settings = options or ScoreOptions()
     for name in settings.metrics:
         metric(name)
-    if not predictions.n_images:
-        raise NotEstimableError(
-            "There is no image to score.", remedy="The slice or the held-out side is empty."
-        )
+    _require_images(predictions)
     found = require_honest(predictions, dataset, allow_in_sample=settings.allow_in_sample)
     rows = scored_rows(predictions, dataset)
     notes = [*found.notes]
     target = scored_target(predictions, notes)
-    names = [target, *(a for a in predictions.attributes if a != target)]
-    spaces = [space_of(n, rows.predictions, dataset, rows.positions) for n in names]
-    spaces = [s for s in spaces if s.n_rows]
-    if not spaces or spaces[0].name != target:
-        raise NotEstimableError(
-            f"No scored image has a label for {target!r}.", remedy="Score on a labelled data set."
-        )
+    spaces = _spaces(target, rows, dataset)
     votes = _votes(spaces, dataset, notes)
-    own = tuple(name for name in settings.metrics if name not in METRICS)
-    part_options = MetricOptions(settings.level, settings.resamples, settings.seed, own)
-    parts = score_spaces([*spaces, *votes], part_options)
+    parts = score_spaces([*spaces, *votes], _metric_options(settings))
     by_photo = dict(zip([s.name for s in spaces], parts[: len(spaces)], strict=True))
     by_subject = dict(zip([s.name for s in votes], parts[len(spaces) :], strict=True))
     notes += _said_of(by_photo[target])
-    flattered: Optimism | None = None
+    flattered = None
     if SELECTED in found.label:
         flattered, estimated = _optimism(rows.predictions, spaces[0], settings)
         notes.append(estimated)
@@ -120,6 +109,30 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
         optimism=flattered,
         over_labels=means,
     )
+
+
+def _metric_options(settings: ScoreOptions) -> MetricOptions:
+    own = tuple(name for name in settings.metrics if name not in METRICS)
+    return MetricOptions(settings.level, settings.resamples, settings.seed, own)
+
+
+def _require_images(predictions: Predictions) -> None:
+    if not predictions.n_images:
+        raise NotEstimableError(
+            "There is no image to score.", remedy="The slice or the held-out side is empty."
+        )
+
+
+def _spaces(target: str, rows: ScoredRows, dataset: Dataset) -> list[LabelSpace]:
+    """Return the target, then the other attributes that are predicted and labelled."""
+    names = [target, *(a for a in rows.predictions.attributes if a != target)]
+    spaces = [space_of(n, rows.predictions, dataset, rows.positions) for n in names]
+    spaces = [s for s in spaces if s.n_rows]
+    if not spaces or spaces[0].name != target:
+        raise NotEstimableError(
+            f"No scored image has a label for {target!r}.", remedy="Score on a labelled data set."
+        )
+    return spaces
 
 
 def scored_target(predictions: Predictions, notes: list[str]) -> str:

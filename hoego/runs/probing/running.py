@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hoego import files
 from hoego.data.audit import AuditReport
+from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
 from hoego.evaluate.compare import CompareOptions, compare
 from hoego.evaluate.probe import HeldOutValues, out_of_fold
@@ -122,12 +123,7 @@ def probe(start: Start, project: ProjectData, options: ProbeOptions) -> ProbeRun
     predictions = concat(
         [_predictions(record, start, project, k, f) for k, f in zip(held, found, strict=True)]
     )
-    settings = start.recipe.score
-    scored = score(
-        predictions,
-        as_recorded(dataset, [record]),
-        ScoreOptions(metrics=settings.metrics, resamples=settings.resamples, level=settings.level),
-    )
+    scored = _scored(predictions, as_recorded(dataset, [record]), start.recipe)
     now = time.perf_counter()
     seconds = {
         "audit": at_features - begun,
@@ -144,6 +140,12 @@ def probe(start: Start, project: ProjectData, options: ProbeOptions) -> ProbeRun
     return ProbeRun(
         run=record.id, folder=str(record.folder), name=record.meta.name, score=scored, probe=facts
     )
+
+
+def _scored(predictions: Predictions, dataset: Dataset, recipe: Recipe) -> Score:
+    settings = recipe.score
+    how = ScoreOptions(metrics=settings.metrics, resamples=settings.resamples, level=settings.level)
+    return score(predictions, dataset, how)
 
 
 def _require_unseen(start: Start, project: ProjectData, held: dict[int, NDArray[np.bool_]]) -> None:
