@@ -52,6 +52,14 @@ def test_the_names_are_these() -> None:
         _ = hoego.trian  # type: ignore[attr-defined]
 
 
+def test_at_least_two_fifths_of_the_functions_have_an_example() -> None:
+    """`test_examples_in_docstrings_run` runs them."""
+    functions = [f for f in (getattr(hoego, name) for name in hoego.__all__) if inspect.isfunction(f)]
+    shown = [f.__name__ for f in functions if ">>> " in (inspect.getdoc(f) or "")]
+    assert len(functions) > 10
+    assert len(shown) >= 0.4 * len(functions), shown
+
+
 def test_type_checkers_see_the_same_names() -> None:
     tree = ast.parse((ROOT / "hoego" / "__init__.py").read_text(encoding="utf-8"))
     [block] = [n for n in tree.body if isinstance(n, ast.If)]

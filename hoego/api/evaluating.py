@@ -62,6 +62,16 @@ def score(
     Raises:
         LeakError: a model has seen subjects of these rows; names them and how.
         MismatchError: the predictions are of another data set.
+
+    >>> import numpy as np
+    >>> from hoego import make_split
+    >>> from hoego.data.example import example_dataset
+    >>> dataset = example_dataset()
+    >>> p = np.where(dataset.target[:, None] == [0, 1], 0.9, 0.1)
+    >>> made = Predictions.from_probabilities(p, dataset.image_ids, dataset, make_split(dataset, folds=3))
+    >>> found = score(made, dataset, resamples=200)
+    >>> found.primary.value, found.honesty.worst.value
+    (1.0, 'declared')
     """
     options = ScoreOptions(
         metrics=tuple(metrics), resamples=resamples, level=level, allow_in_sample=allow_in_sample
@@ -91,6 +101,17 @@ def compare(
     Raises:
         MismatchError: other photos, another split or other labels; says which.
         LeakError: a model has seen subjects of these rows.
+
+    >>> import numpy as np
+    >>> from hoego import make_split
+    >>> from hoego.data.example import example_dataset
+    >>> dataset = example_dataset()
+    >>> split = make_split(dataset, folds=3)
+    >>> right = np.where(dataset.target[:, None] == [0, 1], 0.9, 0.1)
+    >>> even = np.full_like(right, 0.5)
+    >>> sides = [Predictions.from_probabilities(p, dataset.image_ids, dataset, split) for p in (right, even)]
+    >>> compare(*sides, dataset=dataset).verdict
+    'better'
     """
     groups = [_members(side) for side in sides]
     flat = [member for group in groups for member in group]
@@ -159,6 +180,20 @@ def ensemble(
     Raises:
         MismatchError: the members are of different data sets, splits or labels.
         LeakError: a model has seen subjects of these rows.
+
+    >>> import numpy as np
+    >>> from hoego import make_split
+    >>> from hoego.data.example import example_dataset
+    >>> dataset = example_dataset()
+    >>> split = make_split(dataset, folds=3)
+    >>> right = np.where(dataset.target[:, None] == [0, 1], 0.9, 0.1)
+    >>> members = [
+    ...     Predictions.from_probabilities(p, dataset.image_ids, dataset, split).named(name)
+    ...     for name, p in {"one": right, "two": 0.5 * right + 0.25}.items()
+    ... ]
+    >>> found = ensemble(members, dataset)
+    >>> [m.run for m in found.members], found.score.primary.value
+    (['one', 'two'], 1.0)
     """
     found, truth = _with_truth(list(runs), dataset)
     return combine(found, truth, EnsembleOptions(method=method, on=on, decide=decide, name=name))

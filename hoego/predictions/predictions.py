@@ -120,6 +120,14 @@ class Predictions:
             LeakError: a photo was on the training side of the model that predicts it.
             DataError: a shape is wrong, a photo occurs twice or is unknown, or the values are not probabilities.
             MismatchError: held-out photos are missing, or the split is of another data set.
+
+        >>> from hoego import make_split
+        >>> from hoego.data.example import example_dataset
+        >>> dataset = example_dataset()
+        >>> split = make_split(dataset, folds=3)
+        >>> p = np.full((dataset.n_images, 2), 0.5)
+        >>> Predictions.from_probabilities(p, dataset.image_ids, dataset, split).attributes
+        ('label',)
         """
         held_out = HeldOut(dataset=dataset, split=split, attribute=attribute, fold=fold)
         return cls(**held_out_fields(class_values(p, held_out), images, held_out, "probabilities"))
