@@ -87,13 +87,15 @@ def parallel(
             )
         )
     for x, axis in zip(at, everything, strict=True):
-        parts.append(line((x, TOP), (x, BOTTOM), css="axis"))
-        parts.append(text(x, 20, shorten(axis.name, int(step / 7)), anchor="middle"))
-        for y, shown in axis.marks():
-            name = (
-                number(last.low + (BOTTOM - y) / (BOTTOM - TOP) * (last.high - last.low))
-                if axis is last
-                else shown
-            )
-            parts.append(text(x - 5, y + 4, name, anchor="end", css="tiny"))
+        parts += _axis(x, axis, step, is_score=axis is last)
     return svg(at[-1] + 40, BOTTOM + 24, parts, label)
+
+
+def _axis(x: float, axis: ParallelAxis, step: float, *, is_score: bool) -> list[str]:
+    """Draw one axis with its name and its marks; those of the score are numbers between its ends."""
+    parts = [line((x, TOP), (x, BOTTOM), css="axis")]
+    parts.append(text(x, 20, shorten(axis.name, int(step / 7)), anchor="middle"))
+    for y, shown in axis.marks():
+        at = axis.low + (BOTTOM - y) / (BOTTOM - TOP) * (axis.high - axis.low)
+        parts.append(text(x - 5, y + 4, number(at) if is_score else shown, anchor="end", css="tiny"))
+    return parts
