@@ -1,5 +1,9 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
+<<<<<<< HEAD
 .PHONY: demo test test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
+=======
+.PHONY: demo test test-browser test-all test-wheel fuzz faults golden check docs site lock clean help
+>>>>>>> 13cc300 (Test the board in a browser: the review by keys, conflicts, a killed process, live lines, and who can use it)
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -13,7 +17,11 @@ help:
 	@echo "make test-wheel  build the wheel, install it without extras, and use it"
 	@echo "make fuzz        damage files and recipes, 20,000 times (half an hour; N=2000 for fewer, SEED=1 for others)"
 	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
+<<<<<<< HEAD
 	@echo "make test-integrations  the pages for other trainers, each with the real package in its own environment"
+=======
+	@echo "make test-browser  drive the board in the Chromium of this machine"
+>>>>>>> 13cc300 (Test the board in a browser: the review by keys, conflicts, a killed process, live lines, and who can use it)
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
 	@echo "make check  format, lint, types"
 	@echo "make docs   write the reference pages from the code"
@@ -66,6 +74,10 @@ fuzz: .venv/ready
 
 faults: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python tests/faults.py --seed $(SEED)
+
+# Without a Chromium every test of the browser is skipped, and the report says so.
+test-browser: .venv/ready
+	.venv/bin/python -m pytest -q -rs -p no:cacheprovider tests/browser_board.py
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python tests/golden_run.py

@@ -168,6 +168,14 @@ def test_no_path_leads_out_of_the_records(client: TestClient, runs: Path) -> Non
 # What the pages say
 
 
+def test_every_script_and_style_that_a_page_names_is_given_out(client: TestClient) -> None:
+    named = set()
+    for path in (view.HERE / "templates").glob("*.j2"):
+        named |= set(re.findall(r'"(/static/[^"]+)"', path.read_text(encoding="utf-8")))
+    assert len(named) >= 4
+    assert {name: client.get(name).status_code for name in named} == dict.fromkeys(named, 200)
+
+
 def test_text_of_others_is_never_markup(client: TestClient, runs: Path) -> None:
     for path in pages(runs):
         page = client.get(path).text

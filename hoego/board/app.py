@@ -79,6 +79,7 @@ def make_app(options: BoardOptions) -> Starlette:
 STATIC = {
     "board.css": "text/css",
     "board.js": "text/javascript",
+    "live.js": "text/javascript",
     "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
