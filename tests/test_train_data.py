@@ -98,7 +98,7 @@ file[::2] = 200
 file.flush()
 del file
 array = np.asarray(np.memmap(folder / "pixels", dtype=np.uint8, mode="r", shape=(n, side, side, 3)))
-cache = PixelCache(array, np.arange(n), Preprocess(size=(side, side)), folder)
+cache = PixelCache(array=array, row=np.arange(n), preprocess=Preprocess(size=(side, side)), folder=folder)
 ids = [f"p{k:04d}" for k in range(n)]
 images = pl.DataFrame({"image": ids, "path": ids, "subject": ids, "content": np.arange(n, dtype=np.uint64)})
 schema = LabelSchema((Attribute("light", "nominal", ("dark", "bright")),), "light", ())
@@ -109,9 +109,19 @@ recipe = build({
     "model": {"name": "hoego_small32", "options": {"width": 0.0625, "norm": False}},
     "epochs": 1, "batch_size": 16, "precision": "float32", "device": "cpu", "threads": 1, "augment": {"flip": 0.5},
 })
-dataset, quiet = Dataset(folder, schema, images, codes), Callbacks(measure_seconds=0, progress=False)
+dataset = Dataset(root=folder, schema=schema, images=images, codes=codes)
+quiet = Callbacks(measure_seconds=0, progress=False)
 few = np.arange(n) < 200  # what a first training loads and allocates once is no matter of the data's size
-train_fold(FoldTask(recipe, dataset, cache, few & ~held, few & held, folder / "few", "few"), quiet)
+
+
+def task(train, held_out, name):
+    return FoldTask(
+        recipe=recipe, dataset=dataset, cache=cache, train_mask=train, val_mask=held_out,
+        folder=folder / name, name=name,
+    )
+
+
+train_fold(task(few & ~held, few & held, "few"), quiet)
 own = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_DATA, (own + room, own + room))
 refused = 0
@@ -125,7 +135,7 @@ for whole in (
         assert "alloc" in str(error), error
         refused += 1
 streamed = [not open_pixels(cache, np.flatnonzero(m), torch.device("cpu")).resident for m in (held, ~held)]
-result = train_fold(FoldTask(recipe, dataset, cache, ~held, held, folder / "fold", "bounded"), quiet)
+result = train_fold(task(~held, held, "bounded"), quiet)
 print(array.nbytes > 1.4 * room, refused, all(streamed), result.best["accuracy"].value)
 """
 
