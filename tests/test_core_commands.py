@@ -67,6 +67,7 @@ NEEDS = {
     ),
     "lr": ("lr",),
     "probe": ("probe", "probe --models resnet18"),
+    "search": ("search recipe.toml --space optim.lr=log:1e-4..1e-2 --trials 2",),
     "demo": ("demo --quick --out story",),
     "predict": ("predict A --on photos.csv --out new.csv",),
     "export": ("export A --to model",),
@@ -162,8 +163,14 @@ def test_it_says_in_one_line_which_extra_it_needs(
         "check": "serve",
         "serve": "serve",
         "serve-score": "serve",
+        "search": "search",
     }.get(line.split()[0], "train")
-    named = {"track": line.split("=")[0].split()[-1], "board": "starlette", "serve": "onnxruntime"}
+    named = {
+        "track": line.split("=")[0].split()[-1],
+        "board": "starlette",
+        "serve": "onnxruntime",
+        "search": "optuna",
+    }
     module = named.get(extra, "torch")
     command = next(name for name, lines in NEEDS.items() if line in lines)
     records = len(RunStore(Path("runs")).list()) + line.count("UNFINISHED")

@@ -138,12 +138,12 @@ def test_the_last_epochs_in_words(held: list[float], said: str) -> None:
 
 
 def test_an_unnamed_run_is_called_by_its_id_once(tmp_path: Path) -> None:
-    from hoego.runs.evaluate_runs import _titles
+    from hoego.runs.evaluate_runs import side_titles
 
     store = RunStore(tmp_path)
     plain, named = store.create({}), store.create({}, name="wide")
-    assert _titles([plain, named], [["a"], ["b"]]) == (plain.id, f"wide ({named.id})")
-    assert _titles([plain, named], [["a", "b"]]) == (f"{plain.id} (2 seeds)",)
+    assert side_titles([[plain], [named]]) == (plain.id, f"wide ({named.id})")
+    assert side_titles([[plain, named]]) == (f"{plain.id} (2 seeds)",)
 
 
 @pytest.mark.torch
