@@ -1,9 +1,5 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-<<<<<<< HEAD
-.PHONY: demo test test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
-=======
-.PHONY: demo test test-browser test-all test-wheel fuzz faults golden check docs site lock clean help
->>>>>>> 13cc300 (Test the board in a browser: the review by keys, conflicts, a killed process, live lines, and who can use it)
+.PHONY: demo test test-browser test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -17,11 +13,8 @@ help:
 	@echo "make test-wheel  build the wheel, install it without extras, and use it"
 	@echo "make fuzz        damage files and recipes, 20,000 times (half an hour; N=2000 for fewer, SEED=1 for others)"
 	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
-<<<<<<< HEAD
 	@echo "make test-integrations  the pages for other trainers, each with the real package in its own environment"
-=======
 	@echo "make test-browser  drive the board in the Chromium of this machine"
->>>>>>> 13cc300 (Test the board in a browser: the review by keys, conflicts, a killed process, live lines, and who can use it)
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
 	@echo "make check  format, lint, types"
 	@echo "make docs   write the reference pages from the code"
