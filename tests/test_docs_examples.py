@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from scored_people import people, predict
 
+import hoego
 from hoego.runs.records import RunStore
+from hoego.split.make_split import make_split
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -48,6 +50,20 @@ def with_a_record() -> dict[str, Any]:
     return {"RUN": record.id}
 
 
+def with_features() -> dict[str, Any]:
+    linear = pytest.importorskip("sklearn.linear_model")
+    model_selection = pytest.importorskip("sklearn.model_selection")
+    dataset = people(40)
+    return {
+        "hoego": hoego,
+        "dataset": dataset,
+        "split": make_split(dataset, folds=5),
+        "X": np.random.default_rng(0).normal(size=(dataset.n_images, 3)),
+        "LogisticRegression": linear.LogisticRegression,
+        "cross_val_predict": model_selection.cross_val_predict,
+    }
+
+
 @pytest.mark.parametrize(
     ("page", "given"),
     [
@@ -57,6 +73,7 @@ def with_a_record() -> dict[str, Any]:
         ("howto/people.md", dict),
         ("howto/records.md", with_a_record),
         ("explanation/scores.md", with_runs),
+        ("howto/any-trainer.md", with_features),
     ],
 )
 def test_the_examples_of_a_page_run(
@@ -78,7 +95,7 @@ def test_the_sessions_of_the_models_page_run() -> None:
 def test_no_page_with_examples_is_left_out() -> None:
     tested = {"howto/split.md", "howto/compare.md", "howto/doctor.md", "howto/people.md", "howto/records.md"}
     tested |= {"howto/python.md"}  # tests/test_api.py, with photos
-    tested |= {"explanation/scores.md", "reference/models.md"}
+    tested |= {"explanation/scores.md", "reference/models.md", "howto/any-trainer.md"}
     found = {
         str(p.relative_to(DOCS))
         for p in DOCS.glob("**/*.md")

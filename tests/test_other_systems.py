@@ -33,7 +33,7 @@ del signal.SIGUSR1, signal.pthread_kill
 IMPORTS = """
 import importlib, pkgutil
 import hoego
-skipped = ("hoego.train", "hoego.__main__")
+skipped = ("hoego.train", "hoego.integrations.lightning", "hoego.__main__")  # need torch, need Lightning
 for module in pkgutil.walk_packages(hoego.__path__, "hoego."):
     if not module.name.startswith(skipped):
         importlib.import_module(module.name)

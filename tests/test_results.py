@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, get_args
 from xml.etree.ElementTree import fromstring as parse
@@ -207,7 +207,7 @@ def result_types() -> list[type[Result]]:
 
 
 CERTAIN = {
-    ("LedgerEntry", "time"): st.datetimes().map(datetime.isoformat),
+    ("LedgerEntry", "time"): st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
     ("RunMeta", "state"): st.sampled_from(["waiting", "running", "done", "failed"]),
 }
 """What fields hold that take certain texts only."""
