@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,10 @@ from hoego.data.dataset import Dataset
 from hoego.errors import UsageError
 from hoego.evaluate.probe import held_out_values
 from hoego.runs.probing.features import features_of, names_of
-from hoego.train.fold_task import HeadWeights
 from hoego.train.weights.start import Start
+
+if TYPE_CHECKING:
+    from hoego.train.fold_task import HeadWeights
 
 
 class HeadStarts:
