@@ -208,6 +208,7 @@ def result_types() -> list[type[Result]]:
 
 CERTAIN = {
     ("LedgerEntry", "time"): st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    ("LedgerEntry", "expected"): st.none(),  # a score that is not honest expects nothing
     ("RunMeta", "state"): st.sampled_from(["waiting", "running", "done", "failed"]),
 }
 """What fields hold that take certain texts only."""
