@@ -17,7 +17,7 @@ def watch(
     sealed: Path | str | None = None,
     to: Path | str | None = None,
 ) -> Watch:
-    """Watch which photos any process of this machine opens while the `with` block runs (Linux; elsewhere it says so).
+    """Watch which photos any process of this machine opens while the `with` block runs (Linux; elsewhere it says so)::
 
         with hoego.watch(dataset, split, fold=0) as seen:
             model.fit(...)
