@@ -34,7 +34,7 @@ ORDER = (
     ("data",),
     ("recipe",),
     ("results", "weights"),
-    ("files", "toml_text", "draw", "extras", "terminal", "version", "short_repr", "listening"),
+    ("files", "toml_text", "draw", "extras", "terminal", "version", "short_repr", "packed", "listening"),
     ("damage",),
     ("storage",),
     ("errors",),

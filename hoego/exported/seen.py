@@ -6,7 +6,7 @@ look. Somebody who guesses a name can still test the guess; keep the folder as y
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hoego import files
 from hoego.errors import ParityError
-from hoego.predictions import RowProvenance, SubjectUniverse
+from hoego.predictions import Provenance
 from hoego.short_repr import ShortRepr
 
 Hashes = NDArray[np.uint64]
@@ -39,8 +39,9 @@ class SeenPhotos(ShortRepr):
     n_subjects: int
 
     @classmethod
-    def of(cls, key: str, universe: SubjectUniverse, sources: Sequence[RowProvenance]) -> SeenPhotos:
-        """Collect what the sources of the models have seen."""
+    def of(cls, key: str, known: Provenance) -> SeenPhotos:
+        """Collect what the models have seen."""
+        universe, sources = known.universe, known.sources
         seen = np.logical_or.reduce([universe.no_subjects(), *(s.seen | s.seen_through for s in sources)])
         photos = [
             universe.images_of(s.seen | s.seen_through) if s.seen_images is None else s.seen_images

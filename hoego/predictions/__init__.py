@@ -14,7 +14,7 @@ from hoego.predictions.honesty import (
     require_same_dataset,
     require_unseen,
 )
-from hoego.predictions.joining import concat, join_rows, require_alike
+from hoego.predictions.joining import concat, join_rows, joined_sources, require_alike
 from hoego.predictions.label_notes import labels_apart
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.proof import SourceProof, proof
@@ -47,6 +47,7 @@ __all__ = [
     "honesty",
     "join_rows",
     "join_sources",
+    "joined_sources",
     "labels_apart",
     "proof",
     "require_alike",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hoego.errors import MismatchError
 from hoego.predictions.predictions import Predictions
-from hoego.predictions.provenance import RowProvenance, SubjectUniverse, join_sources
+from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse, join_sources
 
 
 def concat(parts: Sequence[Predictions]) -> Predictions:
@@ -21,15 +22,15 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
     """
     first = parts[0]
     require_alike(parts)
-    universe, sources, offsets = _shared_sources(parts)
+    known, offsets = joined_sources(parts)
     return replace(
         first,
         images=np.concatenate([p.images for p in parts]),
         values={k: np.concatenate([p.values[k] for p in parts]) for k in first.values},
         fold=np.concatenate([p.fold for p in parts]),
         source=np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=True)]).astype(np.int32),
-        sources=sources,
-        universe=universe,
+        sources=known.sources,
+        universe=known.universe,
         lineage=tuple(dict.fromkeys(r for p in parts for r in p.lineage)),
     )
 
@@ -55,18 +56,10 @@ def require_alike(parts: Sequence[Predictions], *, values: bool = True) -> None:
             )
 
 
-def _shared_sources(
-    parts: Sequence[Predictions],
-) -> tuple[SubjectUniverse, tuple[RowProvenance, ...], list[int]]:
-    universe = parts[0].universe
-    for p in parts[1:]:
-        universe = universe.union(p.universe)
-    sources: list[RowProvenance] = []
-    offsets = []
-    for p in parts:
-        offsets.append(len(sources))
-        sources += [s.lifted(p.universe, universe) for s in p.sources]
-    return universe, tuple(sources), offsets
+def joined_sources(parts: Sequence[Predictions]) -> tuple[Provenance, list[int]]:
+    """Return the joined provenance of all parts, and where the sources of each begin in it."""
+    offsets = [0, *accumulate(len(p.sources) for p in parts)]
+    return Provenance.joined([p.provenance for p in parts]), offsets[: len(parts)]
 
 
 def join_rows(
@@ -87,11 +80,11 @@ def join_rows(
             raise MismatchError(
                 f"{members[0].name!r} and {m.name!r} are not aligned.", remedy="Call align() first."
             )
-    universe, sources, offsets = _shared_sources(members)
+    known, offsets = joined_sources(members)
     rows = np.stack([m.source + o for m, o in zip(members, offsets, strict=True)], axis=1)
     patterns, source = np.unique(rows, axis=0, return_inverse=True)
     joined = tuple(
-        join_sources(name, [sources[i] for i in sorted(set(pattern))], universe)
+        join_sources(name, [known.sources[i] for i in sorted(set(pattern))], known.universe)
         for pattern in patterns.tolist()
     )
-    return universe, source.reshape(-1).astype(np.int32), joined
+    return known.universe, source.reshape(-1).astype(np.int32), joined

@@ -22,7 +22,7 @@ from hoego.predictions.frame_columns import class_values, read_frame
 from hoego.predictions.html import predictions_html
 from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.parquet import read_fields, write_fields
-from hoego.predictions.provenance import RowProvenance, SubjectUniverse
+from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse
 from hoego.predictions.scale import Scale, require_probabilities, softmax
 from hoego.split import Split
 
@@ -172,6 +172,11 @@ class Predictions:
         """
         unknown = any(s.outside for s in self.sources) and len(self.lineage) < 2
         return replace(self, name=name, lineage=(name,) if unknown else self.lineage or (name,))
+
+    @property
+    def provenance(self) -> Provenance:
+        """The universe and the sources of the rows."""
+        return Provenance(self.universe, self.sources)
 
     @property
     def n_images(self) -> int:

@@ -6,9 +6,7 @@ row, never run by run, so an average of two runs' out-of-fold predictions on one
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +20,7 @@ from hoego.data.aliases import SubjectAliases
 from hoego.data.dataset import Dataset
 from hoego.data.spelling import pack_names, unpack_names
 from hoego.errors import RecordError
+from hoego.packed import pack, pack_mask, unpack, unpack_mask
 
 Bits = NDArray[np.bool_]
 Outside = Literal["", "witnessed", "declared"]
@@ -112,17 +111,17 @@ class SubjectUniverse:
     def to_dict(self) -> dict[str, Any]:
         """Return the universe as compressed text, for metadata."""
         return {
-            "names": _pack(pack_names(self.names.tolist())),
-            "owner": _pack(self.owner.astype("<i4").tobytes()),
-            "contents": _pack(self.contents.astype("<u8").tobytes()),
-            "aliases": _pack(json.dumps(self.aliases.to_dict(), ensure_ascii=False).encode()),
+            "names": pack(pack_names(self.names.tolist())),
+            "owner": pack(self.owner.astype("<i4").tobytes()),
+            "contents": pack(self.contents.astype("<u8").tobytes()),
+            "aliases": pack(json.dumps(self.aliases.to_dict(), ensure_ascii=False).encode()),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SubjectUniverse:
         """Read what `to_dict` returned. Raises RecordError where names and photos do not match."""
-        names = unpack_names(_unpack(data["names"]))
-        owner = np.frombuffer(_unpack(data["owner"]), dtype="<i4").astype(np.int32)
+        names = unpack_names(unpack(data["names"]))
+        owner = np.frombuffer(unpack(data["owner"]), dtype="<i4").astype(np.int32)
         if len(names) != (int(owner.max()) + 1 if len(owner) else 0):
             # Versions before 0.1.0 joined names by line breaks, so a name that held one was read as two subjects.
             raise RecordError(
@@ -132,8 +131,8 @@ class SubjectUniverse:
         return cls(
             np.asarray(names, dtype=np.str_),
             owner,
-            np.frombuffer(_unpack(data["contents"]), dtype="<u8").astype(np.uint64),
-            SubjectAliases.from_dict(json.loads(_unpack(data["aliases"])))
+            np.frombuffer(unpack(data["contents"]), dtype="<u8").astype(np.uint64),
+            SubjectAliases.from_dict(json.loads(unpack(data["aliases"])))
             if "aliases" in data
             else SubjectAliases(),
         )
@@ -211,12 +210,12 @@ class RowProvenance:
         """Return the source in plain types, its sets compressed to text."""
         return {
             "name": self.name,
-            "seen": _pack_bits(self.seen),
-            "seen_through": _pack_bits(self.seen_through),
-            "selected": _pack_bits(self.selected),
+            "seen": pack_mask(self.seen),
+            "seen_through": pack_mask(self.seen_through),
+            "selected": pack_mask(self.selected),
             "seen_images": None
             if self.seen_images is None
-            else _pack(self.seen_images.astype("<u8").tobytes()),
+            else pack(self.seen_images.astype("<u8").tobytes()),
             "external": list(self.external),
             "path": list(self.path),
             "outside": self.outside,
@@ -234,10 +233,10 @@ class RowProvenance:
         images = data["seen_images"]
         return cls(
             data["name"],
-            _unpack_bits(data["seen"], n_subjects),
-            _unpack_bits(data["seen_through"], n_subjects),
-            _unpack_bits(data["selected"], n_subjects),
-            None if images is None else np.frombuffer(_unpack(images), dtype="<u8").astype(np.uint64),
+            unpack_mask(data["seen"], n_subjects),
+            unpack_mask(data["seen_through"], n_subjects),
+            unpack_mask(data["selected"], n_subjects),
+            None if images is None else np.frombuffer(unpack(images), dtype="<u8").astype(np.uint64),
             tuple(data["external"]),
             tuple(data["path"]),
             data["outside"],
@@ -348,28 +347,32 @@ def _distinct(items: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _pack(data: bytes) -> str:
-    return base64.b85encode(zlib.compress(data, 6)).decode("ascii")
-
-
-def _unpack(text: str) -> bytes:
-    return zlib.decompress(base64.b85decode(text))
-
-
-def _pack_bits(bits: Bits) -> str:
-    return _pack(np.packbits(bits).tobytes())
-
-
-def _unpack_bits(text: str, n: int) -> Bits:
-    return np.unpackbits(np.frombuffer(_unpack(text), dtype=np.uint8), count=n).astype(bool)
-
-
 @dataclass(frozen=True)
 class Provenance:
     """The universe and the sources of a set of predictions, as they are stored in files and checkpoints."""
 
     universe: SubjectUniverse
     sources: tuple[RowProvenance, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Provenance]) -> Provenance:
+        """Return the sources of all parts in their order, over the universe of them all."""
+        universe = parts[0].universe
+        for part in parts[1:]:
+            universe = universe.union(part.universe)
+        return cls(universe, tuple(s.lifted(p.universe, universe) for p in parts for s in p.sources))
+
+    def taught_by(self, given: Provenance, *, by: str) -> Provenance:
+        """Return the provenance of models that learned from others: their teachers, or their starting weights.
+
+        Args:
+            given: of the others.
+            by: the others, in words.
+        """
+        together = Provenance.joined((self, given))
+        own, theirs = together.sources[: len(self.sources)], together.sources[len(self.sources) :]
+        universe = together.universe
+        return Provenance(universe, tuple(student_source(s, theirs, universe, by=by) for s in own))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the universe and the sources in plain types."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import ValidationError
 
 from hoego import files
 from hoego.errors import DataError, UsageError
+from hoego.packed import unpack_mask
 from hoego.results.base import Result
 
 GapKind = Literal[
@@ -102,9 +101,7 @@ class Evidence(Result):
 
     def opened_mask(self) -> NDArray[np.bool_]:
         """Return the mask [N] of the photos that were opened, in the order of the ids."""
-        n = self.training + self.held_out
-        packed = np.frombuffer(zlib.decompress(base64.b85decode(self.opened)), dtype=np.uint8)
-        return np.unpackbits(packed, count=n).astype(bool)
+        return unpack_mask(self.opened, self.training + self.held_out)
 
     def sealed_up(self) -> Evidence:
         """Return the same evidence with the digest of its content."""
@@ -117,11 +114,6 @@ class Evidence(Result):
     def _content_digest(self) -> str:
         content = {k: v for k, v in self.model_dump(mode="json").items() if k != "digest"}
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def pack_mask(mask: NDArray[np.bool_]) -> str:
-    """Compress a mask [N] to text."""
-    return base64.b85encode(zlib.compress(np.packbits(mask).tobytes(), 6)).decode("ascii")
 
 
 def read_evidence(path: Path) -> Evidence:

@@ -218,11 +218,8 @@ def predict_with(
 
 def _one_source(name: str, models: Sequence[Provenance]) -> tuple[SubjectUniverse, RowProvenance]:
     """Join what several models have seen: the universe of all of them, and their mean as one source."""
-    universe = models[0].universe
-    for model in models[1:]:
-        universe = universe.union(model.universe)
-    sources = [s.lifted(m.universe, universe) for m in models for s in m.sources]
-    return universe, join_sources(name, sources, universe)
+    known = Provenance.joined(models)
+    return known.universe, join_sources(name, known.sources, known.universe)
 
 
 def write(predictions: Predictions, options: PredictOptions) -> list[str]:

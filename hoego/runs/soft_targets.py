@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, MismatchError
-from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, join_sources
+from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, join_sources, joined_sources
 from hoego.recipe import Recipe
 from hoego.short_repr import ShortRepr
 
@@ -190,22 +190,19 @@ def mean_predictions(members: Sequence[Predictions], images: NDArray[Any]) -> Pr
         return None
     first, schema = parts[0], parts[0].schema
     names = _common_attributes(parts)
-    universe = first.universe
-    for p in parts[1:]:
-        universe = universe.union(p.universe)
+    known, offsets = joined_sources(parts)
     ids = np.unique(np.concatenate([p.images for p in parts]))
     sums = {n: np.zeros((len(ids), schema.n_classes(n))) for n in names}
     pattern = np.full((len(ids), len(parts)), -1, dtype=np.int64)
-    known: list[RowProvenance] = []
     for k, part in enumerate(parts):
         at = np.searchsorted(ids, part.images)
         for name in names:
             sums[name][at] += part.probabilities(name)
-        pattern[at, k] = part.source + len(known)
-        known += [s.lifted(part.universe, universe) for s in part.sources]
+        pattern[at, k] = part.source + offsets[k]
     patterns, source = np.unique(pattern, axis=0, return_inverse=True)
     sources = [
-        join_sources(first.name, [known[i] for i in row if i >= 0], universe) for row in patterns.tolist()
+        join_sources(first.name, [known.sources[i] for i in row if i >= 0], known.universe)
+        for row in patterns.tolist()
     ]
     return Predictions(
         images=ids,
@@ -215,7 +212,7 @@ def mean_predictions(members: Sequence[Predictions], images: NDArray[Any]) -> Pr
         fold=np.full(len(ids), -1, dtype=np.int16),
         source=source.reshape(-1).astype(np.int32),
         sources=tuple(sources),
-        universe=universe,
+        universe=known.universe,
         dataset_fingerprint=first.dataset_fingerprint,
         name=first.name,
         lineage=tuple(dict.fromkeys(r for p in parts for r in p.lineage)),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hoego.predictions import Provenance, RowProvenance, SubjectUniverse, student_source
+from hoego.predictions import Provenance, RowProvenance, SubjectUniverse
 from hoego.train.fold_task import FoldTask
 from hoego.train.models import BuiltNetwork
 
@@ -29,21 +29,20 @@ def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
     )
     external = (*source.external, *built.external, *_crops(task), *_suggested(task))
     source = replace(source, external=external)
-    universe = SubjectUniverse.of(task.dataset)
+    known = Provenance(SubjectUniverse.of(task.dataset), (source,))
     for given, by in _teachers(task, built):
-        together = universe.union(given.universe)
-        lifted = [s.lifted(given.universe, together) for s in given.sources]
-        source = student_source(source.lifted(universe, together), lifted, together, by=by)
+        known = known.taught_by(given, by=by)
+        [source] = known.sources
         source = replace(source, external=(*source.external, *_elsewhere(given, task, by)))
-        universe = together
-    return Provenance(universe, (source,))
+        known = Provenance(known.universe, (source,))
+    return known
 
 
 def _teachers(task: FoldTask, built: BuiltNetwork) -> Iterator[tuple[Provenance, str]]:
     if built.started_from is not None:
         yield built.started_from, "its starting checkpoint"
     if task.soft_targets is not None:
-        yield Provenance(task.soft_targets.universe, task.soft_targets.sources), "its teacher"
+        yield task.soft_targets.provenance, "its teacher"
 
 
 def _elsewhere(given: Provenance, task: FoldTask, by: str) -> Iterator[str]:

@@ -124,11 +124,10 @@ def fitted_on_all(base: Predictions, dataset: Dataset, *, by: str) -> Provenance
 
 def with_fitted(predictions: Predictions, fitted: Provenance) -> Predictions:
     """Return the rows with what their combiner has seen joined into every source."""
-    universe = predictions.universe.union(fitted.universe)
-    own = [s.lifted(predictions.universe, universe) for s in predictions.sources]
-    behind = [s.lifted(fitted.universe, universe) for s in fitted.sources]
-    sources = tuple(join_sources(s.name, [s, *behind], universe) for s in own)
-    return replace(predictions, universe=universe, sources=sources)
+    known, n = Provenance.joined((predictions.provenance, fitted)), len(predictions.sources)
+    behind = known.sources[n:]
+    sources = tuple(join_sources(s.name, [s, *behind], known.universe) for s in known.sources[:n])
+    return replace(predictions, universe=known.universe, sources=sources)
 
 
 def _subjects(base: Predictions, dataset: Dataset) -> NDArray[np.int64]:

@@ -96,9 +96,9 @@ def require_no_worse(verdict: QuantizedVerdict) -> None:
 
 def training_photos(members: ExportMembers) -> tuple[Photo, int]:
     """Return photos of the training side uint8 [n, H, W, 3], a subject's first ones last, and how many subjects."""
-    dataset, universe = members.dataset, members.universe
-    seen = np.logical_or.reduce([s.seen for s in members.sources])
-    mine = np.isin(dataset.subjects[dataset.subject_index], universe.names[seen])
+    dataset, known = members.dataset, members.provenance
+    seen = np.logical_or.reduce([s.seen for s in known.sources])
+    mine = np.isin(dataset.subjects[dataset.subject_index], known.universe.names[seen])
     mine[members.rows] = False
     rows = np.random.default_rng(0).permutation(np.flatnonzero(mine))
     # One photo of each subject, then a second of each, so that the ranges come from as many as there are.

@@ -35,7 +35,7 @@ def facts_of(members: ExportMembers) -> dict[str, Any]:
         "slices": shown_slices(members.predictions, members.dataset),
         "n_held": members.recorded.n_images,
         "n_held_subjects": len(np.unique(members.dataset.subject_index[members.rows])),
-        "external": tuple(dict.fromkeys(e for s in members.sources for e in s.external)),
+        "external": tuple(dict.fromkeys(e for s in members.provenance.sources for e in s.external)),
     }
 
 

@@ -15,7 +15,7 @@ from hoego.data.preprocess import Preprocess
 from hoego.errors import RecordError
 from hoego.exported.probes import pixel_hash
 from hoego.exported.reference import ReferencePhotos, brightness_of, sharpness_of
-from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, softmax
+from hoego.predictions import Predictions, Provenance, softmax
 from hoego.runs.exporting.request import ChosenWeights
 from hoego.runs.inputs import decode, preprocess_of
 from hoego.runs.loading import dataset_of
@@ -42,7 +42,7 @@ class ExportMembers(ShortRepr):
         all_rows: the row of the cache's array of every photo of the data set.
         preprocess: that made them.
         values: float32 probabilities [N, C] by head of the model that held each photo out (of the refit: of all).
-        universe, sources: who the models have seen.
+        provenance: whom the models have seen.
         precision: in which the run trained and predicted.
     """
 
@@ -54,8 +54,7 @@ class ExportMembers(ShortRepr):
     all_rows: NDArray[np.int64]
     preprocess: Preprocess
     values: Values
-    universe: SubjectUniverse
-    sources: tuple[RowProvenance, ...]
+    provenance: Provenance
     precision: str
 
     @property
@@ -110,10 +109,7 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
     all_rows = cache.row
     cache = replace(cache, row=all_rows[dataset.positions(recorded.images)])
     values = _held_out_values(models, chosen.folds, cache, recorded)
-    universe = models[0].provenance.universe
-    for model in models[1:]:
-        universe = universe.union(model.provenance.universe)
-    sources = tuple(s.lifted(m.provenance.universe, universe) for m in models for s in m.provenance.sources)
+    known = Provenance.joined([m.provenance for m in models])
     return ExportMembers(
         models=tuple(models),
         folds=chosen.folds,
@@ -123,8 +119,7 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
         all_rows=all_rows,
         preprocess=preprocess,
         values=values,
-        universe=universe,
-        sources=sources,
+        provenance=known,
         precision=_precision(record),
     )
 

@@ -114,7 +114,7 @@ class RunExport:
     def write(self, folder: Path) -> ExportResult:
         """Write and compare everything below `folder`."""
         self._write_preprocessing(folder)
-        seen = SeenPhotos.of(self.record.id, self.members.universe, self.members.sources)
+        seen = SeenPhotos.of(self.record.id, self.members.provenance)
         seen.write(folder / names.SEEN)
         formats, timm = [], {}
         if "timm" in self.request.formats:

@@ -25,7 +25,6 @@ from hoego.predictions import (
     SubjectUniverse,
     concat,
     require_unseen,
-    student_source,
 )
 from hoego.recipe import Fold, Recipe
 from hoego.results.probe import ProbeFacts, ProbeRanking, ProbeRun
@@ -193,19 +192,14 @@ def _predictions(
     dataset, split = project.dataset, project.split
     name = f"{record.id}/fold-{fold}"
     source = RowProvenance.from_training(name, dataset, ~split.val_mask(fold), naive=split.naive)
-    universe = SubjectUniverse.of(dataset)
     known = _provenance_of(start)
     if start.found is not None:
         source = replace(source, external=(*source.external, start.found.text))
     elif known is None:
         source = replace(source, external=(*source.external, Path(str(start.recipe.model.checkpoint)).name))
-    else:
-        together = universe.union(known.universe)
-        before = [s.lifted(known.universe, together) for s in known.sources]
-        source = student_source(
-            source.lifted(universe, together), before, together, by="its starting checkpoint"
-        )
-        universe = together
+    made = Provenance(SubjectUniverse.of(dataset), (source,))
+    if start.found is None and known is not None:
+        made = made.taught_by(known, by="its starting checkpoint")
     n = len(found.rows)
     return Predictions(
         images=dataset.image_ids[found.rows],
@@ -214,8 +208,8 @@ def _predictions(
         schema=dataset.schema,
         fold=np.full(n, fold, dtype=np.int16),
         source=np.zeros(n, dtype=np.int32),
-        sources=(source,),
-        universe=universe,
+        sources=made.sources,
+        universe=made.universe,
         dataset_fingerprint=dataset.fingerprint,
         split_fingerprint=split.fingerprint,
         split_kind=split.kind,

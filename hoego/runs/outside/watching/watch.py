@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.data.spelling import pack_names
 from hoego.errors import MismatchError, UsageError
+from hoego.packed import pack_mask
 from hoego.predictions import Predictions
 from hoego.predictions.evidence import require_unopened, with_evidence
-from hoego.results.evidence import Evidence, Gap, pack_mask
+from hoego.results.evidence import Evidence, Gap
 from hoego.runs.outside.sealed import SealedFolds, read_sealed
 from hoego.runs.outside.watching.conclude import OpenedPhotos, changed_photos, gaps_before, opened_photos
 from hoego.runs.outside.watching.inotify import available
