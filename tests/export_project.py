@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import pytest
 from PIL import Image
 from tiny_training import tiny_dataset
 
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
 SIDE = 48
 SIZE = 32
 FOLDS: dict[str, Any] = {"split": {"kind": "folds", "folds": 5}, "fold": "all", "epochs": 1}
+
+
+@contextmanager
+def photo_project(root: Path) -> Iterator[Path]:
+    """Give a folder with photos/, whose pixels are kept in its own cache."""
+    (root / "photos").mkdir()
+    write_photos(root / "photos")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOEGO_CACHE", str(root / "cache"))
+        yield root
 
 
 def write_photos(root: Path) -> None:

@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.torch
 
 import torch  # noqa: E402
-from export_project import FOLDS, trained, write_photos  # noqa: E402
+from export_project import FOLDS, photo_project, trained  # noqa: E402
 
 from hoego.data.photo_pixels import Preprocessing  # noqa: E402
 from hoego.errors import ParityError, RecordError, TrainError, UsageError  # noqa: E402
@@ -35,11 +35,7 @@ from hoego.train.export import graph as graph_module  # noqa: E402
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with photos/ and the records of runs/."""
-    root = tmp_path_factory.mktemp("project")
-    (root / "photos").mkdir()
-    write_photos(root / "photos")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOEGO_CACHE", str(root / "cache"))
+    with photo_project(tmp_path_factory.mktemp("project")) as root:
         yield root
 
 

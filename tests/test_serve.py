@@ -25,7 +25,7 @@ for needed in ("torch", "onnx", "onnxruntime", "starlette", "python_multipart"):
     pytest.importorskip(needed)
 pytestmark = pytest.mark.torch
 
-from export_project import FOLDS, trained, write_photos  # noqa: E402
+from export_project import FOLDS, photo_project, trained  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
 from hoego.errors import NotEstimableError, ParityError, UsageError  # noqa: E402
@@ -56,11 +56,7 @@ ATTRIBUTES = ("colour", "age", "composite")
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with photos/, the records of runs/, and exports: folds/ (five folds), one/ (a holdout)."""
-    root = tmp_path_factory.mktemp("serving")
-    (root / "photos").mkdir()
-    write_photos(root / "photos")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOEGO_CACHE", str(root / "cache"))
+    with photo_project(tmp_path_factory.mktemp("serving")) as root:
         for name, changes in {"folds": FOLDS, "one": {}}.items():
             export(
                 trained(root, **changes), ExportRequest(to=root / name, formats=("onnx",), name="tiny model")

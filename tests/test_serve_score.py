@@ -13,7 +13,7 @@ for needed in ("torch", "onnx", "onnxruntime", "starlette", "python_multipart"):
     pytest.importorskip(needed)
 pytestmark = pytest.mark.torch
 
-from export_project import trained, write_photos  # noqa: E402
+from export_project import photo_project, trained  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
 from hoego.errors import DataError, NotEstimableError  # noqa: E402
@@ -29,11 +29,7 @@ from hoego.serve.service import Service  # noqa: E402
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with photos/, an export model/, and what it answered: answers.jsonl."""
-    root = tmp_path_factory.mktemp("scoring")
-    (root / "photos").mkdir()
-    write_photos(root / "photos")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOEGO_CACHE", str(root / "cache"))
+    with photo_project(tmp_path_factory.mktemp("scoring")) as root:
         export(trained(root), ExportRequest(to=root / "model", formats=("onnx",)))
     options = ServeOptions(folder=root / "model")
     with TestClient(make_app(Service(load_served(options), options))) as client:

@@ -111,6 +111,7 @@ def _cell(column: str, value: Any) -> str:
 
 def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Show one run: its state, its recipe, its score with its honesty."""
+    from hoego.recipe.base import plain_settings
     from hoego.runs.records import RunStore
 
     record = RunStore(runs_folder(folder)).find(run)
@@ -130,7 +131,7 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     show_score(record.score)
     if verdict := record.verdict:
         echo(literal(f"verdict: {verdict.sentence or verdict.outcome}"))
-    rows = [(k, v) for k, v in sorted(_flat(record.recipe).items())]
+    rows = [(k, v) for k, v in sorted(plain_settings(record.recipe).items())]
     table("recipe", ("setting", "value"), rows)
     echo(literal(f"folder: {facts['folder']}"))
 
@@ -153,16 +154,6 @@ def show_score(score: Score | ScoreSummary | None) -> None:
         echo("optimism: not estimated")
     for note in score.notes:
         echo(f"[yellow]note[/] {literal(note)}")
-
-
-def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in data.items():
-        if isinstance(value, dict):
-            out |= _flat(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = value
-    return out
 
 
 def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:

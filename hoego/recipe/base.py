@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -44,6 +44,21 @@ class Setting:
             "range": self.range,
             "help": self.help,
         }
+
+
+def plain_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as one table.
+
+    >>> plain_settings({"epochs": 3, "model": {"name": "resnet18"}})
+    {'epochs': 3, 'model.name': 'resnet18'}
+    """
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= plain_settings(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
 
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[Setting]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego import files
-from hoego.errors import HoegoError, TrainError
+from hoego.errors import HoegoError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
@@ -32,7 +32,7 @@ from hoego.runs.teachers import load_distillation
 from hoego.terminal import visible
 from hoego.train.callbacks import Callbacks
 from hoego.train.steps import Steps
-from hoego.train.weights.start import start_of
+from hoego.train.weights.start import recorded_start
 
 if TYPE_CHECKING:
     from hoego.train.fold import FoldResult
@@ -162,15 +162,8 @@ class RunExecution:
         if not any(self.record.epochs(k) for k in self.record.folds()):
             keep_first_labels(self.record, self.dataset)
         self.dataset = as_recorded(self.dataset, [self.record])
-        start = start_of(self.recipe)
         recorded = (self.record.meta.training.weights or {}).get("sha256")
-        if start.found is not None and recorded not in (None, start.found.sha256):
-            raise TrainError(
-                f"The record starts from weights of sha256 {recorded[:12]}…; {start.found.place} has "
-                f"{start.found.sha256[:12]}… under the same name.",
-                file=start.found.path,
-                remedy="Put the recorded file there, or train anew.",
-            )
+        start = recorded_start(self.recipe, recorded, what="The record starts from", instead="train anew")
         if start.inputs is not None and recorded is None:
             self.record.update(training={"weights": start.to_dict()})
         self.recipe = start.recipe

@@ -14,10 +14,11 @@ from hoego import files
 from hoego.board.board import Board
 from hoego.board.forms import Changed, Fields
 from hoego.board.pages.runs import chosen_runs
-from hoego.board.view import page, plain_settings
+from hoego.board.view import page
 from hoego.errors import HoegoError
 from hoego.predictions import proof
 from hoego.recipe import Recipe
+from hoego.recipe.base import plain_settings
 from hoego.report.combined import combined_parts
 from hoego.report.run_report import curve_charts, diagnosis_parts, score_parts, speed_text
 from hoego.runs.record_predictions import PREDICTIONS

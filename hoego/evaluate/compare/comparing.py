@@ -173,14 +173,8 @@ def verdict(found: PairedDifference, higher: bool) -> str:
 def as_estimate(found: PairedDifference, level: float) -> DefinedEstimate:
     """Return a paired difference as a number with an interval."""
     few = not np.isfinite(found.low)
-    return DefinedEstimate(
-        value=found.difference,
-        low=number(found.low),
-        high=number(found.high),
-        level=level,
-        standard_error=number(found.standard_error),
-        note=f"fewer than {ENOUGH_SUBJECTS} subjects: swapping them cannot give p < 0.05" if few else "",
-    )
+    note = f"fewer than {ENOUGH_SUBJECTS} subjects: swapping them cannot give p < 0.05" if few else ""
+    return found.estimate(level, note)
 
 
 def _checked(runs: Sequence[Predictions], dataset: Dataset, settings: CompareOptions) -> list[Honesty]:

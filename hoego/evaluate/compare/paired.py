@@ -21,7 +21,8 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from hoego.evaluate.compare.resamples import Jackknife, ResampledMetric
-from hoego.results.score import IntervalEstimate
+from hoego.results.base import number
+from hoego.results.score import DefinedEstimate, IntervalEstimate
 
 Float = NDArray[np.float64]
 POWER = 2.8
@@ -59,6 +60,17 @@ class PairedDifference:
     def interval(self, level: float) -> IntervalEstimate:
         """Return the difference with its interval, which is at `level`."""
         return IntervalEstimate(value=self.difference, low=self.low, high=self.high, level=level)
+
+    def estimate(self, level: float, note: str = "") -> DefinedEstimate:
+        """Return the difference with its interval, which is at `level`; None for a bound that is not defined."""
+        return DefinedEstimate(
+            value=self.difference,
+            low=number(self.low),
+            high=number(self.high),
+            level=level,
+            standard_error=number(self.standard_error),
+            note=note,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

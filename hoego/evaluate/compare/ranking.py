@@ -52,7 +52,7 @@ def ranked(
                 side=i,
                 name=names[i],
                 value=float(values[i]),
-                behind=_behind(found, bench.level),
+                behind=found.estimate(bench.level),
                 p_value=number(found.p_value),
                 p_adjusted=number(adjusted[i]),
                 in_best_set=not (adjusted[i] < 0.05 and excludes),
@@ -72,16 +72,6 @@ def _adjusted(
         largest = max(largest, min(1.0, (n_pairs - step) * p[i])) if np.isfinite(p[i]) else np.nan
         adjusted[i] = max(largest, pairs[i].p_value)
     return adjusted
-
-
-def _behind(found: PairedDifference, level: float) -> DefinedEstimate:
-    return DefinedEstimate(
-        value=found.difference,
-        low=number(found.low),
-        high=number(found.high),
-        level=level,
-        standard_error=number(found.standard_error),
-    )
 
 
 def _resolved(found: PairedDifference, bench: PairedResamples) -> float:

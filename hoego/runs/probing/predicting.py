@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
-from hoego.errors import MismatchError, RecordError, TrainError
+from hoego.errors import MismatchError, RecordError
 from hoego.extras import require
 from hoego.predictions import Predictions, join_sources, softmax
 from hoego.recipe import build
@@ -19,7 +19,7 @@ from hoego.runs.probing.features import features_of
 from hoego.runs.probing.heads_file import HEADS, read_heads
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
-from hoego.train.weights.start import Start, start_of
+from hoego.train.weights.start import Start, recorded_start
 
 
 def heads_of(record: Record) -> list[Path]:
@@ -82,13 +82,7 @@ def _mean(logs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def _start(record: Record) -> Start:
     """Return what the probe started from, which must be the recorded weights."""
-    start = start_of(build(record.recipe))
     recorded = (record.meta.training.weights or {}).get("sha256")
-    if start.found is not None and recorded not in (None, start.found.sha256):
-        raise TrainError(
-            f"The probe's features are of weights of sha256 {recorded[:12]}…; {start.found.place} has "
-            f"{start.found.sha256[:12]}… under the same name.",
-            file=start.found.path,
-            remedy="Put the recorded file there, or probe again.",
-        )
-    return start
+    return recorded_start(
+        build(record.recipe), recorded, what="The probe's features are of", instead="probe again"
+    )

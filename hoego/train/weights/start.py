@@ -71,6 +71,29 @@ def start_of(recipe: Recipe) -> Start:
     return Start(fill(recipe, inputs), found, inputs, tuple(n for n in notes if n))
 
 
+def recorded_start(recipe: Recipe, sha256: str | None, *, what: str, instead: str) -> Start:
+    """Find what a recipe starts from, which must be the weights that a record names.
+
+    Args:
+        recipe: the record's.
+        sha256: of the recorded weights; None where the record names none.
+        what: the beginning of the error's sentence.
+        instead: what else can be done where the recorded file is lost.
+
+    Raises:
+        TrainError: the weights are nowhere, or the file of that name is another one.
+    """
+    start = start_of(recipe)
+    if start.found is not None and sha256 is not None and start.found.sha256 != sha256:
+        raise TrainError(
+            f"{what} weights of sha256 {sha256[:12]}…; {start.found.place} has "
+            f"{start.found.sha256[:12]}… under the same name.",
+            file=start.found.path,
+            remedy=f"Put the recorded file there, or {instead}.",
+        )
+    return start
+
+
 def folder_of(recipe: Recipe) -> Path | None:
     """Return `weights.folder` of a recipe."""
     return None if recipe.weights.folder is None else Path(recipe.weights.folder)
