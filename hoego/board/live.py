@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,18 +32,8 @@ def epochs_file(record: Record, fold: int) -> Path:
     return record.folder / f"fold-{fold}" / "epochs.jsonl"
 
 
-def cursor_of(records: Sequence[Record]) -> Cursor:
-    """Return how long the epochs of some runs are now, in bytes, by run and fold."""
-    return {(r.id, fold): _size(epochs_file(r, fold)) for r in records for fold in r.folds()}
-
-
-def as_text(cursor: Cursor) -> str:
-    """Write a cursor for an address: `RUN:FOLD:BYTES RUN:FOLD:BYTES`."""
-    return " ".join(f"{run}:{fold}:{at}" for (run, fold), at in cursor.items())
-
-
 def from_text(text: str) -> Cursor:
-    """Read a cursor. Raises UsageError where it is none."""
+    """Read a cursor from an address: `RUN:FOLD:BYTES RUN:FOLD:BYTES`. Raises UsageError where it is none."""
     found: Cursor = {}
     try:
         for part in text.split():
