@@ -195,6 +195,19 @@ def table_of(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def earlier(given: argparse.Namespace, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tools of the results that are there; they must come from the same photos, minutes and machine."""
+    file = HERE / "results" / f"{given.out}.json"
+    if not file.is_file():
+        return {}
+    found = json.loads(file.read_text())
+    other = [name for name, value in facts.items() if found[name] != value]
+    if other:
+        raise SystemExit(f"{file} was measured with another {', '.join(other)}; give --out another name")
+    rows: dict[str, dict[str, Any]] = found["tools"]
+    return rows
+
+
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -211,6 +224,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder to work in, kept afterwards")
     parser.add_argument("--out", default="against_tools", help="name of the results")
+    parser.add_argument("--add", action="store_true", help="keep the tools that the results already hold")
     return parser.parse_args()
 
 
@@ -221,7 +235,15 @@ def main() -> None:
     folder = given.keep or Path(tempfile.mkdtemp(prefix="against-tools-"))
     folder.mkdir(parents=True, exist_ok=True)
     job = prepare(given, folder)
-    rows: dict[str, dict[str, Any]] = {}
+    facts = {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "minutes": given.minutes,
+        "model": MODEL,
+        "photos": {"given": pl.read_csv(folder / "train.csv").height, "kept_out": job.truth.height},
+        "people_kept_out": job.truth[job.subject].n_unique(),
+    }
+    rows = earlier(given, facts) if given.add else {}
     for tool in given.tools.split(","):
         if tool not in ("hoego", "probe") and tool not in job.pythons:
             continue
@@ -232,17 +254,8 @@ def main() -> None:
         except (subprocess.CalledProcessError, OSError, ValueError) as problem:
             rows[tool] = {"error": type(problem).__name__, "load_before": load}
         print(tool, json.dumps(rows[tool])[:400], flush=True)
-        facts = {
-            "date": datetime.date.today().isoformat(),
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-            "minutes": given.minutes,
-            "model": MODEL,
-            "photos": {"given": pl.read_csv(folder / "train.csv").height, "kept_out": job.truth.height},
-            "people_kept_out": job.truth[job.subject].n_unique(),
-            "tools": rows,
-        }
-        (HERE / "results" / f"{given.out}.json").write_text(json.dumps(facts, indent=1) + "\n")
+        written = {"date": datetime.date.today().isoformat(), **facts, "tools": rows}
+        (HERE / "results" / f"{given.out}.json").write_text(json.dumps(written, indent=1) + "\n")
         (HERE / "results" / f"{given.out}.md").write_text(table_of(rows))
     if given.keep is None:
         shutil.rmtree(folder)
