@@ -59,7 +59,7 @@ class SubjectAliases:
 
     @classmethod
     def from_keys(cls, column: str, keys: dict[str, str]) -> SubjectAliases:
-        """From key -> subject."""
+        """Build the aliases from key -> subject."""
         ordered = sorted(keys)
         return cls(
             column, np.asarray(ordered, dtype=np.str_), np.asarray([keys[k] for k in ordered], np.str_)

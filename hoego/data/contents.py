@@ -22,7 +22,7 @@ _INT64 = 2**63 - 1
 
 
 def cache_folder() -> Path:
-    """HOEGO_CACHE, or `hoego` in the user's cache folder."""
+    """Return HOEGO_CACHE, or `hoego` in the user's cache folder."""
     if given := os.environ.get("HOEGO_CACHE"):
         return Path(given).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 def content_hashes(
     root: Path, paths: Sequence[str], rows: Sequence[int | None], file: Path
 ) -> NDArray[np.uint64]:
-    """Content hash of each photo [N]; a file is not read again while its size, times and inode stay as they were.
+    """Return the content hash of each photo [N]. A file is read again only if its size, times or inode changed.
 
     The time of the last change to the inode is among them, since nobody can set it back.
 

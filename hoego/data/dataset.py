@@ -131,7 +131,7 @@ class Dataset:
         return self.schema.target_codes(self.codes)
 
     def classes_of(self, name: str) -> NDArray[np.int32]:
-        """Class of each image [N] for an attribute or "composite", -1 where missing."""
+        """Return the class of each image [N] for an attribute or "composite", -1 where missing."""
         return self.schema.class_codes(name, self.codes)
 
     @cached_property
@@ -206,7 +206,7 @@ class Dataset:
         return card(f"Data set {escape(self.name)}", rows, bars, self.joins[:5])
 
     def summary(self) -> dict[str, Any]:
-        """Plain facts for `--json` and the report."""
+        """Return facts for `--json` and the report, as JSON types."""
         target = self.target
         counts = np.bincount(target[target >= 0], minlength=self.schema.n_target_classes)
         return {

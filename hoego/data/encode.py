@@ -153,7 +153,7 @@ def natural(text: str) -> list[tuple[int, float, str]]:
 
 
 def _refuse(raw: RawTable, at: pl.Series, column: str, message: str, remedy: str) -> None:
-    """The first of the rows that `at` marks, with the names of a few more."""
+    """Raise DataError for the first of the rows that `at` marks, with the names of a few more."""
     marked = raw.rows.filter(at)
     row: Any = marked["row"][0] if "row" in marked.columns else None
     named = ", ".join(map(repr, marked["image"][:SHOWN].to_list()))
@@ -168,7 +168,7 @@ def apply_corrections(
     labels: tuple[Codes, Numbers],
     corrections: Sequence[LabelCorrection],
 ) -> tuple[Codes, Numbers]:
-    """Codes [N, A] and numbers with the corrections applied; the inputs are left as they are.
+    """Return codes [N, A] and numbers with the corrections applied; the inputs do not change.
 
     A binned attribute is corrected by a number or by the name of a class; a blank value makes the label missing.
     """

@@ -96,7 +96,7 @@ def content_of(data: bytes) -> int:
 
 
 def cpu_count() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
@@ -126,7 +126,7 @@ def decode(path: Path | str) -> Photo:
 
 
 def decode_bytes(data: bytes, name: Path | str) -> Photo:
-    """As `decode`, from the file's bytes; `name` is for messages."""
+    """Decode a photo from the bytes of its file; otherwise as `decode`. `name` is for messages."""
     if not data:
         raise DataError("The file is empty (0 bytes).", file=name, remedy=_COPY_AGAIN)
     with named_errors(name):

@@ -108,7 +108,9 @@ def _located(source: Any, root: Path | str | None) -> dict[str, Any]:
 
 
 def _sections(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Keyword arguments as sections of a recipe. Raises RecipeError for one that says nothing of the photos."""
+    """Return keyword arguments as sections of a recipe. Raise RecipeError for a setting that does not describe
+    the photos.
+    """
     said: dict[str, dict[str, Any]] = {"dataset": {}, "labels": {}, "split": {}}
     for name, value in settings.items():
         if name in READING:

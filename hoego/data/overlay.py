@@ -74,7 +74,7 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
 
 
 def _run_out_of_source(row: LabelCorrection) -> LabelCorrection:
-    """Overlays of early versions named the run inside the source, as `suspects of RUN`."""
+    """Move the run out of the source: overlays of early versions wrote `suspects of RUN` there."""
     before = f"{SUSPECTS} of "
     if row.run or not row.source.startswith(before):
         return row
@@ -128,7 +128,7 @@ def is_value(attribute: Attribute, value: str) -> bool:
 
 
 def write_overlay(path: Path, corrections: Iterable[LabelCorrection]) -> None:
-    """Writes an overlay file in place of what is there, or not at all.
+    """Write an overlay file whole: the old file stays if writing fails.
 
     Raises:
         DataError: a correction has no reason or no source.
@@ -150,7 +150,7 @@ def write_overlay(path: Path, corrections: Iterable[LabelCorrection]) -> None:
 def append_overlay(
     path: Path, corrections: Iterable[LabelCorrection], schema: LabelSchema, images: Sequence[str]
 ) -> tuple[LabelCorrection, ...]:
-    """Adds corrections to an overlay file (made where there is none) and returns all of them.
+    """Add corrections to an overlay file (made where there is none) and return all of them.
 
     Raises:
         DataError: as `read_overlay`, of the file as it would be; it is then left as it was.

@@ -61,7 +61,7 @@ class Preprocess:
 
     @classmethod
     def from_settings(cls, settings: Any, base: Path) -> Preprocess:
-        """From the `[dataset]` section of a recipe; the crop file is relative to `base` (the file that says it)."""
+        """Read the `[dataset]` section of a recipe; the crop file is relative to `base` (the file that names it)."""
         crop = settings.crop
         return cls(
             size=settings.size,
@@ -118,7 +118,7 @@ class Preprocess:
         return self.steps.fingerprint(self.boxes is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they are saved with a run."""
+        """Return it as JSON types, as they are saved with a run."""
         boxes = self.boxes
         listed = (
             None if boxes is None else {k: None if v is None else list(v) for k, v in sorted(boxes.items())}

@@ -78,7 +78,7 @@ class Attribute:
             ) from None
 
     def bin(self, numbers: ArrayLike) -> NDArray[np.int16]:
-        """Codes [N] of the numbers [N]; NaN becomes -1.
+        """Return codes [N] of the numbers [N]; NaN becomes -1.
 
         >>> Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)).bin([29.9, 30, 60]).tolist()
         [0, 1, 2]
@@ -186,7 +186,7 @@ class LabelSchema:
         return table
 
     def n_classes(self, name: str) -> int:
-        """Number of classes of an attribute, or of the composite."""
+        """Return the number of classes of an attribute, or of the composite."""
         return len(self.combination_codes) if name == COMPOSITE else self.attribute(name).n_classes
 
     def classes(self, name: str) -> tuple[str, ...]:
@@ -209,14 +209,16 @@ class LabelSchema:
         return self.classes(self.target)
 
     def columns(self) -> dict[str, int]:
-        """Number of classes of every attribute and, where there is one, of the composite."""
+        """Return the number of classes of every attribute and, if there is one, of the composite."""
         out = {a.name: a.n_classes for a in self.attributes}
         if self.composite:
             out[COMPOSITE] = self.n_classes(COMPOSITE)
         return out
 
     def encode(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """Composite classes [N] of the codes [N, A]; -1 where a part is missing or the combination does not exist."""
+        """Return composite classes [N] of the codes [N, A]; -1 where a part is missing or the combination does
+        not exist.
+        """
         parts = codes[:, [self.position(n) for n in self.composite]].astype(np.int64)
         absent = np.asarray((parts < 0).any(axis=1))
         flat = np.ravel_multi_index(tuple(np.where(absent[:, None], 0, parts).T), self.radix)
@@ -225,7 +227,7 @@ class LabelSchema:
         return out
 
     def decode(self, classes: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
-        """Codes [N, len(composite)] of the composite classes [N]; rows of -1 for -1."""
+        """Return codes [N, len(composite)] of the composite classes [N]; rows of -1 for -1."""
         wanted = np.asarray(classes)
         out = self.combination_codes[np.maximum(wanted, 0)]
         out[wanted < 0] = MISSING

@@ -88,7 +88,7 @@ def _dicom(data: bytes, name: Path | str) -> Image.Image:
 
 
 def _eight_bits(file: Any, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Grey [H, W] or colour [H, W, 3], uint8."""
+    """Return grey [H, W] or colour [H, W, 3], uint8."""
     if int(file.get("SamplesPerPixel", 1)) == 3:
         if pixels.dtype != np.uint8:
             raise ValueError(f"colours of {pixels.dtype}")

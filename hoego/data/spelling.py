@@ -53,7 +53,7 @@ def unpack_names(data: bytes) -> list[str]:
 
 
 def written_alike(names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that differ only by case, by blanks or by the writing of a number.
+    """Return groups of names that differ only by case, by blanks or by how a number is written.
 
     >>> written_alike(["Cat", "cat", "dog", "1", "1.0", "2"])
     [['1', '1.0'], ['Cat', 'cat']]

@@ -102,7 +102,7 @@ def _components(edges: Ints, size: int) -> Ints:
 
 
 def _smallest(values: NDArray[Any], component: Ints) -> NDArray[Any]:
-    """For each image the smallest value of its component."""
+    """Return for each image the smallest value of its component."""
     order = np.lexsort((values, component))
     starts = np.r_[True, component[order][1:] != component[order][:-1]]
     best: NDArray[Any] = values[order][starts]

@@ -16,7 +16,7 @@ RELATED = 0.5
 
 
 def crop_findings(dataset: Dataset, boxes: Mapping[str, Box | None]) -> Iterator[AuditFinding]:
-    """Facts of the boxes that go with the class of an attribute (Cramér's V of 0.5 or more).
+    """Yield facts of the boxes that go with the class of an attribute (Cramér's V of 0.5 or more).
 
     Args:
         dataset: N photos.
@@ -35,7 +35,7 @@ def crop_findings(dataset: Dataset, boxes: Mapping[str, Box | None]) -> Iterator
 
 
 def _facts(dataset: Dataset, boxes: Mapping[str, Box | None]) -> dict[str, Codes]:
-    """Codes [N] of each fact of the boxes; -1 where an image has no box."""
+    """Return codes [N] of each fact of the boxes; -1 where an image has no box."""
     blank = (np.nan,) * 4
     given: Float = np.asarray([boxes.get(i) or blank for i in dataset.image_ids.tolist()], dtype=np.float64)
     x0, y0, x1, y1 = given.reshape(-1, 4).T

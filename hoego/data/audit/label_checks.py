@@ -80,7 +80,9 @@ def _subjects(n: int) -> str:
 
 
 def _holders(codes: Codes, others: Codes, n_classes: int) -> NDArray[np.int64]:
-    """int64[C], how many different `others` [N] each class of `codes` [N] meets, where neither is missing."""
+    """Return int64[C], how many different `others` [N] each class of `codes` [N] meets, where neither is
+    missing.
+    """
     known = (codes >= 0) & (others >= 0)
     pairs = np.unique(np.stack([codes[known], others[known]], axis=1), axis=0)
     return np.bincount(pairs[:, 0], minlength=n_classes)

@@ -23,7 +23,9 @@ def fifths(values: Float) -> Codes:
 
 
 def crossed(a: Codes, b: Codes) -> NDArray[np.int64]:
-    """int64[A, B], how often class i of `a` meets class j of `b`, over the rows [N] where neither is missing (-1)."""
+    """Return int64[A, B], how often class i of `a` meets class j of `b`, over the rows [N] where neither is
+    missing (-1).
+    """
     known = (a >= 0) & (b >= 0)
     x, y = a[known].astype(np.int64), b[known].astype(np.int64)
     n_a, n_b = int(x.max(initial=-1)) + 1, int(y.max(initial=-1)) + 1
@@ -31,7 +33,8 @@ def crossed(a: Codes, b: Codes) -> NDArray[np.int64]:
 
 
 def cramers_v(a: Codes, b: Codes) -> float:
-    """Cramér's V of two labellings [N], bias-corrected (Bergsma 2013, eq. 3): 0 unrelated, 1 one follows the other.
+    """Return Cramér's V of two labellings [N], bias-corrected (Bergsma 2013, eq. 3): 0 unrelated, 1 one follows
+    the other.
 
     >>> round(cramers_v(np.array([0, 0, 1, 1] * 50), np.array([1, 1, 0, 0] * 50)), 3)
     1.0

@@ -41,7 +41,7 @@ class Thumbnails:
 
     @classmethod
     def none(cls) -> Thumbnails:
-        """Where no photo is looked at."""
+        """Return empty results, for an audit that reads no photo."""
         return cls(np.zeros((0, SIDE, SIDE), dtype=np.float32), {})
 
 
@@ -98,7 +98,9 @@ def thumbnails(dataset: Dataset) -> Thumbnails:
 
 
 def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
-    """Tiny, huge, long, turned, and colour modes that few photos have; one finding with a sentence for each oddity."""
+    """Yield one finding on tiny, huge, long and turned photos and rare colour modes, with a sentence for each
+    oddity.
+    """
     sides = table.select(
         low=pl.min_horizontal("height", "width"),
         high=pl.max_horizontal("height", "width"),
@@ -136,7 +138,9 @@ def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _shortcuts(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
-    """File facts that go with the class of an attribute (Cramér's V of 0.5 or more; 2 % of the photos a value)."""
+    """Yield file facts that go with the class of an attribute (Cramér's V of 0.5 or more; 2 % of the photos a
+    value).
+    """
     found = []
     for fact, codes in _facts(table).items():
         shares = np.bincount(codes[codes >= 0]) / max(1, len(codes))
@@ -151,7 +155,9 @@ def _shortcuts(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
 
 
 def _facts(table: pl.DataFrame) -> dict[str, Codes]:
-    """Codes [N] of what the headers say: format, colour mode, the exact size; fifths of the area and of the shape."""
+    """Return codes [N] of what the headers say: format, colour mode, the exact size; fifths of the area and of
+    the shape.
+    """
     size = (table["height"].cast(pl.String) + " x " + table["width"].cast(pl.String)).alias("size")
     texts = {"file format": table["format"], "colour mode": table["mode"], "size in pixels": size}
     facts = {}

@@ -33,12 +33,12 @@ Luma = NDArray[np.float32]
 
 
 def grey(thumbnails: NDArray[np.uint8]) -> Luma:
-    """Luma [N, 32, 32] (ITU-R BT.601) of thumbnails [N, 32, 32, 3]."""
+    """Return luma [N, 32, 32] (ITU-R BT.601) of thumbnails [N, 32, 32, 3]."""
     return thumbnails.astype(np.float32) @ np.asarray([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def hashes(luma: Luma) -> Codes:
-    """Perceptual hashes [N] of luma [N, 32, 32]."""
+    """Return perceptual hashes [N] of luma [N, 32, 32]."""
     found = np.empty(len(luma), dtype=np.uint64)
     weights = np.uint64(1) << np.arange(64, dtype=np.uint64)
     for start in range(0, len(luma), 8192):
@@ -83,7 +83,7 @@ class _Groups:
         self.size = np.minimum(every, MOST_EQUAL)
 
     def expand(self, pairs: Pairs) -> Pairs:
-        """Pairs of images, of different owners, from pairs of distinct hashes."""
+        """Return pairs of images, of different owners, from pairs of distinct hashes."""
         out = [np.empty((0, 2), dtype=np.int64)]
         for part in np.array_split(pairs, max(1, len(pairs) // 100_000)):
             i, j = _product(
@@ -116,7 +116,7 @@ def _near(codes: Codes, pairs: Pairs, distance: int) -> NDArray[np.bool_]:
 
 
 def _candidates(codes: Codes, distance: int) -> Iterator[Pairs]:
-    """Pairs (a < b) of distinct hashes that may be near, in chunks; a pair can come more than once."""
+    """Yield pairs (a < b) of distinct hashes that may be near, in chunks; a pair can come more than once."""
     radius = distance // BANDS
     masks = [
         np.uint64(sum(1 << bit for bit in bits))
@@ -175,7 +175,7 @@ def confirmed(luma: Luma, pairs: Pairs) -> NDArray[np.bool_]:
 
 
 def correlation(a: Luma, b: Luma) -> NDArray[np.float64]:
-    """Pearson's correlation [N] of pictures [N, ...] and [N, ...]; 0 where one is constant."""
+    """Return Pearson's correlation [N] of pictures [N, ...] and [N, ...]; 0 where one is constant."""
     x, y = (v.reshape(len(v), -1) - v.reshape(len(v), -1).mean(axis=1, keepdims=True) for v in (a, b))
     scale = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
     out: NDArray[np.float64] = np.divide((x * y).sum(axis=1), scale, out=np.zeros(len(x)), where=scale > 1e-6)

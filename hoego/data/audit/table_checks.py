@@ -95,7 +95,7 @@ def _names(dataset: Dataset) -> Iterator[AuditFinding]:
 
 
 def suffixed(names: list[str]) -> list[tuple[str, str]]:
-    """Pairs of names that may be one subject's.
+    """Return pairs of names that may be one subject's.
 
     A name with a short suffix (`-1`, `_b`, `(2)`, `copy`) is paired with the name without it, if there is one; names
     that share what stands before the suffix are paired with one another only where at most a fifth of all names have a

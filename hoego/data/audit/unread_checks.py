@@ -13,7 +13,7 @@ from hoego.results.audit import AuditFinding
 
 
 def unread_findings(settings: DatasetSettings) -> Iterator[AuditFinding]:
-    """Pictures below the root of a kind that is not read; only where folders say which photos there are."""
+    """Yield pictures below the root of a kind that is not read; only where folders say which photos there are."""
     layout = detect_layout(settings) if settings.layout == "auto" else settings.layout
     if layout == "table":
         return

@@ -193,7 +193,7 @@ def _row_keys(contents: NDArray[np.uint64], boxes: Sequence[Box | None]) -> NDAr
 
 
 def _first_use(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct keys [R] in the order of first use, the position [R] of that use, the row [N] of each."""
+    """Return distinct keys [R] in the order of first use, the position [R] of that use, the row [N] of each."""
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)

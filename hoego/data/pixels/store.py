@@ -79,12 +79,12 @@ class PixelStore(ShortRepr):
         return self.folder / "pixels.u8"
 
     def span(self, chunk: int) -> tuple[int, int]:
-        """First row and the row after the last."""
+        """Return the first row and the row after the last."""
         start = chunk * self.chunk_rows
         return start, min(start + self.chunk_rows, self.shape[0])
 
     def recorded(self) -> NDArray[np.uint64]:
-        """Marks of the chunks [n_chunks]; all 0 where the file is missing or of another length."""
+        """Return the marks of the chunks [n_chunks]; all 0 if the file is missing or has another length."""
         try:
             marks = np.fromfile(self.folder / "chunks.u64", dtype="<u8")
         except OSError:
@@ -143,7 +143,9 @@ class PixelStore(ShortRepr):
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Exclusive among processes of this machine; released by the system when its holder dies."""
+        """Hold a lock that is exclusive among processes of this machine; the system releases it when its holder
+        dies.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = open(self.folder / "lock", "a")  # noqa: SIM115
@@ -163,7 +165,7 @@ class PixelStore(ShortRepr):
             yield
 
     def prepare(self) -> None:
-        """Room for all pixels, and marks that agree with what is there."""
+        """Reserve room for all pixels, and keep only the marks that agree with the file."""
         (self.folder / "cache.json").unlink(missing_ok=True)
         good = self.sound(range(self.n_chunks))
         marks = self.recorded()
@@ -197,7 +199,7 @@ class PixelStore(ShortRepr):
         files.write_bytes(self.folder / "cache.json", json.dumps(about).encode())
 
     def siblings(self) -> Iterator[PixelStore]:
-        """Other caches of the same preprocessing, finished or not."""
+        """Yield other caches of the same preprocessing, finished or not."""
         for folder in sorted(self.folder.parent.iterdir()):
             with contextlib.suppress(OSError):
                 keys = np.fromfile(folder / "keys.u64", dtype="<u8").astype(np.uint64)

@@ -33,7 +33,9 @@ Item = tuple[str, Box | None, int, str | None, int]
 
 
 def fill(setup: dict[str, Any], preprocess: Preprocess, job: dict[str, Any]) -> dict[str, Any]:
-    """Decodes one chunk into its place; the photos at fault as [file, message]. Marks it when there are none."""
+    """Decode one chunk into its place and mark it. Return the photos at fault as [file, message]; with any, do
+    not mark.
+    """
     size = setup["row_bytes"]
     out = np.zeros((len(job["items"]), *preprocess.size, 3), dtype=np.uint8)
     bad: list[list[str]] = []
@@ -70,7 +72,7 @@ Take = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
 def work(setup: dict[str, Any], jobs: list[dict[str, Any]], processes: int, threads: int, take: Take) -> None:
-    """Does the jobs in `processes` processes, or in `threads` threads of this one where `processes` is 0."""
+    """Run the jobs in `processes` processes, or in `threads` threads of this one if `processes` is 0."""
     waiting = iter(jobs)
     guard, stop = threading.Lock(), threading.Event()
     preprocess = Preprocess.from_dict(setup["preprocess"])
@@ -145,7 +147,7 @@ def _decoder(setup: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], dict[
 
 
 def serve() -> None:
-    """The other end of `_decoder`."""
+    """Decode the chunks that `_decoder` asks for, until it closes the pipe."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     setup = json.loads(sys.stdin.readline() or "null")

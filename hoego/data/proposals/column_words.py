@@ -49,7 +49,7 @@ _ID_ENDS = frozenset(
 
 
 def words(name: str) -> list[str]:
-    """The words of a column's name.
+    """Return the words of a column's name.
 
     >>> words("patientID"), words("orig_w"), words("Skin Type")
     (['patient', 'id'], ['orig', 'w'], ['skin', 'type'])
@@ -59,7 +59,7 @@ def words(name: str) -> list[str]:
 
 
 def head(name: str) -> tuple[str, bool]:
-    """The word that a column's name is about, and whether it is said to be an identifier.
+    """Return the word that a column's name is about, and whether it is said to be an identifier.
 
     >>> head("Patient ID"), head("Patient Gender"), head("lesionid"), head("Subject Focus")
     (('patient', True), ('gender', False), ('lesion', True), ('focus', False))

@@ -50,7 +50,7 @@ class TomlWriter:
         self.questions = [i.question for i in inferences if i.question]
 
     def text(self, root: Path, folder: Path) -> str:
-        """The file as it would lie in `folder`, for photos in `root`."""
+        """Return the file as it would lie in `folder`, for photos in `root`."""
         dataset = {"root": _relative(root, folder), **self.settings["dataset"]}
         lines = [
             f"# Proposed by `hoego init`: {self.n_images:,} photos. Every line says how sure it is;",
@@ -108,7 +108,7 @@ class TomlWriter:
 
 
 def _relative(root: Path, folder: Path) -> str:
-    """`root` seen from `folder` where that is short, else absolute."""
+    """Return `root` relative to `folder` if that is short, else absolute."""
     far = len(Path(os.path.commonpath([root, folder])).parts) < 2
     return str(root) if far else os.path.relpath(root, folder).replace(os.sep, "/")
 

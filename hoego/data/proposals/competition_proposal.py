@@ -8,7 +8,7 @@ from hoego.data.proposals.draft import Draft
 
 
 def competition_proposal(root: Path) -> Draft:
-    """A draft for a folder that holds `train/images/{id}_{gender}_{race}_{age}/`."""
+    """Draft the settings for a folder that holds `train/images/{id}_{gender}_{race}_{age}/`."""
     draft = Draft(root=root, dataset={"layout": "competition"})
     draft.say("layout", "competition", "sure", "train/images/{id}_{gender}_{race}_{age}/ is there")
     draft.say("subject", "id", "sure", "seven photos of each person; ids that occur with two folders are one")

@@ -39,7 +39,7 @@ class Draft:
         self.say("passed over", what, "sure", reason)
 
     def settings(self) -> Settings:
-        """The sections that say something."""
+        """Return the sections that hold settings."""
         sections = {
             "dataset": self.dataset, "labels": self.labels, "split": self.split, "submission": self.submission
         }  # fmt: skip

@@ -16,7 +16,9 @@ _COUNTED = r"([^/]+?)[-_ .](?:img|image|photo|pic|shot|view|frame|f|v|s|n)?[-_ ]
 
 
 def _patterns() -> list[str]:
-    """What a subject may be in a name: a word for it with a number; its first words, fewest first; all but a count."""
+    """Return what a subject may be in a name: a word for it with a number; its first words, fewest first; all
+    but a count.
+    """
     more = ["", *(f"(?:{_GAP}{_WORD}){{{k}}}" for k in range(1, MOST_WORDS))]
     first = [f"({_WORD}{rest}){_GAP}[^/]+[.][^./]+$" for rest in more]
     return [_BY_WORD, *(f"(?:^|/){pattern}" for pattern in first), _COUNTED]
@@ -47,7 +49,7 @@ class NamedSubject:
 
 
 def subject_in_names(paths: Sequence[str], labels: Sequence[Sequence[str]]) -> NamedSubject | None:
-    """A regular expression that finds the subject in the photos' paths.
+    """Return a regular expression that finds the subject in the photos' paths.
 
     The fewest words of the names are taken that do: a group too large loses a little balance, one too small leaks.
     Accepted where it matches every path, makes at least 10 groups of 1.5 photos and more on average, none of them
@@ -82,7 +84,9 @@ def subject_in_names(paths: Sequence[str], labels: Sequence[Sequence[str]]) -> N
 
 
 def _chosen(found: Sequence[tuple[str, list[str], bool]]) -> NamedSubject:
-    """The first that fits: the fewest words, so that nobody is parted; a question where finer groups fit as well."""
+    """Return the first that fits: the fewest words, so that nobody is divided; with a question if finer groups
+    fit too.
+    """
     regex, groups, recurs = found[0]
     sizes = Counter(groups)
     reason = f"file names make {len(sizes):,} groups of {len(groups) / len(sizes):.1f} photos, such as {groups[0]!r}"
@@ -102,13 +106,13 @@ def _chosen(found: Sequence[tuple[str, list[str], bool]]) -> NamedSubject:
 
 
 def _with_folder(pattern: str) -> str:
-    """The same with the folder's name before it."""
+    """Return the same subject with the folder's name before it."""
     plain = pattern.removeprefix("(?:^|/)")
     return f"([^/]+/{plain[1:]}" if pattern != _BY_WORD else f"([^/]+/[^/]*?{plain[1:]}"
 
 
 def _is_label(groups: Sequence[str], values: Sequence[str]) -> bool:
-    """Whether each value of a label stands in one group: then the names repeat the label."""
+    """Return whether each value of a label stands in one group: then the names repeat the label."""
     return len(set(zip(groups, values, strict=True))) == len(set(values))
 
 
@@ -118,7 +122,7 @@ def _are_groups(groups: Sequence[str]) -> bool:
 
 
 def _recurs_in_folders(groups: Sequence[str], paths: Sequence[str]) -> bool:
-    """Whether the groups are counts, and most of them stand in several folders."""
+    """Return whether the groups are counts, and most of them stand in several folders."""
     matches = [_COUNT.match(group) for group in set(groups)]
     if not all(matches) or len({m.group(1) for m in matches if m}) > 1:
         return False
@@ -130,7 +134,7 @@ def _recurs_in_folders(groups: Sequence[str], paths: Sequence[str]) -> bool:
 
 
 def _in_some_names(paths: Sequence[str]) -> NamedSubject | None:
-    """Where only part of the names hold a subject by a word: those are grouped, every other photo stands alone."""
+    """Group the photos whose names hold a subject by a word; every other photo stands alone."""
     found = [m.group(1).lower() for p in paths if (m := _KEYWORD.search(p.rsplit("/", 1)[-1]))]
     sizes = Counter(found)
     if len(found) < max(4, 0.05 * len(paths)) or len(found) == len(paths) or len(sizes) > 0.9 * len(found):
@@ -144,7 +148,7 @@ def _in_some_names(paths: Sequence[str]) -> NamedSubject | None:
 
 
 def _holds_together(groups: Sequence[str], values: Sequence[str]) -> bool:
-    """Whether photos of one group share their value much more often than any two photos do."""
+    """Return whether photos of one group share their value much more often than any two photos do."""
     n = len(values)
     at_large = sum((c / n) ** 2 for c in Counter(values).values())
     per: dict[str, Counter[str]] = defaultdict(Counter)
@@ -175,7 +179,9 @@ class NamedLabels:
 
 
 def labels_in_names(paths: Sequence[str]) -> NamedLabels | None:
-    """What the file names begin with, where that says a class (`cat.0.jpg`), or fields that recur (`25_0_1_x.jpg`)."""
+    """Return the labels in the file names: a class at the start (`cat.0.jpg`), or recurring fields
+    (`25_0_1_x.jpg`).
+    """
     return _by_word(paths) or _by_fields(paths)
 
 

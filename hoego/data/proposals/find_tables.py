@@ -65,7 +65,7 @@ class Tables:
 
 
 def find_tables(path: Path) -> Tables:
-    """The tables that name photos: `path` itself, or those in the folder, below it and beside it.
+    """Return the tables that name photos: `path` itself, or those in the folder, below it and beside it.
 
     Raises:
         DataError: `path` is a table that cannot be read.
@@ -111,7 +111,7 @@ def _one_up(table: DataTable, root: Path) -> Labelled | None:
 
 
 def _beside(table: DataTable, folder: Path) -> Labelled | None:
-    """A table beside the folder whose photos it names; what else lies beside the folder is not looked at."""
+    """Return a table beside the folder that names its photos; nothing else beside the folder is read."""
     found = _labelled(table, folder, lift=False)
     if found is None or sum(map(bool, found.paths)) < ENOUGH * len(found.paths):
         return None
@@ -119,7 +119,9 @@ def _beside(table: DataTable, folder: Path) -> Labelled | None:
 
 
 def _candidates(root: Path) -> Iterator[Path]:
-    """Tables in the folder and up to two folders below it; of one text per photo, as detectors have it, none."""
+    """Yield tables in the folder and up to two levels below; none if there is one text file per photo, as
+    detectors have.
+    """
     for depth, pattern in enumerate(("*", "*/*", "*/*/*")):
         found = [
             p
@@ -136,7 +138,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _claim(found: Labelled) -> tuple[int, int, int]:
-    """Of several tables: by name, then by columns, then by rows."""
+    """Return the sort key of a table: by name, then by columns, then by rows."""
     stem = found.table.path.stem.lower()
     good = any(w in stem for w in ("train", "label", "meta", "annot", "data"))
     bad = any(w in stem for w in ("test", "eval", "submission", "sample", "val", "pred"))
@@ -144,7 +146,9 @@ def _claim(found: Labelled) -> tuple[int, int, int]:
 
 
 def _labelled(table: DataTable, root: Path, *, lift: bool = True) -> Labelled | None:
-    """What a table says of the photos in a folder; with `lift` in the one above where the paths begin with its name."""
+    """Return a table's labels of the photos in a folder; with `lift`, in its parent, if the paths begin with
+    the folder's name.
+    """
     if table.frame.width < 2:
         return None
     texts = {c: table.frame[c] for c in table.frame.columns if table.frame[c].dtype == pl.String}
@@ -179,12 +183,12 @@ def _hits(values: pl.Series, finder: PhotoFinder) -> tuple[int, int]:
 
 
 def _found(values: pl.Series, finder: PhotoFinder) -> set[str]:
-    """The photos that a column names."""
+    """Return the photos that a column names."""
     return {f for t in values.cast(pl.String).drop_nulls() if (f := finder.find(t)) is not None}
 
 
 def _names_photos(values: pl.Series, finder: PhotoFinder) -> bool:
-    """Whether nearly all of some cells, spread over a column, are found as photos."""
+    """Return whether nearly all of some cells, spread over a column, are found as photos."""
     if values.n_unique() < 0.5 * len(values):
         return False
     hits, picked = _hits(values, finder)
@@ -192,7 +196,7 @@ def _names_photos(values: pl.Series, finder: PhotoFinder) -> bool:
 
 
 def _why_not(table: DataTable, root: Path) -> str:
-    """Why a table is passed over: no photo named, too few, or several photos for each row."""
+    """Return why a table is not used: it names no photo, too few, or several for each row."""
     if table.frame.width < 2:
         return "it has one column and says nothing of the photos"
     finder = PhotoFinder(root, table.path.parent)
@@ -217,7 +221,7 @@ def _why_not(table: DataTable, root: Path) -> str:
 
 
 def _names_groups(table: DataTable, root: Path) -> str:
-    """Said where the cells of a column begin the names of several photos each."""
+    """Return a note if the cells of a column begin the names of several photos each; else ""."""
     from hoego.data.readers.photo_files import photos_below
 
     stems = Counter(p.rsplit("/", 1)[-1].rsplit(".", 1)[0].rpartition("-")[0] for p in photos_below(root))
@@ -235,7 +239,7 @@ def _names_groups(table: DataTable, root: Path) -> str:
 
 
 def names_of(tables: Sequence[Labelled], root: Path) -> list[str]:
-    """The tables' paths below root, with their rows, for messages."""
+    """Return the tables' paths below root, with their rows, for messages."""
     return [
         f"{os.path.relpath(t.table.path, root)} ({t.frame.height:,} rows)".replace(os.sep, "/")
         for t in tables

@@ -20,7 +20,7 @@ NO_NAMES = "nothing in the file names looks like one, so each photo counts as it
 
 
 def folder_proposal(root: Path, said: Sequence[str]) -> Draft:
-    """A draft for a folder of photos.
+    """Draft the settings for a folder of photos.
 
     Args:
         root: the folder.
@@ -98,7 +98,7 @@ def _by_names(root: Path, parts: Parts, named: NamedLabels) -> Draft:
 
 
 def _parts(draft: Draft, shape: FolderShape | Parts) -> None:
-    """Folders called train, val and test above the class folders."""
+    """Use folders called train, val and test above the class folders."""
     if shape.exclude:
         draft.dataset["exclude"] = list(shape.exclude)
     if not shape.parts:

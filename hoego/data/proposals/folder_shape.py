@@ -87,7 +87,7 @@ class Parts:
 
 
 def parts_of(paths: Sequence[str]) -> Parts:
-    """The photos without their test part, where folders are parts and nothing more; else all as they are."""
+    """Return the photos without their test part if the folders are parts and nothing more; else all."""
     tree = _stripped(paths)
     if tree is None or any(tree.inner) or not tree.parts:
         return Parts(list(paths), (), (), None)
@@ -95,7 +95,7 @@ def parts_of(paths: Sequence[str]) -> Parts:
 
 
 def folder_shape(paths: Sequence[str]) -> FolderShape | None:
-    """The shape of a tree of photos (posix paths); None where folders say nothing (all photos in one)."""
+    """Return the shape of a tree of photos (posix paths); None if all photos lie in one folder."""
     tree = _stripped(paths)
     if tree is None:
         return None
@@ -124,7 +124,7 @@ def _is_part(name: str) -> bool:
 
 
 def _stripped(paths: Sequence[str]) -> _Stripped | None:
-    """Without lone folders around everything, and without parts; the test part and flat photos are passed over."""
+    """Remove lone folders around everything, and parts; the test part and flat photos are left out."""
     folders = [tuple(p.split("/")[:-1]) for p in paths]
     deep = [k for k, f in enumerate(folders) if f]
     if len(deep) < 0.5 * len(paths):
@@ -176,7 +176,7 @@ def _folder_of(tree: _Stripped, name: str) -> str:
 
 
 def _roles(tree: _Stripped, levels: list[list[str]]) -> FolderShape | None:
-    """Which level of the folders is the label and which the subject."""
+    """Return which level of the folders is the label and which the subject."""
     said, masks = [], []
     for k, level in enumerate(levels):
         names = {n.lower() for n in level}
@@ -209,7 +209,7 @@ class _Spelling:
 
 
 def _spelled(tree: _Stripped, depth: int, spelling: _Spelling) -> FolderShape:
-    """The shape with a pattern that calls the levels by their names; levels after and between are `*`."""
+    """Return the shape with a pattern that names the levels; levels after and between are `*`."""
     names = spelling.names
     first = min(names)
     pattern = "/".join(names.get(k, "*") for k in range(first, depth))
@@ -246,7 +246,7 @@ def _one_level(tree: _Stripped, levels: list[list[str]], k: int) -> FolderShape 
 
 
 def _how_sure(names: Sequence[str], counts: Counter[str]) -> tuple[Certainty, str]:
-    """Whether folders are classes: not where they may be people, cases, dates or one photo each."""
+    """Return whether folders are classes: not where they may be people, cases, dates or one photo each."""
     ask = (
         f"Are the {len(names)} folders, such as {names[0]!r}, the classes, or the subjects (dataset.subject)?"
     )
@@ -263,7 +263,7 @@ def _how_sure(names: Sequence[str], counts: Counter[str]) -> tuple[Certainty, st
 
 
 def _several_levels(tree: _Stripped, levels: list[list[str]], open_: list[int]) -> FolderShape:
-    """Of several levels: the one of many values that look like ids is the subject, the other the label."""
+    """Take the level of many values that look like ids as the subject, the other level as the label."""
     if len(open_) > 2:
         return _spelled(tree, len(levels), _deep(levels, open_))
     a, b = open_
@@ -287,7 +287,9 @@ def _several_levels(tree: _Stripped, levels: list[list[str]], open_: list[int]) 
 
 
 def _deep(levels: list[list[str]], open_: list[int]) -> _Spelling:
-    """Three levels and more: the outermost of ids is taken for the subject, the innermost of the rest for the label."""
+    """Take, of three levels and more, the outermost of ids as the subject, the innermost of the rest as the
+    label.
+    """
     ids = [k for k in open_ if _like_ids(levels[k])]
     label = ([k for k in open_ if k not in ids] or open_)[-1]
     names = {label: "{label}"}
@@ -309,7 +311,7 @@ class _Pair:
 
 
 def _pair(outer: Sequence[str], inner: Sequence[str]) -> _Pair:
-    """Which of two levels is the subject: the one of ids with many values; None where neither is."""
+    """Return which of two levels is the subject: the one of ids with many values; None where neither is."""
     parents: dict[str, set[str]] = defaultdict(set)
     for o, i in zip(outer, inner, strict=True):
         parents[i].add(o)
@@ -336,7 +338,7 @@ def _pair(outer: Sequence[str], inner: Sequence[str]) -> _Pair:
 
 
 def _like_ids(level: Sequence[str]) -> bool:
-    """Whether the folders are called by numbers, as cases are: a digit in nearly every name, one shape for most."""
+    """Return whether the folder names look like case numbers: a digit in nearly every name, one shape for most."""
     names = set(level)
     numbered = sum(bool(re.search(r"\d", n)) for n in names) if len(names) >= FEWEST_SUBJECTS else 0
     shapes = Counter(re.sub(r"\d+", "0", n) for n in names)
@@ -344,7 +346,7 @@ def _like_ids(level: Sequence[str]) -> bool:
 
 
 def _class_pattern(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """`{a}___{b}` where the names of all classes are made of parts that recur, else `{label}`."""
+    """Return `{a}___{b}` where the names of all classes are made of parts that recur, else `{label}`."""
     for separator in ("___", "__", " - ", "_", "-"):
         split = [n.split(separator) for n in names]
         if {len(s) for s in split} not in ({2}, {3}) or not all(part for s in split for part in s):

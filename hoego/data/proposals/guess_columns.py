@@ -80,7 +80,7 @@ class GuessedColumns:
 def guess_columns(
     frame: pl.DataFrame, skip: Sequence[str], paths: Sequence[str] = (), *, trusted: bool = False
 ) -> GuessedColumns:
-    """Sorts the columns of a table of N rows (texts, blank = null).
+    """Sort the columns of a table of N rows (texts, blank = null).
 
     Args:
         frame: the table.
@@ -123,7 +123,7 @@ def guess_columns(
 
 
 def _no_label(column: str, values: pl.Series, subject: pl.Series | None) -> str | None:
-    """Why a column is no attribute; None where it may be one."""
+    """Return why a column is not an attribute; None if it may be one."""
     parts, present = set(words(column)), values.drop_nulls()
     distinct, n = present.n_unique(), len(present)
     numeric = present.cast(pl.Float64, strict=False).null_count() == 0
@@ -146,7 +146,7 @@ def _no_label(column: str, values: pl.Series, subject: pl.Series | None) -> str 
 
 
 def _counts_within(values: pl.Series, subject: pl.Series) -> bool:
-    """Whether a subject's photos hold different numbers, the same range for most subjects."""
+    """Return whether a subject's photos hold different numbers, the same range for most subjects."""
     table = pl.DataFrame({"v": values, "s": subject}).drop_nulls()
     per = table.group_by("s").agg(n=pl.len(), d=pl.col("v").n_unique())
     several = per.filter(pl.col("n") > 2)
@@ -203,7 +203,9 @@ def _number(plain: ColumnGuess, numbers: pl.Series, parts: set[str]) -> ColumnGu
 
 
 def cut(values: np.ndarray, age: bool) -> tuple[float, ...]:
-    """Edges that make three classes of numbers [N]: 30 and 60 for an age that spans them, else rounded thirds."""
+    """Return edges that make three classes of numbers [N]: 30 and 60 for an age that spans them, else rounded
+    thirds.
+    """
     if age and values.min() < 30 and values.max() >= 60:
         return (30.0, 60.0)
     low, high = float(values.min()), float(values.max())
@@ -218,7 +220,7 @@ def cut(values: np.ndarray, age: bool) -> tuple[float, ...]:
 
 
 def _order(classes: Sequence[str]) -> tuple[str, ...] | None:
-    """The classes in their order, where it is known from their names."""
+    """Return the classes in their order, where it is known from their names."""
     lower = {c.lower().replace("_", " ").strip(): c for c in classes}
     for order in ORDERS:
         if len(classes) > 2 and set(lower) <= set(order):
@@ -242,7 +244,7 @@ def _shares(present: pl.Series) -> str:
 def _without_aliases(
     attributes: Sequence[ColumnGuess], texts: dict[str, pl.Series]
 ) -> tuple[tuple[ColumnGuess, ...], dict[str, str]]:
-    """Of columns that say the same in other words, the one in words (else the first) stays."""
+    """Keep one of several columns with the same content: the one in words, else the first."""
     kept: list[ColumnGuess] = []
     dropped: dict[str, str] = {}
     for a in attributes:
@@ -259,6 +261,6 @@ def _without_aliases(
 
 
 def determines(texts: dict[str, pl.Series], a: ColumnGuess, b: ColumnGuess) -> bool:
-    """Whether the value of `a` always gives that of `b`."""
+    """Return whether the value of `a` always gives that of `b`."""
     pair = pl.DataFrame({"a": texts[a.column], "b": texts[b.column]}).drop_nulls()
     return pair.n_unique() == pair["a"].n_unique()

@@ -15,7 +15,9 @@ LOOKED_AT, LONG_SIDE = 64, 96
 
 
 def typical_size(paths: Sequence[Path]) -> tuple[tuple[int, int], Certainty, str]:
-    """Height and width to bring photos to: their own where small, else their proportions with a long side of 96."""
+    """Return the height and width for the photos: their own if small, else their proportions with a long side
+    of 96.
+    """
     chosen = (
         [paths[int(i)] for i in np.unique(np.linspace(0, max(len(paths) - 1, 0), LOOKED_AT).astype(int))]
         if paths

@@ -48,17 +48,17 @@ class Proposal:
     n_images: int
 
     def recipe(self) -> Recipe:
-        """The proposal as a Recipe."""
+        """Return the proposal as a Recipe."""
         data = {k: dict(v) for k, v in self.settings.items()}
         data["dataset"]["root"] = str(self.root)
         return Recipe.model_validate(data)
 
     def text(self, folder: Path) -> str:
-        """The commented hoego.toml, as it would lie in `folder`."""
+        """Return the commented hoego.toml, as it would lie in `folder`."""
         return TomlWriter(self.settings, self.inferences, self.n_images).text(self.root, folder)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return it as JSON types."""
         return {
             "root": str(self.root),
             "images": self.n_images,
@@ -69,7 +69,7 @@ class Proposal:
 
 
 def propose(path: Path | str) -> Proposal:
-    """Looks at a folder of photos, or at a table that lists them.
+    """Propose settings for a folder of photos, or for a table that lists them.
 
     Raises:
         DataError: there is no such folder or table, no photo in it, or no label could be found for the photos.
@@ -88,7 +88,7 @@ def propose(path: Path | str) -> Proposal:
 
 
 def _draft(path: Path) -> Draft:
-    """By the best table that says something of the photos, else by folders and names."""
+    """Draft from the best table that labels the photos, else from folders and names."""
     tables = find_tables(path)
     failure: DataError | None = None
     for k, found in enumerate(tables.labelled):
@@ -112,7 +112,7 @@ def _draft(path: Path) -> Draft:
 
 
 def _without_table(path: Path, tables: Tables, failure: DataError | None) -> Draft:
-    """By folders or names; where these say nothing either, what was wrong with the table is raised."""
+    """Draft from folders or names; if they say nothing either, raise what was wrong with the table."""
     if path.is_file():
         why = next(iter(tables.others.values()), "")
         raise failure or DataError(
@@ -135,7 +135,7 @@ def _without_table(path: Path, tables: Tables, failure: DataError | None) -> Dra
 
 
 def write_proposal(proposal: Proposal, path: Path | str, *, force: bool = False) -> Path:
-    """Writes the proposal as a TOML file and returns its path.
+    """Write the proposal as a TOML file and returns its path.
 
     Raises:
         UsageError: the file exists and `force` is not set.
@@ -148,7 +148,7 @@ def write_proposal(proposal: Proposal, path: Path | str, *, force: bool = False)
 
 
 def _checked(draft: Draft) -> RawTable | None:
-    """Reads what was proposed; what stands in the way is said, not raised."""
+    """Load the data with the proposed settings; add to the proposal what prevents it, and do not raise."""
     data = {**draft.settings(), "dataset": {**draft.dataset, "root": str(draft.root)}}
     recipe = Recipe.model_validate(data)
     try:
@@ -176,7 +176,7 @@ def _checked(draft: Draft) -> RawTable | None:
 
 
 def _lonely(raw: RawTable, classes: NDArray[np.int32]) -> float:
-    """Share of the photos whose class is held by one subject alone; 0 where subjects are not known."""
+    """Return the share of photos whose class only one subject has; 0 if subjects are not known."""
     if not raw.subject_columns:
         return 0.0
     table = pl.DataFrame({"c": classes, "s": raw.rows[raw.subject_columns[0]]})

@@ -38,7 +38,9 @@ class Several:
 
 
 def find_several(texts: dict[str, pl.Series]) -> Several:
-    """The labels of a table's columns (texts [N], blank = null) that stand in several columns or several in a cell."""
+    """Return the labels of a table's columns (texts [N], blank = null) that stand in several columns or several
+    in a cell.
+    """
     for column, values in texts.items():
         found = _in_cells(column, values)
         if found is not None:
@@ -68,7 +70,7 @@ def find_several(texts: dict[str, pl.Series]) -> Several:
 
 
 def _one_hot_part(flags: Sequence[str], rows: Sequence[Sequence[int | None]]) -> tuple[str, ...]:
-    """The longest run of neighbouring columns that is one-hot, of at least three of which each is used."""
+    """Return the longest run of neighbouring columns that is one-hot, of at least three of which each is used."""
     table = pl.DataFrame(rows, schema=list(flags), orient="row", infer_schema_length=None)
     for width in range(len(flags) - 1, FEWEST_COLUMNS - 1, -1):
         for start in range(len(flags) - width + 1):
@@ -89,7 +91,7 @@ def _is_flag(column: str, values: pl.Series) -> bool:
 
 
 def _in_cells(column: str, values: pl.Series) -> Several | None:
-    """Whether the cells of a column name several labels, and by what they are separated."""
+    """Return whether the cells of a column name several labels, and by what they are separated."""
     cells = values.drop_nulls()
     if cells.n_unique() < 2 or set(words(column)) & BOOKS:
         return None

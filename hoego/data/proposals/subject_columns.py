@@ -74,7 +74,7 @@ class _Evidence:
 
 
 def guess_subject(texts: dict[str, pl.Series], paths: Sequence[str]) -> SubjectGuess:
-    """The subject among the columns of a table.
+    """Return the subject column of a table.
 
     Args:
         texts: column -> its values [N] as texts, blank = null.
@@ -109,7 +109,7 @@ def _certainty(best: _Evidence, rivals: Sequence[_Evidence], values: pl.Series) 
 
 
 def _weigh(column: str, values: pl.Series, paths: Sequence[str]) -> _Evidence | None:
-    """The evidence for a column; None where it cannot be the subject."""
+    """Return the evidence for a column; None where it cannot be the subject."""
     n, distinct = len(values), values.n_unique()
     word, marked = head(column)
     strength = SUBJECT_WORDS.get(word, 0)
@@ -141,7 +141,7 @@ def _weigh(column: str, values: pl.Series, paths: Sequence[str]) -> _Evidence | 
 
 
 def _in_names(values: pl.Series, paths: Sequence[str]) -> bool:
-    """Whether the photos' paths hold the cell as a part of its own (leading zeros forgotten)."""
+    """Return whether the photos' paths hold the cell as a part of their own (leading zeros are ignored)."""
     for value, path in list(zip(values.to_list(), paths, strict=True))[:: max(1, len(paths) // 200)]:
         parts = re.split(r"[^A-Za-z0-9]+", path) + re.findall(r"\d+", path)
         plain = {p.lstrip("0").lower() for p in parts if p}
@@ -152,7 +152,9 @@ def _in_names(values: pl.Series, paths: Sequence[str]) -> bool:
 
 
 def _coarsest(found: Sequence[_Evidence], texts: dict[str, pl.Series]) -> _Evidence:
-    """The best column, or one of equal strength that holds several of its values together (a patient, not a study)."""
+    """Return the best column, or one of equal strength that holds several of its values together (a patient,
+    not a study).
+    """
     best = found[0]
     for other in found[1:]:
         enough = other.n_values >= FEWEST and other.n_values < best.n_values
@@ -162,6 +164,6 @@ def _coarsest(found: Sequence[_Evidence], texts: dict[str, pl.Series]) -> _Evide
 
 
 def _follows(texts: dict[str, pl.Series], fine: str, coarse: str) -> bool:
-    """Whether each value of `fine` goes with one value of `coarse`, or the other way about."""
+    """Return whether each value of `fine` occurs with one value of `coarse`, or the reverse."""
     pairs = pl.DataFrame({"a": texts[fine], "b": texts[coarse]}).n_unique()
     return pairs in (texts[fine].n_unique(), texts[coarse].n_unique())

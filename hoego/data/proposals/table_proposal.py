@@ -24,12 +24,12 @@ _NOT_OURS = ("test", "eval", "unlabel", "predict", "submission", "val", "valid",
 
 
 def columns_of(found: Labelled) -> GuessedColumns:
-    """What the columns of the table are, apart from those that name photos."""
+    """Return the roles of the columns of a table, except those that name photos."""
     return guess_columns(found.frame, [found.path_column, *found.others], found.paths)
 
 
 def table_proposal(found: Labelled, columns: GuessedColumns) -> Draft:
-    """A draft for a labelled table.
+    """Draft the settings for a labelled table.
 
     Raises:
         DataError: no column looks like a label; says why of each.
@@ -48,7 +48,7 @@ def table_proposal(found: Labelled, columns: GuessedColumns) -> Draft:
 
 
 def no_label(found: Labelled, columns: GuessedColumns) -> DataError:
-    """The error that no column looks like a label: what was thought of each, and what to write for the likeliest."""
+    """Return the error for a table without a label column: why each column is none, and how to name one."""
     left = {**columns.others}
     if columns.subject.column is not None:
         left = {columns.subject.column: f"it looks like the subject: {columns.subject.reason}"} | left
@@ -82,7 +82,7 @@ def no_label(found: Labelled, columns: GuessedColumns) -> DataError:
 
 
 def propose_subject(draft: Draft, columns: GuessedColumns, found: Labelled) -> None:
-    """The subject by a column, else by the photos' names."""
+    """Propose the subject by a column, else by the photos' names."""
     guess = columns.subject
     classes = [a.column for a in columns.attributes if a.kind != "binned" and head(a.column)[0] not in TRAITS]
     classes += columns.several.columns
@@ -97,7 +97,7 @@ def propose_subject(draft: Draft, columns: GuessedColumns, found: Labelled) -> N
 def subject_by_name(
     draft: Draft, paths: Sequence[str], labels: Sequence[Sequence[str]], otherwise: str
 ) -> None:
-    """The subject by a regular expression over the photos' paths; else none, and the question."""
+    """Propose the subject by a regular expression over the photos' paths; else none, and ask."""
     named = subject_in_names(paths, [v for v in labels if len(v) == len(paths)]) if paths else None
     if named is None:
         draft.say("subject", "none", "unsure", otherwise, ASK)
@@ -107,7 +107,9 @@ def subject_by_name(
 
 
 def _test_set(draft: Draft, table: Path) -> None:
-    """A sister table that names photos but not their labels, or a test folder that the table does not mention."""
+    """Propose the test set: a second table of photos without labels, or a test folder that the table does not
+    name.
+    """
     found = []
     for other in sorted(table.parent.iterdir()):
         rank = next((k for k, word in enumerate(_TEST) if word in other.stem.lower()), None)
@@ -120,7 +122,7 @@ def _test_set(draft: Draft, table: Path) -> None:
 
 
 def _passed_over(draft: Draft, found: Labelled) -> None:
-    """Photos in no row, rows without a photo, and further columns that name photos."""
+    """Note photos in no row, rows without a photo, and further columns that name photos."""
     for note in found.table.notes:
         draft.pass_over("in the table", note)
     for column, n in found.others.items():

@@ -79,7 +79,7 @@ def _several(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> None
 
 
 def _positives(multi: MultiSettings, frame: pl.DataFrame) -> dict[str, int]:
-    """How many photos have each label."""
+    """Return how many photos have each label."""
     if not multi.separator:
         cells = {c: frame[c].cast(pl.String).to_list() for c in multi.columns}
         return {c: sum(number_of(t) == 1 for t in texts) for c, texts in cells.items()}
@@ -138,7 +138,9 @@ def _one_class(alike: Sequence[Sequence[str]]) -> str:
 
 
 def _lone(claim: _Claim) -> tuple[Certainty, str]:
-    """How sure the only attribute is the target: by its name, else by whether it looks like classes."""
+    """Return how certain it is that the only attribute is the target: by its name, else by whether it looks
+    like classes.
+    """
     trait = head(claim.guess.column)[0] in TRAITS
     if claim.points >= 1 or (
         not trait and claim.guess.certainty != "unsure" and claim.guess.kind != "binned"
@@ -148,13 +150,15 @@ def _lone(claim: _Claim) -> tuple[Certainty, str]:
 
 
 def _points(guess: ColumnGuess, aliases: Mapping[str, str]) -> int:
-    """How much a column's name, or that of a column that says the same, is that of a target."""
+    """Return how much the names of an attribute's columns look like a target's."""
     names = [guess.column, *(dropped for dropped, kept in aliases.items() if kept == guess.column)]
     return max(points_of(name) for name in names)
 
 
 def points_of(name: str) -> int:
-    """How much a column's name is that of a target: 3 by its name alone, 2 by what it is about, 1 by a word, 0."""
+    """Return how much a column's name looks like a target's: 3 by its whole name, 2 by its main word, 1 by any
+    word, else 0.
+    """
     parts = words(name)
     about = head(name)[0]
     if about in TARGET_WORDS and len(set(parts) - {"id", "name", "code"}) == 1:
@@ -165,7 +169,7 @@ def points_of(name: str) -> int:
 
 
 def _ruler(attributes: Sequence[ColumnGuess], texts: dict[str, pl.Series]) -> ColumnGuess | None:
-    """The attribute that determines all others, where there is one without blanks and bins."""
+    """Return the attribute that determines all others, where there is one without blanks and bins."""
     plain = [a for a in attributes if a.kind != "binned" and not a.missing]
     for a in plain:
         if all(b is a or (b in plain and determines(texts, a, b)) for b in attributes):

@@ -21,7 +21,7 @@ _READERS = {"competition": competition.read, "folders": folders.read, "table": t
 
 
 def detect_layout(settings: DatasetSettings) -> str:
-    """The layout of a folder: competition, table or folders.
+    """Return the layout of a folder: competition, table or folders.
 
     A table that is named decides; then the competition's folders; then a pattern; then any table that names photos.
     """
@@ -61,7 +61,7 @@ def read_layout(
 
 
 def _plainly_labelled(raw: RawTable) -> RawTable:
-    """The same with one spelling of every class, in the rows and in the settings (see `plain_name`)."""
+    """Return the same with one spelling of every class, in the rows and in the settings (see `plain_name`)."""
     columns = set(raw.attribute_columns.values()) & set(raw.rows.columns) - {"image", "path", "row"}
     texts = [c for c in columns if raw.rows[c].dtype in (pl.String, pl.Categorical, pl.Enum)]
     attributes = {
@@ -76,6 +76,6 @@ def _plainly_labelled(raw: RawTable) -> RawTable:
 
 
 def _plain_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Without the second spelling of one class; a class that is written twice stays, to be refused."""
+    """Drop the second spelling of one class; a class that is written twice stays, and is refused later."""
     plain = plain_name(pl.Series(classes, dtype=pl.String)).to_list()
     return tuple(dict.fromkeys(plain) if len(set(classes)) == len(classes) else plain)

@@ -46,7 +46,9 @@ class _Person:
 
 
 def train_folder(root: Path) -> Path | None:
-    """The folder that holds `images/` and perhaps train.csv: `root/train` or root itself; None where neither does."""
+    """Return the folder that holds `images/` and perhaps train.csv: `root/train` or root itself; None where
+    neither does.
+    """
     for folder in (root / "train", root):
         images = folder / "images"
         if images.is_dir() and any(FOLDER.fullmatch(name) for name in subfolders(images)[:50]):
@@ -55,7 +57,7 @@ def train_folder(root: Path) -> Path | None:
 
 
 def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
-    """All training photos of the competition.
+    """Read all training photos of the competition.
 
     Raises:
         DataError: the layout is another; a person has no photo; a photo's name says no mask state; two rows name
@@ -99,7 +101,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
 
 
 def _labels(labels: LabelSettings) -> LabelSettings:
-    """mask, gender and age as the competition defines them, with what the settings say otherwise."""
+    """Return mask, gender and age as the competition defines them, unless the settings say otherwise."""
     given = labels.attributes
     attributes = {
         "mask": defaults("mask", given.get("mask"), kind="nominal", classes=("wear", "incorrect", "normal")),

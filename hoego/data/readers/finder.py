@@ -39,7 +39,7 @@ class PhotoFinder:
         self.index: dict[str, list[str]] | None = None
 
     def find(self, text: str) -> str | None:
-        """The photo's path (posix, relative to root), or None."""
+        """Return the photo's path (posix, relative to root), or None."""
         away = os.path.isabs(text) or _DRIVE.match(text) is not None
         if os.path.isabs(text):
             clean = posixpath.normpath(os.path.relpath(text, self.root))

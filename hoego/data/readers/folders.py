@@ -19,7 +19,7 @@ LABEL = "label"
 
 
 def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
-    """All photos below the root, labelled by their folders.
+    """Read all photos below the root, labelled by their folders.
 
     `dataset.pattern` spells the folders: `{crop}___{disease}` (two attributes in one name), `{label}/{person}` (class
     folders that hold a folder per person). It is matched against the last folders of a photo's path, as many as it
@@ -72,7 +72,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
 def _parts(
     settings: DatasetSettings, labels: LabelSettings, paths: list[str], root: Path
 ) -> dict[str, list[str]]:
-    """What the paths say, by `dataset.label_regex` and `dataset.pattern`: name -> value [N]."""
+    """Return what `dataset.label_regex` and `dataset.pattern` find in the paths: name -> value [N]."""
     if settings.label_regex is None:
         return spelled(paths, settings.pattern or f"{{{next(iter(labels.attributes), LABEL)}}}", root)
     found = spelled(paths, settings.pattern, root) if settings.pattern is not None else {}
@@ -80,7 +80,7 @@ def _parts(
 
 
 def named_groups(paths: list[str], pattern: str, root: Path) -> dict[str, list[str]]:
-    """The named groups of a regular expression over the paths: name -> value [N].
+    """Return the named groups of a regular expression over the paths: name -> value [N].
 
     Raises:
         DataError: the expression is not valid, has no named group, or does not match a path.
@@ -114,7 +114,7 @@ def _free(name: str) -> str:
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """The regular expression of a pattern, for a posix folder path.
+    """Return the regular expression of a pattern, for a posix folder path.
 
     >>> compiled("{crop}___{disease}").fullmatch("Tomato___Late_blight").groupdict()
     {'crop': 'Tomato', 'disease': 'Late_blight'}
@@ -139,7 +139,9 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def spelled(paths: list[str], pattern: str, root: Path) -> dict[str, list[str]]:
-    """What each photo's folders say: name of the pattern -> value [N], in Unicode's composed form."""
+    """Return the values in each photo's folder names: name of the pattern -> value [N], in Unicode's composed
+    form.
+    """
     pieces = re.split(r"(\{[^{}]*\})", pattern)
     regex = compiled("".join(p if p.startswith("{") else unicodedata.normalize("NFC", p) for p in pieces))
     depth = pattern.count("/") + 1

@@ -40,7 +40,7 @@ def to_polars(frame: Any) -> pl.DataFrame | None:
 
 
 def _series(name: str, values: Any) -> pl.Series:
-    """A column of numbers as numbers; any other as its values, with null for what pandas calls missing."""
+    """Return a column of numbers as numbers; any other as its values, with null for what pandas calls missing."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     try:
         if kind in tuple("iufbM"):
@@ -60,7 +60,7 @@ def _series(name: str, values: Any) -> pl.Series:
 
 
 def _differs_from_itself(cell: Any) -> bool:
-    """Whether a cell is NaN, NaT or pandas.NA, which alone are not equal to themselves."""
+    """Return whether a cell is NaN, NaT or pandas.NA: the only values that are not equal to themselves."""
     equal = cell == cell
     return equal is False or (not isinstance(equal, bool) and str(equal) == "<NA>")
 

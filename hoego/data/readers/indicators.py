@@ -54,7 +54,7 @@ class _Cells(ShortRepr):
 def expanded(
     rows: pl.DataFrame, labels: LabelSettings, table: DataTable
 ) -> tuple[pl.DataFrame, LabelSettings]:
-    """The rows with a column of classes for every one-hot attribute and every label of `labels.multi`.
+    """Return the rows with a column of classes for every one-hot attribute and every label of `labels.multi`.
 
     A one-hot attribute's class is the name of the column that holds 1. A label of `labels.multi` is an attribute of the
     classes no and yes; what is masked is blank.
@@ -80,7 +80,7 @@ def expanded(
 
 
 def attribute_name(column: str) -> str:
-    """A column's name as a key of TOML and of `--set`.
+    """Return a column's name as a key of TOML and of `--set`.
 
     >>> attribute_name("Skin Type (I-VI)"), attribute_name("성별")
     ('Skin_Type_I_VI', '성별')
@@ -90,14 +90,14 @@ def attribute_name(column: str) -> str:
 
 
 def _free(rows: pl.DataFrame, name: str) -> str:
-    """A column's name that the table does not have."""
+    """Return a column name that the table does not have."""
     while name in rows.columns:
         name += "_"
     return name
 
 
 def number_of(text: str | None) -> int | None:
-    """1, 0 or -1 of a cell; None of a blank one and of any other text."""
+    """Return 1, 0 or -1 for a cell; None for a blank cell and for any other text."""
     return None if text is None else _NUMBERS.get(text.strip().lower())
 
 
@@ -143,7 +143,7 @@ def _several(cells: _Cells, multi: MultiSettings) -> dict[str, list[str | None]]
 
 
 def _named_in_cells(cells: _Cells, multi: MultiSettings) -> dict[str, list[str | None]]:
-    """Each label that a cell names, over all cells; `multi.none` are words for no label at all."""
+    """Return each label that a cell names, over all cells; `multi.none` are words for no label at all."""
     if len(multi.columns) != 1:
         raise DataError(
             "labels.multi has a separator, so it takes one column.",
@@ -168,12 +168,12 @@ def _named_in_cells(cells: _Cells, multi: MultiSettings) -> dict[str, list[str |
 
 
 def labels_in(text: str | None, multi: MultiSettings) -> set[str] | None:
-    """The labels that a cell names; None where it is blank."""
+    """Return the labels that a cell names; None where it is blank."""
     if text is None or not text.strip():
         return None
     return {part.strip() for part in text.split(multi.separator) if part.strip()} - set(multi.none)
 
 
 def settings_of(multi: MultiSettings) -> dict[str, Any]:
-    """What differs from the defaults, for a TOML file."""
+    """Return the settings that differ from the defaults, for a TOML file."""
     return multi.model_dump(exclude_defaults=True)

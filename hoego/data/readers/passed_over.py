@@ -68,7 +68,9 @@ class Unread:
 
 
 def passed_over(root: Path) -> list[Unread]:
-    """The files below a folder that hold pictures, tables or archives and are not read, the most frequent first."""
+    """Count the files below a folder that hold pictures, tables or archives and are not read, the most frequent
+    first.
+    """
     found: dict[str, Counter[str]] = {}
     for ending, folder in _files(str(root)):
         found.setdefault(ending, Counter())[folder] += 1
@@ -84,7 +86,7 @@ def passed_over(root: Path) -> list[Unread]:
 
 
 def _files(root: str) -> Iterator[tuple[str, str]]:
-    """Ending and folder (relative to root) of every such file."""
+    """Yield the ending and the folder (relative to root) of every such file."""
     seen: set[str] = set()
     for folder, below, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)

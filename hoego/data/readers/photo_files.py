@@ -16,7 +16,8 @@ _SKIPPED = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}
 
 
 def photos_below(root: Path, exclude: Sequence[str] = ()) -> list[str]:
-    """Paths (posix, relative to root) of all photos below a folder, sorted; links to folders are followed once.
+    """Return paths (posix, relative to root) of all photos below a folder, sorted; links to folders are
+    followed once.
 
     Left out: hidden files and folders (`._mask1.jpg`, `.ipynb_checkpoints`), what archives leave (`__MACOSX`), and
     what matches a pattern of `exclude` (`test/*`, `*_mask.png`).
@@ -26,7 +27,9 @@ def photos_below(root: Path, exclude: Sequence[str] = ()) -> list[str]:
 
 
 def excluded(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a posix path matches one of the glob patterns (`*` crosses folders), in any Unicode form of either."""
+    """Return whether a posix path matches one of the glob patterns (`*` crosses folders), in any Unicode form
+    of either.
+    """
     if not patterns:
         return False
     plain = unicodedata.normalize("NFC", path)
@@ -62,17 +65,17 @@ def _walk(root: str, below: str, seen: set[str]) -> Iterator[str]:
 
 
 def is_skipped(name: str) -> bool:
-    """Whether a file or folder is hidden, or what an archive or a file server leaves behind."""
+    """Return whether a file or folder is hidden, or was left by an archive or a file server."""
     return name.startswith(".") or name in _SKIPPED
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the visible folders in a folder, sorted."""
+    """Return the names of the visible folders in a folder, sorted."""
     return sorted(e.name for e in os.scandir(folder) if os.path.isdir(e.path) and not is_skipped(e.name))
 
 
 def inside(path: str, root: Path, *, file: Path, row: int | None, column: str) -> str:
-    """A path of a table as a posix path relative to root.
+    """Return a path of a table as a posix path relative to root.
 
     Raises:
         DataError: it leaves the root.
@@ -90,7 +93,7 @@ def inside(path: str, root: Path, *, file: Path, row: int | None, column: str) -
 
 
 def shown(text: str) -> str:
-    """A cell's text in quotes, cut where it is long."""
+    """Return a cell's text in quotes, cut where it is long."""
     return repr(text if len(text) <= 200 else text[:200] + "…")
 
 

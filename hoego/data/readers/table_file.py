@@ -26,7 +26,7 @@ PATH_COLUMNS = (
 
 
 def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
-    """The photos that a table names.
+    """Read the photos that a table names.
 
     Raises:
         DataError: the table, a column or a photo is missing; a path is blank or leaves the root.
@@ -67,7 +67,7 @@ def read_rows(table: DataTable, settings: DatasetSettings, labels: LabelSettings
 
 
 def _attributes(table: DataTable, labels: LabelSettings) -> dict[str, str]:
-    """Attribute -> column: those of the settings, or the target alone where none is named."""
+    """Return attribute -> column: those of the settings, or the target alone if none is named."""
     named = {name: a.column or name for name, a in labels.attributes.items()}
     if not named and labels.target in table.frame.columns:
         named = {str(labels.target): str(labels.target)}
@@ -77,7 +77,7 @@ def _attributes(table: DataTable, labels: LabelSettings) -> dict[str, str]:
 def _free_names(
     rows: pl.DataFrame, subjects: tuple[str, ...], attributes: dict[str, str]
 ) -> tuple[pl.DataFrame, tuple[str, ...], dict[str, str]]:
-    """The table's own columns called as one of ours (see `locate`) are found under another name."""
+    """Rename the table's own columns that have one of our names (see `locate`)."""
     renamed = {c.removeprefix("table_"): c for c in rows.columns if c.startswith("table_")}
     renamed = {old: new for old, new in renamed.items() if old in ("image", "path", "row")}
     subjects = tuple(renamed.get(s, s) for s in subjects)
@@ -85,7 +85,7 @@ def _free_names(
 
 
 def find_table(root: Path) -> Path:
-    """The table in a folder that names photos with something said of them.
+    """Return the table in a folder that names photos and labels them.
 
     Raises:
         DataError: there is none, or several of equal claim.
@@ -116,13 +116,13 @@ def _names_photos(path: Path) -> bool:
 
 
 def guess_path_column(columns: Sequence[str]) -> str | None:
-    """The column that by its name holds paths."""
+    """Return the column that holds paths, judged by its name."""
     lower = {c.lower(): c for c in reversed(columns)}
     return next((lower[name] for name in PATH_COLUMNS if name in lower), None)
 
 
 def path_column(table: DataTable, asked: str) -> str:
-    """The path column: the one asked for; where that is the default and there is none, one known by its name."""
+    """Return the path column: the one asked for, else (for the default name) one known by its name."""
     if asked in table.frame.columns:
         return asked
     guess = guess_path_column(table.frame.columns) if asked == "path" else None
@@ -138,7 +138,7 @@ def path_column(table: DataTable, asked: str) -> str:
 
 
 def locate(table: DataTable, column: str, root: Path) -> pl.DataFrame:
-    """The table's rows with `image` and `path` (relative to root) and `row` (line number).
+    """Return the table's rows with `image` and `path` (relative to root) and `row` (line number).
 
     A column of the table that has one of these three names and is not the path column is kept as `table_<name>`.
 
@@ -191,7 +191,8 @@ def _no_blank(values: pl.Series, table: DataTable, column: str) -> None:
 
 
 def subjects_by_regex(paths: Sequence[str], pattern: str, root: Path) -> list[str]:
-    """The subject of each path: the first group of a regular expression (all that matches where it has no group).
+    """Return the subject of each path: the first group of a regular expression (all that matches where it has
+    no group).
 
     Raises:
         DataError: the expression is not valid, or a path does not match.
@@ -218,7 +219,7 @@ def subjects_by_regex(paths: Sequence[str], pattern: str, root: Path) -> list[st
 
 
 def defaults(name: str, given: AttributeSettings | None, **known: object) -> AttributeSettings:
-    """An attribute's settings: what is given, and what a layout knows where nothing is."""
+    """Return the settings of an attribute: those given, else those that the layout knows."""
     base = AttributeSettings.model_validate(known)
     if given is None:
         return base

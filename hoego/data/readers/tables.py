@@ -45,11 +45,11 @@ class DataTable(ShortRepr):
         return self.text.lines(self.frame.height)
 
     def line(self, row: int) -> int:
-        """Line of row `row` (counted from 0)."""
+        """Return the line of row `row` (counted from 0)."""
         return self.lines[row]
 
     def require(self, *columns: str) -> None:
-        """Raises DataError naming the nearest column when one is missing."""
+        """Raise DataError if a column is missing, with the nearest name."""
         for column in columns:
             if column not in self.frame.columns:
                 raise DataError(
@@ -62,7 +62,7 @@ class DataTable(ShortRepr):
 
 
 def read_table(path: Path | str) -> DataTable:
-    """A CSV, TSV, Parquet or JSON-lines file, or a list of paths and labels with blanks between.
+    """Read a CSV, TSV, Parquet or JSON-lines file, or a list of paths and labels with blanks between.
 
     The separator of a text table is whichever of comma, semicolon, tab and bar its first line holds most often, else
     blanks. A byte order mark, quoted cells and line breaks within quotes are understood. Text must be UTF-8 (or UTF-16
@@ -103,7 +103,7 @@ def _read(path: Path, reader: Callable[[Path], pl.DataFrame], kind: str) -> pl.D
 
 
 def _json_lines(path: Path) -> DataTable:
-    """One object per line, as texts; a value that holds lists or objects has no column."""
+    """Read one object per line, as texts; a value that holds lists or objects has no column."""
     frame = _read(path, pl.read_ndjson, "JSON lines")
     nested = [c for c in frame.columns if frame[c].dtype.is_nested()]
     notes = [f"{path.name}: {c!r} holds lists or objects and is left out" for c in nested]

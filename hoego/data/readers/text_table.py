@@ -39,7 +39,7 @@ class TextTable:
     header: bool = True
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """The line on which each record starts, and its cells; records of blank cells alone are left out.
+        """Yield the line on which each record starts, and its cells; records of blank cells alone are left out.
 
         Raises:
             DataError: a cell is too long.
@@ -63,7 +63,7 @@ class TextTable:
             last = reader.line_num
 
     def lines(self, n: int) -> list[int]:
-        """The line on which each of the N rows starts."""
+        """Return the line on which each of the N rows starts."""
         first = 2 if self.header else 1
         if self.text.count("\n") + (not self.text.endswith("\n")) == n + first - 1:
             return list(range(first, n + first))
@@ -71,7 +71,7 @@ class TextTable:
 
 
 def read_text_table(path: Path) -> tuple[pl.DataFrame, TextTable, tuple[str, ...]]:
-    """The rows of a text table (all cells stripped texts, blank ones null), its text, and notes."""
+    """Read a text table: its rows (all cells stripped texts, blank ones null), its text, and notes."""
     text = _decoded(path)
     first = text.split("\n", 1)[0]
     separator = max(_SEPARATORS, key=first.count)
@@ -123,7 +123,7 @@ def _decoded(path: Path) -> str:
 
 
 def _with_tabs(text: str) -> tuple[str, str]:
-    """The text of a list with blanks between its columns, with tabs in their place; else the text as it is.
+    """Return the text of a list with tabs for the blanks between its columns; any other text as it is.
 
     Taken for such a list: every one of the first lines has as many words, or ends in one word after a photo's name.
     """
@@ -156,14 +156,14 @@ def _photo_in(cells: Sequence[str]) -> str | None:
 
 
 def _is_row(records: Sequence[Sequence[str]]) -> bool:
-    """Whether the first line is a row: it names a photo in the column in which the second line names one."""
+    """Return whether the first line is a row: it names a photo in the column where the second line names one."""
     if len(records) < 2:
         return False
     return any(is_photo(a.strip()) and is_photo(b.strip()) for a, b in zip(*records[:2], strict=False))
 
 
 def _names(names: list[str], path: Path) -> tuple[list[str], list[int]]:
-    """The columns' names, and the positions of those without one (they are called column_K for the time)."""
+    """Return the column names, and the positions of columns without one (called column_K meanwhile)."""
     if len(names) > 1 and not names[0]:
         names[0] = "index"  # what pandas' to_csv writes before the first column
     blank = [k for k, name in enumerate(names) if not name]
@@ -177,7 +177,7 @@ def _names(names: list[str], path: Path) -> tuple[list[str], list[int]]:
 
 
 def _frame(table: TextTable, names: list[str]) -> pl.DataFrame:
-    """All cells as stripped strings, blank ones null."""
+    """Return the table with all cells as stripped strings, blank ones null."""
     try:
         if table.text.count('"') % 2:
             frame = _slowly(table, names)
@@ -202,7 +202,7 @@ def _frame(table: TextTable, names: list[str]) -> pl.DataFrame:
 
 
 def _slowly(table: TextTable, names: list[str]) -> pl.DataFrame:
-    """By the standard library, which says where a row is too long and forgives a stray quote."""
+    """Parse with the standard library, which names the row that is too long and accepts a stray quote."""
     rows: list[list[str | None]] = []
     torn = table.text.count('"') % 2 == 1
     records = list(table.records())[int(table.header) :]

@@ -17,7 +17,7 @@ INFO = "info.csv"
 
 
 def read_unlabelled(path: Path, root: Path | None = None) -> RawTable:
-    """The photos of a set without labels.
+    """Read the photos of a set without labels.
 
     A folder with info.csv is read by that table, any other folder as all photos below it, sorted. A table keeps its
     order; an image's id is what its path column says. Paths start from `root`, where the first photo is there, else
@@ -54,7 +54,7 @@ def _folder(folder: Path) -> RawTable:
 
 
 def _column(table: DataTable) -> str:
-    """The path column: by its name, or the only column there is."""
+    """Return the path column: by its name, or the only column there is."""
     columns = table.frame.columns
     lower = {c.lower(): c for c in reversed(columns)}
     for name in PATH_COLUMNS:
@@ -71,7 +71,7 @@ def _column(table: DataTable) -> str:
 
 
 def _root(texts: list[str], table: Path, root: Path | None) -> Path:
-    """The folder that the paths start from."""
+    """Return the folder that the paths are relative to."""
     beside = table.parent
     if texts and os.path.isabs(texts[0]):
         if root is not None and all(Path(os.path.normpath(t)).is_relative_to(root) for t in texts):
