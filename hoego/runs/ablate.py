@@ -111,7 +111,7 @@ def ablate(
 def _here(
     plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], workshop: StudyRunner, why: str
 ) -> list[list[Record]]:
-    """The run of every recipe: one that is done, else trained now."""
+    """Return the run of every recipe: the one that is done, else one trained now."""
     found: dict[str, Record] = {}
     missing: dict[str, Recipe] = {}
     for recipe in (r for plan in plans for r in plan):
@@ -134,7 +134,7 @@ def _read(
     dataset: Dataset,
     request: AblateRequest,
 ) -> Ablation:
-    """The table when every run has ended, else what is awaited."""
+    """Return the table if every run has ended, else the runs that are awaited."""
     awaited = pending_of(records, ("waiting", "running", "interrupted"))
     lost = pending_of(records, ("failed", "cancelled", "stopped"))
     if awaited:
@@ -166,7 +166,7 @@ def judge(
     dataset: Dataset,
     request: AblateRequest,
 ) -> Ablation:
-    """The table of runs that are done: the first side is the recipe as it stands."""
+    """Return the table of runs that are done; the first side is the recipe without a change."""
     sides = [[predictions_of(r) for r in side] for side in records]
     seconds = [float(np.mean([_seconds(r) for r in side])) for side in records]
     options = CompareOptions(metric=request.metric)
@@ -209,13 +209,15 @@ def _decided(verdict: str, p: float | None) -> str:
 
 
 def _seconds(record: Record) -> float:
-    """What a run costs: its seconds; of one that trained beside others, those that its measured speed gives alone."""
+    """Return the cost of a run in seconds; if it trained beside others, the seconds it would take alone at its
+    measured speed.
+    """
     timing = record.meta.timing
     return timing.seconds_alone or timing.seconds or 0.0
 
 
 def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:
-    """The changes to try, those that leave the recipe as it is left out."""
+    """Return the changes to try, without those that leave the recipe as it is."""
     if request.seeds < 1:
         raise UsageError(f"{request.seeds} seeds train nothing.", remedy="--seeds 3")
     axes = []
@@ -239,12 +241,12 @@ def changes_of(recipe: Recipe, request: AblateRequest) -> list[tuple[str, ...]]:
 
 
 def _as_trained(recipe: Recipe, change: Sequence[str]) -> str:
-    """What a change makes of the training, under the recipe's own seed."""
+    """Return the training that a change makes, under the recipe's own seed."""
     return key_of(varied(recipe, change, name="", seed=recipe.seed, refit=False))
 
 
 def require_comparable(key: str) -> None:
-    """Raises UsageError for a setting whose variants are scored on other photos or other classes."""
+    """Raise UsageError if variants of a setting are scored on other photos or other classes."""
     first = key.split(".")[0]
     if first in NOT_COMPARABLE or key in NOT_COMPARABLE:
         raise UsageError(
@@ -254,7 +256,7 @@ def require_comparable(key: str) -> None:
 
 
 def split_values(text: str) -> list[str]:
-    """Values at commas that stand outside brackets and quotes.
+    """Split values at commas that stand outside brackets and quotes.
 
     >>> split_values("0,0.5,[1, 2]")
     ['0', '0.5', '[1, 2]']
@@ -276,12 +278,12 @@ def split_values(text: str) -> list[str]:
 
 
 def title(recipe: Recipe, change: Sequence[str], seed: int) -> str:
-    """The name of one run of an ablation."""
+    """Name one run of an ablation."""
     return f"{recipe.name or 'recipe'}{''.join(f' {c}' for c in change)} seed {seed}"
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down correction (1979); None stays None.
+    """Return Holm's step-down correction (1979); None stays None.
 
     >>> holm([0.01, None, 0.04])
     [0.02, None, 0.04]

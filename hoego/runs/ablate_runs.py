@@ -28,7 +28,8 @@ Plans = Sequence[Sequence[Recipe]]
 
 
 def known_runs(store: RunStore, fold: Fold, dataset: Dataset) -> dict[str, Record]:
-    """What was trained, or will be, on this data set and fold: the settings that decide a training -> its run.
+    """Return the finished and waiting runs of this data set and fold: the settings that decide a training ->
+    its run.
 
     Of several runs with one recipe that which is done comes first, else that which is nearest to it. Failed,
     cancelled and interrupted runs count only where an ablation asked for them; others may have ended for reasons of
@@ -52,12 +53,12 @@ def known_runs(store: RunStore, fold: Fold, dataset: Dataset) -> dict[str, Recor
 
 
 def key_of(recipe: Recipe) -> str:
-    """The settings that decide what a training gives, as text."""
+    """Return, as text, the settings that decide the result of a training."""
     return json.dumps(training_settings(recipe), sort_keys=True, default=str)
 
 
 def worker_alive(store: RunStore) -> bool:
-    """Whether a worker of the queue is at work now."""
+    """Return whether a worker of the queue is active now."""
     return any((r.folder / "claims").is_dir() and r.is_alive() for r in store.list(states=("running",)))
 
 
@@ -69,7 +70,7 @@ def through_queue(
     why: str = "",
     enqueue: Enqueue = add_run,
 ) -> list[list[Record]]:
-    """The run of every recipe: as it is where one is known, else a new one that waits.
+    """Return the run of every recipe: the known one, else a new one that waits.
 
     What an ablation left interrupted waits again and goes on from its last checkpoint. Nothing is trained here.
     """
@@ -88,20 +89,20 @@ def through_queue(
 
 
 def locked(store: RunStore) -> contextlib.AbstractContextManager[None]:
-    """Two ablations do not queue the same run."""
+    """Hold a lock, so that two ablations do not queue the same run."""
     store.root.mkdir(parents=True, exist_ok=True)
     return files.locked(store.root / ".ablate.lock")
 
 
 def pending_of(records: Sequence[Sequence[Record]], states: Sequence[str]) -> tuple[PendingRun, ...]:
-    """The runs in one of the states."""
+    """Return the runs in one of the states."""
     every = {r.id: r for side in records for r in side}
     found = (r for r in every.values() if r.state in states)
     return tuple(PendingRun(run=r.id, name=r.meta.name, state=r.state, reason=r.reason) for r in found)
 
 
 def refuse_twice(plans: Plans, known: Mapping[str, Record]) -> None:
-    """Raises UsageError where a run that would be trained here waits in the queue or runs already."""
+    """Raise UsageError if a run to be trained here already waits in the queue or is running."""
     mine = [known[k] for plan in plans for r in plan if (k := key_of(r)) in known]
     taken = [r.id for r in mine if r.state in ON_THE_WAY]
     if taken:

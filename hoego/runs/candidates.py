@@ -43,7 +43,8 @@ def recorded_candidates(record: Record, predictions: Predictions) -> SelectionCa
 def candidates_of(
     record: Record, folds: Sequence[int], predictions: Predictions
 ) -> SelectionCandidates | None:
-    """What the scored epochs were chosen from: the target classes that every candidate predicted, over all folds.
+    """Return the epochs that the scored ones were chosen from: the target classes that each predicted, over all
+    folds.
 
     A fold that stopped early repeats its last candidate. None where the model does not predict the target.
     """
@@ -62,7 +63,7 @@ def candidates_of(
 
 
 def _epochs(record: Record, fold: int, predictions: Predictions) -> tuple[list[str], list[NDArray[np.int64]]]:
-    """The images of a fold and the target classes that every candidate of it predicted for them."""
+    """Return the images of a fold and the target classes that every candidate of it predicted for them."""
     store = EpochStore(record.folder / f"fold-{fold}")
     index = store.index()
     own = predictions.align(np.asarray(index["images"]))
@@ -76,7 +77,7 @@ def _epochs(record: Record, fold: int, predictions: Predictions) -> tuple[list[s
 
 
 def trial_candidates(record: Record, predictions: Predictions) -> SelectionCandidates | None:
-    """What the best trial of a search was chosen from: the trials that are done or were stopped.
+    """Return the trials that the best trial of a search was chosen from: those done or stopped.
 
     Where each trial chose its epoch by the photos of one fold, too, its epochs are the candidates: the two choices are
     one. None where the search went by another metric than macro F1, or trials are missing.
@@ -133,6 +134,6 @@ def _of_trial(
 
 
 def _whole(values: NDArray[np.float16], scale: str) -> NDArray[np.float32]:
-    """Half precision leaves probabilities that sum to nearly 1."""
+    """Normalise probabilities: half precision leaves sums near 1."""
     out = values.astype(np.float32)
     return out if scale == "logits" else out / np.maximum(out.sum(axis=1, keepdims=True), 1e-6)

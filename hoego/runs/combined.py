@@ -25,7 +25,7 @@ PredictOne = Callable[[Record], Predictions]
 def save_ensemble(
     store: RunStore, made: Ensemble, members: Mapping[str, Record], dataset: Dataset, *, why: str = ""
 ) -> Record:
-    """A record of an ensemble, with what `hoego predict` needs to repeat it.
+    """Save a record of an ensemble, with what `hoego predict` needs to repeat it.
 
     Args:
         store: of the records.
@@ -53,7 +53,7 @@ def save_composition(
     *,
     why: str = "",
 ) -> Record:
-    """A record of a composition: which attribute comes from which record, and how that was chosen.
+    """Save a record of a composition: which attribute comes from which record, and how that was chosen.
 
     Args:
         store: of the records.
@@ -105,12 +105,12 @@ def _save(
 
 
 def is_combined(record: Record) -> bool:
-    """Whether a record is an ensemble or a composition."""
+    """Return whether a record is an ensemble or a composition."""
     return (record.folder / COMBINED).is_file()
 
 
 def member_names(record: Record) -> tuple[str, ...]:
-    """Ids of the records that a combination is made of, in its order."""
+    """Return the ids of the records that a combination is made of, in its order."""
     return _combined(record).runs
 
 
@@ -124,7 +124,8 @@ def _combined(record: Record) -> SavedEnsemble | SavedComposition:
 
 
 def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -> Predictions:
-    """New images by an ensemble or a composition: each member predicts, then they are combined as they were.
+    """Predict new images with an ensemble or a composition: each member predicts, then they are combined as
+    before.
 
     What was fitted on labels (weights, a decision rule, the choice of a source) is applied as it was fitted on all
     rows, and the subjects of those labels are joined into the provenance.

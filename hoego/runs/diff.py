@@ -33,7 +33,7 @@ class RunDiff:
         return tuple(c for c in self.difference.data if c.key not in (*_LABELS, "recipe"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types: a, b, the parts as lists of {key, a, b}, the comparison and the words."""
+        """Return it as JSON types: a, b, the parts as lists of {key, a, b}, the comparison and the words."""
         plain = self.difference.to_dict()
         parts = {key: plain[key] for key in ("a", "b", "same", "recipe", "code", "environment")}
         found = {"labels": self.labels, "split": self.split, "results": self.difference.results}
@@ -42,7 +42,8 @@ class RunDiff:
 
 
 def diff(a: Record, b: Record) -> RunDiff:
-    """Recipe, code, environment, labels and split, then the results with the paired verdict.
+    """Compare recipe, code, environment, labels and split of two runs, then their results, with the paired
+    verdict.
 
     Raises RecordError where a record is broken.
     """

@@ -85,7 +85,7 @@ def diagnose_run(
 def diagnose_record(
     record: Record, predictions: Predictions, dataset: Dataset, options: DiagnoseOptions | None = None
 ) -> Diagnosis:
-    """The diagnosis of a run, also kept as diagnosis.json in its record."""
+    """Diagnose a run, and keep the diagnosis as diagnosis.json in its record."""
     made = diagnose(
         predictions,
         dataset,
@@ -98,7 +98,9 @@ def diagnose_record(
 
 
 def _optimism(record: Record, predictions: Predictions, dataset: Dataset) -> Optimism | None:
-    """What the choice of the epoch was worth; None where none was made, or too few subjects are held out to say."""
+    """Return the optimism of the choice of the epoch; None if none was chosen, or too few subjects are held
+    out.
+    """
     candidates = recorded_candidates(record, predictions)
     if candidates is None:
         return None
@@ -174,7 +176,7 @@ def compose_runs(
 
 
 def _require_records(found: LoadedRuns) -> None:
-    """A combination that is kept names its members by their records."""
+    """Raise if a member is not a record: a combination that is kept names its members."""
     if len(found.records) != len(found.predictions):
         raise UsageError(
             "A file of predictions alone cannot be combined into a record: it has no model to predict with.",
@@ -187,7 +189,7 @@ def _by_name(found: LoadedRuns) -> dict[str, Record]:
 
 
 def rank_designs(folder: Path, names: Sequence[str], options: CompareOptions | None = None) -> Comparison:
-    """Which design: every run that gives the target, and every product of attributes of different runs, ranked.
+    """Rank designs: every run that predicts the target, and every product of attributes of different runs.
 
     Raises:
         UsageError: fewer than two designs can be made.

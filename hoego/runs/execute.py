@@ -82,7 +82,7 @@ class RunResult:
 
 
 def print_status(text: str) -> None:
-    """A line for people."""
+    """Print a line for people."""
     print(visible(text, keep="\n"), file=sys.stderr, flush=True)
 
 
@@ -99,7 +99,7 @@ class RunExecution:
         self.throughput: dict[str, Any] = record.meta.throughput.model_dump(mode="json")
 
     def steps(self) -> Steps[RunResult]:
-        """The run, a training step at a time."""
+        """Carry out the run, a training step at a time."""
         self._start()
         self._load()
         folds = folds_of(self.split, self.fold)
@@ -176,7 +176,7 @@ class RunExecution:
             self._note(note)
 
     def _fold(self, k: int) -> Steps[Predictions]:
-        """The held-out predictions of a fold: those that lie in its folder, or those of training it."""
+        """Return the held-out predictions of a fold: those in its folder, or those of training it."""
         path = self.record.fold_folder(k) / PREDICTIONS
         if path.is_file():
             self.time.done_before()
@@ -267,7 +267,9 @@ class RunExecution:
         return self.head_starts.fitted_on(own if inner is None else own & ~inner[: self.dataset.n_images])
 
     def _soft_targets(self, fold: int | None) -> tuple[FoldSoftTargets, Bits, Bits | None]:
-        """What a fold (None: the refit) is taught, its held-out photos and its inner slice, bool [N] each."""
+        """Return the soft targets of a fold (None: the refit), its held-out photos and its inner slice, bool
+        [N] each.
+        """
         held = np.zeros(self.trained_on.n_images, dtype=bool)
         if fold is None:
             return self.teaching.for_fold(self.recipe, held), held, None
@@ -342,7 +344,7 @@ class RunExecution:
         return result
 
     def _diagnose(self, predictions: Predictions, result: Score) -> None:
-        """What holds the score back, for the report; what cannot be said is noted."""
+        """Diagnose the run for the report; note what cannot be estimated."""
         if not predictions.has(predictions.schema.target):
             return
         epochs = {k: self.record.epochs(k) for k in self.record.folds()}

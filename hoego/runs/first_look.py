@@ -214,7 +214,7 @@ def fit(speeds: Mapping[int, Any], work: Work, seconds: float) -> Fit:
 
 
 def _suited(first: Mapping[str, Any], project: ProjectData) -> tuple[dict[str, Any], tuple[str, str]]:
-    """The settings that the data decide, and a line about flips and one about classes."""
+    """Return the settings that follow from the data, and a line on flips and one on classes."""
     dataset = project.dataset
     turned = says_sides(dataset) and not project.recipe.augment.mirror
     out = _with(first, augment={"flip": 0.0}) if turned else dict(first)

@@ -51,7 +51,9 @@ class Idea:
     verdict: ComparisonVerdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types: `set` is the overlay, `verdict` its word, `words` the sentence with its numbers."""
+        """Return it as JSON types: `set` is the overlay, `verdict` its word, `words` the sentence with its
+        numbers.
+        """
         plain = {**vars(self), "set": list(self.overlay), "comparison": None, "words": ""}
         plain["verdict"] = "" if self.verdict is None else self.verdict.outcome
         if self.verdict is not None:
@@ -68,7 +70,7 @@ class IdeaList:
     leader: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types, with the count per state."""
+        """Return it as JSON types, with the count per state."""
         counts = {state: sum(i.state == state for i in self.ideas) for state in STATES}
         return {"ideas": [i.to_dict() for i in self.ideas], "counts": counts, "leader": self.leader}
 
@@ -119,7 +121,9 @@ def adopt(store: RunStore, name: str) -> tuple[Idea, ...]:
 
 
 def ideas(store: RunStore) -> IdeaList:
-    """Every idea with its state: untried, queued, tried (with the verdict), or failed (a run of it failed)."""
+    """Return every idea with its state: untried, queued, tried (with the verdict), or failed (a run of it
+    failed).
+    """
     found: dict[str, Idea] = {}
     leader: dict[str, Any] | None = None
     path = store.root / IDEAS
@@ -229,7 +233,7 @@ class IdeaWorker:
         self.log(f"idea {idea.id} ({idea.text}): {verdict.outcome}")
 
     def _against_leader(self, store: RunStore, idea: Idea) -> bool:
-        """Whether the idea was compared with the recipe that leads now."""
+        """Return whether the idea was compared with the recipe that leads now."""
         baseline = _found(store, idea.baseline[0]) if idea.baseline else None
         return (
             baseline is not None
@@ -237,7 +241,7 @@ class IdeaWorker:
         )
 
     def _first_leader(self, store: RunStore) -> dict[str, Any]:
-        """The leader, written down the first time that an idea waits for it."""
+        """Return the leader; record it the first time that an idea waits for it."""
         leader, found = self._leader(store), ideas(store)
         if found.leader is None and any(idea.state == "untried" for idea in found.ideas):
             event = {"kind": "leader", "idea": "", "time": now(), "recipe": leader}
@@ -259,7 +263,9 @@ class IdeaWorker:
         return honest[0].recipe
 
     def _ranked(self, store: RunStore, leader: Mapping[str, Any]) -> list[Idea]:
-        """The untried ideas, the most promise per predicted second first; of unknown cost, as the leader costs."""
+        """Rank the untried ideas by promise per predicted second; an idea of unknown cost counts as the
+        leader's.
+        """
         untried = [idea for idea in ideas(store).ideas if idea.state == "untried"]
         history = RunTimeHistory.of(store)
         usual = history.predict(leader, self.fold).seconds or 1.0
@@ -311,7 +317,7 @@ class IdeaWorker:
         return [first + k for k in range(self.seeds)]
 
     def _reusable(self, store: RunStore, recipe: Recipe, seed: int) -> Record | None:
-        """A run (done, or on its way) of this very recipe with this seed and these folds."""
+        """Return a run (done, queued or running) of this recipe with this seed and these folds."""
         for record in reversed(store.list(where=lambda m: m.state in ("done", "waiting", "running"))):
             own = recipe.fold if self.fold is None else self.fold
             if record.fold == own and record.meta.queue.shortened is None and _is(record, recipe, seed):
@@ -328,7 +334,7 @@ def _is(record: Record, recipe: Recipe, seed: int) -> bool:
 
 
 def overlaid(leader: Mapping[str, Any], idea: Idea) -> Recipe:
-    """The leader's recipe with the idea's settings over it. Raises RecipeError where they no longer fit it."""
+    """Return the leader's recipe with the idea's settings over it. Raises RecipeError if they no longer fit it."""
     return build(apply_overrides(leader, idea.overlay))
 
 
@@ -338,7 +344,7 @@ def _found(store: RunStore, id_: str) -> Record | None:
 
 
 def compared(store: RunStore, baseline: Sequence[Record], runs: Sequence[Record]) -> ComparisonVerdict:
-    """The verdict of `hoego compare` on the two sides, at scope `recipes`."""
+    """Return the verdict of `hoego compare` on the two sides, at scope `recipes`."""
     from hoego.runs.verdicts import compare_sides
 
     about = runs[0].meta

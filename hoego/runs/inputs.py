@@ -20,19 +20,19 @@ REFIT = "refit"
 
 
 def preprocess_of(recipe: Recipe) -> Preprocess:
-    """The preprocessing that training, validation and test share."""
+    """Return the preprocessing that training, validation and test share."""
     filled = recipe if is_filled(recipe) else start_of(recipe).recipe
     return Preprocess.from_settings(filled.dataset, Path(recipe.dataset.root))
 
 
 def decode(recipe: Recipe, dataset: Dataset, preprocess: Preprocess | None = None) -> PixelCache:
-    """Decoded pixels of a data set, from the cache or into it."""
+    """Decode the pixels of a data set, from the cache or into it."""
     chosen = preprocess or preprocess_of(recipe)
     return PixelCache.build(dataset.paths, dataset.contents, chosen, images=dataset.image_ids.tolist())
 
 
 def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped-def]
-    """The recipe's training-only edits, their overlays read (paths are relative to the data set's root)."""
+    """Read the recipe's training-only edits and their overlays (paths are relative to the data set's root)."""
     from hoego.train.edits import LabelEdits, Relabel
 
     relabels = {}
@@ -47,7 +47,7 @@ def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped
 
 
 def inner_slice(recipe: Recipe, dataset: Dataset, trained: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Bool [N]: the training subjects that choose the epoch under `select.on = "inner"`; None otherwise."""
+    """Return bool [N]: the training subjects that choose the epoch under `select.on = "inner"`; None otherwise."""
     if recipe.select.on != "inner":
         return None
     settings = SplitSettings(kind="holdout", ratio=recipe.select.inner_ratio, seed=recipe.seed)
@@ -58,7 +58,8 @@ def inner_slice(recipe: Recipe, dataset: Dataset, trained: NDArray[np.bool_]) ->
 
 
 def refit_recipe(recipe: Recipe, epochs: list[int]) -> Recipe:
-    """The recipe of the last model: no side chooses its epoch, so it is trained as long as the choice has shown.
+    """Return the recipe of the refit: no held-out side chooses its epoch, so it trains as long as the folds'
+    choice did.
 
     Where the epoch was chosen (`select.on` is not "last") and training stopped early, the refit ends where the chosen
     epochs did on average; otherwise it goes through the whole schedule.

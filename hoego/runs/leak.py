@@ -75,7 +75,7 @@ def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
 
 
 def compare_promises(naive: Record, honest: Record) -> LeakStudy:
-    """The leak between two runs that are done.
+    """Return the leak between two runs that are done.
 
     Raises:
         MismatchError: the runs are of different data sets or labels, or not one of each kind of split.
@@ -120,7 +120,7 @@ def _require_kinds(naive: Record, honest: Record) -> None:
 def promised_less_kept(
     naive: Mapping[str, Any], honest: Mapping[str, Any], correlation: float = 0.0
 ) -> dict[str, float | None]:
-    """The difference of two scores that have `value`, `low` and `high`."""
+    """Return the difference of two scores that have `value`, `low` and `high`."""
     sides = [(side["value"], side["low"], side["high"]) for side in (naive, honest)]
     value = sides[0][0] - sides[1][0]
     if None in sides[0] or None in sides[1]:
@@ -130,13 +130,14 @@ def promised_less_kept(
 
 
 def target_space(predictions: Predictions, dataset: Dataset) -> LabelSpace:
-    """The scored rows of a run's target."""
+    """Return the scored rows of a run's target."""
     rows = scored_rows(predictions, dataset)
     return space_of(scored_target(predictions, []), rows.predictions, dataset, rows.positions)
 
 
 def together(first: LabelSpace, second: LabelSpace) -> float:
-    """The correlation of the macro F1 of two models scored on different photos, by their jackknife values [S].
+    """Return the correlation of the macro F1 of two models scored on different photos, by their jackknife
+    values [S].
 
     People who have photos on one side only add to the variance of that side and nothing to the covariance.
     """

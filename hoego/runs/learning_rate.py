@@ -34,7 +34,7 @@ class LrResult:
         return self.finding.to_dict() | {"present": self.present}
 
     def text(self) -> str:
-        """In words."""
+        """Say the result in words."""
         found = self.finding
         end = "the loss ran away after it" if found.diverged else "the loss was still finite at the end"
         return (
@@ -44,7 +44,7 @@ class LrResult:
 
 
 def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrResult:
-    """One optimiser step at each of `steps` rising rates, on the training side of fold 0.
+    """Make one optimiser step at each of `steps` rising rates, on the training side of fold 0.
 
     Raises:
         CannotSay: the loss was not finite for long enough.

@@ -33,7 +33,7 @@ class LoadedRuns:
 
 
 def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
-    """The data set of a run as its recipe names it, with the overlay that hoego.toml names today.
+    """Load the data set of a run as its recipe names it, with the overlay that hoego.toml names today.
 
     Subjects that hoego.toml has joined since are its kin: who has seen one of them has seen them all.
 
@@ -68,7 +68,7 @@ def corrected_recipe(record: Record) -> Recipe:
 
 
 def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
-    """What hoego.toml says today: that beside the records or above the photos, if it is of the same photos."""
+    """Return today's hoego.toml: the one beside the records or above the photos, if it is of the same photos."""
     root = Path(recipe.dataset.root).resolve()
     # Not in the record itself: a hoego.toml there came with it, from whoever made it.
     for start in (record.folder.parent, root):
@@ -82,13 +82,13 @@ def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
 
 
 def _with(recipe: Recipe, section: str, **values: Any) -> Recipe:
-    """The recipe with some values of a section replaced."""
+    """Return the recipe with some values of a section replaced."""
     data = recipe.to_dict()
     return build({**data, section: {**data[section], **values}})
 
 
 def merged_subjects(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
-    """Subjects of a data set that are one by what is known of its photos now."""
+    """Return the subjects of a data set that are the same by what is known of its photos now."""
     pairs = dataset.images.select("image", "subject").join(
         now.images.select("image", one="subject"), on="image", how="inner"
     )
@@ -97,7 +97,8 @@ def merged_subjects(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ..
 
 
 def load_runs(folder: Path, names: Sequence[str]) -> LoadedRuns:
-    """Predictions and the one data set of several runs (ids, prefixes, folders, or files of predictions).
+    """Load the predictions and the one data set of several runs (ids, prefixes, folders, or files of
+    predictions).
 
     Raises:
         RecordError: a run has no predictions yet, or none of them says where the photos are.

@@ -131,7 +131,7 @@ def _target(predictions: Predictions) -> str:
 
 
 def models_of(record: Record) -> list[Path]:
-    """The checkpoints that predict new photos for a run. Raises RecordError where there are none."""
+    """Return the checkpoints of a run that predict new photos. Raises RecordError if there are none."""
     if record.refresh().state != "done":
         raise RecordError(
             f"The run {record.id} is {record.state}: it has no model to predict with.",
@@ -144,7 +144,7 @@ def models_of(record: Record) -> list[Path]:
 
 
 def fold_checkpoints(record: Record) -> list[Path]:
-    """The selected checkpoint of each fold of a run. Raises RecordError where one is not there."""
+    """Return the selected checkpoint of each fold of a run. Raises RecordError if one is missing."""
     select = build(record.recipe).select
     name = "last" if select.on == "last" else select.by
     found = [record.folder / f"fold-{k}" / f"{name}.safetensors" for k in record.folds()]
@@ -161,7 +161,7 @@ def fold_checkpoints(record: Record) -> list[Path]:
 def predict_run(
     record: Record, on: Path | Dataset, *, root: Path | None = None, views: int = 0
 ) -> Predictions:
-    """The predictions, with the provenance of every model behind them; a combination asks its members."""
+    """Predict, with the provenance of every model involved; a combination asks its members."""
     if is_combined(record):
         store = RunStore(record.folder.parent)
         return predict_combined(record, store, lambda member: predict_run(member, on, root=root, views=views))
@@ -185,7 +185,7 @@ def predict_with(
     root: Path | None = None,
     views: int = 0,
 ) -> Predictions:
-    """The mean of what some of a run's checkpoints say, with the provenance of each."""
+    """Return the mean prediction of some of a run's checkpoints, with the provenance of each."""
     require("train", "Predicting")
     from hoego.train.checkpoints import require_written_by
     from hoego.train.predict import load_model, predict_photos

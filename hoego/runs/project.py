@@ -34,7 +34,7 @@ class ProjectData:
 
 
 def open_project(recipe: Recipe, folder: Path) -> ProjectData:
-    """The data set of a recipe and its split: the saved one if there is one, else a new one, saved.
+    """Return the data set of a recipe and its split: the saved one, else a new one, which is saved.
 
     Args:
         recipe: resolved.
@@ -45,7 +45,7 @@ def open_project(recipe: Recipe, folder: Path) -> ProjectData:
 
 
 def folds_of(split: Split, fold: Fold) -> list[int]:
-    """The folds that a run trains. Raises SplitError where the split has no such fold."""
+    """Return the folds that a run trains. Raises SplitError if the split does not have such a fold."""
     if fold != ALL:
         split.val_mask(fold)
         return [fold]
@@ -58,7 +58,7 @@ def folds_of(split: Split, fold: Fold) -> list[int]:
 
 
 def split_project(recipe: Recipe, folder: Path) -> Split:
-    """What `hoego split` does: make or load the split, prove it, save it."""
+    """Make or load the split, prove it and save it, as `hoego split` does."""
     return open_project(recipe, folder).split
 
 
@@ -75,7 +75,7 @@ def audited(dataset: Dataset, recipe: Recipe) -> AuditReport:
 
 
 def audit_project(recipe: Recipe) -> AuditReport:
-    """What `hoego audit` does."""
+    """Audit the data set of a recipe, as `hoego audit` does."""
     return audit(load(recipe), recipe)
 
 
@@ -106,7 +106,7 @@ def write_unreadable(report: AuditReport, folder: Path) -> Path | None:
 
 
 def require_clean(report: AuditReport) -> None:
-    """Raises DataError when errors stand that hoego.toml does not accept by name."""
+    """Raise DataError if the audit found errors that hoego.toml does not accept by name."""
     if report.exit_code:
         said = "; ".join(f"{f.check} ({f.count:,}): {f.message}" for f in report.open_errors)
         raise DataError(f"The audit found errors: {said}", remedy=advice_on(report))

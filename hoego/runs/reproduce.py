@@ -34,7 +34,7 @@ class Reproduction:
     words: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return dict(files.plain(asdict(self)))
 
 
@@ -85,7 +85,7 @@ def _prepared(record: Record, folder: Path) -> Record:
 
 
 def compare_repetition(record: Record, again: Record) -> Reproduction:
-    """What `reproduce` says of a run and its repetition, both done.
+    """Compare a run and its repetition, both done, as `reproduce` does.
 
     Raises RecordError where one has no predictions, MismatchError where they are of other images.
     """

@@ -54,7 +54,7 @@ class StudyRunner:
         return recipe.fold if self.fold is None else self.fold
 
     def find_or_train(self, recipe: Recipe, *, why: str = "") -> Record:
-        """The record of a recipe: one that is done with the same settings, seed and fold, or a new one.
+        """Return the record of a recipe: one that is done with the same settings, seed and fold, or a new one.
 
         One that is done counts only where it was made of today's photos, subjects, labels and split.
 
@@ -106,7 +106,7 @@ class StudyRunner:
         return None
 
     def _same_settings(self, recipe: Recipe) -> list[Record]:
-        """The trained runs with a recipe's settings and the fold, the newest first."""
+        """Return the trained runs with a recipe's settings and the fold, the newest first."""
         wanted, found = training_settings(recipe), []
         for record in reversed(self.store.list(states=("done",))):
             if record.kind is not RunKind.RUN or record.fold != self.fold_of(recipe):
@@ -129,6 +129,6 @@ def training_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def varied(recipe: Recipe, overrides: Sequence[str], *, name: str, **changes: Any) -> Recipe:
-    """A recipe with some settings changed, under another name."""
+    """Return a recipe with some settings changed, under another name."""
     data: Mapping[str, Any] = apply_overrides(recipe.to_dict(), overrides)
     return build({**data, "name": name, **changes})

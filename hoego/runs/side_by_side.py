@@ -60,7 +60,7 @@ def train_side_by_side(
 
 
 def _place(recipe: Recipe, most: int | None) -> tuple[str, int]:
-    """The device of a recipe, and how many runs it takes at a time."""
+    """Return the device of a recipe, and how many runs it takes at a time."""
     from hoego.train.precision import resolve_device
 
     device = resolve_device(recipe.device)

@@ -84,7 +84,8 @@ class DistillationData(ShortRepr):
         return np.arange(self.dataset.n_images) >= self.n_labelled
 
     def for_fold(self, recipe: Recipe, val_mask: Bits, inner: Bits | None = None) -> FoldSoftTargets:
-        """What a fold is taught whose held-out and inner photos are `val_mask` and `inner` (bool [N]; none in a refit).
+        """Return the soft targets of a fold with held-out and inner photos `val_mask` and `inner` (bool [N];
+        none in a refit).
 
         Raises:
             LeakError: every model behind the teacher has seen held-out subjects; names the path.
@@ -116,14 +117,14 @@ class DistillationData(ShortRepr):
         return FoldSoftTargets(teacher, labelled | chosen, chosen, report)
 
     def _unseen(self, member: Predictions, val_mask: Bits) -> Bits:
-        """Rows of a teacher whose models have not seen the held-out photos' subjects."""
+        """Return rows of a teacher whose models have not seen the held-out photos' subjects."""
         known = [not has_seen(s, member.universe, self.dataset, val_mask) for s in member.sources]
         return np.asarray(known, dtype=bool)[member.source]
 
     def _chosen(
         self, recipe: Recipe, usable: Sequence[Predictions], excluded: Bits
     ) -> tuple[Bits, dict[str, Any]]:
-        """The unlabelled photos that join, bool [N], and the report."""
+        """Return the unlabelled photos that join, bool [N], and the report."""
         chosen = np.zeros_like(self.pool)
         if self.subject_names is None:
             return chosen, {}
@@ -153,7 +154,8 @@ class DistillationData(ShortRepr):
 
 
 def predicted_classes(teacher: Predictions) -> tuple[NDArray[np.int64], NDArray[np.float64], tuple[str, ...]]:
-    """The teacher's most likely class [n] of each photo, its probability [n], and the names of the classes.
+    """Return the teacher's most likely class [n] of each photo, its probability [n], and the names of the
+    classes.
 
     Of the target; where the teacher says nothing of it, the class is of the first attribute that it speaks of, and
     the probability the product over all of them.
@@ -168,7 +170,7 @@ def predicted_classes(teacher: Predictions) -> tuple[NDArray[np.int64], NDArray[
 
 
 def most_confident(classes: NDArray[np.int64], confidence: NDArray[np.float64], most: int) -> Bits:
-    """bool [n]: at most so many photos of each class, the surest first (the earlier of equals)."""
+    """Return bool [n]: at most so many photos of each class, the most confident first (the earlier of equals)."""
     keep = np.zeros(len(classes), dtype=bool)
     order = np.lexsort((-confidence, classes))
     ranked = classes[order]
@@ -178,7 +180,7 @@ def most_confident(classes: NDArray[np.int64], confidence: NDArray[np.float64], 
 
 
 def mean_predictions(members: Sequence[Predictions], images: NDArray[Any]) -> Predictions | None:
-    """The mean of what the members say of the images, each row by those that speak of it; None where none does.
+    """Return the members' mean prediction, each row by the members that predict it; None if none does.
 
     A row's source joins the sources of the rows that it is the mean of, and no others.
 
@@ -232,7 +234,7 @@ def _common_attributes(parts: Sequence[Predictions]) -> list[str]:
 
 
 def has_seen(source: RowProvenance, universe: SubjectUniverse, dataset: Dataset, val_mask: Bits) -> bool:
-    """Whether learning from a source would put held-out photos (bool [N]) in-sample."""
+    """Return whether learning from a source would put held-out photos (bool [N]) in-sample."""
     if not val_mask.any():
         return False
     seen = universe.images_showing(source.seen | source.seen_through, dataset) & val_mask

@@ -41,7 +41,7 @@ SAME_ID = "of the same id as a labelled photo"
 
 
 def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> DistillationData:
-    """The teachers of a recipe, and the unlabelled photos that they speak of.
+    """Load the teachers of a recipe, and the unlabelled photos that they predict.
 
     A run that teaches is looked for beside the record. Each of its folds' models labels the unlabelled photos, so
     that every fold can hear a model that has not seen its held-out subjects.
@@ -90,14 +90,16 @@ def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> Disti
 
 
 def unlabelled_path(recipe: Recipe) -> Path | None:
-    """Where the photos lie that may be pseudo-labelled; None where none may."""
+    """Return the path of the photos that may be pseudo-labelled; None if none may."""
     if recipe.dataset.unlabelled is None or recipe.distill.pseudo.labels == "none":
         return None
     return Path(recipe.dataset.root) / recipe.dataset.unlabelled
 
 
 def _members(name: str, others: Dataset | None, record: Record) -> list[Predictions]:
-    """What a teacher says: a Predictions file, the models of a run, or a run's own predictions."""
+    """Return a teacher's predictions: of a Predictions file, of the models of a run, or of a run's own
+    predictions.
+    """
     path = Path(name)
     if path.is_file():
         _require_unchanged(name, path, record)
@@ -128,7 +130,7 @@ def _read(path: Path) -> Predictions:
 
 
 def _require_unchanged(name: str, path: Path, record: Record) -> None:
-    """A file teaches a run that goes on what it taught before."""
+    """Raise if the teacher's file changed after the run began: a run that resumes keeps its soft targets."""
     digest = blake2b(path.read_bytes(), digest_size=16).hexdigest()
     known = record.meta.training.teachers
     if known.get(name, digest) != digest:
@@ -163,7 +165,7 @@ def _require_known(member: Predictions, dataset: Dataset, others: Dataset | None
 
 
 def _speaking(members: Sequence[Predictions], shown: str) -> tuple[Predictions, ...]:
-    """Those that say anything of the images here."""
+    """Return the members that predict any of the images here."""
     found = tuple(m for m in members if m.n_images)
     if not found:
         raise MismatchError(
@@ -174,14 +176,14 @@ def _speaking(members: Sequence[Predictions], shown: str) -> tuple[Predictions, 
 
 
 def _clear_ids(dataset: Dataset, others: Dataset) -> NDArray[Any]:
-    """Labelled ids that do not name another photo among the unlabelled ones."""
+    """Return labelled ids that do not name another photo among the unlabelled ones."""
     both, here, there = np.intersect1d(dataset.image_ids, others.image_ids, return_indices=True)
     unclear = both[dataset.contents[here] != others.contents[there]]
     return dataset.image_ids[~np.isin(dataset.image_ids, unclear)]
 
 
 def _pool(dataset: Dataset, others: Dataset, spoken: NDArray[Any]) -> tuple[Bits, dict[str, int]]:
-    """Unlabelled photos that may join, bool [M], and how many may not, by reason."""
+    """Return the unlabelled photos that may join, bool [M], and how many may not, by reason."""
     heard = np.isin(others.image_ids, spoken)
     same = heard & np.isin(others.contents, dataset.contents)
     clash = heard & ~same & np.isin(others.image_ids, dataset.image_ids)
@@ -192,7 +194,7 @@ def _pool(dataset: Dataset, others: Dataset, spoken: NDArray[Any]) -> tuple[Bits
 def _cut(
     member: Predictions, labelled: tuple[Dataset, NDArray[Any]], pool: tuple[Dataset, NDArray[Any]]
 ) -> Predictions:
-    """The rows of photos that are here, of the set that the predictions were made of where that is known.
+    """Keep the rows of photos that are here, and that the predictions were made of, if that is known.
 
     Args:
         member: a teacher.
@@ -208,7 +210,8 @@ def _cut(
 
 
 def _persons(recipe: Recipe, dataset: Dataset, place: Path, others: Dataset) -> tuple[NDArray[Any], bool]:
-    """Who is one, by image over both sets [L + M]; and whether the unlabelled set's table names subjects.
+    """Return which subject each image shows, over both sets [L + M]; and whether the unlabelled set's table
+    names subjects.
 
     Photos are of one person when a chain of equal subjects, equal content and equal names in the recipe's subject
     columns links them.
@@ -234,7 +237,7 @@ def _persons(recipe: Recipe, dataset: Dataset, place: Path, others: Dataset) -> 
 
 
 def _joined(dataset: Dataset, pool: Dataset, persons: NDArray[Any]) -> Dataset:
-    """The labelled photos with the pool behind them; a photo of a known person has that subject."""
+    """Return the labelled photos with the pool behind them; a photo of a known person has that subject."""
     known: dict[str, str] = {}
     for person, subject in zip(persons.tolist(), dataset.images["subject"].to_list(), strict=False):
         known.setdefault(person, subject)

@@ -99,7 +99,7 @@ def train(
 
 
 def begin(recipe: Recipe, options: TrainOptions, callbacks: Callbacks) -> tuple[Record, Steps[RunResult]]:
-    """`train`, a training step at a time, so that other runs may take theirs between: the record, and the steps."""
+    """Train step by step, so that other runs may take steps between: return the record, and the steps."""
     require("train", "Training")
     started = time.perf_counter()
     project = open_project(recipe, options.folder)
@@ -120,7 +120,7 @@ def train_project(
 
 
 def prepare(project: ProjectData, options: TrainOptions, *, state: str = "running") -> Record:
-    """The record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
+    """Make the record of a run that is about to start, or that waits: resolved recipe, split, fingerprints.
 
     Raises:
         TrainError: there is no such model, or its weights are nowhere.
@@ -159,7 +159,7 @@ def prepare(project: ProjectData, options: TrainOptions, *, state: str = "runnin
 
 
 def starting(recipe: Recipe) -> dict[str, Any]:
-    """What the record says of the weights that a run starts from: file, hash, licence, preprocessing.
+    """Describe the weights that a run starts from: file, hash, licence, preprocessing.
 
     Nothing is said of a network from scratch, nor where torch is not installed: the run then says it when it begins.
 
@@ -173,7 +173,7 @@ def starting(recipe: Recipe) -> dict[str, Any]:
 
 
 def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, str]:
-    """What two runs must share to be compared."""
+    """Return what two runs must share to be compared."""
     return {
         "recipe": recipe.fingerprint,
         "dataset": dataset.fingerprint,
@@ -215,7 +215,7 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
 
 
 def _split_of(record: Record, recipe: Recipe, dataset: Dataset) -> Split:
-    """The split of a record; made again where the process was killed between the record and its split."""
+    """Return the split of a record; make it again if the process was killed between the record and its split."""
     path = record.folder / SPLIT_FILE
     if path.exists() or record.folds():
         return load_split(path, dataset)
@@ -228,7 +228,7 @@ def _split_of(record: Record, recipe: Recipe, dataset: Dataset) -> Split:
 
 
 def require_trained(record: Record) -> None:
-    """Raises RecordError where a record has no training of its own: made of other runs, outside, or a probe."""
+    """Raise RecordError if a record has no training of its own: made of other runs, outside, or a probe."""
     if is_combined(record):
         members = " ".join(dict.fromkeys(member_names(record)))
         what = "an ensemble" if record.kind is RunKind.ENSEMBLE else "a composition"
@@ -269,5 +269,5 @@ def _guarded(record: Record, project: ProjectData, callbacks: Callbacks, started
 
 
 def to_json(result: RunResult) -> str:
-    """The result as `--json` prints it."""
+    """Return the result as `--json` prints it."""
     return json.dumps(result.to_dict(), ensure_ascii=False)

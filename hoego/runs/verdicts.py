@@ -15,7 +15,7 @@ from hoego.runs.records import Record
 def compare_records(
     first: Sequence[Record], second: Sequence[Record], options: CompareOptions | None = None
 ) -> Comparison:
-    """The runs of one side against those of the other, on today's labels of their data set.
+    """Compare the runs of one side with those of the other, on today's labels of their data set.
 
     One run a side compares two models; three or more, two recipes.
 
@@ -35,7 +35,7 @@ def compare_records(
 def compare_sides(
     baseline: Sequence[Record], runs: Sequence[Record], names: tuple[str, str]
 ) -> ComparisonVerdict:
-    """The verdict on an idea: its runs less those of the recipe that led."""
+    """Return the verdict on an idea: its runs less those of the leading recipe."""
     found = compare_records(runs, baseline, CompareOptions(names=(names[1], names[0])))
     return ComparisonVerdict(
         outcome=found.verdict,

@@ -180,7 +180,7 @@ class _Writer:
         self._table(f"fold-{k}/{name}", pl.DataFrame({**columns, **more}).sort("path"))
 
     def _paths(self, rows: NDArray[np.int64], folder: Path) -> list[str]:
-        """Paths from the fold's folder, where the table lies."""
+        """Return paths relative to the fold's folder, where the table lies."""
         return [f"{folder.name}/{self.files[i]}" for i in rows.tolist()]
 
     def _table(self, name: str, table: pl.DataFrame) -> None:

@@ -42,7 +42,7 @@ class OutsideFacts(Result):
 
 
 def is_outside(record: Record) -> bool:
-    """Whether a record holds predictions of a model that was trained outside Hoego."""
+    """Return whether a record holds predictions of a model that was trained outside Hoego."""
     return (record.folder / OUTSIDE).is_file()
 
 

@@ -10,7 +10,7 @@ PROBE = "probe.json"
 
 
 def is_probe(record: Record) -> bool:
-    """Whether a record holds heads on frozen features."""
+    """Return whether a record holds heads on frozen features."""
     return record.kind is RunKind.PROBE
 
 

@@ -42,7 +42,7 @@ class QueueOptions:
 
 
 def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None = None) -> Record:
-    """A waiting record of the resolved `recipe`, with the code's state: what is asked for is what will run.
+    """Make a waiting record of the resolved `recipe`, with the code's state: the worker runs exactly this.
 
     Raises RecordError when a run in `after` does not exist or can no longer be done.
     """
@@ -63,7 +63,9 @@ def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None
 
 
 def after_of(store: RunStore, options: QueueOptions) -> list[str]:
-    """The ids of the runs that must be done first. Raises RecordError for one that is unknown, failed or cancelled."""
+    """Return the ids of the runs that must be done first. Raises RecordError for one that is unknown, failed or
+    cancelled.
+    """
     after = [store.find(text) for text in options.after]
     for record in after:
         if record.state in ("failed", "cancelled", "stopped"):
@@ -75,12 +77,12 @@ def after_of(store: RunStore, options: QueueOptions) -> list[str]:
 
 
 def waiting(store: RunStore) -> list[Record]:
-    """The waiting runs in the order in which they are taken: by priority, then by time."""
+    """Return the waiting runs in the order in which they are taken: by priority, then by time."""
     return sorted(store.list(states=["waiting"]), key=lambda r: (-r.meta.priority, r.meta.created, r.id))
 
 
 def blocked(record: Record, states: Mapping[str, str]) -> str:
-    """Why a waiting run cannot start yet, "" when it can; `states` maps ids to the states of all runs."""
+    """Return why a waiting run cannot start yet, "" if it can; `states` maps ids to the states of all runs."""
     for id_ in record.meta.after:
         state = states.get(id_, "missing")
         if state != "done":
@@ -243,7 +245,7 @@ def _give_back(record: Record) -> bool:
 
 
 def progress_of(record: Record) -> int:
-    """Epochs recorded so far, over all folds."""
+    """Count the epochs recorded so far, over all folds."""
     try:
         return sum(len(record.epochs(fold)) for fold in record.folds())
     except RecordError:

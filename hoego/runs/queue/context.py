@@ -25,7 +25,7 @@ class StopRun(KeyboardInterrupt):
 
 
 def stop_asked(record: Record) -> str:
-    """Why a search wants this run to end; "" where none does."""
+    """Return why a search wants this run to end; "" if none does."""
     try:
         return (record.folder / STOP_FILE).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -71,7 +71,7 @@ class WorkerContext:
         self._recipe = self._recipe or self.record.recipe
 
     def should_stop(self) -> str:
-        """Why to stop now (cancelled, the worker is told to end, the deadline); empty to go on."""
+        """Return why to stop now (cancelled, the worker is told to end, the deadline); empty to go on."""
         self._asked = time.monotonic()
         self._mark = self.clock() if self._mark is None else self._mark
         return self._why_stop()
@@ -120,7 +120,7 @@ class WorkerContext:
         return left
 
     def remaining(self) -> DurationEstimate:
-        """Seconds to the end, as far as is known."""
+        """Return seconds to the end, as far as is known."""
         recipe = dict(self._recipe)
         if self.done_before:
             folds = units({**recipe, "epochs": 1}, self.record.fold)
@@ -129,8 +129,8 @@ class WorkerContext:
 
     @contextlib.contextmanager
     def interrupting(self, patience: float = 10.0) -> Iterator[None]:
-        """For a body that does not ask `should_stop` all the time (it decodes, it scores): StopRun is raised in it
-        when there is a reason to stop and it has not asked for `patience` seconds.
+        """Raise StopRun in a body that does not call `should_stop` often (it decodes, it scores): when there is
+        a reason to stop and it has not asked for `patience` seconds.
 
         A thread watches, and reaches the main thread by SIGUSR1; in any other thread nothing is raised, and the
         body must ask for itself.

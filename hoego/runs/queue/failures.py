@@ -9,7 +9,7 @@ from hoego.storage import full_disk
 
 
 def one_line(problem: BaseException) -> str:
-    """The reason in one line of at most 300 characters.
+    """Shorten the reason to one line of at most 300 characters.
 
     A full disk, memory that ran out (the machine's or the accelerator's) and a loss that is not a number are
     named as such, without torch being imported; anything else is its type and message.

@@ -21,7 +21,7 @@ class DeletedFiles:
     bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return asdict(self)
 
 

@@ -61,21 +61,21 @@ class QueuePlan:
     lines: tuple[PlannedRun, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types, with the counts of what fits and what does not."""
+        """Return it as JSON types, with the counts of what fits and what does not."""
         fits = sum(line.fits is True for line in self.lines)
         return {**asdict(self), "fits": fits, "does_not_fit": sum(line.fits is False for line in self.lines)}
 
 
 def default_reserve(window: float | None) -> float:
-    """Seconds left for prediction and submission: 5 % of the window, ten minutes at most."""
+    """Return the seconds left for prediction and submission: 5 % of the window, ten minutes at most."""
     return 0.0 if window is None else min(600.0, 0.05 * window)
 
 
 def order(
     jobs: Sequence[PlannedJob], history: RunTimeHistory, window: float | None, workers: int = 1
 ) -> list[PlannedJob]:
-    """The order of starting: priority, then time of asking; when not everything fits in `window` (seconds), those
-    of one priority by value per predicted second, so that the time left buys most.
+    """Return the order of starting: priority, then time of asking; when not everything fits in `window`
+    (seconds), those of one priority by value per predicted second, so that the time left buys most.
 
     A run of unknown length comes where its time of asking puts it among runs of the average length.
     """
@@ -96,7 +96,8 @@ def order(
 def fit(
     job: PlannedJob, history: RunTimeHistory, left: float
 ) -> tuple[bool | None, int | None, DurationEstimate]:
-    """Whether `job` ends within `left` seconds: (True / False / None: not known, epochs when shortened, estimate).
+    """Return whether `job` ends within `left` seconds: (True / False / None: not known, epochs when shortened,
+    estimate).
 
     A run that does not fit as asked and may be shortened gets the most epochs that fit, if these are at least
     LEAST_SHARE of what was asked.
@@ -124,7 +125,7 @@ def make_plan(
     workers: int = 1,
     states: Mapping[str, str] | None = None,
 ) -> QueuePlan:
-    """What `workers` would start within `window` seconds, less the reserve, one after another.
+    """Plan what `workers` would start within `window` seconds, less the reserve, one after another.
 
     The margin of a run covers its own error and, added in squares, those of the runs before it on its worker.
     `states` holds the states of the runs that others come after.

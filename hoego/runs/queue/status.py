@@ -39,12 +39,12 @@ class QueueStatus:
     counts: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return asdict(self)
 
 
 def status(store: RunStore, *, ended: int = 5) -> QueueStatus:
-    """The queue as it stands, with the last `ended` runs that ended."""
+    """Return the queue as it stands, with the last `ended` runs that ended."""
     records = store.list()
     states = {record.id: record.state for record in records}
     history = RunTimeHistory.of(store)

@@ -14,7 +14,7 @@ _CLOCK = re.compile(r"(?:(\d{4}-\d{2}-\d{2})[ T])?(\d{1,2}):(\d{2})(?::(\d{2}))?
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in "8h", "90m", "1h30m", "45s", "2d" or a plain number of seconds.
+    """Parse the seconds in "8h", "90m", "1h30m", "45s", "2d" or a plain number of seconds.
 
     Raises UsageError for anything else, and for nothing or less.
 
@@ -34,7 +34,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_until(text: str, *, now: datetime.datetime | None = None) -> datetime.datetime:
-    """The moment that `text` names, as an aware time: "19:00" is its next occurrence, today or tomorrow.
+    """Parse the moment that `text` names, as an aware time: "19:00" is its next occurrence, today or tomorrow.
 
     Also "2022-03-04 19:00", each with an optional zone ("19:00 Asia/Seoul", "19:00 UTC"), and ISO 8601 with an
     offset. Without a zone it is this machine's (or that of `now`, where given). A clock time that the change to
@@ -78,7 +78,9 @@ def _at(date: datetime.date, clock: datetime.time, zone: datetime.tzinfo | None)
 
 
 def _zone(name: str | None, current: datetime.datetime) -> datetime.tzinfo | None:
-    """The zone named; without a name that of `current` where it is a full one, else None: the machine's."""
+    """Return the named time zone; without a name that of `current` if it is a full one, else None: the
+    machine's.
+    """
     if name is None:
         return current.tzinfo if isinstance(current.tzinfo, zoneinfo.ZoneInfo) else None
     try:
@@ -100,7 +102,7 @@ def _iso(text: str, current: datetime.datetime) -> datetime.datetime | None:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration for people, to two units.
+    """Format a duration for people, to two units.
 
     >>> format_duration(5425), format_duration(42.4), format_duration(90061)
     ('1 h 30 min', '42 s', '1 d 1 h')

@@ -47,14 +47,14 @@ class DurationEstimate:
     level: int = -1
 
     def within(self, confidence: float) -> float:
-        """Seconds that are enough with this probability (one-sided); infinite where nothing is known."""
+        """Return the seconds that are enough with this probability (one-sided); infinite if nothing is known."""
         if self.seconds is None:
             return math.inf
         return self.seconds * math.exp(float(stdtrit(self.freedom, confidence)) * self.spread)
 
 
 def units(recipe: Mapping[str, Any], fold: Fold | None = None) -> float:
-    """Epochs in all: those of each fold that runs, and of the last model on all subjects (`refit`).
+    """Count the epochs: those of each fold that runs, and those of the refit on all subjects.
 
     `fold` is what the run holds out; None takes what the recipe says.
     """
@@ -65,7 +65,7 @@ def units(recipe: Mapping[str, Any], fold: Fold | None = None) -> float:
 
 
 def cost_keys(recipe: Mapping[str, Any]) -> tuple[str, str, str]:
-    """What makes two runs' seconds per epoch alike, at each of LEVELS."""
+    """Return the keys that two runs with the same seconds per epoch share, at each of LEVELS."""
     model, dataset = recipe.get("model", {}), recipe.get("dataset", {})
     device = str(recipe.get("device", "auto"))
     same = json.dumps({k: v for k, v in recipe.items() if k not in _IRRELEVANT}, sort_keys=True, default=str)
@@ -78,13 +78,13 @@ def cost_keys(recipe: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def pixels(recipe: Mapping[str, Any]) -> float:
-    """Pixels of a photo as the model sees it; 1 where the recipe does not say."""
+    """Return the pixels of a photo as the model sees it; 1 if the recipe does not say."""
     size = recipe.get("dataset", {}).get("size")
     return float(size[0]) * float(size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else 1.0
 
 
 def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> RunTimeSample | None:
-    """The timing of a run that is done, as `run.json` keeps it; {} where it cannot be known.
+    """Return the timing of a run that is done, as `run.json` keeps it; {} if it is not known.
 
     `seconds` is what the run took on this machine, `units` the epochs that took them; the seconds inside the
     epochs are `epoch_seconds` where given, else those of the folds, else those in the epochs' rows. Decoding is no
@@ -118,7 +118,7 @@ def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> RunTimeSampl
 
 
 def row_seconds(row: Mapping[str, Any]) -> float | None:
-    """The seconds of an epoch as its row tells them; None where it does not."""
+    """Return the seconds of an epoch from its row; None if the row does not hold them."""
     seconds = row.get("seconds", row.get("train_seconds"))
     return float(seconds) if isinstance(seconds, (int, float)) else None
 
@@ -138,7 +138,9 @@ class RunTimeHistory:
 
     @classmethod
     def of(cls, store: RunStore, machine: str | None = None, *, latest: int = 300) -> RunTimeHistory:
-        """From the latest runs of `machine` (this one) in `store`: those that are done, else their epochs so far."""
+        """Read the timings of the latest runs of `machine` (this one) in `store`: those done, else their epochs
+        so far.
+        """
         wanted = machine or machine_key()
         own = store.list(where=lambda meta: meta.machine == wanted and bool(meta.started))[-latest:]
         done = [observe(record) for record in own if record.meta.state == "done"]
@@ -153,7 +155,7 @@ class RunTimeHistory:
     def predict(
         self, recipe: Mapping[str, Any], fold: Fold | None = None, *, done: float = 0
     ) -> DurationEstimate:
-        """Seconds that a run of `recipe` will take, `done` of its epochs being behind it."""
+        """Predict the seconds that a run of `recipe` will take, with `done` of its epochs already trained."""
         rate, spread, freedom, level, count = self._rate(recipe)
         if rate is None:
             return DurationEstimate(seconds=None)
@@ -170,7 +172,7 @@ class RunTimeHistory:
     def remaining(
         self, recipe: Mapping[str, Any], fold: Fold | None, epoch_seconds: Sequence[float]
     ) -> DurationEstimate:
-        """Seconds to the end of a run after the epochs that took `epoch_seconds`.
+        """Return the seconds to the end of a run after the epochs that took `epoch_seconds`.
 
         The measured rate (the first epoch counted at what first epochs usually take beside later ones) and the
         one predicted from past runs are averaged in the logarithm, each by its precision.
@@ -204,7 +206,9 @@ class RunTimeHistory:
         return [s for s in self.samples if s.keys[level] == key]
 
     def _rate(self, recipe: Mapping[str, Any]) -> tuple[float | None, float, float, int, int]:
-        """Seconds per unit, spread of its logarithm, freedom, level, number of runs (the last 20 count)."""
+        """Return seconds per unit, spread of its logarithm, degrees of freedom, level, number of runs (the last
+        20 count).
+        """
         for level in range(len(LEVELS)):
             alike = self._alike(recipe, level)[-20:]
             if not alike:
@@ -217,7 +221,7 @@ class RunTimeHistory:
         return None, 0.0, _PRIOR_WEIGHT, -1, 0
 
     def _spread(self, level: int, logs: Sequence[float]) -> tuple[float, float]:
-        """The spread of errors at `level`: from past predictions made there and from these runs' own scatter."""
+        """Return the spread of errors at `level`: from past predictions at it and from these runs' own scatter."""
         past = [s.error[1] for s in self.samples if s.error is not None and s.error[0] == level][-50:]
         centre = statistics.fmean(logs)
         squares = sum(e * e for e in past) + sum((x - centre) ** 2 for x in logs)
@@ -225,13 +229,15 @@ class RunTimeHistory:
         return math.sqrt((_PRIOR_WEIGHT * _PRIOR_SPREAD[level] ** 2 + squares) / freedom), freedom
 
     def _overhead(self, recipe: Mapping[str, Any], level: int) -> float:
-        """Of the latest runs alike (any, where there are none); of two the lower: a first start takes longer."""
+        """Return the overhead of the latest similar runs (of any, if there are none); the lower of two, since a
+        first start takes longer.
+        """
         alike = (self._alike(recipe, level) or self.samples)[-5:]
         return statistics.median_low(s.overhead for s in alike) if alike else _DEFAULT_OVERHEAD
 
 
 def own_epochs(record: Record) -> list[float]:
-    """The seconds of the epochs that a run has behind it on this machine; [] where it ran on another."""
+    """Return the seconds of the epochs that a run has trained on this machine; [] if it ran on another."""
     if record.meta.machine != machine_key():
         return []
     rows = [row for fold in record.folds() for row in record.epochs(fold)]
@@ -239,7 +245,7 @@ def own_epochs(record: Record) -> list[float]:
 
 
 def _begun(record: Record) -> RunTimeSample | None:
-    """What the epochs of an unfinished run tell: their rate, under the usual overhead."""
+    """Return the rate of an unfinished run's epochs, with the usual overhead."""
     try:
         seconds, recipe = own_epochs(record), record.recipe
     except RecordError:

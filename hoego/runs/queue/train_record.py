@@ -39,7 +39,7 @@ def queue_run(
 
 
 def enqueue(store: RunStore, recipe: Mapping[str, Any], ask: QueueOptions) -> Record:
-    """`queue_run` of plain settings, for what queues several runs."""
+    """Queue a run of plain settings, as `queue_run`, for callers that queue several."""
     return _asked(store.root, build(recipe), ask)
 
 
@@ -58,7 +58,7 @@ def _asked(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
 
 
 def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
-    """A whole record (its split included) that no worker takes yet."""
+    """Make a complete record (its split included) that no worker takes yet."""
     from hoego.runs.project import open_project
     from hoego.runs.train import TrainOptions, prepare
 
@@ -82,7 +82,7 @@ def start_in_background(
     why: str = "",
     tags: Sequence[str] = (),
 ) -> BackgroundWorker:
-    """`hoego train --background`: the record is made now, the training goes on in a session of its own.
+    """Make the record now and train it in a session of its own: `hoego train --background`.
 
     With `resume` (a run) instead of a recipe, that run goes on. Raises UsageError where neither or both are given,
     RecordError for a run that is done or runs already, and what `queue_run` raises.

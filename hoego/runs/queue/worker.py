@@ -30,7 +30,7 @@ Runner = Callable[[Record, WorkerContext], RunOutcome]
 
 
 def no_log(_: str) -> None:
-    """Says nothing."""
+    """Log nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class FinishedRun:
     predicted: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return asdict(self)
 
 
@@ -84,7 +84,7 @@ class WorkReport:
     recovered: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return {**asdict(self), "plan": self.plan.to_dict()}
 
 
@@ -156,7 +156,7 @@ def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) ->
 
 
 def job(record: Record) -> PlannedJob:
-    """The planner's view of a waiting record."""
+    """Return the planner's view of a waiting record."""
     meta = record.meta
     return PlannedJob(
         id=meta.id,
@@ -171,7 +171,7 @@ def job(record: Record) -> PlannedJob:
 
 
 def jobs(store: RunStore) -> list[PlannedJob]:
-    """The waiting runs as the planner sees them; one whose recipe cannot be read is left out."""
+    """Return the waiting runs as the planner sees them, without those whose recipe cannot be read."""
     found = []
     for record in claims.waiting(store):
         with contextlib.suppress(HoegoError):
@@ -220,7 +220,7 @@ def _loop(worker: _Worker) -> None:
 
 
 def _busy(worker: _Worker) -> bool:
-    """Whether a waiting run comes after one that another worker runs now (so that it is worth waiting)."""
+    """Return whether a waiting run comes after one that another worker runs now, so that waiting is worthwhile."""
     states = _states(worker.store)
     return any(
         any(states.get(parent) == "running" for parent in record.meta.after)
@@ -350,7 +350,7 @@ def _learn(worker: _Worker, context: WorkerContext, seconds: float, predicted: D
 
 @contextlib.contextmanager
 def _signals(stop: _Stop) -> Iterator[None]:
-    """SIGINT and SIGTERM ask the present run to stop at its next step; only the main thread can listen."""
+    """Stop the present run at its next step on SIGINT and SIGTERM; only the main thread can receive them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

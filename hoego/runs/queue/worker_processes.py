@@ -22,7 +22,7 @@ MAX_REPLACED = 10
 
 
 def gpu_count() -> int:
-    """NVIDIA GPUs that this machine's driver shows; 0 without one. Loads no torch."""
+    """Count the NVIDIA GPUs that this machine's driver shows, without loading torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([part for part in visible.split(",") if part.strip() not in ("", "-1")])
@@ -33,7 +33,7 @@ def gpu_count() -> int:
 
 
 def work_many(store: RunStore, runner: Runner, options: WorkOptions, *, workers: int = 1) -> WorkReport:
-    """`work` with this many processes; where there are GPUs, worker k sees only GPU k modulo their number.
+    """Run `work` in this many processes; with GPUs, worker k sees only GPU k modulo their number.
 
     `runner` and the callables in `options` must be functions that another process can import. The workers share
     nothing but the records: each claims its runs. The report joins theirs.
@@ -201,7 +201,7 @@ class BackgroundWorker:
     output: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return {"run": self.run, "pid": self.pid, "output": self.output}
 
 

@@ -38,12 +38,12 @@ class WorkRequest:
 
 
 def to_stderr(text: str) -> None:
-    """A line on stderr."""
+    """Print a line on stderr."""
     print(visible(text, keep="\n"), file=sys.stderr, flush=True)
 
 
 def deadline_of(request: WorkRequest, *, now: datetime.datetime | None = None) -> datetime.datetime | None:
-    """The deadline that was asked for. Raises UsageError when both forms are given, or one cannot be read."""
+    """Return the requested deadline. Raises UsageError if both forms are given, or one cannot be read."""
     if request.until and request.duration:
         raise UsageError("--until and --for both set the deadline", remedy="Give one of them.")
     current = now or datetime.datetime.now().astimezone()
@@ -87,7 +87,7 @@ def work_queue(
 
 
 def _usual(runs: Path) -> Recipe:
-    """What `hoego train` would train without a recipe: the project's settings over the profile quick."""
+    """Return what `hoego train` would train without a recipe: the project's settings over the profile quick."""
     return resolve(None, project=find_project(runs.resolve().parent))
 
 

@@ -40,7 +40,7 @@ class RecordDifference:
         return not (self.recipe or self.code or self.environment or self.data or self.results)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return {**files.plain(asdict(self)), "same": self.same}
 
 
@@ -61,7 +61,7 @@ def differences_of(a: Record, b: Record) -> RecordDifference:
 
 
 def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tuple[ValueChange, ...]:
-    """The keys (nested ones joined by dots) whose values differ, in the order of `a`, then of `b`."""
+    """Return the keys (nested ones joined by dots) whose values differ, in the order of `a`, then of `b`."""
     found: list[ValueChange] = []
     for key in dict.fromkeys((*a, *b)):
         left, right = a.get(key), b.get(key)
@@ -77,7 +77,7 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tup
 
 
 def _as_it_ran(record: Record) -> dict[str, Any]:
-    """The recipe with the fold that was trained, which `--fold` may have set."""
+    """Return the recipe with the fold that was trained, which `--fold` may have set."""
     return {**record.recipe, "fold": record.fold}
 
 
@@ -94,7 +94,7 @@ def _code_that_ran(record: Record) -> Mapping[str, Any]:
 
 
 def _results(record: Record) -> dict[str, Any]:
-    """The score's numbers: every `value` under its metric's name, and the honesty."""
+    """Return the score's numbers: every `value` under its metric's name, and the honesty."""
     score = record.score
     if score is None:
         return {}

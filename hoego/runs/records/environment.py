@@ -19,7 +19,7 @@ _CORE_PACKAGES = ("numpy", "polars", "pillow", "simplejpeg", "scipy", "torch", "
 
 
 def environment() -> dict[str, Any]:
-    """The machine and its software: python, packages, cores, memory (bytes), accelerator.
+    """Describe the machine and its software: python, packages, cores, memory (bytes), accelerator.
 
     torch is asked for the accelerator only where it is already imported.
     """
@@ -27,13 +27,13 @@ def environment() -> dict[str, Any]:
 
 
 def machine_key() -> str:
-    """A name for "the same machine" in timings: host, processor, cores and accelerator."""
+    """Name "the same machine" in timings: host, processor, cores and accelerator."""
     fixed = _fixed()
     return "|".join((fixed["host"], fixed["processor"], str(fixed["cores"])))
 
 
 def accelerator() -> str:
-    """The first accelerator's name, "cpu" when torch sees none, "" where torch is not imported."""
+    """Return the first accelerator's name, "cpu" if torch sees none, "" if torch is not imported."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "cuda"):
         return ""
@@ -84,7 +84,8 @@ def _memory() -> int | None:
 
 
 def code_state(project: Path | None = None) -> dict[str, Any]:
-    """The code that runs: a hash per source file of the package, one over all, and the project's git state.
+    """Describe the code that runs: a hash per source file of the package, one over all, and the project's git
+    state.
 
     `hash` (64-bit, hex) is over the sorted relative names and contents of the package's Python files.
     `git` is None outside a git checkout, else commit and whether the work tree differs from it.

@@ -49,7 +49,7 @@ class HeldStore(RunStore):
         self._behind: threading.Thread | None = None
 
     def read(self) -> tuple[Sequence[Record], dict[str, RecordError]]:
-        """Every record, oldest first, and the error of each folder whose run.json cannot be read."""
+        """Read every record, oldest first, and the error of each folder whose run.json cannot be read."""
         self.look()
         with self._guard:
             return self._ordered, dict(self._broken)

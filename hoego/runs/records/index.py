@@ -23,7 +23,7 @@ _NAME = ".index.json"
 
 
 def read_all(root: Path, *, save: bool = True) -> tuple[dict[str, RunMeta], dict[str, RecordError]]:
-    """Every record under `root`: folder name -> its RunMeta, and folder name -> error of the broken ones.
+    """Read every record under `root`: folder name -> its RunMeta, and folder name -> error of the broken ones.
 
     Args:
         root: the folder of the records.
@@ -54,7 +54,7 @@ def read_all(root: Path, *, save: bool = True) -> tuple[dict[str, RunMeta], dict
 
 
 def stamps(root: Path) -> list[tuple[str, list[int]]]:
-    """Every record's folder name with inode, length and time of change of its run.json; broken ones too."""
+    """Return every record's folder name with inode, length and time of change of its run.json; broken ones too."""
     found: list[tuple[str, list[int]]] = []
     try:
         with os.scandir(root) as listing:

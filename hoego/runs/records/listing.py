@@ -50,7 +50,7 @@ class RunsTable:
     chosen_of: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Each row as an object."""
+        """Return each row as an object."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
         return {
             "runs": files.plain(rows),
@@ -60,7 +60,7 @@ class RunsTable:
         }
 
     def to_csv(self, *, spreadsheet: bool = False) -> str:
-        """The table as CSV with a header; lists are joined by spaces.
+        """Return the table as CSV with a header; lists are joined by spaces.
 
         With `spreadsheet`, an apostrophe stands before each text that a spreadsheet would run as a formula.
         """
@@ -87,7 +87,7 @@ class RunsQuery:
 
 
 def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
-    """The records that fit `query`, as a table.
+    """List the records that fit `query`, as a table.
 
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
     (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `marks`, `score.gender.macro_f1.value`), or `recipe.`
@@ -132,7 +132,7 @@ def sort_records(records: Sequence[Record], sort: str) -> list[Record]:
 
 
 def with_honesty(columns: Sequence[str]) -> tuple[str, ...]:
-    """`columns`, with the honesty and the marks after the last score where they are not among them.
+    """Return `columns`, with the honesty and the marks added after the last score if they are missing.
 
     >>> with_honesty(("id", "macro_f1", "why"))
     ('id', 'macro_f1', 'honesty', 'marks', 'why')
@@ -154,7 +154,7 @@ def is_score(column: str) -> bool:
 
 
 def value(record: Record, column: str) -> Any:
-    """One cell: the value of `column` in a record, None where it has none."""
+    """Return one cell: the value of `column` in a record, None if it has none."""
     if column == "state":
         return record.state
     if column == "reason":

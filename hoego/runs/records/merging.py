@@ -47,7 +47,7 @@ class MergeResult:
     refused: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return dict(files.plain(asdict(self)))
 
 
@@ -110,7 +110,7 @@ def _misnamed(record: Record) -> str:
 
 
 def differences(left: Path, right: Path) -> tuple[str, ...]:
-    """The files (relative, sorted) that two record folders do not share byte for byte.
+    """List the files (relative, sorted) that two record folders do not share byte for byte.
 
     A run.json on the right is that on the left also where it is what `merge` makes of it.
     """
@@ -140,7 +140,7 @@ def _is_merged(left: Path, right: Path) -> bool:
 
 
 def _at_rest(record: Record) -> RunMeta:
-    """What run.json says after the merge: a run that waited or was running there is neither here."""
+    """Return run.json after the merge: a run that waited or was running there is neither here."""
     meta = record.meta
     if meta.state == "waiting":
         reason = f"it waited where it was merged from; hoego queue retry {meta.id} asks for it here"

@@ -39,13 +39,13 @@ class ExperimentLogger(Protocol):
         """Make the run there, with its settings; returns its id there."""
 
     def metrics(self, remote: str, fold: int, rows: Sequence[Mapping[str, float]]) -> None:
-        """Push epochs; each row has `epoch` and `time` (milliseconds since the Unix epoch) among its numbers."""
+        """Write each number as `fold-K/name` by epoch."""
 
     def artifact(self, remote: str, path: Path) -> None:
-        """Push a file."""
+        """Upload a file of the record."""
 
     def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
-        """Push the final state, the score's numbers and their honesty ("" without a score)."""
+        """Write the score's numbers, their honesty and the state, and end the run."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class SyncResult:
     behind: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return dict(files.plain(asdict(self)))
 
 
@@ -111,12 +111,12 @@ class SyncResults:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return {"mirrors": [m.to_dict() for m in self.mirrors]}
 
 
 def sync_all(store: RunStore, mirrors: Sequence[ExperimentLogger]) -> SyncResults:
-    """`sync` with each of `mirrors`."""
+    """Call `sync` with each of `mirrors`."""
     return SyncResults(tuple(sync(store, mirror) for mirror in mirrors))
 
 
@@ -161,7 +161,7 @@ def _push(record: Record, mirror: ExperimentLogger) -> None:
 
 
 def params_of(record: Record) -> dict[str, str]:
-    """Every setting under its dotted name, as text."""
+    """Return every setting under its dotted name, as text."""
     found: dict[str, str] = {}
 
     def walk(table: Mapping[str, Any], prefix: str) -> None:
@@ -176,7 +176,7 @@ def params_of(record: Record) -> dict[str, str]:
 
 
 def summary_of(record: Record) -> dict[str, float]:
-    """The score's numbers: `macro_f1`, `macro_f1.low`, `macro_f1.high`, and so on.
+    """Return the score's numbers: `macro_f1`, `macro_f1.low`, `macro_f1.high`, and so on.
 
     Those of a score that is not honest are named after it (`naive_macro_f1`, `in_sample_macro_f1`), so that the other
     tool ranks them beside no honest one.
@@ -193,7 +193,8 @@ def summary_of(record: Record) -> dict[str, float]:
 
 
 def _numbers(row: Mapping[str, Any], record: Record, mark: str = "") -> dict[str, float]:
-    """The finite numbers of an epoch's row, nested ones joined by dots; a time that is the same at every push.
+    """Return the finite numbers of an epoch's row, nested ones joined by dots; with a time that is the same at
+    every push.
 
     `mark` stands before the names of what was measured on held-out photos.
     """
@@ -233,7 +234,7 @@ class MlflowLogger:
         return self._made
 
     def begin(self, record: Record, params: Mapping[str, str]) -> str:
-        """The run that has this record's id as a tag, or a new one."""
+        """Return the run that has this record's id as a tag, or a new one."""
         from mlflow.entities import Param
 
         experiment = self._client.get_experiment_by_name(self.experiment)
@@ -253,7 +254,7 @@ class MlflowLogger:
         return str(run.info.run_id)
 
     def metrics(self, remote: str, fold: int, rows: Sequence[Mapping[str, float]]) -> None:
-        """Each number as `fold-K/name`, with the epoch as its step."""
+        """Write each number as `fold-K/name` by epoch."""
         from mlflow.entities import Metric
 
         made = [
@@ -266,11 +267,11 @@ class MlflowLogger:
             self._client.log_batch(remote, metrics=made[k : k + 500])
 
     def artifact(self, remote: str, path: Path) -> None:
-        """A file of the record."""
+        """Upload a file of the record."""
         self._client.log_artifact(remote, str(path))
 
     def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
-        """The score's numbers, their honesty as the tag `hoego.honesty`, and the state as MLflow knows it."""
+        """Write the score's numbers, their honesty and the state, and end the run."""
         if honesty:
             self._client.set_tag(remote, "hoego.honesty", honesty)
         for key, value in summary.items():
@@ -306,7 +307,7 @@ class WandbLogger:
         return self._open[remote]
 
     def begin(self, record: Record, params: Mapping[str, str]) -> str:
-        """The run whose id there is the record's."""
+        """Return the run whose id there is the record's."""
         meta = record.meta
         about = {"name": meta.name or meta.id, "notes": meta.why, "tags": list(meta.tags)}
         self._config[meta.id] = {**about, "config": dict(params)}
@@ -314,18 +315,18 @@ class WandbLogger:
         return meta.id
 
     def metrics(self, remote: str, fold: int, rows: Sequence[Mapping[str, float]]) -> None:
-        """Each number as `fold-K/name`, drawn over `fold-K/epoch`."""
+        """Write each number as `fold-K/name` by epoch."""
         run = self._run(remote)
         run.define_metric(f"fold-{fold}/*", step_metric=f"fold-{fold}/epoch")
         for row in rows:
             run.log({f"fold-{fold}/{key}": value for key, value in row.items() if key != "time"})
 
     def artifact(self, remote: str, path: Path) -> None:
-        """A file of the record."""
+        """Upload a file of the record."""
         self._run(remote).save(str(path), base_path=str(path.parent), policy="now")
 
     def end(self, remote: str, state: str, summary: Mapping[str, float], honesty: str) -> None:
-        """The score's numbers in the summary, their honesty as `honesty` in the configuration, and the end."""
+        """Write the score's numbers, their honesty and the state, and end the run."""
         run = self._run(remote)
         if honesty:
             run.config.update({"honesty": honesty}, allow_val_change=True)
@@ -335,7 +336,7 @@ class WandbLogger:
 
 
 def mirrors_of(text: str) -> tuple[ExperimentLogger, ...]:
-    """The mirrors named in `mlflow=ADDRESS,wandb=PROJECT`. Raises UsageError for anything else."""
+    """Parse the mirrors in `mlflow=ADDRESS,wandb=PROJECT`. Raises UsageError for anything else."""
     made: list[ExperimentLogger] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, address = part.partition("=")

@@ -28,7 +28,7 @@ class DiaryNote:
     author: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return it as JSON types."""
         return asdict(self)
 
 
@@ -50,7 +50,7 @@ def note(store: RunStore, text: str, *, run: str = "", author: str = "", time: s
 
 
 def notes(store: RunStore, *, run: str = "") -> tuple[DiaryNote, ...]:
-    """The entries in order of time; only those about `run` (an id) when it is given."""
+    """Return the entries in order of time; only those about `run` (an id) if it is given."""
     path = store.root / NOTES
     found: list[DiaryNote] = []
     for line, row in files.numbered_lines(path):

@@ -17,23 +17,23 @@ STALE_SECONDS = 120.0
 
 @functools.cache
 def host() -> str:
-    """This machine's name."""
+    """Return this machine's name."""
     return socket.gethostname()
 
 
 def this_process() -> dict[str, Any]:
-    """What identifies the calling process: host, pid, its start (clock ticks since boot), boot and pid namespace."""
+    """Identify the calling process: host, pid, its start (clock ticks since boot), boot and pid namespace."""
     return {"host": host(), "pid": os.getpid(), "start": _start(os.getpid()), **_boot()}
 
 
 def process_of(pid: int) -> dict[str, Any] | None:
-    """What identifies the process `pid` of this machine; None when there is none (any more)."""
+    """Identify the process `pid` of this machine; None if there is none (any more)."""
     start = _start(pid)
     return None if start is None else {"host": host(), "pid": pid, "start": start, **_boot()}
 
 
 def is_alive(process: Mapping[str, Any] | None, heartbeat: Path, *, may_write: bool = True) -> bool:
-    """Whether the process that `this_process` described is still alive.
+    """Return whether the process that `this_process` described is still alive.
 
     On the machine (and in the pid namespace) where it ran, the process table answers. Elsewhere the file
     `heartbeat` does: alive when it was touched at most STALE_SECONDS ago by its file system's clock, which is read
@@ -56,7 +56,9 @@ def _whole(number: Any) -> int:
 
 
 def _fresh(heartbeat: Path, may_write: bool) -> bool:
-    """Whether `heartbeat` was touched lately. Clocks of machines differ; so a file is made beside it to compare."""
+    """Return whether `heartbeat` was touched recently, compared with a file made beside it: clocks of machines
+    differ.
+    """
     old = age(heartbeat)
     if old is None:
         return False
@@ -71,7 +73,7 @@ def _fresh(heartbeat: Path, may_write: bool) -> bool:
 
 
 def age(path: Path) -> float | None:
-    """Seconds since `path` was last touched; None when it does not exist."""
+    """Return the seconds since `path` was last touched; None if it does not exist."""
     try:
         return time.time() - path.stat().st_mtime
     except OSError:
@@ -88,7 +90,7 @@ def _boot() -> dict[str, str]:
 
 
 def _start(pid: int) -> int | None:
-    """Clock ticks from boot to the start of process `pid`; None when there is none, or it is a zombie."""
+    """Return the clock ticks from boot to the start of process `pid`; None if there is none, or it is a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -150,12 +150,12 @@ class Record:
         return self.meta.verdict
 
     def is_alive(self) -> bool:
-        """Whether the process that runs this record is alive (see `process.is_alive`)."""
+        """Return whether the process that runs this record is alive (see `process.is_alive`)."""
         heartbeat = self.folder / "heartbeat"
         return process.is_alive(self.meta.process, heartbeat, may_write=not self._read_only)
 
     def runs_elsewhere(self) -> bool:
-        """Whether a process that is not this one runs the record now."""
+        """Return whether a process that is not this one runs the record now."""
         own = process.this_process()
         return self.meta.state == "running" and self.meta.process != own and self.is_alive()
 
@@ -239,14 +239,14 @@ class Record:
             stream.write(lines)
 
     def fold_folder(self, fold: int) -> Path:
-        """fold-K's folder, made when it is absent."""
+        """Return fold-K's folder; make it if it is absent."""
         folder = self.folder / f"fold-{int(fold)}"
         with storing(folder):
             folder.mkdir(exist_ok=True)
         return folder
 
     def folds(self) -> list[int]:
-        """The folds that have a folder, sorted."""
+        """Return the folds that have a folder, sorted."""
         found = (p.name.removeprefix("fold-") for p in self.folder.glob("fold-*") if p.is_dir())
         return sorted(int(text) for text in found if text.isdigit())
 
@@ -257,7 +257,7 @@ class Record:
         files.append_line(self.fold_folder(fold) / "epochs.jsonl", row)
 
     def epochs(self, fold: int) -> list[dict[str, Any]]:
-        """The epochs of a fold, in order; of an epoch written twice (after a resume) the later row counts."""
+        """Return the epochs of a fold, in order; of an epoch written twice (after a resume), the later row."""
         path = self.folder / f"fold-{int(fold)}" / "epochs.jsonl"
         latest: dict[int, dict[str, Any]] = {}
         for place, (line, row) in enumerate(files.numbered_lines(path)):
@@ -314,7 +314,7 @@ class Record:
         return self.change(lambda meta: {"tags": tuple(sorted(({*meta.tags, *add}) - set(remove)))})
 
     def size(self) -> int:
-        """Bytes that the folder takes on the disk (lengths of its files)."""
+        """Return the bytes that the folder takes on the disk (lengths of its files)."""
         total = 0
         for path in self.folder.rglob("*"):
             with contextlib.suppress(OSError):

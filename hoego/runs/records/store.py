@@ -29,7 +29,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_id() -> str:
-    """A run's id: UTC time to the second, then 25 random bits (unique also between machines)."""
+    """Make a run's id: UTC time to the second, then 25 random bits (unique also between machines)."""
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     return f"{moment}-{''.join(secrets.choice(_ALPHABET) for _ in range(5))}"
 
@@ -54,7 +54,7 @@ class RunStore:
         parents: Iterable[str] = (),
         **fields: Any,
     ) -> Record:
-        """A new record with the resolved `recipe` (plain settings), the environment and the code's state.
+        """Make a new record with the resolved `recipe` (plain settings), the environment and the code's state.
 
         The folder appears whole: it is written under a temporary name and then renamed. `fields` are further
         fields of run.json (kind, fold, priority, after, value, fingerprints, training ...). Raises RecordError for an
@@ -93,7 +93,8 @@ class RunStore:
         return folder
 
     def find(self, text: str | Path) -> Record:
-        """The record that `text` names: an id, a unique prefix or ending of one, a path to its folder, or "last".
+        """Find the record that `text` names: an id, a unique prefix or ending of one, a path to its folder, or
+        "last".
 
         "last" is the newest run that is done. Raises RecordError when there is none or more than one, listing the
         near ones.
@@ -127,7 +128,7 @@ class RunStore:
         raise RecordError(f"no run in {self.root} is done yet.", remedy="`hoego runs` lists what there is.")
 
     def ids(self) -> list[str]:
-        """Every record's id, oldest first."""
+        """Return every record's id, oldest first."""
         try:
             with os.scandir(self.root) as entries:
                 return sorted(e.name for e in entries if not e.name.startswith(".") and _is_record(e))
@@ -142,7 +143,7 @@ class RunStore:
         text: str = "",
         where: Callable[[RunMeta], bool] | None = None,
     ) -> list[Record]:
-        """The records, oldest first: in one of `states`, with all `tags`, with `text` in name, why or id.
+        """List the records, oldest first: in one of `states`, with all `tags`, with `text` in name, why or id.
 
         Broken records are left out (`broken` names them).
         """
@@ -156,7 +157,7 @@ class RunStore:
         text: str = "",
         where: Callable[[RunMeta], bool] | None = None,
     ) -> tuple[Sequence[Record], dict[str, RecordError]]:
-        """`list` and `broken` from one look at the folder."""
+        """Return `list` and `broken` from one look at the folder."""
         wanted_states, wanted_tags, lowered = set(states), set(tags), text.lower()
         found = []
         records, broken = self.read()
@@ -172,7 +173,7 @@ class RunStore:
         return found, broken
 
     def read(self) -> tuple[Sequence[Record], dict[str, RecordError]]:
-        """Every record, oldest first, and the error of each folder whose run.json cannot be read."""
+        """Read every record, oldest first, and the error of each folder whose run.json cannot be read."""
         metas, broken = read_all(self.root)
         return [Record(self.root / id_, meta) for id_, meta in sorted(metas.items())], broken
 
@@ -202,7 +203,7 @@ class RunStore:
         )
 
     def broken(self) -> dict[str, RecordError]:
-        """Folders with a run.json that cannot be read: folder name -> the error."""
+        """Return the folders whose run.json cannot be read: folder name -> the error."""
         return self.read()[1]
 
     def remove_leftovers(self) -> tuple[Path, ...]:

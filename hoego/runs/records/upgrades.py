@@ -15,7 +15,7 @@ Content = dict[str, Any]
 
 
 def _hypothesis_is_why(content: Content) -> Content:
-    """Version 1 called the hypothesis `hypothesis` and a stopped run `stopped`; its times were Unix seconds."""
+    """Rename `hypothesis` and the state `stopped` of version 1, and read its Unix times."""
     content["why"] = content.pop("hypothesis", "")
     if content.get("state") == "stopped":
         content["state"] = "interrupted"
@@ -32,7 +32,7 @@ _SAMPLE = ("keys", "units", "rate", "overhead", "first", "pixels", "error")
 
 
 def _extra_is_declared(content: Content) -> Content:
-    """Version 2 kept kind, fold, target, and what training and queue had to say, under `extra` without declaring it."""
+    """Move kind, fold, target and the fields of training and queue out of `extra`, where version 2 kept them."""
     extra = dict(content.get("extra") or {})
     for name in ("kind", "fold", "target"):
         if (value := extra.pop(name, None)) not in (None, ""):

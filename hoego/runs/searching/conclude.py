@@ -134,7 +134,9 @@ def _chosen(record: Record, finding: Finding, dataset: Dataset, notes: list[str]
 def _gain(
     winners: Sequence[Record], starts: Sequence[Record], finding: Finding, dataset: Dataset, notes: list[str]
 ) -> Comparison | None:
-    """The winner's settings less the start, each on seeds that chose nothing; None where a side has no run."""
+    """Return the gain of the winner's settings over the start, each on seeds that chose nothing; None if a side
+    has no run.
+    """
     sides = [[r for r in side if r.refresh().state == "done"] for side in (winners, starts)]
     lost = [r.id for r in (*winners, *starts) if r.state in ("failed", "cancelled", "stopped")]
     if lost:

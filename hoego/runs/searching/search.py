@@ -178,7 +178,7 @@ class _Search:
             )
 
     def _full(self, trials: Sequence[SearchTrial]) -> bool:
-        """Whether every worker has a trial; where the workers are elsewhere, whether one waits."""
+        """Return whether every worker has a trial; with workers elsewhere, whether one waits."""
         open_ones = sum(t.open for t in trials)
         if self.request.workers:
             return open_ones >= self.request.workers
@@ -276,7 +276,7 @@ class _Search:
         return sides[0], sides[1]
 
     def _side(self, role: str, point: SearchPoint) -> list[Record]:
-        """The runs of one side, queued where they are not there yet."""
+        """Return the runs of one side; queue those that are missing."""
         change = self.space.overrides(point) if point else []
         known = {r.recipe.get("seed"): r for r in records_of(self.store, self.id, role) if self._of(r, point)}
         out = []

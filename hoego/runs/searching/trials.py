@@ -47,7 +47,7 @@ class SearchTrial:
 
 
 def facts_of(record: Record) -> SearchFacts | None:
-    """What a search knows of a run; None for a run of no search."""
+    """Return what a search knows of a run; None if no search made it."""
     return record.meta.queue.search
 
 

@@ -70,5 +70,5 @@ def _mark_file(path: Path, what: str, dataset: Dataset) -> None:
 
 
 def _without_choice(path: Sequence[str]) -> tuple[str, ...]:
-    """What was said of an earlier end of the same search is replaced by what is said now."""
+    """Drop the notes of an earlier end of the same search: the present one replaces them."""
     return tuple(p for p in path if not p.startswith("chosen as the best of "))

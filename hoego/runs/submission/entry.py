@@ -154,7 +154,7 @@ def _entry(
 def ledger_view(
     project: Path, settings: SubmissionSettings, now: datetime.datetime | None = None
 ) -> LedgerView:
-    """The ledger, with what should be said of it."""
+    """Return the ledger, with its warnings."""
     ledger = Ledger(project)
     moment = now or datetime.datetime.now(datetime.UTC)
     entries = ledger.entries()

@@ -26,7 +26,8 @@ class Expected(Result):
 
 
 def expected_score(score: Score | ScoreSummary, metric: str, test_images: int) -> Expected | None:
-    """The score to expect on a test of `test_images` photos; None where the score is not honest or cannot say.
+    """Return the score to expect on a test of `test_images` photos; None if the score is not honest or has no
+    interval.
 
     The honest score misses the truth by its own error, and the test misses it by another, independent one, whose
     variance is that of the honest score times the ratio of subjects. Both half-widths therefore grow by

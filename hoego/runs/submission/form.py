@@ -35,7 +35,7 @@ class SubmissionForm:
     class_columns: tuple[str, ...] = ()
 
     def match(self, predictions: Predictions) -> Predictions:
-        """The predictions in the order of the form; ids match by path or by file name.
+        """Put the predictions in the order of the form; ids match by path or by file name.
 
         Raises:
             MismatchError: ids of the form that were not predicted, or predicted photos that it does not name.
@@ -177,6 +177,8 @@ def answers_in_use(schema: LabelSchema) -> tuple[str, ...]:
 
 
 def answers_of(predictions: Predictions) -> list[str]:
-    """The answer of each row [N]: the composite's code (6*mask + 3*gender + age), or the name of the class."""
+    """Return the answer of each row [N]: the composite's code (6*mask + 3*gender + age), or the name of the
+    class.
+    """
     answers = answers_in_use(predictions.schema)
     return [answers[c] for c in predictions.target_probabilities().argmax(axis=1).tolist()]

@@ -41,7 +41,7 @@ class Ledger:
         self.file = self.folder / "ledger.jsonl"
 
     def entries(self) -> tuple[LedgerEntry, ...]:
-        """Every submission with the score that came back, the oldest first."""
+        """Return every submission with the score that came back, the oldest first."""
         found: dict[str, LedgerEntry] = {}
         for number, line in files.numbered_lines(self.file):
             with parsing(self.file, row=number, remedy=files.REMOVE):
@@ -84,7 +84,7 @@ class Ledger:
             yield
 
     def agreement(self, answers: Mapping[str, str], form: SubmissionForm) -> dict[str, float]:
-        """Share of equal answers with every earlier file that has the same ids, by entry."""
+        """Return the share of equal answers with every earlier file that has the same ids, by entry."""
         out = {}
         for entry in self.entries():
             path = self.folder / "files" / f"{entry.id}.csv"
@@ -94,7 +94,7 @@ class Ledger:
         return out
 
     def left_today(self, per_day: int, timezone: str, now: datetime.datetime) -> int:
-        """Submissions left until midnight in the leaderboard's time zone."""
+        """Return the number of submissions left until midnight in the leaderboard's time zone."""
         try:
             zone = zoneinfo.ZoneInfo(timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -105,7 +105,7 @@ class Ledger:
 
 
 def winners_curse(entries: tuple[LedgerEntry, ...]) -> str:
-    """What the best of several public scores owes to chance, in words; "" below three scores.
+    """Say how much the best of several public scores owes to chance; "" below three scores.
 
     The highest of m equally good submissions is expected to stand sd * z above their common truth, with z the expected
     maximum of m standard normals (Blom's approximation, 1958) and sd the mean error of the expected scores: an upper
@@ -125,7 +125,7 @@ def winners_curse(entries: tuple[LedgerEntry, ...]) -> str:
 
 
 def picked_by_leaderboard(lineage: tuple[str, ...], entries: tuple[LedgerEntry, ...]) -> str:
-    """A warning where an ensemble's members look as if the public score had picked them, else "".
+    """Return a warning if an ensemble's members look as if the public score had picked them, else "".
 
     The rule: all m members are single runs of the ledger with both scores, the ledger holds more such runs than
     members, and the members are exactly the m best by public score without being the m best by honest score.

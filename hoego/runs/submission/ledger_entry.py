@@ -15,7 +15,7 @@ from hoego.runs.submission.expected import Expected
 
 
 def _honest_by_name(content: Content) -> Content:
-    """The first ledgers entered only scores that they called honest, without a word on how honest."""
+    """Read the honesty of the first ledgers: they entered only scores called honest, without saying how honest."""
     if "honesty" in content:
         return content
     return {**content, "honesty": "out-of-fold" if content.get("honest", True) else "in-sample"}
@@ -51,7 +51,7 @@ class SubmittedScore(MetricEstimate):
 
 
 def _score_was_honest(content: Content) -> Content:
-    """Old lines called every score `honest` and expected it on the leaderboard, leaked or not."""
+    """Drop the expected score of old lines: they called every score `honest`, leaked or not."""
     score = content.get("score", content.get("honest"))
     if not isinstance(score, Mapping):
         return content

@@ -76,7 +76,7 @@ def _as_of_today(recipe: Mapping[str, Any], project: Path | None) -> dict[str, A
 
 
 def form_of(recipe: Recipe) -> Path:
-    """The table whose order a submission follows."""
+    """Return the table whose order a submission follows."""
     root = Path(recipe.dataset.root)
     if recipe.submission.info is not None:
         return root / recipe.submission.info
@@ -90,7 +90,7 @@ def form_of(recipe: Recipe) -> Path:
 
 
 def photos_of(recipe: Recipe, form: Path) -> Path:
-    """The photos of the test set: dataset.unlabelled, or the folder `images` beside the form."""
+    """Return the photos of the test set: dataset.unlabelled, or the folder `images` beside the form."""
     root = Path(recipe.dataset.root)
     if recipe.dataset.unlabelled is not None:
         return root / recipe.dataset.unlabelled
@@ -99,7 +99,7 @@ def photos_of(recipe: Recipe, form: Path) -> Path:
 
 
 def training_classes(record: Record) -> dict[str, int]:
-    """Photos per answer (the composite's code, or the class's name) in the data set of a run."""
+    """Count the photos per answer (the composite's code, or the class's name) in the data set of a run."""
     split = record.split
     if split is None and record.meta.parents:
         split = Record(record.folder.parent / record.meta.parents[0]).split
@@ -107,7 +107,7 @@ def training_classes(record: Record) -> dict[str, int]:
 
 
 def counts_by_code(counts: Mapping[str, int], predictions: Predictions) -> dict[str, int]:
-    """Counts by class name as counts by answer."""
+    """Return counts by class name as counts by answer."""
     schema = predictions.schema
     if schema.target != COMPOSITE:
         return dict(counts)

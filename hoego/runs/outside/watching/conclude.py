@@ -72,7 +72,9 @@ def opened_photos(listener: Listener, dataset: Dataset) -> OpenedPhotos:
 
 
 def _was_there(path: str, listener: Listener) -> bool:
-    """Whether a file was there before the watch: what is made under the watch holds only what was opened under it."""
+    """Return whether a file existed before the watch: a file made during the watch holds only what was opened
+    during it.
+    """
     if path in listener.places.beside:
         return True
     try:
