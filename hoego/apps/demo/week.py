@@ -230,7 +230,7 @@ class DemoWeek:
         )
 
     def which_design(self) -> None:
-        """The experiment that the diary regrets not having run."""
+        """Run the experiment that the diary regrets not having run."""
         self.log_step("Friday: one model or three?")
         heads = [("composite", None), ("single", "mask"), ("single", "gender"), ("single", "age")]
         runs = [self.base]
@@ -314,5 +314,5 @@ def _scope(found: Ablation) -> tuple[str, ...]:
 
 
 def _wanted(parts: Mapping[str, str], specialists: Sequence[Record]) -> bool:
-    """Of the mixtures, only that of the three specialists."""
+    """Return, of the mixtures, only that of the three specialists."""
     return not parts or set(parts.values()) == {r.id for r in specialists}

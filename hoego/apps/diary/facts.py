@@ -148,7 +148,7 @@ class PeriodRecords:
         return not (self.runs or self.notes or self.sent)
 
     def trials(self, runs: Sequence[RunSummary]) -> list[list[RunSummary]]:
-        """Runs grouped by recipe, in order of the first of each."""
+        """Return runs grouped by recipe, in order of the first of each."""
         groups: dict[str, list[RunSummary]] = {}
         for run in runs:
             groups.setdefault(run.trial, []).append(run)
@@ -189,7 +189,7 @@ class PeriodRecords:
 
 
 def apart(a: RunSummary, b: RunSummary) -> list[tuple[str, Any, Any]]:
-    """(setting, in a, in b) where two recipes differ."""
+    """Return (setting, in a, in b) where two recipes differ."""
     return [(c.key, c.a, c.b) for c in changes(a.recipe, b.recipe) if c.key.split(".")[0] not in ASIDE]
 
 

@@ -113,7 +113,7 @@ class ReportSection:
         }
 
     def walk(self) -> Iterator[ReportSection]:
-        """This section and all below it."""
+        """Yield this section and all below it."""
         yield self
         for part in self.parts:
             yield from part.walk()

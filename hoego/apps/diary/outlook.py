@@ -56,7 +56,7 @@ def _open(verdict: ComparisonVerdict, need: RequiredEvidence, say: Phrases) -> S
 
 
 def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
-    """Kept ideas that were not tried, then bundled ones of the field, the most often helpful first."""
+    """Return kept ideas that were not tried, then bundled ones of the field, the most often helpful first."""
     from hoego.runs.idea_lists import LISTS
 
     told = []

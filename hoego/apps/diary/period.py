@@ -61,7 +61,7 @@ class Period:
         return found is not None and self.first <= found.date() <= self.last
 
     def title(self, lang: str) -> str:
-        """`2022년 3월 1주차 주간 회고`, `Retrospective of week 1 of March 2022`."""
+        """Format the title: `2022년 3월 1주차 주간 회고`, `Retrospective of week 1 of March 2022`."""
         if self.kind == "week":
             year, month, number = week_of_month(self.first)
             if lang == "ko":
@@ -87,7 +87,7 @@ def _english(day: datetime.date) -> str:
 
 
 def day_title(day: datetime.date, lang: str) -> str:
-    """`3월 4일 금요일`, `Friday 4 March`."""
+    """Format a day: `3월 4일 금요일`, `Friday 4 March`."""
     if lang == "ko":
         return f"{day.month}월 {day.day}일 {'월화수목금토일'[day.weekday()]}요일"
     names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -95,7 +95,7 @@ def day_title(day: datetime.date, lang: str) -> str:
 
 
 def week_of_month(day: datetime.date) -> tuple[int, int, int]:
-    """(year, month, number) of the week that holds a day: those of its Thursday.
+    """Return (year, month, number) of the week that holds a day: those of its Thursday.
 
     >>> week_of_month(datetime.date(2022, 2, 28))
     (2022, 3, 1)

@@ -15,7 +15,7 @@ MOST_ROWS = 24
 
 
 def days_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
-    """Runs per day, where there are at least two days with runs."""
+    """Draw runs per day, if at least two days have runs."""
     days = facts.period.days()
     done = [sum(r.day == d and r.state == "done" for r in facts.runs) for d in days]
     failed = [sum(r.day == d and r.state == "failed" for r in facts.runs) for d in days]
@@ -52,7 +52,7 @@ def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrase
 
 
 def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tuple[Chart, ...]:
-    """Paired differences round the line of no difference."""
+    """Draw paired differences around the line of no difference."""
     marks = {"better": 2, "worse": 3}
     rows = [
         ForestRow(

@@ -38,7 +38,7 @@ def of_sent(*sent: SubmissionSummary) -> tuple[RecordReference, ...]:
 
 
 def overall(facts: PeriodRecords, say: Phrases) -> ReportSection:
-    """총평: what happened, the highest honest score, what was decided."""
+    """Write the summary (총평): what happened, the highest honest score, what was decided."""
     return ReportSection(
         "overall", say("overall"), tuple(_overall(facts, say)), pictures=days_picture(facts, say)
     )
@@ -252,7 +252,7 @@ _WORDS = ("better", "worse", "not distinguishable", "cannot say", "already so")
 
 
 def learned(facts: PeriodRecords, say: Phrases) -> ReportSection:
-    """Decided comparisons, better first; then what the leaderboard taught of the honest score."""
+    """Write the decided comparisons, better first; then what the leaderboard showed of the honest score."""
     order = {"better": 0, "worse": 1, "not distinguishable": 2}
     told = [v for v in facts.verdicts if v.difference is not None]
     told.sort(key=lambda v: (order.get(v.outcome, 3), -_size(v.difference)))

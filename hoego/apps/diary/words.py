@@ -268,13 +268,13 @@ class Phrases:
         return f"{hours:.1f}시간" if self.lang == "ko" else f"{hours:.1f} hours"
 
     def score(self, value: DefinedEstimate) -> str:
-        """0.7213 [0.6980, 0.7446]."""
+        """Format a score: 0.7213 [0.6980, 0.7446]."""
         if value.low is None or value.high is None:
             return f"{value.value:.4f}"
         return f"{value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
 
     def effect(self, value: DefinedEstimate) -> str:
-        """+0.0123 [-0.0040, +0.0286]."""
+        """Format an effect: +0.0123 [-0.0040, +0.0286]."""
         if value.low is None or value.high is None:
             return f"{value.value:+.4f}"
         return f"{value.value:+.4f} [{value.low:+.4f}, {value.high:+.4f}]"
@@ -293,7 +293,7 @@ class Phrases:
         return _MARKS.get(mark, mark) if self.lang == "ko" else mark
 
     def alone(self, run: RunSummary, target: str) -> str:
-        """ "mask alone, " for a run that is scored on one attribute where `target` is another."""
+        """Return "mask alone, " for a run that is scored on one attribute if `target` is another."""
         if not target or run.target in ("", target):
             return ""
         return f"{run.target}만, " if self.lang == "ko" else f"{run.target} alone, "
@@ -302,7 +302,7 @@ class Phrases:
         return f"독립 대상 {count:,}개" if self.lang == "ko" else f"{count:,} subjects"
 
     def names(self, names: Sequence[str], most: int = 6) -> str:
-        """`a`, `b`, `c` and 4 more."""
+        """Format names: `a`, `b`, `c` and 4 more."""
         shown = ", ".join(f"`{name}`" for name in names[:most])
         return shown + (self.more(len(names) - most) if len(names) > most else "")
 

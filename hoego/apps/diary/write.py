@@ -50,7 +50,7 @@ def to_markdown(found: Retrospective, base: str = "runs") -> str:
 
 
 def stem_of(found: Retrospective) -> str:
-    """retro-2022-W09.ko"""
+    """Return the file name without its ending: retro-2022-W09.ko"""
     return f"retro-{found.period.key}.{found.lang}"
 
 
@@ -175,7 +175,7 @@ def _item(found: Retrospective, s: Statement, base: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """Escaped text, names between backticks as code."""
+    """Return escaped text, with names between backticks as code."""
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text, quote=False))
 
 

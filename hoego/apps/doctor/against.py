@@ -101,7 +101,7 @@ class ComparedFolders:
 
 
 def compare(theirs: Conversion, ours: ComparedFolders) -> Differences:
-    """`against` of a conversion and plain recipes."""
+    """Compare a conversion with plain recipes, as `against`."""
     flat, plain = _flat(ours.whole), _flat(ours.defaults)
     differs, same = [], []
     for one in theirs.taken:

@@ -15,7 +15,7 @@ from hoego.apps.doctor.syntax import argument, last
 
 
 def augmentations(project: SourceProject) -> Iterator[tuple[str, Any, str, SourceLocation]]:
-    """(recipe key, value, operation, place) of each random operation that the training uses by default."""
+    """Find (recipe key, value, operation, place) of each random operation that the training uses by default."""
     for module, call in _chosen(project):
         name = last(module.name(call.func))
         line, cell = module.place(call.lineno)
@@ -25,7 +25,7 @@ def augmentations(project: SourceProject) -> Iterator[tuple[str, Any, str, Sourc
 
 
 def _chosen(project: SourceProject) -> list[tuple[SourceModule, ast.Call]]:
-    """Random operations: of the class that the augmentation flag names, else of the whole folder."""
+    """Return random operations: of the class that the augmentation flag names, else of the whole folder."""
     named = [
         str(k.value)
         for k in find_hyperparameters(project)

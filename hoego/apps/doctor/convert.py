@@ -91,7 +91,7 @@ def to_recipe(folder: Path | str) -> Conversion:
 
 
 def convert(project: SourceProject, shown: str) -> Conversion:
-    """`to_recipe` of a folder that is already read."""
+    """Convert a folder that is already read, as `to_recipe`."""
     taken: dict[str, ConvertedSetting] = {}
     left: dict[str, UnconvertedSetting] = {}
     for knob in find_hyperparameters(project):
@@ -119,7 +119,9 @@ def convert(project: SourceProject, shown: str) -> Conversion:
 
 
 def _reason(knob: Hyperparameter) -> str:
-    """Why a setting is left; empty for what is no setting of a training (constants, code, unknown plain values)."""
+    """Return why a setting is left out; "" for what is not a setting of a training (constants, code, unknown
+    plain values).
+    """
     name = knob.name.lower().split(".")[-1]
     for pattern, reason in REASONS:
         if re.fullmatch(pattern, name):
@@ -132,7 +134,7 @@ def _reason(knob: Hyperparameter) -> str:
 def _finish(
     project: SourceProject, taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSetting]
 ) -> None:
-    """Settings that follow from two others, or from a defect that changes what a number meant."""
+    """Set what follows from two other settings, or from a defect that changes what a number meant."""
     found = {k.name.lower().split(".")[-1]: k for k in reversed(find_hyperparameters(project))}
     _folds(project, taken)
     epochs = taken["epochs"].value if "epochs" in taken else None
@@ -204,7 +206,7 @@ def _mixing(
 
 
 def _edges(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
-    """An age cut-off other than 60 in code: it moved validation's labels too."""
+    """Convert an age cut-off other than 60 in code: it moved validation's labels too."""
     for module, node in project.nodes(ast.Compare):
         assert isinstance(node, ast.Compare)
         numbers = [c.value for c in (node.left, *node.comparators) if isinstance(c, ast.Constant)]
@@ -224,7 +226,7 @@ def _edges(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
 
 
 def _filters(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
-    """People dropped by age before the split."""
+    """Convert people dropped by age before the split."""
     for found in filter_before_split(project):
         place = SourceLocation(found.file, found.cell, found.line)
         reason = "on training photos alone, as ranges with both ends: train_edits.age.drop = [[57, 59]]"
@@ -232,7 +234,7 @@ def _filters(project: SourceProject, left: dict[str, UnconvertedSetting]) -> Non
 
 
 def _validated(taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSetting]) -> dict[str, Any]:
-    """Nested data that builds a recipe; a setting that the recipe refuses goes to `left`."""
+    """Return nested data that builds a recipe; move a setting that the recipe refuses to `left`."""
     from hoego.recipe.resolve import build
 
     for key in list(taken):

@@ -32,7 +32,7 @@ _DOUBLING = ("fit_resample", "fit_sample")
 
 
 def augmented_before_split(project: SourceProject) -> Iterator[DefectMatch]:
-    """Augmented photos written among the originals, or rows doubled, before the sides are drawn."""
+    """Find augmented photos written among the originals, or rows doubled, before the sides are drawn."""
     for module, call, name in project.calls:
         if last(name) in _DOUBLING:
             if any(is_train_name(i) for a in call.args for i in identifiers(a)):

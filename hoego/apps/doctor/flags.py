@@ -118,7 +118,7 @@ def _read_names(reach: list[SourceModule], flags: list[CommandFlag]) -> set[str]
 
 
 def flag_type(project: SourceProject) -> Iterator[DefectMatch]:
-    """type=list, type=tuple, type=dict, type=bool in argparse."""
+    """Find type=list, type=tuple, type=dict, type=bool in argparse."""
     for flag in project.flags:
         if flag.type in ("list", "tuple", "dict", "set"):
             yield match_defect(

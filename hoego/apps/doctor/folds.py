@@ -60,7 +60,7 @@ def _made_within(loop: ast.For) -> set[str]:
 
 
 def _used(loop: ast.For) -> set[str]:
-    """Plain names that the loop reads, and attributes of self."""
+    """Return plain names that the loop reads, and attributes of self."""
     return {
         reference(n)
         for statement in loop.body

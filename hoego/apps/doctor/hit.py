@@ -58,7 +58,7 @@ _NEUTRAL = word_set("dir root base exts extension size transform mean std batch 
 
 
 def kind_of(identifier: str) -> str:
-    """`people`, `photos` or an empty string, read from an identifier's words."""
+    """Return `people`, `photos` or "", read from an identifier's words."""
     parts = words(identifier)
     people = [w for w in parts if w in _PEOPLE]
     photos = [w for w in parts if w in _PHOTOS]
@@ -108,7 +108,7 @@ def augmenting_calls(module: SourceModule, node: ast.AST) -> list[ast.Call]:
 
 
 def loops_around(module: SourceModule, node: ast.AST) -> list[ast.For]:
-    """For loops that enclose a node within its function, innermost first."""
+    """Return the `for` loops that enclose a node within its function, innermost first."""
     found: list[ast.For] = []
     current = module.parents.get(node)
     while current is not None and not isinstance(

@@ -66,7 +66,7 @@ def _copies_data(call: ast.Call) -> bool:
 
 
 def _splitting_methods(project: SourceProject) -> set[str]:
-    """Methods of the folder that return subsets of their own object."""
+    """Find methods of the folder that return subsets of their own object."""
     found = set()
     for module, call, _name in project.called("random_split", "Subset"):
         if call.args and reference(call.args[0]) == "self":
@@ -79,7 +79,7 @@ def _splitting_methods(project: SourceProject) -> set[str]:
 def _shared_transform(
     project: SourceProject, module: SourceModule, data_name: str, call: ast.Call, sides: list[str]
 ) -> tuple[ast.AST, str] | None:
-    """Where two subsets of one object come to share a random transform, and how."""
+    """Return where two subsets of one object get the same random transform, and how."""
     scope: ast.AST = module.function_of(call) or module.tree
     setters = [
         c
@@ -127,7 +127,7 @@ def _made_with(
 
 
 def _given_twice(scope: ast.AST, sides: list[str]) -> ast.Assign | None:
-    """`train_set.dataset.tf = a` and `val_set.dataset.tf = b`: the later of the two."""
+    """Find `train_set.dataset.tf = a` and `val_set.dataset.tf = b`: the later of the two."""
     found: dict[str, dict[str, ast.Assign]] = {}
     for node in ast.walk(scope):
         for target in targets(node) if isinstance(node, ast.Assign) else []:
@@ -182,7 +182,7 @@ def _augments(project: SourceProject, module: SourceModule, node: ast.expr, name
 
 
 def shared_class_lists(project: SourceProject) -> Iterator[DefectMatch]:
-    """`image_paths = []` in a class body, and `self.image_paths.append` in a method."""
+    """Find `image_paths = []` in a class body, and `self.image_paths.append` in a method."""
     for module, owner in project.nodes(ast.ClassDef):
         assert isinstance(owner, ast.ClassDef)
         for statement in owner.body:

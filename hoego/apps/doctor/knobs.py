@@ -159,7 +159,7 @@ def _items(module: SourceModule, value: ast.expr, prefix: str = "") -> Iterator[
 
 
 def _module_defaults(project: SourceProject) -> Iterator[Hyperparameter]:
-    """Defaults of the arguments of Lightning modules, which are their hyper-parameters."""
+    """Find defaults of the arguments of Lightning modules, which are their hyper-parameters."""
     for module, owner in project.nodes(ast.ClassDef):
         assert isinstance(owner, ast.ClassDef)
         if not any(last(reference(b)) in ("LightningModule", "LightningDataModule") for b in owner.bases):

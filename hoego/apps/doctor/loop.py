@@ -58,7 +58,7 @@ def _forward(loop: ast.For) -> bool:
 
 
 def train_mode_lost(project: SourceProject) -> Iterator[DefectMatch]:
-    """.eval() within the loop over epochs and .train() only before it."""
+    """Find .eval() within the loop over epochs and .train() only before it."""
     if project.framework in _FRAMEWORKS:
         return
     for module in project.modules:
@@ -103,7 +103,7 @@ def no_seed(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def trains_on_validation(project: SourceProject) -> Iterator[DefectMatch]:
-    """optimizer.step() in a loop over the validation loader."""
+    """Find optimizer.step() in a loop over the validation loader."""
     for module, call, name in project.calls:
         if last(name) != "backward":
             continue
@@ -119,7 +119,7 @@ def trains_on_validation(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def unsafe_load(project: SourceProject) -> Iterator[DefectMatch]:
-    """weights_only=False, whole models pickled, pickle.load of a model."""
+    """Find weights_only=False, whole models pickled, pickle.load of a model."""
     whole = any(
         last(n) == "save"
         and n.startswith("torch")
@@ -154,7 +154,7 @@ _PROB = re.compile(r"prob|(^|_)p($|_)|ratio|rate|share|chance", re.I)
 
 
 def inverted_probability(project: SourceProject) -> Iterator[DefectMatch]:
-    """`if random() > cutmix_prob:` before mixing."""
+    """Find `if random() > cutmix_prob:` before mixing."""
     for module, node in project.nodes(ast.If):
         assert isinstance(node, ast.If)
         test = _exceeds(project, module, node.test)

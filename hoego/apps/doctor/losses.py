@@ -102,7 +102,7 @@ def _registries(project: SourceProject, owner: str) -> set[str]:
 
 
 def _registry_calls(project: SourceProject, owner: str) -> list[tuple[SourceModule, ast.Call]]:
-    """`LOSSES[name](...)` where LOSSES holds the class, arguments not passed through."""
+    """Find `LOSSES[name](...)` where LOSSES holds the class, arguments not passed through."""
     names = _registries(project, owner)
     return [
         (m, c)
@@ -167,7 +167,7 @@ def loss_classes(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _class_counts(project: SourceProject) -> set[int]:
-    """Numbers of classes that the folder states outside its losses."""
+    """Return numbers of classes that the folder states outside its losses."""
     found: set[int] = set()
 
     def add(value: object) -> None:
@@ -197,7 +197,7 @@ def _class_counts(project: SourceProject) -> set[int]:
 
 
 def softmax_before_cross_entropy(project: SourceProject) -> Iterator[DefectMatch]:
-    """CrossEntropyLoss after a softmax, in the loop or at the end of the model."""
+    """Find CrossEntropyLoss after a softmax, in the loop or at the end of the model."""
     uses = any(last(n) in ("CrossEntropyLoss", "cross_entropy") for _, _, n in project.calls)
     if not uses or any(
         last(n) in ("NLLLoss", "nll_loss", "KLDivLoss", "BCELoss") for _, _, n in project.calls
@@ -238,7 +238,9 @@ def softmax_before_cross_entropy(project: SourceProject) -> Iterator[DefectMatch
 
 
 def _inner_users(project: SourceProject, owner: ast.ClassDef) -> set[str]:
-    """Method names of other classes that build this module as a part: then its output is not the model's."""
+    """Return method names of other classes that build this module as a part: its output is then not the
+    model's.
+    """
     found = set()
     for module, call, name in project.calls:
         if (

@@ -27,7 +27,7 @@ _NOT_DATA = re.compile(
 
 
 def listing_order(project: SourceProject) -> Iterator[DefectMatch]:
-    """Unsorted listings whose files are gathered into a list."""
+    """Find unsorted listings whose files are gathered into a list."""
     sorted_calls = _sorted_functions(project)
     for module, call, name in project.calls:
         kind = last(name)
@@ -262,7 +262,7 @@ def _dropped_in_loop(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _dropping_around(module: SourceModule, node: ast.AST) -> Iterator[ast.If]:
-    """Conditions on age that skip an item, in the loops that gather a value."""
+    """Find conditions on age that skip an item, in the loops that gather a value."""
     for loop in loops_around(module, node):
         for part in loop.body:
             if (
@@ -283,7 +283,7 @@ def _one_sided(node: ast.If) -> bool:
 
 
 def _split_calls(project: SourceProject) -> Iterator[tuple[SourceModule, ast.Call]]:
-    """Calls that draw the sides: train_test_split, random_split, and `.split` of a fold object."""
+    """Find calls that draw the sides: train_test_split, random_split, and `.split` of a fold object."""
     for module, call, name in project.called("train_test_split", "random_split", "split"):
         if last(name) == "split":
             if not isinstance(call.func, ast.Attribute):

@@ -207,7 +207,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
 def _resize_call(
     project: SourceProject, module: SourceModule, call: ast.Call, name: str
 ) -> tuple[int, int] | None:
-    """(height, width) of a resize with numbers; PIL and OpenCV take width first."""
+    """Return (height, width) of a resize with numbers; PIL and OpenCV take width first."""
     if last(name) == "Resize":
         first = project.constant(module, argument(call, 0, "size", "height"))
         second = project.constant(module, argument(call, 1, "width")) if "transforms" not in name else None
@@ -224,7 +224,7 @@ def _resize_call(
 
 
 def _named_the_wrong_way(call: ast.Call, name: str) -> bool:
-    """`Resize(width, height)`, or OpenCV's and PIL's resize with (height, width)."""
+    """Return whether a call is `Resize(width, height)`, or OpenCV's or PIL's resize with (height, width)."""
     given: list[ast.expr] = list(call.args)
     if name.startswith("cv2."):
         given = given[1:]
@@ -252,7 +252,7 @@ _INFERENCE = re.compile(
 
 
 def own_preprocessing(project: SourceProject) -> Iterator[DefectMatch]:
-    """Resizing or normalising that is built again for the test."""
+    """Find resizing or normalising that is built again for the test."""
     train: list[tuple[SourceModule, ast.Call]] = []
     own: list[tuple[SourceModule, ast.Call]] = []
     for module, call, name in project.calls:

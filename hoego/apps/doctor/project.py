@@ -74,7 +74,7 @@ class SourceProject:
         return [(m, c, m.name(c.func) or "?." + _method(c)) for m in self.modules for c in m.calls]
 
     def called(self, *names: str) -> Iterator[tuple[SourceModule, ast.Call, str]]:
-        """Calls whose last name is one of these."""
+        """Find calls whose last name is one of these."""
         return (one for name in names for one in self._named_calls.get(name, []))
 
     @cached_property
@@ -150,7 +150,7 @@ class SourceProject:
         return ""
 
     def definitions(self, module: SourceModule, node: ast.AST, name: str) -> list[ast.expr]:
-        """Expressions that a name is given, in its function or else in the module, before `node` first."""
+        """Return expressions that a name is given, in its function or else in the module, before `node` first."""
         scope: ast.AST | None = module.function_of(node)
         while True:
             found = self._given(scope if scope is not None else module.tree, name)
@@ -161,7 +161,7 @@ class SourceProject:
             scope = module.function_of(scope)
 
     def attribute_definitions(self, owner: ast.ClassDef, name: str) -> list[ast.expr]:
-        """Expressions given to self.<name> in a class or to the class attribute."""
+        """Return expressions given to self.<name> in a class or to the class attribute."""
         if owner not in self._attributes:
             self._attributes[owner] = attributes(owner)
         return self._attributes[owner].get(name, [])
@@ -253,7 +253,7 @@ class SourceProject:
                 queue.extend((m, n, step + 1) for m, n in self._behind(module, part))
 
     def trace(self, module: SourceModule, node: ast.AST, depth: int = 5) -> dict[str, int]:
-        """Identifiers behind a value -> the fewest steps to reach them.
+        """Return identifiers behind a value -> the fewest steps to reach them.
 
         Follows assignments, loop variables, what is appended, attributes of self, returns of the folder's own
         functions, and arguments at their call sites.

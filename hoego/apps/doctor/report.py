@@ -134,7 +134,7 @@ class DoctorReport:
 
 
 def ordered(findings: list[DefectFinding]) -> tuple[DefectFinding, ...]:
-    """Worst first, then in the table's order, then by place; repetitions left out."""
+    """Order findings: worst first, then in the table's order, then by place; without repetitions."""
     rank = {defect: position for position, defect in enumerate(BY_ID)}
     unique = {(f.defect, f.place): f for f in findings}.values()
     return tuple(

@@ -223,7 +223,7 @@ def _logged(module: SourceModule, function: ast.AST, call: ast.Call) -> bool:
 
 
 def _metric_object(project: SourceProject) -> Iterator[DefectMatch]:
-    """`self.log("val_f1", self.f1(preds, y))`: the value of one batch, not the metric object."""
+    """Find `self.log("val_f1", self.f1(preds, y))`: the value of one batch, not the metric object."""
     for module, call, name in project.calls:
         if not (name.startswith("self.") and isinstance(call.func, ast.Attribute) and call.args):
             continue
@@ -245,7 +245,7 @@ def _metric_object(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def micro_f1(project: SourceProject) -> Iterator[DefectMatch]:
-    """average="micro", or torchmetrics' F1Score whose default is micro; no macro in the same file."""
+    """Find average="micro", or torchmetrics' F1Score whose default is micro; no macro in the same file."""
     found: list[DefectMatch] = []
     macro: set[str] = set()
     for module, call, name in project.calls:

@@ -44,14 +44,14 @@ def _compared(project: SourceProject) -> Iterator[DefectMatch]:
 
 
 def _by_name(left: list[str], right: list[str]) -> bool:
-    """`val_acc > best_acc`, whatever happens in the branch."""
+    """Return whether a comparison is like `val_acc > best_acc`, whatever happens in the branch."""
     if not ((any(map(_accurate, left)) and any(map(_accurate, right))) or _mixed_pair(left, right)):
         return False
     return any({"best", "max", "top", "highest"} & set(words(i)) for i in left + right)
 
 
 def _by_record(project: SourceProject, module: SourceModule, node: ast.Compare) -> bool:
-    """`if score > top: top = score`, where the score is named an accuracy or made from one."""
+    """Return whether it is `if score > top: top = score`, and the score is named an accuracy or made from one."""
     statement = module.statement_of(node)
     pair = {reference(node.left), reference(node.comparators[0])}
     if not isinstance(statement, ast.If) or "" in pair or len(pair) != 2:
@@ -70,7 +70,7 @@ def _by_record(project: SourceProject, module: SourceModule, node: ast.Compare) 
 
 
 def _mixed_pair(left: list[str], right: list[str]) -> bool:
-    """`acc > best` and `val_accuracy > self.best_score`."""
+    """Return whether a comparison is like `acc > best` or `val_accuracy > self.best_score`."""
     return any(map(_accurate, left)) != any(map(_accurate, right)) and any(
         i in ("best", "best_score", "best_metric", "best_val", "best_value", "max_score")
         for i in left + right

@@ -36,7 +36,7 @@ _LOOK = (
 
 
 def photo_split(project: SourceProject) -> Iterator[DefectMatch]:
-    """random_split, train_test_split, KFold and cut lists whose items are photos."""
+    """Find random_split, train_test_split, KFold and cut lists whose items are photos."""
     yield from _random_splits(project)
     for module, call, name in project.called("train_test_split"):
         if keyword(call, "groups") is not None:
@@ -129,7 +129,7 @@ def _fold_class(project: SourceProject, module: SourceModule, call: ast.Call) ->
 
 
 def _cut_lists(project: SourceProject) -> Iterator[DefectMatch]:
-    """`paths[:n]` for training and `paths[n:]` for validation, after a shuffle."""
+    """Find `paths[:n]` for training and `paths[n:]` for validation, after a shuffle."""
     for module in project.modules:
         cuts: dict[tuple[int, str], list[ast.Subscript]] = {}
         for node in module.nodes:
@@ -187,7 +187,7 @@ _MEANT = word_set("oversample oversampling bootstrap resample balance balanced s
 
 
 def people_with_replacement(project: SourceProject) -> Iterator[DefectMatch]:
-    """random.choices and numpy's choice (replace defaults to True) where the sides are drawn."""
+    """Find random.choices and numpy's choice (replace defaults to True) where the sides are drawn."""
     for module, call, name in project.calls:
         draw = last(name)
         if draw == "choices" and (

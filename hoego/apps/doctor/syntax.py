@@ -95,7 +95,7 @@ def last(name: str) -> str:
 
 
 def attributes(owner: ast.ClassDef) -> dict[str, list[ast.expr]]:
-    """Attribute -> the expressions it is given in methods (through self or cls) and in the class body."""
+    """Return attribute -> the expressions it is given in methods (through self or cls) and in the class body."""
     found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(owner):
         given: list[tuple[ast.AST, ast.expr]] = []
@@ -149,7 +149,7 @@ def assignments(scope: ast.AST) -> dict[str, list[ast.expr]]:
 
 
 def _matching(node: ast.Assign | ast.AnnAssign | ast.AugAssign, name: str) -> ast.expr:
-    """For `a, b = x, y` the part that belongs to the name."""
+    """Return, for `a, b = x, y`, the part that belongs to the name."""
     assert node.value is not None
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
         left = node.targets[0]

@@ -11,7 +11,7 @@ from hoego.apps.people.studio import Studio, both
 
 
 def draw_age(studio: Studio, clip: Image.Image) -> None:
-    """Lines, folds, bags, jowls and spots; what a mask covers is left out."""
+    """Draw lines, folds, bags, jowls and spots; nothing under a mask."""
     ageing = studio.person.ageing
     quirks = Dice(*studio.person.seed, 6)
     lines: list[Shape] = [
@@ -86,7 +86,7 @@ def _marionette(studio: Studio, strength: float) -> list[Shape]:
 
 
 def _folds(studio: Studio, clip: Image.Image, strength: float) -> None:
-    """Nasolabial folds: a crease from the nose's wing past the mouth's corner, with a lit cheek beside it."""
+    """Draw nasolabial folds: a crease from the nose's wing past the mouth's corner, with a lit cheek beside it."""
     face = studio.person.face
     crease, cheek = [], []
     for side in (-1, 1):
@@ -154,7 +154,7 @@ def _spots(studio: Studio, quirks: Dice, clip: Image.Image, strength: float) -> 
 
 
 def draw_neck_lines(studio: Studio, clip: Image.Image) -> None:
-    """Rings around the neck."""
+    """Draw rings around the neck."""
     strength, width = studio.person.ageing.neck, studio.person.outfit.neck
     shapes: list[Shape] = []
     for k, y in enumerate((1.30, 1.43, 1.55)):

@@ -14,7 +14,7 @@ Pixels = NDArray[np.float32]
 
 
 def _light(size: tuple[int, int], frame: Frame, shot: Shot) -> tuple[Pixels, Pixels]:
-    """Brightness factors [H, W] of the figure and of the background."""
+    """Return brightness factors [H, W] of the figure and of the background."""
     width, height = size
     x = (np.arange(width, dtype=np.float32) - np.float32(frame.x)) / np.float32(frame.scale)
     y = (np.arange(height, dtype=np.float32) - np.float32(frame.y)) / np.float32(frame.scale)

@@ -43,7 +43,7 @@ def _catmull_rom(steps: int) -> tuple[Points, Points, Points, Points]:
 
 
 def spline(control: ArrayLike, closed: bool = False, steps: int = 7) -> Points:
-    """Catmull-Rom curve through control points [Q, 2]; `steps` points per segment."""
+    """Return a Catmull-Rom curve through control points [Q, 2]; `steps` points per segment."""
     knots = np.asarray(control, dtype=np.float64)
     if closed:
         padded = np.concatenate([knots[-1:], knots, knots[:2]])
@@ -122,7 +122,7 @@ class Canvas:
             self._figure_draw.polygon(vertices, fill=255)
 
     def line(self, points: Points, colour: Colour, width: float) -> None:
-        """A polyline of constant width in pixels."""
+        """Draw a polyline of constant width in pixels."""
         self._draw.line(_vertices(points), fill=colour, width=max(1, round(width)), joint="curve")
 
     def mask(self, *outlines: Points) -> Image.Image:
@@ -217,7 +217,7 @@ class Frame:
         return pixels
 
     def at_all(self, outlines: Sequence[Points], z: float | None = None) -> list[Points]:
-        """`at` for many outlines in one pass."""
+        """Apply `at` to many outlines in one pass."""
         if not outlines:
             return []
         pixels = self.at(np.concatenate(outlines), z)

@@ -64,7 +64,7 @@ class CastMember:
         return [(stem + end, shot) for (stem, shot), end in zip(self.stems, self.extensions, strict=True)]
 
     def errors(self) -> list[tuple[str, str, str, str]]:
-        """(file name, attribute, written value, true value) of every label that is wrong."""
+        """Return (file name, attribute, written value, true value) of every label that is wrong."""
         rows = []
         for name, shot in self.files:
             stem = name.rsplit(".", 1)[0]
@@ -78,12 +78,12 @@ class CastMember:
 
 
 def age_class(age: int) -> int:
-    """0 under 30, 1 from 30 to 59, 2 from 60."""
+    """Return 0 under 30, 1 from 30 to 59, 2 from 60."""
     return sum(age >= edge for edge in AGE_EDGES)
 
 
 def allot(n: int) -> dict[tuple[str, int], int]:
-    """People per gender and age class among `n`: the competition's shares by largest remainder.
+    """Allot `n` people to gender and age class: the competition's shares by largest remainder.
 
     Every class holds at least one person where n >= 6.
     """

@@ -40,7 +40,7 @@ class Dice:
         return int(self._generator.integers(low, high + 1))
 
     def chance(self, probability: float) -> bool:
-        """True with the given probability."""
+        """Return True with the given probability."""
         return float(self._generator.random()) < probability
 
     def pick(self, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
@@ -59,11 +59,11 @@ class Dice:
         return [options[i] for i in self._generator.permutation(len(options))]
 
     def sign(self) -> int:
-        """-1 or 1."""
+        """Return -1 or 1."""
         return 1 if self.chance(0.5) else -1
 
     def noise(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Noise of mean 0 and standard deviation 1 (sums of four bytes), float32 of the given shape."""
+        """Return noise of mean 0 and standard deviation 1 (sums of four bytes), float32 of the given shape."""
         rows = self._generator.integers(0, 1 << 32, shape, dtype=np.uint32)
         total = (rows & 255) + ((rows >> 8) & 255) + ((rows >> 16) & 255) + (rows >> 24)
         noise: NDArray[np.float32] = (total.astype(np.float32) - np.float32(510.0)) / np.float32(147.8)
@@ -71,6 +71,6 @@ class Dice:
 
 
 def ramp(value: float, low: float, high: float) -> float:
-    """Smooth step: 0 at or below `low`, 1 at or above `high`, a cubic between."""
+    """Return a smooth step: 0 at or below `low`, 1 at or above `high`, a cubic between."""
     t = min(1.0, max(0.0, (value - low) / (high - low)))
     return t * t * (3.0 - 2.0 * t)

@@ -27,7 +27,7 @@ def hair_colour(studio: Studio) -> Colour:
 
 
 def draw_back_hair(studio: Studio) -> None:
-    """Hair behind neck and head."""
+    """Draw hair behind neck and head."""
     hair, width = studio.person.hair, studio.person.face.width
     colour = tone(hair_colour(studio), 0.72)
     v = hair.volume
@@ -77,7 +77,7 @@ def _outer(person: Person, low: float) -> Points:
 
 
 def _inner(person: Person, low: float) -> list[tuple[float, float]]:
-    """Control points of the hairline, from the left ear to the right one."""
+    """Return control points of the hairline, from the left ear to the right one."""
     hair, w, r = person.hair, person.face.width, person.ageing.recede
     style = hair.style
     temple = [(w - 0.035, low), (w - 0.045, -0.16), (w - 0.10 + 0.03 * r, -0.40 - 0.10 * r)]
@@ -145,7 +145,7 @@ def _outlines(person: Person) -> tuple[Points, Points]:
 
 
 def draw_top_hair(studio: Studio) -> None:
-    """Hair on the skull, with strands, a band of light, and grey hairs."""
+    """Draw hair on the skull, with strands, a band of light, and grey hairs."""
     hair = studio.person.hair
     outer, inner = _outlines(studio.person)
     colour = hair_colour(studio)
@@ -172,7 +172,7 @@ def draw_top_hair(studio: Studio) -> None:
 
 
 def draw_tail(studio: Studio) -> None:
-    """Hair tied behind the neck and laid over a shoulder; drawn between clothes and face."""
+    """Draw hair tied behind the neck and laid over a shoulder; between clothes and face."""
     hair = studio.person.hair
     if hair.style != "tied" or studio.person.gender != "female" or hair.length > TAIL:
         return
@@ -204,7 +204,7 @@ def draw_tail(studio: Studio) -> None:
 
 @lru_cache(maxsize=4)
 def _strand_outlines(person: Person) -> dict[str, list[Points]]:
-    """Strands by tint in head coordinates: the same in all photos of a person."""
+    """Return strands by tint in head coordinates: the same in all photos of a person."""
     hair = person.hair
     outer, inner = _outlines(person)
     dice = Dice(hair.strands, 3)

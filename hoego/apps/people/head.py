@@ -12,7 +12,7 @@ Clip = Image.Image
 
 
 def draw_ears(studio: Studio) -> None:
-    """Ears, behind the face; earrings below them."""
+    """Draw ears, behind the face; earrings below them."""
     face = studio.person.face
     for side in (-1, 1):
         x, size = side * (face.width + 0.015), face.ear
@@ -119,7 +119,7 @@ def _draw_beard(studio: Studio, clip: Clip) -> None:
 
 
 def draw_eyes(studio: Studio, clip: Clip) -> None:
-    """Sockets, eyeballs, lids and lashes."""
+    """Draw sockets, eyeballs, lids and lashes."""
     for side in (-1, 1):
         _draw_eye(studio, side, clip)
 
@@ -191,7 +191,7 @@ def _draw_lids(studio: Studio, side: int, upper: Points, lower: Points, clip: Cl
 
 
 def draw_brows(studio: Studio) -> None:
-    """Eyebrows: they grey later than the hair and sink with the years."""
+    """Draw eyebrows: they grey later than the hair and sink with the years."""
     face, ageing = studio.person.face, studio.person.ageing
     base = mix(studio.person.hair.colour, (44, 34, 30), 0.45)
     colour = mix(base, (176, 172, 168), 0.6 * ageing.grey * ageing.grey)
@@ -210,7 +210,7 @@ def draw_brows(studio: Studio) -> None:
 
 
 def draw_nose(studio: Studio, clip: Clip) -> None:
-    """Bridge, tip, wings and nostrils; the bridge's shadow lies away from the light."""
+    """Draw bridge, tip, wings and nostrils; the bridge's shadow lies away from the light."""
     face, shot, dark = studio.person.face, studio.shot, studio.shadow
     y, w = face.nose_y, face.nose_width
     lit = 1.0 if shot.light[0] >= 0.0 else -1.0
@@ -253,7 +253,7 @@ def draw_nose(studio: Studio, clip: Clip) -> None:
 
 
 def draw_mouth(studio: Studio, clip: Clip) -> None:
-    """Lips; they thin and pale with the years, part and smile from photo to photo."""
+    """Draw lips; they thin and pale with the years, part and smile from photo to photo."""
     person, shot, head, px = studio.person, studio.shot, studio.head, studio.unit
     face, ageing = person.face, person.ageing
     y, w = face.mouth_y, face.mouth_width * (1.0 + 0.10 * max(0.0, shot.smile))

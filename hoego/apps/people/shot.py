@@ -14,7 +14,7 @@ MASK_CLASSES = ("wear", "incorrect", "normal")
 
 
 def mask_class(stem: str) -> int:
-    """0 wear, 1 incorrect, 2 normal."""
+    """Return 0 wear, 1 incorrect, 2 normal."""
     return 2 if stem == "normal" else 1 if stem == "incorrect_mask" else 0
 
 

@@ -68,6 +68,6 @@ def face_outline(person: Person) -> Points:
 
 
 def both(points: ArrayLike) -> tuple[Points, Points]:
-    """Points given for the picture's right side, and their mirror image."""
+    """Return points given for the picture's right side, and their mirror image."""
     right = np.asarray(points, dtype=np.float64)
     return right, right * np.array([-1.0, 1.0])

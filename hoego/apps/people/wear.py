@@ -13,7 +13,7 @@ from hoego.apps.people.studio import Studio
 
 
 def draw_body(studio: Studio) -> None:
-    """Neck, shoulders and clothes, with the head's shadow on them."""
+    """Draw neck, shoulders and clothes, with the head's shadow on them."""
     outfit, body, canvas = studio.person.outfit, studio.body, studio.canvas
     n = outfit.neck
     neck = spline(
@@ -166,7 +166,7 @@ def _draw_hood(studio: Studio, side: int, dark: Colour) -> None:
 
 
 def draw_glasses(studio: Studio) -> None:
-    """Spectacles over eyes and mask."""
+    """Draw spectacles over eyes and mask."""
     outfit, face, head, canvas, unit = (
         studio.person.outfit,
         studio.person.face,
@@ -249,7 +249,7 @@ def _mask_half(mask: Mask, width: float) -> list[tuple[float, float]]:
 
 
 def draw_mask(studio: Studio) -> None:
-    """The face mask, with straps to the ears, cloth shading and a shadow on the skin."""
+    """Draw the face mask, with straps to the ears, cloth shading and a shadow on the skin."""
     mask = studio.shot.mask
     if mask is None:
         return

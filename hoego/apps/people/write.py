@@ -92,7 +92,7 @@ class PeopleSummary:
     planted_errors: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON."""
+        """Return it as JSON types."""
         return {**asdict(self), "size": list(self.size)}
 
 
