@@ -58,7 +58,9 @@ def parsing(
 
 
 def is_damage(problem: BaseException) -> bool:
-    """Whether an error can come of a damaged file, so that a reader may say so; not of Ctrl-C, for one."""
+    """Return whether an error can come from a damaged file, so that a reader may say so; Ctrl-C, for one,
+    cannot.
+    """
     if is_out_of_memory(problem) or full_disk(problem):
         return False
     return isinstance(problem, _FAULTS) or type(problem).__module__.split(".")[0] in _LIBRARIES

@@ -59,7 +59,9 @@ def project_folder() -> Path:
 
 
 def runs_folder(given: Path | None) -> Path:
-    """Where the records lie: as given, else runs/ beside hoego.toml, else the working directory if it holds records."""
+    """Return the folder of the records: as given, else runs/ beside hoego.toml, else the working directory if
+    it holds records.
+    """
     if given is not None:
         return given
     folder = project_folder()
@@ -71,7 +73,7 @@ def runs_folder(given: Path | None) -> Path:
 
 
 def plain(data: Any) -> Any:
-    """Any result as JSON types: numpy scalars and paths become plain, NaN becomes null."""
+    """Convert any result to JSON types: numpy scalars and paths become plain, NaN becomes null."""
     import math
 
     if isinstance(data, dict):

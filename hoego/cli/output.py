@@ -42,7 +42,7 @@ class StyledText(str):
 
 
 def literal(value: object) -> str:
-    """A value inside a marked text, printed as it is.
+    """Escape a value inside a marked text, so that it is printed as it is.
 
     >>> literal("see [/x]")
     'see \\\\[/x]'
@@ -69,14 +69,14 @@ def emit(result: R, as_json: bool, show: Callable[[R], None]) -> None:
 
 
 def print_json(data: Any) -> None:
-    """One JSON object on stdout."""
+    """Print one JSON object on stdout."""
     sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = ()
 ) -> None:
-    """A table on stdout; as wide as needed where stdout is no terminal."""
+    """Print a table on stdout; as wide as needed if stdout is not a terminal."""
     from rich.table import Table
 
     out = Table(
@@ -94,7 +94,7 @@ def _cell(value: Any) -> Any:
 
 
 def echo(text: str = "") -> None:
-    """A line on stdout; `[bold]so[/]` is styled, all other brackets are printed as they are."""
+    """Print a line on stdout; `[bold]so[/]` is styled, all other brackets are printed as they are."""
     console().print(_rich(text), highlight=False, soft_wrap=True)
 
 
@@ -128,7 +128,7 @@ def console(stderr: bool = False) -> Any:
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
-    """`0.812 [0.790, 0.833]`, or `cannot say` where there is no number."""
+    """Format `0.812 [0.790, 0.833]`, or `cannot say` if there is no number."""
     if value is None:
         return "cannot say"
     if low is None or high is None:

@@ -34,7 +34,7 @@ def card(title: str, facts: Mapping[str, str], body: str = "", notes: Sequence[s
 
 
 def _chart_style() -> str:
-    """The rules of the pages' style that charts need, for the inside of `notebook_chart` alone.
+    """Return the rules of the pages' style that charts need, for the inside of `notebook_chart` alone.
 
     A notebook has its own light and dark themes, so text takes the colour of the text around it.
     """

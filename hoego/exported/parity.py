@@ -107,7 +107,9 @@ def _decided(predictions: Predictions, name: str) -> NDArray[np.intp]:
 
 
 def _normalised(values: Values) -> Values:
-    """float32 rounding and nothing else is forgiven here: a row that does not sum to 1 stays wrong."""
+    """Return finite float32 values without rescaling: a row that does not sum to 1 stays wrong, so that the
+    comparison finds it.
+    """
     return {k: np.where(np.isfinite(v), v, 0).astype(np.float32) for k, v in values.items()}
 
 

@@ -128,7 +128,7 @@ def _edges(bins: Sequence[EdgeBin]) -> str:
 
 
 def curve_charts(record: Record) -> list[Facts]:
-    """Loss and scores by epoch; where there are several folds, one line for each in one chart of each kind.
+    """Draw loss and scores by epoch; with several folds, one line for each in one chart of each kind.
 
     Of a run that failed the training loss alone: it may have been refused, and its numbers of held-out photos are no
     score. Those of a naive split say so.

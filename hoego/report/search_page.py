@@ -43,7 +43,7 @@ def render_search(result: SearchResult) -> str:
 
 
 def _gain(result: SearchResult) -> str:
-    """The gain as it was searched, less the optimism, and as it was confirmed."""
+    """Draw the gain as searched, less the optimism, and as confirmed."""
     rows = []
     start = next((r.value for r in result.rows if r.number == 0), None)
     if result.value is not None and start is not None:

@@ -130,12 +130,12 @@ class Result(BaseModel):
         return card(escape(self.TITLE or type(self).__name__), stated, chart, getattr(self, "notes", ()))
 
     def _honesty_text(self) -> str:
-        """The honesty that every display of the numbers carries; "" only for results without a score."""
+        """Return the honesty, which every display of the numbers carries; "" only for results without a score."""
         stated = getattr(self, "honesty", None)
         return self.HONESTY_OF if stated is None else str(stated) or "not known"
 
     def _summary(self) -> dict[str, str]:
-        """What a notebook shows beside the honesty: name -> text."""
+        """Return the facts that a notebook shows beside the honesty: name -> text."""
         fields = {k: getattr(self, k) for k in type(self).model_fields if k not in ("honesty", "notes")}
         return {
             name.replace("_", " "): f"{value:.4f}" if isinstance(value, float) else str(value)
@@ -144,12 +144,12 @@ class Result(BaseModel):
         }
 
     def _intervals(self) -> list[ForestRow]:
-        """The rows of the chart: every estimate among the fields."""
+        """Return the rows of the chart: every estimate among the fields."""
         found = {k: getattr(self, k) for k in type(self).model_fields}
         return [forest_row(k.replace("_", " "), v) for k, v in found.items() if _is_estimate(v)]
 
     def _zero(self) -> float | None:
-        """Where the chart draws the line of no difference; None draws none."""
+        """Return the place of the line of no difference in the chart; None draws none."""
         return None
 
     def __repr__(self) -> str:

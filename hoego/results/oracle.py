@@ -13,14 +13,16 @@ _LIMITS = ("low", "high", "level")
 
 
 def _estimate(content: Content) -> Content | None:
-    """An estimate out of the keys gain, low, high (and level) that stand beside other keys."""
+    """Read an estimate from the keys gain, low, high (and level) among other keys."""
     limits = {k: content.pop(k) for k in _LIMITS if k in content}
     value = content.pop("gain")
     return None if value is None else {"value": value, **limits}
 
 
 def _gains_beside(content: Content) -> Content:
-    """diagnosis.json holds a gain as three numbers beside its score, and the softer oracle inside `soft`."""
+    """Read diagnosis.json, which holds a gain as three numbers beside its score, and the softer oracle inside
+    `soft`.
+    """
     if not isinstance(content.get("soft"), Mapping):
         return content
     out, soft = dict(content), dict(content["soft"])

@@ -14,21 +14,21 @@ PART = "that of the score it is part of"
 
 
 def _bare_number(content: Content) -> Content:
-    """Early summaries held a number alone where an estimate stands today."""
+    """Read early summaries, which held a number alone in place of an estimate."""
     return {
         k: {"value": v} if isinstance(v, int | float) and k in _METRICS else v for k, v in content.items()
     }
 
 
 def _honesty_of_flag(content: Content) -> Content:
-    """Early records held `honest` alone."""
+    """Read early records, which held `honest` alone."""
     if "honesty" in content or "honest" not in content:
         return content
     return {**content, "honesty": "out-of-fold" if content["honest"] else "in-sample"}
 
 
 def _marks_of_notes(content: Content) -> Content:
-    """Early scores had their marks in the notes alone."""
+    """Read early scores, which had their marks in the notes alone."""
     notes = content.get("notes")
     if content.get("marks") or not isinstance(notes, list | tuple):
         return content
@@ -211,7 +211,9 @@ _NAMED_ELSEWHERE = ("name", "notes")
 
 
 def _target_inside(content: Content) -> Content:
-    """score.json holds the target's numbers beside the score's own; its name is the value of `target`."""
+    """Read score.json, which holds the target's numbers beside the score's own; its name is the value of
+    `target`.
+    """
     if not isinstance(content.get("target"), str):
         return content
     own = {k: content[k] for k in content if k in Score.model_fields or k in Score.DERIVED}
@@ -221,7 +223,7 @@ def _target_inside(content: Content) -> Content:
 
 
 def _named_by_key(content: Content) -> Content:
-    """Early score.json named an attribute's score by its key alone."""
+    """Read an early score.json, which named an attribute's score by its key alone."""
     out = dict(content)
     for group in ("attributes", "by_subject"):
         if isinstance(out.get(group), Mapping):
@@ -380,12 +382,12 @@ class ScoreSummary(Result):
 
 
 def _shares(metrics: Mapping[str, MetricEstimate]) -> list[ForestRow]:
-    """The metrics that lie between 0 and 1, which one axis can hold."""
+    """Return the metrics that lie between 0 and 1, which one axis can hold."""
     return [forest_row(k.replace("_", " "), v) for k, v in metrics.items() if k not in ("mae", "log_loss")]
 
 
 def _score_facts(score: Score | ScoreSummary, target: str) -> dict[str, str]:
-    """What a notebook says of a score beside its honesty."""
+    """Return the facts of a score that a notebook shows beside its honesty."""
     return {
         "said beside it": ", ".join(score.marks),
         "target": target,

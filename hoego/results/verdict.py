@@ -11,7 +11,9 @@ OUTCOMES = ("better", "worse", "not distinguishable", "cannot say", "already so"
 
 
 def _of_subject(content: Content) -> Content:
-    """What was compared was called `subject`, which is the word for a person or thing that photos show."""
+    """Read old verdicts: they called the change `subject`, which is the word for a person or thing in the
+    photos.
+    """
     if "subject" not in content:
         return content
     rest = {k: v for k, v in content.items() if k != "subject"}
@@ -19,7 +21,9 @@ def _of_subject(content: Content) -> Content:
 
 
 def _of_idea(content: Content) -> Content:
-    """Ideas called the outcome `words`, the sentence `reason`, and kept the difference as three numbers."""
+    """Read old ideas: they called the outcome `words`, the sentence `reason`, and kept the difference as three
+    numbers.
+    """
     if "outcome" in content or "verdict" in content:
         return content
     numbers = {"value": content.get("difference"), "low": content.get("low"), "high": content.get("high")}
@@ -38,7 +42,7 @@ def _of_idea(content: Content) -> Content:
 
 
 def _of_ablation(content: Content) -> Content:
-    """Ablations called the outcome `verdict` and the sentence `words`; the metric was not kept."""
+    """Read old ablations: they called the outcome `verdict` and the sentence `words`; the metric was not kept."""
     if "outcome" in content:
         # What an older verdict of the same run left behind in run.json, whose objects are merged.
         return {k: v for k, v in content.items() if k in ComparisonVerdict.model_fields}

@@ -51,7 +51,7 @@ def honesty_of(label: str) -> tuple[str, str]:
 
 
 def interval(estimate: MetricEstimate | IntervalEstimate | None, digits: int = 3) -> str:
-    """`0.812 [0.790, 0.833]` of an estimate."""
+    """Format an estimate: `0.812 [0.790, 0.833]`."""
     if estimate is None or estimate.value is None:
         return "cannot say"
     value, low, high = estimate.value, number(estimate.low), number(estimate.high)
@@ -60,7 +60,7 @@ def interval(estimate: MetricEstimate | IntervalEstimate | None, digits: int = 3
 
 
 def duration(seconds: float | None) -> str:
-    """`3 min 12 s`."""
+    """Format a duration: `3 min 12 s`."""
     if seconds is None:
         return "–"
     if seconds < 90:

@@ -197,7 +197,7 @@ def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
 
 
 def _header(text: str, path: Path) -> SplitHeader:
-    """What the metadata say of the split; its guarantees and sides are counted again and not read."""
+    """Return the split's metadata; its guarantees and sides are counted again, not read."""
     try:
         meta = files.parse_object(text, path)
         return SplitHeader.model_validate({k: meta[k] for k in SplitHeader.model_fields if k in meta})

@@ -125,7 +125,9 @@ def _state_dict(content: Any, path: Path) -> tuple[dict[str, Tensor], tuple[str,
 
 
 def _holds_tensors(content: Mapping[Any, Any]) -> bool:
-    """Whether named tensors lie in it, or one level deeper; the state of an optimiser is numbered, not named."""
+    """Return whether it holds named tensors, here or one level deeper; an optimiser's state is numbered, not
+    named.
+    """
     return any(
         isinstance(v, Tensor) or (isinstance(v, Mapping) and any(isinstance(t, Tensor) for t in v.values()))
         for k, v in content.items()

@@ -144,7 +144,9 @@ def _file_in(folder: Path) -> Path | None:
 
 
 def _in_folder(folder: Path, wanted: Wanted, place: str) -> Found | None:
-    """NAME.TAG/model.safetensors, NAME.TAG.safetensors, the URL's file name, or a folder that is itself timm's."""
+    """Find NAME.TAG/model.safetensors, NAME.TAG.safetensors, the URL's file name, or a folder in timm's own
+    layout.
+    """
     inside = folder / wanted.name
     if path := _file_in(inside):
         return _described(inside, path, wanted, place)
@@ -161,7 +163,7 @@ def _in_folder(folder: Path, wanted: Wanted, place: str) -> Found | None:
 
 
 def _described(folder: Path, path: Path, wanted: Wanted, place: str) -> Found:
-    """A file with a config.json and perhaps a lock beside it, which must say the same name."""
+    """Return a file with a config.json and perhaps a lock beside it; both must give the same name."""
     config, lock = _config(folder), _json(folder / LOCK)
     for said, file in ((_says(config), CONFIG), (str(lock.get("name", "")), LOCK)):
         if said and said not in (wanted.name, wanted.model):
@@ -175,7 +177,7 @@ def _described(folder: Path, path: Path, wanted: Wanted, place: str) -> Found:
 
 
 def _with_own(found: Found, config: Mapping[str, Any], licence: str = "") -> Found:
-    """What was found, with what the config.json beside it says: it knows these weights better than timm's list."""
+    """Add the facts of the config.json beside the file: it describes these weights better than timm's list."""
     own = dict(config.get("pretrained_cfg") or {})
     said = licence or own.get("license")
     return replace(
@@ -184,7 +186,7 @@ def _with_own(found: Found, config: Mapping[str, Any], licence: str = "") -> Fou
 
 
 def _says(config: Mapping[str, Any]) -> str:
-    """The name with its tag that a config.json gives; "" where it gives none."""
+    """Return the name with its tag from a config.json; "" if it gives none."""
     model = str(config.get("architecture") or "")
     tag = str((config.get("pretrained_cfg") or {}).get("tag") or "")
     return f"{model}.{tag}" if model and tag else model
@@ -217,13 +219,13 @@ def _found(path: Path, wanted: Wanted, place: str, expected: str, says: str) -> 
 
 
 def _hash_in(name: str) -> str:
-    """The first digits of a file's hash that torch.hub's names end in; "" where the name has none."""
+    """Return the first digits of a file's hash, in which torch.hub's names end; "" if the name has none."""
     found = re.search(r"-([a-f0-9]{8,})\.", name)
     return found.group(1) if found else ""
 
 
 def _in_hub_cache(wanted: Wanted) -> Found | None:
-    """The snapshot that `refs/main` names; a blob is named by the hash of what it holds."""
+    """Return the snapshot that `refs/main` names; a blob is named by the hash of its content."""
     repository = hub_cache() / f"models--{wanted.hub.replace('/', '--')}"
     reference = repository / "refs" / "main"
     if not wanted.hub or not reference.is_file():
@@ -262,7 +264,7 @@ def _in_packages(wanted: Wanted) -> Found | None:
 
 
 def _near(wanted: Wanted, folder: Path | None) -> Iterator[str]:
-    """What the places hold that is like the wanted: the same architecture, or a name that ends in it."""
+    """Yield weights like the wanted ones: the same architecture, or a name that ends in it."""
     for where, who in folders(folder):
         for name in sorted(_names_in(where)):
             if name.partition(".")[0] == wanted.model:

@@ -161,7 +161,7 @@ def gather(row: Metric, spaces: Sequence[LabelSpace], draws: ResamplingOptions) 
 
 
 def verdict(found: PairedDifference, higher: bool) -> str:
-    """Better or worse only when p < 0.05 and the interval excludes 0."""
+    """Return better or worse only if p < 0.05 and the interval excludes 0."""
     if not np.isfinite(found.p_value):
         return "cannot say"
     excludes = found.low > 0 or found.high < 0

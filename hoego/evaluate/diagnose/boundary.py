@@ -67,7 +67,7 @@ def _boundary(
 def edge_bins(
     attribute: Attribute, numbers: Floats, wrong: NDArray[np.bool_], subject: Ints
 ) -> tuple[EdgeBin, ...]:
-    """Error by whole-number distance to the nearest edge, to REACH on both sides."""
+    """Return the error by whole-number distance to the nearest edge, to REACH on both sides."""
     edges = np.asarray(attribute.edges)
     known = np.isfinite(numbers)
     nearest = np.abs(numbers[known, None] - edges[None, :]).argmin(axis=1)

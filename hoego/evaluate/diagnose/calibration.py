@@ -19,7 +19,7 @@ BINS = 15
 
 
 def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> Calibration:
-    """Reliability of the target's probabilities before and after a cross-fitted temperature."""
+    """Compute the reliability of the target's probabilities before and after a cross-fitted temperature."""
     rows = dataset.positions(predictions.images)
     truth = dataset.target[rows]
     known = truth >= 0

@@ -125,7 +125,9 @@ class OracleComparison(ShortRepr):
 def substituted(
     schema: LabelSchema, predicted: Ints, codes: NDArray[np.int16], subset: tuple[str, ...]
 ) -> Ints:
-    """Composite classes [N] with the attributes of `subset` replaced by their truth; -1 where none exists."""
+    """Return composite classes [N] with the attributes of `subset` replaced by their truth; -1 where none
+    exists.
+    """
     decoded = schema.decode(predicted)
     full = np.zeros((len(predicted), schema.n_attributes), dtype=np.int16)
     for i, name in enumerate(schema.composite):
@@ -202,7 +204,9 @@ def _note(stage: OracleComparison, name: str, hard: str | None) -> str:
 
 
 def shapley(worth: Mapping[frozenset[str], float], name: str, parts: tuple[str, ...]) -> float:
-    """Shapley's value of one attribute in the game whose worth is the score with a subset replaced by the truth."""
+    """Compute Shapley's value of one attribute in the game whose worth is the score with a subset replaced by
+    the truth.
+    """
     others = [p for p in parts if p != name]
     n, total = len(parts), 0.0
     for r in range(len(others) + 1):

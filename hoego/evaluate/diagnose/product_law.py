@@ -66,7 +66,7 @@ def law_of(right: NDArray[np.bool_], truth: Ints, subject: Ints, draws: tuple[in
     width = right.shape[1] + 2
 
     def law(totals: NDArray[Any]) -> NDArray[np.float64]:
-        """Expected and observed [..., 2]."""
+        """Return the expected and the observed score [..., 2]."""
         cells = totals.reshape(*totals.shape[:-1], len(present), width).astype(np.float64)
         n = cells[..., 0]
         accuracy = np.divide(
@@ -112,7 +112,7 @@ def _rarest(table: SubjectTable, width: int) -> NDArray[np.int64]:
 def _counts(
     right: NDArray[np.bool_], subject: NDArray[np.int64], cls: NDArray[np.int64], shape: tuple[int, int]
 ) -> csr_array:
-    """Per subject and class: images, all attributes right, each attribute right. [S, C * (2 + A)]."""
+    """Count, per subject and class: images, all attributes right, each attribute right. [S, C * (2 + A)]."""
     flags = np.column_stack([np.ones(len(right), dtype=bool), right.all(axis=1), right])
     width = flags.shape[1]
     where_row, where_flag = np.nonzero(flags)

@@ -207,13 +207,13 @@ class SliceContrast:
         return float(self.found.value[0] - self.found.value[1])
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Of the difference."""
+        """Return the limits of the difference."""
         each = proportion_interval(self.found, self.found.value[None], self.support, level)
         sides = np.stack([self.found.value, each.low, each.high], axis=1).tolist()
         return less(tuple(sides[0]), tuple(sides[1]), self.correlation)
 
     def p_value(self) -> float:
-        """Two-sided: 1 less the level of the interval that just touches 0."""
+        """Return the two-sided p-value: 1 less the level of the interval that just touches 0."""
 
         def distance(bits: float) -> float:
             low, high = self.limits(1 - 2.0**-bits)
@@ -227,7 +227,7 @@ class SliceContrast:
 
 
 def _corrected(found: list[Slice]) -> tuple[Slice, ...]:
-    """Holm's correction (1979) over the slices that have a p-value, and the verdicts."""
+    """Apply Holm's correction (1979) over the slices that have a p-value, and return the verdicts."""
     tested = sorted(
         (i for i, s in enumerate(found) if s.p_value is not None), key=lambda i: found[i].p_value or 0.0
     )

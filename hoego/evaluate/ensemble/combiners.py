@@ -119,7 +119,7 @@ class Combiner:
 
 
 def method_named(name: str) -> CombinerMethod:
-    """Raises UsageError naming the nearest method."""
+    """Return the combiner of a method. Raises UsageError naming the nearest method."""
     if name not in METHODS:
         raise UsageError(f"There is no ensemble method {name!r}.", remedy=nearest(name, METHODS))
     return METHODS[name]

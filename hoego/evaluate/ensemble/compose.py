@@ -81,7 +81,7 @@ def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:
 
 
 def require_attribute(predictions: Predictions, attribute: str) -> None:
-    """Raises DataError for an attribute that does not exist, MismatchError for one that is not predicted."""
+    """Raise DataError for an attribute that does not exist, MismatchError for one that is not predicted."""
     predictions.schema.attribute(attribute)
     if not predictions.has(attribute):
         held = ", ".join(predictions.attributes)

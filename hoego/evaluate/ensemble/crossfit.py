@@ -131,7 +131,7 @@ def with_fitted(predictions: Predictions, fitted: Provenance) -> Predictions:
 
 
 def _subjects(base: Predictions, dataset: Dataset) -> NDArray[np.int64]:
-    """Position of each row's subject [N] in the universe."""
+    """Return the position of each row's subject [N] in the universe."""
     names = dataset.subjects[dataset.subject_index[dataset.positions(base.images)]]
     out: NDArray[np.int64] = np.searchsorted(base.universe.names, names)
     return out

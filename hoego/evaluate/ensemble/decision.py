@@ -148,13 +148,13 @@ def decide(
 
 
 def apply_offsets(predictions: Predictions, offsets: Mapping[str, RuleOffsets]) -> Predictions:
-    """New images under the offsets of a kept rule."""
+    """Apply the offsets of a kept rule to new images."""
     values = {column: Offsets.of(o).apply(predictions.probabilities(column)) for column, o in offsets.items()}
     return predictions.with_values({**_others(predictions, values), **values}, "probabilities")
 
 
 def require_rule(name: str) -> None:
-    """Raises UsageError naming the nearest rule."""
+    """Raise UsageError for an unknown rule, with the nearest one."""
     if name not in RULES:
         raise UsageError(f"There is no decision rule {name!r}.", remedy=nearest(name, RULES))
 
@@ -186,7 +186,7 @@ def _fit_prior(logs: Floats, truth: NDArray[np.int64]) -> Offsets:
 
 
 def _fit_thresholds(logs: Floats, truth: NDArray[np.int64]) -> Floats:
-    """Offsets [C]: the rarest class first, one after the other, until a whole round changes nothing."""
+    """Fit offsets [C]: the rarest class first, one after the other, until a whole round changes nothing."""
     c = logs.shape[1]
     true = np.bincount(truth, minlength=c)
     order = [k for k in np.argsort(true, kind="stable").tolist() if true[k]]

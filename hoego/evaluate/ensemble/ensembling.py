@@ -191,7 +191,9 @@ def _decided(
 def apply_combiners(
     members: Sequence[Predictions], combiners: Mapping[str, Combiner], name: str
 ) -> Predictions:
-    """New images: the combiners of an ensemble on its members' predictions, provenance joined row by row."""
+    """Predict new images: apply an ensemble's combiners to its members' predictions; provenance is joined row
+    by row.
+    """
     aligned = align_members(members)
     values = {column: c.apply(stacked(aligned, column)) for column, c in combiners.items()}
     return _joined(aligned, name).with_values(values, "probabilities")
@@ -226,7 +228,7 @@ def _require_members(runs: Sequence[Predictions], chosen: EnsembleOptions) -> No
 
 
 def _require_one_kind(members: Sequence[Predictions], joined: Predictions, dataset: Dataset) -> None:
-    """Raises unless all members are honest or all are naive; asked of each only where they are not all honest."""
+    """Raise unless all members are honest or all are naive; check each only if they are not all honest."""
     if honesty(joined, dataset).honest:
         return
     naive = {m.name: bool(require_honest(m, dataset).naive.any()) for m in members}

@@ -195,7 +195,9 @@ def best_on_other_parts(
 
 
 def diversity(members: Sequence[Predictions], truth: NDArray[np.int32]) -> tuple[Floats, Floats]:
-    """Disagreement and error correlation [M, M] of the members that give the target (NaN for the others)."""
+    """Compute disagreement and error correlation [M, M] of the members that give the target (NaN for the
+    others).
+    """
     m = len(members)
     disagreement, correlation = np.full((m, m), np.nan), np.full((m, m), np.nan)
     able = [i for i, p in enumerate(members) if p.has(p.schema.target)]

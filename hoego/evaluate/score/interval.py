@@ -90,7 +90,7 @@ def strata(table: SubjectTable, at: CountColumns) -> tuple[NDArray[np.int64], ND
 
 
 def spread(statistic: Statistic, table: SubjectTable, stratum: NDArray[np.int64]) -> VarianceEstimate:
-    """Value, variance and degrees of freedom of a statistic of the totals.
+    """Return the value, variance and degrees of freedom of a statistic of the totals.
 
     Args:
         statistic: totals [..., columns] to [...] or [..., K]; smooth where subjects are many.
@@ -175,7 +175,9 @@ def proportion_interval(
 def plain_interval(
     found: VarianceEstimate, replicates: Float, level: float, least: float = -np.inf
 ) -> ConfidenceInterval:
-    """Student's t about the value less the bootstrap's bias, for statistics without an upper bound."""
+    """Return Student's t interval around the value less the bootstrap's bias, for statistics without an upper
+    bound.
+    """
     centre = 2 * found.value - _mean(replicates, found.value)
     half = student.ppf((1 + level) / 2, found.df) * np.sqrt(found.variance)
     return ConfidenceInterval(

@@ -202,7 +202,9 @@ def own_value(function: OwnMetric, truth: Ints, probabilities: Float) -> float:
 
 
 def log_losses(truth: Ints, probabilities: Float) -> Float:
-    """-log p of the true class for each image [N], p clipped to the smallest double above 0 (as scikit-learn does)."""
+    """Return -log p of the true class for each image [N], p clipped to the smallest double above 0 (as
+    scikit-learn does).
+    """
     p = probabilities[np.arange(len(truth)), truth] / probabilities.sum(axis=1)
     losses: Float = -np.log(np.clip(p, np.finfo(np.float64).eps, 1.0))
     return losses
@@ -225,7 +227,9 @@ class AurocPlacements:
 
 
 def placements(positive: Mask, scores: Float) -> AurocPlacements:
-    """One-vs-rest AUROC with the structural components of DeLong, DeLong and Clarke-Pearson (1988), eq. 4-5."""
+    """Compute the one-vs-rest AUROC with the structural components of DeLong, DeLong and Clarke-Pearson (1988),
+    eq. 4-5.
+    """
     n, m = int(positive.sum()), int((~positive).sum())
     share = np.zeros(len(scores))
     if not n or not m:

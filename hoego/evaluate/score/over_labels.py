@@ -51,7 +51,7 @@ def _mean(values: list[float | None], level: float) -> MetricEstimate:
 
 
 def said(found: LabelsScore) -> str:
-    """In one sentence, for the notes of a score."""
+    """Return it in one sentence, for the notes of a score."""
     numbers = [
         f"{name} {'cannot be said' if e.value is None else f'{e.value:.4f}'}"
         for name, e in (("macro F1", found.macro_f1), ("macro AUROC", found.macro_auroc))

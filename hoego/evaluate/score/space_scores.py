@@ -270,7 +270,7 @@ def _classes(ground: _Ground, areas: list[MetricEstimate]) -> tuple[ClassScore, 
 
 
 def _per_subject(ground: _Ground, values: Float) -> Float:
-    """Sums over the rows of each subject: [N, K] to [S, K]."""
+    """Sum over the rows of each subject: [N, K] to [S, K]."""
     out = np.zeros((ground.n_subjects, values.shape[1]))
     np.add.at(out, ground.subject, values)
     return out
@@ -332,7 +332,9 @@ def _log_loss(ground: _Ground) -> MetricEstimate:
 
 
 def _own(ground: _Ground, name: str) -> MetricEstimate:
-    """One's own metric; its interval from fewer resamples, Student's t about the value less the bootstrap's bias."""
+    """Compute a metric of the user's own; its interval comes from fewer resamples: Student's t around the value
+    less the bootstrap's bias.
+    """
     function, space = load_own(name), ground.space
     value = own_value(function, space.truth, space.probabilities)
     order = np.argsort(ground.subject, kind="stable")

@@ -71,6 +71,6 @@ def keep(found: Found, to: Path) -> Shelved:
 
 
 def _require_fit(found: Found) -> None:
-    """Raises TrainError where timm cannot load the file into the network of that name."""
+    """Raise TrainError if timm cannot load the file into the network of that name."""
     size = tuple(found.config.get("input_size") or (3, 224, 224))[1:]
     build_body(ModelSettings(name=found.model, pretrained=True), (int(size[0]), int(size[1])), found)

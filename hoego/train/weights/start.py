@@ -174,7 +174,9 @@ def _download(wanted: Wanted) -> str:
 
 
 def _unknown_host() -> str:
-    """The error where the hub's host has no address: its client would try for a minute. "" where it may be asked."""
+    """Return the error if the hub's host has no address (its client would try for a minute); "" if it may be
+    asked.
+    """
     from timm.models._hub import HfApi, has_hf_hub  # type: ignore[attr-defined]
 
     if not has_hf_hub() or getproxies():
@@ -198,7 +200,9 @@ def _nowhere(wanted: Wanted, searched: Searched, reason: str) -> TrainError:
 
 
 def _inputs_of_checkpoint(model: ModelSettings) -> Inputs | None:
-    """What a checkpoint expects: a checkpoint of Hoego says it; of any other, timm's configuration of the model."""
+    """Return the inputs that a checkpoint expects: from a checkpoint of Hoego itself, else from timm's
+    configuration.
+    """
     from hoego.train.checkpoints import about_weights
 
     about = about_weights(Path(str(model.checkpoint)))

@@ -41,7 +41,7 @@ def overlay_of(found: Found) -> dict[str, Any]:
 
 
 def refuse_confused(model: str, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Raises TrainError where the tensors are weights that a package publishes for another architecture.
+    """Raise TrainError if the tensors are weights that a package publishes for another architecture.
 
     Shapes that fit prove nothing: those of `tf_efficientnet_lite0` fit `efficientnet_lite0` one by one, and its
     outputs are then wrong, since it pads photos elsewhere.
