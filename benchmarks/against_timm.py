@@ -41,13 +41,14 @@ from hoego.data.images import cpu_count
 from hoego.data.load import load
 from hoego.data.pixels import PixelCache
 from hoego.recipe import Recipe, build
+from hoego.results.training import Precision, ResolvedSettings
 from hoego.runs.inputs import decode
 from hoego.train.data import open_pixels
 from hoego.train.fold import training_rows
 from hoego.train.fold_task import FoldTask
 from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
-from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
+from hoego.train.precision import resolve_device, synchronize
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 RESULTS = Path(__file__).parent / "results"
@@ -120,8 +121,8 @@ def measure(setup: Setup, rounds: int, timm_train: Path | None) -> dict[str, Any
     for k in range(rounds):
         for p in PRECISIONS if k % 2 == 0 else PRECISIONS[::-1]:
             jobs: list[tuple[str, Callable[[], float]]] = [
-                (f"model_only_{p}", ours[p].model_only),
-                (f"ours_{p}", ours[p].joined),
+                (f"model_only_{p}", ours[p].model_only_images_per_second),
+                (f"ours_{p}", ours[p].train_images_per_second),
                 (f"timm_{p}", lambda p=p: theirs(p)),  # type: ignore[misc]
             ]
             for name, job in jobs if k % 2 == 0 else reversed(jobs):
@@ -205,7 +206,11 @@ class Ours:
         rows = training_rows(task)
         pixels = open_pixels(cache, rows.images, setup.device)
         self.parts = TrainStepper(
-            recipe, dataset, rows, pixels, Resolved(str(setup.device), setup.workers, precision)
+            recipe,
+            dataset,
+            rows,
+            pixels,
+            ResolvedSettings(device=str(setup.device), threads=setup.workers, precision=precision),
         )
         self.parts.start_epoch(0)
         self.photos, self.batch = self.parts.synthetic()

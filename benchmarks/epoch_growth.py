@@ -32,13 +32,13 @@ from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
+from hoego.results.training import ResolvedSettings
 from hoego.train.data import open_pixels
 from hoego.train.fold import training_rows
 from hoego.train.fold_task import FoldTask
 from hoego.train.forward import outputs_of
 from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
-from hoego.train.precision import Resolved
 
 SIZE, CLASSES, SUBJECT = 32, 10, 5
 FACTORS = (1, 2, 4)
@@ -129,7 +129,13 @@ class Training:
         budget = 0 if kind == "streamed" else 1 << 40
         pixels = open_pixels(own, rows.images, device, budget=budget)
         self.held = open_pixels(own, np.flatnonzero(held), device, budget=budget)
-        self.parts = TrainStepper(task.recipe, dataset, rows, pixels, Resolved("cpu", cpu_count(), "float32"))
+        self.parts = TrainStepper(
+            task.recipe,
+            dataset,
+            rows,
+            pixels,
+            ResolvedSettings(device="cpu", threads=cpu_count(), precision="float32"),
+        )
         self.epochs = 0
 
     def epoch(self) -> float:

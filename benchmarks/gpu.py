@@ -41,13 +41,14 @@ from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.recipe import Recipe, build
+from hoego.results.training import Precision, ResolvedSettings
 from hoego.train.callbacks import Callbacks
 from hoego.train.data import open_pixels
 from hoego.train.fold import fold_steps, measure_parts, training_rows
 from hoego.train.fold_task import FoldTask
 from hoego.train.learner import TrainStepper
 from hoego.train.memory import keep_freed_memory
-from hoego.train.precision import Precision, Resolved, resolve_device, synchronize
+from hoego.train.precision import resolve_device, synchronize
 from hoego.train.side_by_side import SharedPixels, interleave_steps
 
 CLASSES = 18
@@ -183,13 +184,15 @@ def parts_of(model: str, device: torch.device, size: Size, how: tuple[Precision,
         )
     )
     pixels = open_pixels(cache, rows.images, device)
-    resolved = Resolved(str(device), cpu_count(), how[0], how[1])
+    resolved = ResolvedSettings(device=str(device), threads=cpu_count(), precision=how[0], compile=how[1])
     return TrainStepper(made, dataset, rows, pixels, resolved)
 
 
 def speed(model: str, device: torch.device, size: Size) -> dict[str, Any]:
     """The three figures in bfloat16."""
-    return measure_parts(parts_of(model, device, size, ("bfloat16", False)), size.seconds).to_dict()
+    return measure_parts(parts_of(model, device, size, ("bfloat16", False)), size.seconds).model_dump(
+        mode="json"
+    )
 
 
 def precisions(device: torch.device, size: Size) -> dict[str, Any]:
@@ -209,7 +212,10 @@ def precisions(device: torch.device, size: Size) -> dict[str, Any]:
             synchronize(device)
             ready = time.perf_counter() - started
             name = f"{precision}{', compiled' if compiled else ''}"
-            found[name] = {**measure_parts(parts, size.seconds).to_dict(), "ready_seconds": round(ready, 1)}
+            found[name] = {
+                **measure_parts(parts, size.seconds).model_dump(mode="json"),
+                "ready_seconds": round(ready, 1),
+            }
             del parts
     return found
 

@@ -182,12 +182,12 @@ def test_the_rate_finder_reads_a_known_curve() -> None:
     assert found.diverged
     assert found.steepest == pytest.approx(1e-3, rel=0.05)
     assert found.suggestion == pytest.approx(1e-3, rel=0.1)
-    assert list(found.rates) == pytest.approx(list(np.geomspace(1e-6, 10, 400)[: len(found.rates)]))
+    assert [s.lr for s in found.curve] == pytest.approx(list(np.geomspace(1e-6, 10, 400)[: len(found.curve)]))
 
 
 def test_smoothing_is_bias_corrected() -> None:
     found = find_lr(lambda _: 7.0, steps=20)
-    assert list(found.smoothed) == pytest.approx([7.0] * 20)
+    assert [s.smoothed for s in found.curve] == pytest.approx([7.0] * 20)
 
 
 def test_a_loss_that_is_no_number_gives_no_rate() -> None:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from hoego.results.training import ResolvedSettings, RunThroughput
 from hoego.runs.queue.worker_processes import own_cores
 
 torch = pytest.importorskip("torch")
@@ -19,9 +20,8 @@ pytestmark = pytest.mark.torch
 from hoego.recipe import build  # noqa: E402
 from hoego.runs.train import TrainOptions, train  # noqa: E402
 from hoego.train.callbacks import Callbacks  # noqa: E402
-from hoego.train.precision import Resolved, threads_restored  # noqa: E402
+from hoego.train.precision import threads_restored  # noqa: E402
 from hoego.train.threads import fastest_threads, thread_counts  # noqa: E402
-from hoego.train.throughput import Throughput  # noqa: E402
 
 fold_module = importlib.import_module("hoego.train.fold")  # hoego.train is also the function of the library
 real = fold_module._resolve
@@ -76,8 +76,8 @@ def test_a_run_that_has_become_slow_times_its_threads_again(tmp_path: Path) -> N
             "score": {"resamples": 100},
         }
     )  # fmt: skip
-    quick = Throughput(1e9, 1e9, 1e9, 16, 2)
-    runtimes: list[Resolved] = []
+    quick = RunThroughput(train_images_per_second=1e9)
+    runtimes: list[ResolvedSettings] = []
     callbacks = Callbacks(progress=False, on_throughput=lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOEGO_CACHE", str(tmp_path / "cache"))

@@ -188,7 +188,7 @@ def test_throughput_counts_what_each_part_took(monkeypatch: pytest.MonkeyPatch) 
         return run
 
     found = measure(ThroughputTasks(part(0.1), part(0.02), part(0.125)), batch_size=10, device=CPU)
-    assert found.model_only == pytest.approx(100)
-    assert found.input_only == pytest.approx(500)
-    assert found.joined == pytest.approx(80)
+    assert found.model_only_images_per_second == pytest.approx(100)
+    assert found.input_only_images_per_second == pytest.approx(500)
+    assert found.train_images_per_second == pytest.approx(80)
     assert found.efficiency == pytest.approx(0.8)

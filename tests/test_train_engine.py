@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -258,7 +257,7 @@ def test_precision_auto_takes_the_faster(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_auto_became_is_kept_for_the_next_part(tmp_path: Path) -> None:
     result = fold(tmp_path, changes={"precision": "auto", "epochs": 1})
     assert set(result.runtime.step_ms or {}) == {"float32", "bfloat16"}
-    assert type(result.runtime).from_dict(json.loads(json.dumps(result.runtime.to_dict()))) == result.runtime
+    assert type(result.runtime).model_validate_json(result.runtime.model_dump_json()) == result.runtime
 
 
 SIGNS = LabelSchema(

@@ -351,10 +351,10 @@ def test_a_run_records_its_weights_and_wrong_means_give_other_predictions(
 ) -> None:
     record, result = trained(photos, tmp_path / "own")
     told = record.meta.training.weights
-    assert (told["name"], told["licence"]) == (f"{LITE}.in1k", "Apache-2.0")
-    assert told["sha256"] == EFFICIENTNET_LITE0.sha256
-    assert told["preprocessing"]["mean"] == [0.5, 0.5, 0.5]
-    assert told["preprocessing"]["interpolation"] == "bicubic"
+    assert (told.name, told.licence) == (f"{LITE}.in1k", "Apache-2.0")
+    assert told.sha256 == EFFICIENTNET_LITE0.sha256
+    assert told.preprocessing.mean == (0.5, 0.5, 0.5)
+    assert told.preprocessing.interpolation == "bicubic"
     sentence = f"{LITE} (in1k, sha256 579344248a93, Apache-2.0)"
     assert any(sentence in note for note in result.score.notes)
     wrong, said = trained(photos, tmp_path / "wrong", mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])

@@ -137,7 +137,7 @@ def settings(
 
     rows = [s for s in settings_table() if match in s.key]
     if as_json:
-        print_json({"settings": [s.to_dict() for s in rows]})
+        print_json({"settings": rows})
         return
     if not rows:
         echo(f"no setting's name holds '{literal(match)}': hoego settings lists them all")
@@ -155,7 +155,7 @@ def recipes(as_json: Json = False) -> None:
 
     found = ready_recipes()
     if as_json:
-        print_json({"recipes": [r.to_dict() for r in found]})
+        print_json({"recipes": found})
         return
     table("", ("recipe", "what it is"), [(styled(r.name, "bold"), r.description) for r in found])
     echo("\nhoego train NAME --set dataset.root=FOLDER; the file of each (--json) is a start for one's own")

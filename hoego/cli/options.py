@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -70,20 +70,3 @@ def runs_folder(given: Path | None) -> Path:
         looks_like_records = any((p / "run.json").is_file() for p in inside.iterdir() if p.is_dir())
         return inside if looks_like_records else folder / "runs"
     return folder / "runs"
-
-
-def plain(data: Any) -> Any:
-    """Convert any result to JSON types: numpy scalars and paths become plain, NaN becomes null."""
-    import math
-
-    if isinstance(data, dict):
-        return {str(k): plain(v) for k, v in data.items()}
-    if isinstance(data, list | tuple | set | frozenset):
-        return [plain(v) for v in data]
-    if isinstance(data, Path):
-        return str(data)
-    if hasattr(data, "tolist"):
-        return plain(data.tolist())
-    if isinstance(data, float) and not math.isfinite(data):
-        return None
-    return data

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from hoego.cli.options import plain
+from hoego.files import plain
 from hoego.terminal import visible
 
 

@@ -35,7 +35,7 @@ def list_(folder: Folder = None, as_json: Json = False) -> None:
     from hoego.weights.listing import listing
 
     def view(found: Any) -> None:
-        rows = [(f["name"], f["licence"] or "not stated", f["sha256"][:12], f["place"]) for f in found.rows]
+        rows = [(f.name, f.licence or "not stated", f.sha256[:12], f.place) for f in found.weights]
         if rows:
             table("weights", ("name", "licence", "sha256", "place"), rows)
         else:
@@ -51,7 +51,7 @@ def show(name: str, folder: Folder = None, as_json: Json = False) -> None:
     from hoego.weights.listing import facts_of
 
     def view(facts: Any) -> None:
-        for key, value in facts.to_dict().items():
+        for key, value in facts.model_dump(mode="json").items():
             echo(f"{key:<14} {literal(value)}")
 
     emit(facts_of(name, folder), as_json, view)
@@ -95,7 +95,7 @@ def add(
             "A file does not say which weights it holds.", file=source, remedy="Add --name NAME.TAG."
         )
     if as_json:
-        print_json({"added": [a.to_dict() for a in added]})
+        print_json({"added": added})
         return
     for one in added:
         _shelved(one)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
+
+from hoego.results.base import Result
 
 
 class SettingsSection(BaseModel):
@@ -17,8 +18,7 @@ class SettingsSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Result):
     """One line of `hoego settings`.
 
     Args:
@@ -34,16 +34,6 @@ class Setting:
     default: str
     range: str
     help: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the line in plain types, as `hoego settings --json` prints it."""
-        return {
-            "key": self.key,
-            "type": self.type,
-            "default": self.default,
-            "range": self.range,
-            "help": self.help,
-        }
 
 
 def plain_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -71,11 +61,11 @@ def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[Setting]
             if not named or not _plain_alternatives(field.annotation):
                 continue
         yield Setting(
-            key,
-            describe_type(field.annotation),
-            _default(field),
-            _range(field),
-            (field.description or "").strip(),
+            key=key,
+            type=describe_type(field.annotation),
+            default=_default(field),
+            range=_range(field),
+            help=(field.description or "").strip(),
         )
 
 

@@ -45,15 +45,6 @@ class Inputs:
             )
         return cls(size=(int(size[0]), int(size[1])), interpolation=filter_, mean=mean, std=std)  # type: ignore[arg-type]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types."""
-        return {
-            "size": list(self.size),
-            "interpolation": self.interpolation,
-            "mean": list(self.mean),
-            "std": list(self.std),
-        }
-
 
 def is_filled(recipe: Recipe) -> bool:
     """Return whether a recipe sets everything that is otherwise read from the weights."""

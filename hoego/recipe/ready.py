@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hoego.errors import RecipeError, nearest
+from hoego.results.base import Result
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 
 
-@dataclass(frozen=True)
-class ReadyRecipe:
+class ReadyRecipe(Result):
     """A recipe that comes with Hoego.
 
     Args:
@@ -25,10 +23,6 @@ class ReadyRecipe:
     description: str
     file: Path
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types."""
-        return {"name": self.name, "description": self.description, "file": str(self.file)}
-
 
 def ready_recipes() -> tuple[ReadyRecipe, ...]:
     """Return the recipes that come with Hoego, by name.
@@ -37,7 +31,7 @@ def ready_recipes() -> tuple[ReadyRecipe, ...]:
     ['gtsrb', 'gtsrb-ensemble']
     """
     files = sorted(FOLDER.glob("*.toml"), key=lambda p: p.stem)
-    return tuple(ReadyRecipe(p.stem, _description(p), p) for p in files)
+    return tuple(ReadyRecipe(name=p.stem, description=_description(p), file=p) for p in files)
 
 
 def _description(file: Path) -> str:

@@ -163,3 +163,16 @@ class Result(BaseModel):
             else:
                 shown.append(f"{name}={type(value).__name__}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class BriefResult(Result):
+    """A result that writes only what differs from its defaults, so that run.json stays short enough to read."""
+
+    def _arranged(self, content: Content) -> Content:
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in content.items()
+            if name not in fields
+            or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }

@@ -17,6 +17,7 @@ from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions, concat, require_unseen
 from hoego.recipe import Fold, Recipe
+from hoego.results.training import ResolvedSettings, RunThroughput
 from hoego.runs.candidates import candidates_of
 from hoego.runs.head_start import HeadStarts
 from hoego.runs.heat_maps import cam_of_mistakes
@@ -24,8 +25,7 @@ from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training
 from hoego.runs.project import ProjectData, folds_of
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.recorded_data import as_recorded, keep_first_labels
-from hoego.runs.records import Record, RunThroughput, RunTiming
-from hoego.runs.records.run_facts import ResolvedSettings
+from hoego.runs.records import Record, RunTiming
 from hoego.runs.run_time import RunTime
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
@@ -37,7 +37,6 @@ from hoego.train.weights.start import recorded_start
 if TYPE_CHECKING:
     from hoego.train.fold import FoldResult
     from hoego.train.fold_task import FoldTask, HeadWeights
-    from hoego.train.precision import Resolved
 
 Bits = NDArray[np.bool_]
 
@@ -162,10 +161,10 @@ class RunExecution:
         if not any(self.record.epochs(k) for k in self.record.folds()):
             keep_first_labels(self.record, self.dataset)
         self.dataset = as_recorded(self.dataset, [self.record])
-        recorded = (self.record.meta.training.weights or {}).get("sha256")
+        recorded = self.record.meta.training.weights_sha256
         start = recorded_start(self.recipe, recorded, what="The record starts from", instead="train anew")
         if start.inputs is not None and recorded is None:
-            self.record.update(training={"weights": start.to_dict()})
+            self.record.update(training={"weights": start.recorded()})
         self.recipe = start.recipe
         self.head_starts = (
             HeadStarts(start, self.dataset, progress=self.callbacks.progress)
@@ -195,8 +194,8 @@ class RunExecution:
         )
         callbacks = replace(
             self.callbacks,
-            on_runtime=lambda r: self._resolved(r.to_dict()),
-            on_throughput=lambda t: self._measured(t.to_dict()),
+            on_runtime=lambda r: self._resolved(r),
+            on_throughput=lambda t: self._measured(t),
             on_epoch=lambda row: self._epoch(name, fold, row),
             on_note=self._note,
             measure_seconds=0.0 if self.throughput else self.callbacks.measure_seconds,
@@ -239,21 +238,19 @@ class RunExecution:
             interleaved=self.callbacks.open_pixels is not None,
         )
 
-    def _runtime(self, recipe: Recipe) -> tuple[Recipe, Resolved | None]:
+    def _runtime(self, recipe: Recipe) -> tuple[Recipe, ResolvedSettings | None]:
         """Return what `auto` became; None, with the precision kept, where the threads must be timed again.
 
         That is where the last epoch ran at less than half of the speed that was measured at the start: beside other
         processes a number of threads that was the fastest can be several times slower than one.
         """
-        from hoego.train.precision import Resolved
-
         known = self.record.meta.training.resolved
         if known is None:
             return recipe, None
         expected, last = self.throughput.get("train_images_per_second"), self.last_speed
         auto = not recipe.threads and known.device == "cpu" and self.callbacks.open_pixels is None
         if not (auto and expected and last and last < expected / 2):
-            return recipe, Resolved.from_dict(known.model_dump())
+            return recipe, known
         self._note(
             f"The last epoch ran at {last:,.0f} of {expected:,.0f} images/s: the threads are timed again."
         )
@@ -296,12 +293,12 @@ class RunExecution:
             lineage=(self.record.id,),
         )
 
-    def _measured(self, found: dict[str, Any]) -> None:
-        self.throughput |= found
+    def _measured(self, found: RunThroughput) -> None:
+        self.throughput |= found.model_dump(mode="json")
         self.record.update(throughput=self.throughput)
 
-    def _resolved(self, found: dict[str, Any]) -> None:
-        if self.record.meta.training.resolved != ResolvedSettings.model_validate(found):
+    def _resolved(self, found: ResolvedSettings) -> None:
+        if self.record.meta.training.resolved != found:
             self.record.update(training={"resolved": found})
 
     def _epoch(self, name: str, fold: int | None, row: dict[str, Any]) -> None:

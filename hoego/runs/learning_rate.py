@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from hoego.extras import require
 from hoego.recipe import Recipe
+from hoego.results.training import LrResult, ResolvedSettings
 from hoego.runs.inputs import decode, training_edits
 from hoego.runs.project import ProjectData, open_project
 
@@ -20,27 +20,6 @@ if TYPE_CHECKING:
 
     from hoego.train.fold_task import FoldTask
     from hoego.train.objective import LossBatch
-    from hoego.train.optim import LrFinding
-
-
-@dataclass(frozen=True)
-class LrResult:
-    """What the finder saw, and the rate that the recipe has now."""
-
-    finding: LrFinding
-    present: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.finding.to_dict() | {"present": self.present}
-
-    def text(self) -> str:
-        """Say the result in words."""
-        found = self.finding
-        end = "the loss ran away after it" if found.diverged else "the loss was still finite at the end"
-        return (
-            f"suggested learning rate {found.suggestion:.2g} (the loss falls fastest at {found.steepest:.2g}; {end}). "
-            f"The recipe has {self.present:.2g}: --set optim.lr={found.suggestion:.2g}"
-        )
 
 
 def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrResult:
@@ -54,7 +33,7 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     from hoego.train.fold import training_rows
     from hoego.train.learner import TrainStepper
     from hoego.train.optim import find_lr
-    from hoego.train.precision import Resolved, resolve_device, resolve_threads
+    from hoego.train.precision import resolve_device, resolve_threads
     from hoego.train.weights.start import start_of
 
     recipe = start_of(recipe).recipe
@@ -65,7 +44,9 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
         task = _task(trial, project, Path(scratch))
         rows = training_rows(task)
         device = resolve_device(trial.device)
-        resolved = Resolved(str(device), resolve_threads(trial.threads), "float32")
+        resolved = ResolvedSettings(
+            device=str(device), threads=resolve_threads(trial.threads), precision="float32"
+        )
         parts = TrainStepper(
             trial, task.dataset, rows, open_pixels(task.cache, rows.images, device), resolved
         )
@@ -77,7 +58,7 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
             epoch, number, images, batch = next(batches)
             return float(parts.step(epoch, number, images, batch))
 
-        return LrResult(find_lr(step, steps=steps), recipe.optim.lr)
+        return LrResult(**dict(find_lr(step, steps=steps)), present=recipe.optim.lr)
 
 
 def _task(trial: Recipe, project: ProjectData, folder: Path) -> FoldTask:

@@ -169,7 +169,7 @@ def starting(recipe: Recipe) -> dict[str, Any]:
     model = recipe.model
     if not (model.pretrained or model.checkpoint) or find_spec("timm") is None or find_spec("torch") is None:
         return {}
-    return {"weights": start_of(recipe).to_dict()}
+    return {"weights": start_of(recipe).recorded()}
 
 
 def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, str]:

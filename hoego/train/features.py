@@ -17,13 +17,13 @@ from hoego.data.pixels import PixelCache
 from hoego.errors import UsageError
 from hoego.predictions import Provenance
 from hoego.recipe import Recipe, normalisation
+from hoego.results.training import Precision
 from hoego.train.augment import Augment
 from hoego.train.data import open_pixels
 from hoego.train.forward import evaluating
 from hoego.train.models import Network, build_network
 from hoego.train.precision import (
     MixedPrecision,
-    Precision,
     resolve_device,
     resolve_threads,
     synchronize,

@@ -17,6 +17,7 @@ from hoego.damage import parsing
 from hoego.data.schema import COMPOSITE
 from hoego.errors import LeakError, TrainError
 from hoego.predictions import Provenance
+from hoego.results.training import Precision, ResolvedSettings, RunThroughput
 from hoego.short_repr import ShortRepr
 from hoego.storage import storing
 from hoego.train.callbacks import Callbacks
@@ -28,12 +29,12 @@ from hoego.train.forward import PredictedValues
 from hoego.train.learner import TrainingRows, TrainStepper
 from hoego.train.loop import TrainingLoop, TrainingLoopOptions, ValidationSet
 from hoego.train.memory import trim_memory
-from hoego.train.precision import Precision, Resolved, resolve, resolve_device, threads_restored
+from hoego.train.precision import resolve, resolve_device, threads_restored
 from hoego.train.provenance import provenance_of
 from hoego.train.pseudo import TeacherTargets, n_steps, pseudo_rows
 from hoego.train.selection import BestCandidate
 from hoego.train.steps import Steps, finished
-from hoego.train.throughput import Throughput, ThroughputTasks, measure
+from hoego.train.throughput import ThroughputTasks, measure
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -58,8 +59,8 @@ class FoldResult(ShortRepr):
     provenance: Provenance
     best: Mapping[str, BestCandidate]
     selected: BestCandidate
-    runtime: Resolved
-    throughput: Throughput | None
+    runtime: ResolvedSettings
+    throughput: RunThroughput | None
     seconds: float
     notes: tuple[str, ...] = ()
     spread: float | None = None
@@ -99,7 +100,7 @@ def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
     )
 
 
-def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughput | None]:
+def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, RunThroughput | None]:
     """Prepare a fold for its first step, or for the next one of a resumed training; return its speed too."""
     with storing(task.folder):
         task.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,9 @@ def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, Throughp
     return TrainingLoop(parts, settings, held, inner), speed
 
 
-def _prepare(task: FoldTask, callbacks: Callbacks, resuming: bool) -> tuple[TrainStepper, Throughput | None]:
+def _prepare(
+    task: FoldTask, callbacks: Callbacks, resuming: bool
+) -> tuple[TrainStepper, RunThroughput | None]:
     """Build the training, ready for its first step (or for its state), and measure its throughput."""
     known = task.runtime
     rows = training_rows(task)
@@ -244,12 +247,12 @@ def _held(
     return ValidationSet(task.dataset.take(mask), pixels)
 
 
-def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> Resolved:
+def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> ResolvedSettings:
     steps = n_steps(len(rows.images), rows.teacher_targets.pseudo_labels, task.recipe) * task.recipe.epochs
 
     def stepper(device: torch.device) -> Callable[[Precision], Callable[[], None]]:
         def make(precision: Precision) -> Callable[[], None]:
-            trial = Resolved(str(device), torch.get_num_threads(), precision)
+            trial = ResolvedSettings(device=str(device), threads=torch.get_num_threads(), precision=precision)
             parts = TrainStepper(task.recipe, task.dataset, rows, pixels, trial)
             parts.start_epoch(
                 task.recipe.epochs - 1
@@ -267,7 +270,7 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> Resolve
     return resolve(chosen, steps, stepper)
 
 
-def measure_parts(parts: TrainStepper, seconds: float) -> Throughput:
+def measure_parts(parts: TrainStepper, seconds: float) -> RunThroughput:
     """Measure the model alone, the input alone and both joined, with a training that is discarded."""
     parts.start_epoch(0)
     images, batch = parts.synthetic()

@@ -13,9 +13,9 @@ from hoego.data.dataset import Dataset
 from hoego.data.pixels import PixelCache
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
+from hoego.results.training import ResolvedSettings
 from hoego.short_repr import ShortRepr
 from hoego.train.edits import LabelEdits
-from hoego.train.precision import Resolved
 
 Bits = NDArray[np.bool_]
 HeadWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -57,6 +57,6 @@ class FoldTask(ShortRepr):
     edits: LabelEdits = field(default_factory=LabelEdits)
     soft_targets: Predictions | None = None
     pseudo_mask: Bits | None = None
-    runtime: Resolved | None = None
+    runtime: ResolvedSettings | None = None
     head_start: Mapping[str, HeadWeights] | None = None
     interleaved: bool = False

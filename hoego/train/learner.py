@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hoego.data.dataset import Dataset
 from hoego.errors import TrainError
 from hoego.recipe import Recipe, is_filled, normalisation
+from hoego.results.training import ResolvedSettings
 from hoego.short_repr import ShortRepr
 from hoego.train.augment import Augment
 from hoego.train.averaging import Ema, Swa, WeightAverage
@@ -36,7 +37,7 @@ from hoego.train.optim import (
     set_lr,
 )
 from hoego.train.ordinal import OrdinalHead
-from hoego.train.precision import MixedPrecision, Resolved
+from hoego.train.precision import MixedPrecision
 from hoego.train.pseudo import TeacherTargets, epoch_batches, n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
 from hoego.train.weights.start import folder_of, start_of
@@ -126,7 +127,7 @@ class TrainStepper:
         dataset: Dataset,
         rows: TrainingRows,
         pixels: PixelLoader,
-        resolved: Resolved,
+        resolved: ResolvedSettings,
         *,
         initialise: bool = True,
     ) -> None:

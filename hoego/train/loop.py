@@ -313,7 +313,7 @@ class TrainingLoop:
             "stopped": self.stopped,
             "loss_sum": self.loss_sum,
             "seconds": self.seconds,
-            "tracker": self.tracker.to_dict(),
+            "tracker": self.tracker.state_dict(),
             "parts": self.parts.state(),
         }
         save_state(self.state_file, state)
@@ -332,7 +332,7 @@ class TrainingLoop:
             self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]
             self.loss_sum.copy_(state["loss_sum"])
             self.seconds = state["seconds"]
-            self.tracker.restore(state["tracker"])
+            self.tracker.load_state_dict(state["tracker"])
             self.parts.restore(state["parts"])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import timm.optim as timm_optim
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from hoego.errors import NotEstimableError, TrainError, nearest
 from hoego.recipe.techniques import OptimSettings
+from hoego.results.training import LrFinding, LrStep
 
 
 def parameter_groups(
@@ -216,39 +216,6 @@ def frozen_batch_norm(model: nn.Module) -> Iterator[None]:
                 m.num_batches_tracked.copy_(seen)
 
 
-@dataclass(frozen=True)
-class LrFinding:
-    """The result of the learning-rate finder.
-
-    Args:
-        rates: learning rates tried, ascending [n].
-        losses: the loss after each, as measured [n].
-        smoothed: exponentially smoothed and bias-corrected [n].
-        suggestion: a tenth of the rate with the lowest smoothed loss (Smith 2017's end of the range, made safe).
-        steepest: the rate where the smoothed loss falls fastest per factor of the rate.
-        diverged: whether the loss passed `diverge` times its minimum, which ended the search.
-    """
-
-    rates: tuple[float, ...]
-    losses: tuple[float, ...]
-    smoothed: tuple[float, ...]
-    suggestion: float
-    steepest: float
-    diverged: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return suggestion and curve in plain types."""
-        return {
-            "suggestion": self.suggestion,
-            "steepest": self.steepest,
-            "diverged": self.diverged,
-            "curve": [
-                {"lr": r, "loss": x, "smoothed": s}
-                for r, x, s in zip(self.rates, self.losses, self.smoothed, strict=True)
-            ],
-        }
-
-
 def find_lr(
     train_step: Callable[[float], float],
     *,
@@ -292,8 +259,12 @@ def find_lr(
             remedy="Start lower, or look for a loss or input that is not a number.",
         )
     lowest = min(range(len(smoothed)), key=smoothed.__getitem__)
+    curve = zip(rates, losses, smoothed, strict=True)
     return LrFinding(
-        tuple(rates), tuple(losses), tuple(smoothed), rates[lowest] / 10, rates[_steepest(smoothed)], diverged
+        suggestion=rates[lowest] / 10,
+        steepest=rates[_steepest(smoothed)],
+        diverged=diverged,
+        curve=tuple(LrStep(lr=r, loss=x, smoothed=s) for r, x, s in curve),
     )
 
 

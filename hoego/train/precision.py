@@ -6,8 +6,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -15,49 +14,11 @@ from torch import Tensor
 from hoego.data.images import cpu_count
 from hoego.errors import TrainError
 from hoego.recipe import Recipe
+from hoego.results.training import Precision, ResolvedSettings
 from hoego.train.threads import fastest_threads
 
-Precision = Literal["float32", "bfloat16", "float16"]
 GAIN = 1.05
 """bfloat16 is used where it is faster by at least this factor; otherwise the more exact float32 is."""
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """What `auto` became on this machine. A resumed or reproduced run takes these and does not look again.
-
-    Args:
-        device: "cpu", "cuda:0", "mps".
-        threads: CPU threads of the model.
-        precision: of the forward and backward pass; weights and optimiser stay in float32.
-        compile: whether torch.compile is used.
-        step_ms: milliseconds per step of each precision that was timed; {} where none was.
-        threads_ms: milliseconds per step of each number of threads that was timed; {} where none was.
-    """
-
-    device: str
-    threads: int
-    precision: Precision
-    compile: bool = False
-    step_ms: dict[str, float] | None = None
-    threads_ms: dict[str, float] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the values in plain types."""
-        return {
-            "device": self.device,
-            "threads": self.threads,
-            "precision": self.precision,
-            "compile": self.compile,
-            "step_ms": self.step_ms or {},
-            "threads_ms": self.threads_ms or {},
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Resolved:
-        """Read what `to_dict` returned."""
-        timed = data.get("step_ms"), data.get("threads_ms")
-        return cls(data["device"], data["threads"], data["precision"], data["compile"], *timed)
 
 
 def resolve_device(setting: str) -> torch.device:
@@ -215,7 +176,7 @@ def resolve(
     recipe: Recipe,
     steps: int,
     make_step: Callable[[torch.device], Callable[[Precision], Callable[[], None]]],
-) -> Resolved:
+) -> ResolvedSettings:
     """Resolve every `auto` of a recipe on this machine. Torch's threads stay set: call it in `threads_restored`.
 
     Args:
@@ -233,11 +194,11 @@ def resolve(
         threads_ms = {str(n): ms for n, ms in taken.items()}
     precision, step_ms = choose_precision(recipe.precision, device, maker)
     seconds = step_ms.get(precision, 50.0) / 1e3
-    return Resolved(
-        str(device),
-        threads,
-        precision,
-        resolve_compile(recipe.compile, device, steps, seconds),
-        step_ms,
-        threads_ms,
+    return ResolvedSettings(
+        device=str(device),
+        threads=threads,
+        precision=precision,
+        compile=resolve_compile(recipe.compile, device, steps, seconds),
+        step_ms=step_ms,
+        threads_ms=threads_ms,
     )

@@ -18,13 +18,14 @@ from hoego.data.schema import LabelSchema
 from hoego.errors import TrainError
 from hoego.predictions import Provenance
 from hoego.recipe import Recipe, build, fill, normalisation
+from hoego.results.training import Precision
 from hoego.train.augment import Augment
 from hoego.train.checkpoints import CheckpointWeights, load_weights
 from hoego.train.data import open_pixels
 from hoego.train.forward import PredictedValues, Readers, mean_of, outputs_of, probabilities, read_outputs
 from hoego.train.models import Network, build_network
 from hoego.train.ordinal import OrdinalHead, OrdinalScale, build_ordinal
-from hoego.train.precision import MixedPrecision, Precision, resolve_device, resolve_threads, threads_restored
+from hoego.train.precision import MixedPrecision, resolve_device, resolve_threads, threads_restored
 from hoego.train.validation_views import TtaView, mean_views
 from hoego.train.views import TtaViews
 

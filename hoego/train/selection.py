@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,8 +59,7 @@ def criterion_of(settings: SelectSettings, known: Sequence[str]) -> str:
     return settings.by
 
 
-@dataclass(frozen=True)
-class BestCandidate:
+class BestCandidate(NamedTuple):
     """The best value of a criterion so far, and the candidate (epoch and kind of weights) that reached it."""
 
     value: float
@@ -94,15 +93,13 @@ class BestTracker:
         chosen = self.best.get(self.by)
         return self.patience > 0 and chosen is not None and epoch - chosen.epoch >= self.patience
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the best candidates in plain types."""
-        return {name: [b.value, b.epoch, b.weights] for name, b in self.best.items()}
+    def state_dict(self) -> dict[str, list[Any]]:
+        """Return the best candidates in plain types, as torch's safe loader takes them."""
+        return {name: list(candidate) for name, candidate in self.best.items()}
 
-    def restore(self, data: Mapping[str, Sequence[Any]]) -> None:
-        """Restore what `to_dict` returned."""
-        self.best = {
-            name: BestCandidate(value, epoch, weights) for name, (value, epoch, weights) in data.items()
-        }
+    def load_state_dict(self, state: Mapping[str, Sequence[Any]]) -> None:
+        """Restore what `state_dict` returned."""
+        self.best = {name: BestCandidate(*candidate) for name, candidate in state.items()}
 
 
 def share_file(made: Path, name: Path) -> None:

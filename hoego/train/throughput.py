@@ -6,49 +6,14 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from hoego.results.training import RunThroughput
 from hoego.train.precision import synchronize
 
 Steps = Callable[[int], None]
 """Runs the given number of batches."""
-
-
-@dataclass(frozen=True)
-class Throughput:
-    """Images per second on one machine.
-
-    Args:
-        model_only: forward, loss, backward and optimiser step on synthetic photos already on the device.
-        input_only: photos read, moved to the device, augmented and mixed, without a model.
-        joined: both, as the training runs them.
-        batch_size: photos per step.
-        rounds: turns of which these are the medians.
-    """
-
-    model_only: float
-    input_only: float
-    joined: float
-    batch_size: int
-    rounds: int
-
-    @property
-    def efficiency(self) -> float:
-        """joined / model_only."""
-        return self.joined / self.model_only
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures under the names of a record."""
-        return {
-            "train_images_per_second": round(self.joined, 1),
-            "model_only_images_per_second": round(self.model_only, 1),
-            "input_only_images_per_second": round(self.input_only, 1),
-            "efficiency": round(self.efficiency, 4),
-            "batch_size": self.batch_size,
-            "rounds": self.rounds,
-        }
 
 
 @dataclass(frozen=True)
@@ -73,7 +38,7 @@ def measure(
     device: torch.device,
     steps: int = 10**9,
     seconds: float = 4.0,
-) -> Throughput:
+) -> RunThroughput:
     """Time the three tasks in turns.
 
     Args:
@@ -96,7 +61,14 @@ def measure(
         for name in names:
             taken[name].append(_timed(parts[name], n, device) / n)
     speed = {name: batch_size / statistics.median(values) for name, values in taken.items()}
-    return Throughput(speed["model"], speed["input"], speed["joined"], batch_size, rounds)
+    return RunThroughput(
+        train_images_per_second=round(speed["joined"], 1),
+        model_only_images_per_second=round(speed["model"], 1),
+        input_only_images_per_second=round(speed["input"], 1),
+        efficiency=round(speed["joined"] / speed["model"], 4),
+        batch_size=batch_size,
+        rounds=rounds,
+    )
 
 
 def _timed(steps: Steps, n: int, device: torch.device) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoego.errors import TrainError
+from hoego.results.weights import WeightsFile
 
 if TYPE_CHECKING:
     from hoego.weights.packages import PackagedWeights
@@ -93,15 +94,11 @@ class Found:
         parts = [self.tag, f"sha256 {self.sha256[:SHOWN]}", self.licence or "licence not stated"]
         return f"{self.model} ({', '.join(p for p in parts if p)})"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types."""
-        return {
-            "name": self.name,
-            "place": self.place,
-            "file": str(self.path),
-            "sha256": self.sha256,
-            "licence": self.licence,
-        }
+    def described(self) -> WeightsFile:
+        """Return what is said of the file where it is listed."""
+        return WeightsFile(
+            name=self.name, place=self.place, file=str(self.path), sha256=self.sha256, licence=self.licence
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hoego import files
 from hoego.errors import TrainError
+from hoego.results.weights import ShelvedWeights
 from hoego.weights.facts import Found, require_hash, sha256_of
 from hoego.weights.places import CONFIG, FILES, LOCK
 
@@ -29,33 +29,7 @@ CONFIG_KEYS = (
 )
 
 
-@dataclass(frozen=True)
-class Shelved:
-    """Weights that lie in a folder of weights now.
-
-    Args:
-        name: with the tag.
-        folder: NAME.TAG, which holds the file, its config.json and its lock.
-        sha256: of the file.
-        licence: SPDX name; "" where it is not stated.
-    """
-
-    name: str
-    folder: Path
-    sha256: str
-    licence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types."""
-        return {
-            "name": self.name,
-            "folder": str(self.folder),
-            "sha256": self.sha256,
-            "licence": self.licence,
-        }
-
-
-def write_facts(folder: Path, found: Found, *, origin: str) -> Shelved:
+def write_facts(folder: Path, found: Found, *, origin: str) -> ShelvedWeights:
     """Write config.json (as timm's `local-dir:` reads it) and the lock beside `model.safetensors`.
 
     Args:
@@ -69,10 +43,10 @@ def write_facts(folder: Path, found: Found, *, origin: str) -> Shelved:
     files.write_json(folder / CONFIG, {"architecture": found.model, "pretrained_cfg": own})
     lock = {"name": found.name, "sha256": digest, "licence": found.licence, "origin": origin}
     files.write_json(folder / LOCK, lock)
-    return Shelved(found.name, folder, digest, found.licence)
+    return ShelvedWeights(name=found.name, folder=folder, sha256=digest, licence=found.licence)
 
 
-def copy_fetched(source: Path, to: Path) -> tuple[Shelved, ...]:
+def copy_fetched(source: Path, to: Path) -> tuple[ShelvedWeights, ...]:
     """Copy the weights of a folder that `hoego weights fetch` filled, each checked by its hash before and after.
 
     Raises:
@@ -103,7 +77,7 @@ def read_lock(folder: Path) -> Mapping[str, Any]:
         raise TrainError(f"Not a readable lock: {e}", file=folder / LOCK, remedy="Fetch again.") from None
 
 
-def _copied(folder: Path, lock: Mapping[str, Any], to: Path) -> Shelved:
+def _copied(folder: Path, lock: Mapping[str, Any], to: Path) -> ShelvedWeights:
     path = folder / FILES[0]
     if not path.is_file():
         raise TrainError(f"The lock names {FILES[0]}, which is missing.", file=path, remedy="Fetch again.")
@@ -114,4 +88,4 @@ def _copied(folder: Path, lock: Mapping[str, Any], to: Path) -> Shelved:
         for name in (FILES[0], CONFIG, LOCK):
             shutil.copyfile(folder / name, there / name)
         require_hash(there / FILES[0], lock["sha256"], LOCK)
-    return Shelved(lock["name"], there, lock["sha256"], lock["licence"])
+    return ShelvedWeights(name=lock["name"], folder=there, sha256=lock["sha256"], licence=lock["licence"])

@@ -82,7 +82,7 @@ def _mean(logs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def _start(record: Record) -> Start:
     """Return what the probe started from, which must be the recorded weights."""
-    recorded = (record.meta.training.weights or {}).get("sha256")
+    recorded = record.meta.training.weights_sha256
     return recorded_start(
         build(record.recipe), recorded, what="The probe's features are of", instead="probe again"
     )

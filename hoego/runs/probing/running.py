@@ -175,7 +175,7 @@ def _record(
         kind=RunKind.PROBE,
         fold=fold,
         target=project.dataset.schema.target,
-        training={"weights": start.to_dict()},
+        training={"weights": start.recorded()},
     )
     save_split(project.split, record.folder / SPLIT_FILE)
     files.write_sealed(record.folder / "split.json", project.split.summary)

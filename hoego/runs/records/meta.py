@@ -13,8 +13,9 @@ from hoego.errors import RecordError
 from hoego.recipe.fold import Fold
 from hoego.results.base import Content, Result
 from hoego.results.score import ScoreSummary
+from hoego.results.training import RunThroughput
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.records.run_facts import QueueFacts, RunKind, RunThroughput, RunTiming, TrainingFacts
+from hoego.runs.records.run_facts import QueueFacts, RunKind, RunTiming, TrainingFacts
 from hoego.runs.records.upgrades import SCHEMA_VERSION, upgrade
 
 STATES = ("waiting", "running", "done", "failed", "interrupted", "cancelled", "stopped")

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from hoego.results.base import Content, Result
 from hoego.results.honesty import HonestyMark, ScoreHonesty
 from hoego.results.score import MetricEstimate, Optimism, ScoreSummary
+from hoego.results.training import RunThroughput
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records.meta import RunMeta
-from hoego.runs.records.run_facts import QueueFacts, RunKind, RunThroughput, RunTiming, TrainingFacts
+from hoego.runs.records.run_facts import QueueFacts, RunKind, RunTiming, TrainingFacts
 
 R = TypeVar("R", bound=Result)
 

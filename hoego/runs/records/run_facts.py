@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from hoego.results.base import Content, MaybeFloat, Result
+from hoego.results.base import BriefResult, MaybeFloat, Result
+from hoego.results.training import ResolvedSettings
+from hoego.results.weights import StartingWeights
 
 
 class RunKind(StrEnum):
@@ -24,44 +26,6 @@ class RunKind(StrEnum):
     def combined(self) -> bool:
         """Whether the predictions are made of other records, so that nothing was trained for them."""
         return self in (RunKind.ENSEMBLE, RunKind.COMPOSITION)
-
-
-class BriefResult(Result):
-    """A result that writes only what differs from its defaults, so that run.json stays short enough to read."""
-
-    def _arranged(self, content: Content) -> Content:
-        fields = type(self).model_fields
-        return {
-            name: value
-            for name, value in content.items()
-            if name not in fields
-            or getattr(self, name) != fields[name].get_default(call_default_factory=True)
-        }
-
-
-class RunThroughput(BriefResult):
-    """Images per second, as they were measured before and during a training; None where they were not.
-
-    Args:
-        train_images_per_second: of training, photos made ready and model together.
-        model_only_images_per_second: of the model on photos that lie on its device.
-        input_only_images_per_second: of making photos ready.
-        efficiency: training over model only.
-        batch_size, rounds: of the measurement.
-        epoch_images_per_second: the median over the epochs.
-        others: further figures, of other versions.
-    """
-
-    FLAT: ClassVar[str] = "others"
-
-    train_images_per_second: MaybeFloat = None
-    model_only_images_per_second: MaybeFloat = None
-    input_only_images_per_second: MaybeFloat = None
-    efficiency: MaybeFloat = None
-    batch_size: int | None = None
-    rounds: int | None = None
-    epoch_images_per_second: MaybeFloat = None
-    others: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class RunTimeSample(BriefResult):
@@ -113,25 +77,6 @@ class RunTiming(BriefResult):
         return float(self.parts.get(f"{name}_seconds") or 0.0)
 
 
-class ResolvedSettings(Result):
-    """What the settings `auto` became on the machine of the run.
-
-    Args:
-        device: "cpu", "cuda:0", "mps".
-        threads: CPU threads of the model.
-        precision: of the forward and backward pass.
-        compile: whether torch.compile was used.
-        step_ms, threads_ms: milliseconds per step of each precision and each number of threads that was timed.
-    """
-
-    device: str
-    threads: int
-    precision: str
-    compile: bool = False
-    step_ms: Mapping[str, float] = Field(default_factory=dict)
-    threads_ms: Mapping[str, float] = Field(default_factory=dict)
-
-
 class TrainedBeside(Result):
     """Runs that trained in turns in one process: how many, and how much faster that was than one after another."""
 
@@ -154,13 +99,18 @@ class TrainingFacts(BriefResult):
     """
 
     resolved: ResolvedSettings | None = None
-    weights: Mapping[str, Any] | None = None
+    weights: StartingWeights | None = None
     selected: Mapping[str, tuple[int, str]] = Field(default_factory=dict)
     pseudo: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     teachers: Mapping[str, str] = Field(default_factory=dict)
     beside: TrainedBeside | None = None
     resumed: bool = False
     chosen: tuple[str, ...] = ()
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """SHA-256 of the published weights that it started from; None where the record names none."""
+        return (self.weights.sha256 or None) if self.weights is not None else None
 
 
 class Shortened(Result):

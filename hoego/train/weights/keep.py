@@ -9,6 +9,7 @@ import safetensors.torch
 from hoego import files
 from hoego.errors import TrainError
 from hoego.recipe import ModelSettings
+from hoego.results.weights import ShelvedWeights
 from hoego.train.checkpoints import load_weights
 from hoego.train.models import build_body
 from hoego.train.weights.start import find_weights, wanted_of
@@ -16,10 +17,10 @@ from hoego.train.weights.tensors import from_package, refuse_confused
 from hoego.weights import Found
 from hoego.weights.facts import sha256_of
 from hoego.weights.places import FILES
-from hoego.weights.shelf import Shelved, write_facts
+from hoego.weights.shelf import write_facts
 
 
-def fetch(name: str, to: Path, folder: Path | None = None) -> Shelved:
+def fetch(name: str, to: Path, folder: Path | None = None) -> ShelvedWeights:
     """Put published weights into `to`/NAME.TAG: model.safetensors, config.json and the lock with its hash.
 
     They are taken from this machine where a place has them, else from the network.
@@ -30,7 +31,7 @@ def fetch(name: str, to: Path, folder: Path | None = None) -> Shelved:
     return keep(find_weights(name, folder), to)
 
 
-def add_file(path: Path, name: str, to: Path) -> Shelved:
+def add_file(path: Path, name: str, to: Path) -> ShelvedWeights:
     """Put a file into `to` as the weights NAME.TAG; a pickle is converted only after the safe loader took it.
 
     Raises:
@@ -51,7 +52,7 @@ def add_file(path: Path, name: str, to: Path) -> Shelved:
     return keep(found, to)
 
 
-def keep(found: Found, to: Path) -> Shelved:
+def keep(found: Found, to: Path) -> ShelvedWeights:
     """Write what was found as safetensors into `to`/NAME.TAG, with its facts.
 
     Raises:

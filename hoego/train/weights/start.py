@@ -6,12 +6,12 @@ import socket
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 from urllib.request import getproxies
 
 from hoego.errors import TrainError, nearest
 from hoego.recipe import Inputs, ModelSettings, Recipe, contradictions, fill
+from hoego.results.weights import StartingWeights, UsedPreprocessing
 from hoego.train.known_models import require_known
 from hoego.weights import Found, Searched, Wanted, find, licence_note, local_dir, offline
 
@@ -34,19 +34,17 @@ class Start:
     inputs: Inputs | None = None
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types, as the record holds them."""
+    def recorded(self) -> StartingWeights:
+        """Return what the record says of it."""
         used = self.recipe
-        return {
-            **({} if self.found is None else self.found.to_dict()),
-            "preprocessing": {
-                "size": used.dataset.size,
-                "interpolation": used.dataset.interpolation,
-                "mean": used.model.mean,
-                "std": used.model.std,
-            },
-            "notes": list(self.notes),
-        }
+        preprocessing = UsedPreprocessing(
+            size=used.dataset.size,
+            interpolation=used.dataset.interpolation,
+            mean=used.model.mean,
+            std=used.model.std,
+        )
+        file = {} if self.found is None else dict(self.found.described())
+        return StartingWeights(**file, preprocessing=preprocessing, notes=self.notes)
 
 
 def start_of(recipe: Recipe) -> Start:

@@ -1,0 +1,105 @@
+"""What is measured and resolved on the machine of a training: its speed, what `auto` became, a learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from hoego.results.base import BriefResult, MaybeFloat, Result
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+class RunThroughput(BriefResult):
+    """Images per second, as they were measured before and during a training; None where they were not.
+
+    Args:
+        train_images_per_second: of training, photos made ready and model together.
+        model_only_images_per_second: of the model (forward, loss, backward, optimiser step) on synthetic photos that
+            lie on its device.
+        input_only_images_per_second: of making photos ready: read, moved to the device, augmented and mixed.
+        efficiency: training over model only.
+        batch_size: photos per step.
+        rounds: turns of which the figures are the medians.
+        epoch_images_per_second: the median over the epochs.
+        others: further figures, of other versions.
+    """
+
+    FLAT: ClassVar[str] = "others"
+
+    train_images_per_second: MaybeFloat = None
+    model_only_images_per_second: MaybeFloat = None
+    input_only_images_per_second: MaybeFloat = None
+    efficiency: MaybeFloat = None
+    batch_size: int | None = None
+    rounds: int | None = None
+    epoch_images_per_second: MaybeFloat = None
+    others: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class ResolvedSettings(Result):
+    """What the settings `auto` became on the machine of the run. A resumed or reproduced run does not look again.
+
+    Args:
+        device: "cpu", "cuda:0", "mps".
+        threads: CPU threads of the model.
+        precision: of the forward and backward pass; weights and optimiser stay in float32.
+        compile: whether torch.compile was used.
+        step_ms, threads_ms: milliseconds per step of each precision and each number of threads that was timed; {}
+            where none was.
+    """
+
+    device: str
+    threads: int
+    precision: Precision
+    compile: bool = False
+    step_ms: Mapping[str, float] = Field(default_factory=dict)
+    threads_ms: Mapping[str, float] = Field(default_factory=dict)
+
+
+class LrStep(Result):
+    """One step of the learning-rate finder.
+
+    Args:
+        lr: the rate that was tried.
+        loss: after it, as measured.
+        smoothed: exponentially smoothed and bias-corrected.
+    """
+
+    lr: float
+    loss: float
+    smoothed: float
+
+
+class LrFinding(Result):
+    """What the learning-rate finder saw.
+
+    Args:
+        suggestion: a tenth of the rate with the lowest smoothed loss (Smith 2017's end of the range, made safe).
+        steepest: the rate where the smoothed loss falls fastest per factor of the rate.
+        diverged: whether the loss passed `diverge` times its minimum, which ended the search.
+        curve: the rates that were tried, ascending.
+    """
+
+    TITLE: ClassVar[str] = "Learning rate"
+
+    suggestion: float
+    steepest: float
+    diverged: bool
+    curve: tuple[LrStep, ...]
+
+
+class LrResult(LrFinding):
+    """The result of `hoego lr`: what the finder saw, and the rate that the recipe has now (`present`)."""
+
+    present: float
+
+    def text(self) -> str:
+        """Say it in words."""
+        end = "the loss ran away after it" if self.diverged else "the loss was still finite at the end"
+        return (
+            f"suggested learning rate {self.suggestion:.2g} (the loss falls fastest at {self.steepest:.2g}; {end}). "
+            f"The recipe has {self.present:.2g}: --set optim.lr={self.suggestion:.2g}"
+        )
