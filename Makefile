@@ -1,5 +1,5 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-.PHONY: demo test test-browser test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
+.PHONY: demo test test-browser test-cluster test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -13,6 +13,7 @@ help:
 	@echo "make test-wheel  build the wheel, install it without extras, and use it"
 	@echo "make fuzz        damage files and recipes, 20,000 times (half an hour; N=2000 for fewer, SEED=1 for others)"
 	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
+	@echo "make test-cluster  workers started by Ray and submitit, on this machine"
 	@echo "make test-integrations  the pages for other trainers, each with the real package in its own environment"
 	@echo "make test-browser  drive the board in the Chromium of this machine"
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
@@ -71,6 +72,12 @@ faults: .venv/ready
 # Without a Chromium every test of the browser is skipped, and the report says so.
 test-browser: .venv/ready
 	.venv/bin/python -m pytest -q -rs -p no:cacheprovider tests/browser_board.py
+
+test-cluster: requirements.lock pyproject.toml | .uv/bin/uv
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-cluster
+	$(UV) pip install --quiet --compile-bytecode --python .venv-cluster --constraint requirements.lock \
+		--group test --editable ".[train,cluster]"
+	.venv-cluster/bin/python -m pytest -p no:cacheprovider tests/test_cluster.py
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python tests/golden_run.py

@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "clean": ("cleanlab",),
     "board": ("starlette", "uvicorn"),
     "search": ("optuna",),
+    "cluster": ("ray", "submitit"),
     "heic": ("pi_heif",),
     "dicom": ("pydicom",),
     "export": ("onnx", "onnxruntime", "onnxscript"),

@@ -24,7 +24,7 @@ ORDER = (
     ("cli",),
     ("integrations",),
     ("api",),
-    ("report",),
+    ("report", "cluster"),
     ("runs",),
     ("train",),
     ("exported",),

@@ -81,6 +81,15 @@ def work(
     ] = False,
     reserve: Annotated[str | None, typer.Option(help="Time to leave for prediction and submission.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for new runs until the deadline.")] = False,
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE", help="Start the workers elsewhere: ray, ray:ADDRESS, slurm; or local."
+        ),
+    ] = "",
+    partition: Annotated[str, typer.Option(help="Slurm's partition.")] = "",
+    gpus: Annotated[int, typer.Option(help="GPUs of each worker elsewhere.", min=0)] = 0,
+    cores: Annotated[int, typer.Option(help="CPU cores of each worker elsewhere.", min=1)] = 1,
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
@@ -91,7 +100,18 @@ def work(
         workers=workers, until=until, duration=for_, ideas=ideas, reserve=reserve, wait=wait
     )
     err = console(stderr=True)
-    report = work_queue(runs_folder(folder), request, lambda text: err.print(text, highlight=False))
+
+    def log(text: str) -> None:
+        err.print(text, highlight=False)
+
+    if on:
+        from hoego.cluster.request import ClusterRequest
+        from hoego.cluster.work import work_on
+
+        cluster = ClusterRequest.parse(on, workers=workers, gpus=gpus, cores=cores, partition=partition)
+        report = work_on(runs_folder(folder), request, cluster, log)
+    else:
+        report = work_queue(runs_folder(folder), request, log)
     emit(report, as_json, _show_work)
 
 

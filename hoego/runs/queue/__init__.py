@@ -27,6 +27,7 @@ from hoego.runs.queue.worker_processes import (
     BackgroundWorker,
     WorkerPool,
     gpu_count,
+    joined,
     start_background,
     work_many,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "cancel",
     "claim",
     "gpu_count",
+    "joined",
     "make_plan",
     "observe",
     "one_line",

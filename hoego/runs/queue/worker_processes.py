@@ -66,7 +66,7 @@ def work_many(store: RunStore, runner: Runner, options: WorkOptions, *, workers:
         raise RecordError(
             "every worker ended without a report", remedy="Look at the runs: hoego queue status."
         )
-    return _joined(reports)
+    return joined(reports)
 
 
 class WorkerPool:
@@ -181,7 +181,8 @@ def _child(
             answers.put(report)
 
 
-def _joined(reports: Sequence[WorkReport]) -> WorkReport:
+def joined(reports: Sequence[WorkReport]) -> WorkReport:
+    """Join the reports of several workers."""
     ran: tuple[FinishedRun, ...] = tuple(r for report in reports for r in report.ran)
     last = min(reports, key=lambda r: r.ended_early if r.ended_early is not None else 0.0)
     return replace(

@@ -75,7 +75,7 @@ def work_queue(
         ideas.record_verdicts(store)
     options = WorkOptions(
         until=deadline_of(request),
-        reserve=_reserve(request.reserve),
+        reserve=reserve_of(request.reserve),
         wait=request.wait,
         idle=ideas.idle if ideas else None,
         after_run=ideas.after_run if ideas else None,
@@ -91,7 +91,8 @@ def _usual(runs: Path) -> Recipe:
     return resolve(None, project=find_project(runs.resolve().parent))
 
 
-def _reserve(text: str | None) -> float | None:
+def reserve_of(text: str | None) -> float | None:
+    """Seconds kept before the deadline, as they were asked for; None where they were not."""
     if not text:
         return None
     return 0.0 if text.strip() in ("0", "0s", "0m") else parse_duration(text)
