@@ -7,12 +7,15 @@ import os
 import sys
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Without it Ray takes the address by which other machines reach this one, even where 127.0.0.1 is asked for.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 if __name__ == "__main__":
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"})
-    second = cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    here = {"num_cpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args=here)
+    second = cluster.add_node(**here)
     cluster.wait_for_nodes()
     print(cluster.address, flush=True)
     for line in sys.stdin:

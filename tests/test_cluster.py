@@ -32,6 +32,8 @@ from hoego.runs.queue.working import WorkRequest, work_queue  # noqa: E402
 from hoego.runs.records import Record, RunStore  # noqa: E402
 
 HERE = Path(__file__).parent
+LOOPBACK = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray's drivers take 127.0.0.1 for the address of this machine on the network unless they are told."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def nodes() -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        env=LOOPBACK,
     )
     assert made.stdout is not None
     made.address = made.stdout.readline().strip()  # type: ignore[attr-defined]
@@ -54,7 +56,9 @@ def nodes() -> Iterator[subprocess.Popen[str]]:
 def command(store: RunStore, on: str, workers: int = 2) -> subprocess.Popen[bytes]:
     program = [sys.executable, "-m", "hoego", "queue", "work", "--on", on, "--workers", str(workers)]
     with open(store.root.parent / "driver.txt", "ab") as told:
-        return subprocess.Popen([*program, "--runs", str(store.root)], stdout=subprocess.DEVNULL, stderr=told)
+        return subprocess.Popen(
+            [*program, "--runs", str(store.root)], stdout=subprocess.DEVNULL, stderr=told, env=LOOPBACK
+        )
 
 
 def six(store: RunStore, settings: Recipe) -> list[Record]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from hoego.cluster.request import ClusterRequest, WorkerTask
@@ -22,8 +24,7 @@ def work_on_ray(
     Raises:
         UsageError: there is no cluster at the address.
     """
-    # Before the import: Ray reads it once, and would send what it is used for to its makers.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    _settle(cluster.address)
     import ray
 
     ray_here = not ray.is_initialized()
@@ -47,6 +48,18 @@ def work_on_ray(
     finally:
         if ray_here:
             ray.shutdown()
+
+
+def _settle(address: str) -> None:
+    """Set what Ray reads once, when it is imported."""
+    # Ray would send what it is used for to its makers.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    running = (
+        os.environ.get("RAY_ADDRESS") or (Path(tempfile.gettempdir()) / "ray/ray_current_cluster").is_file()
+    )
+    if not address and not running:
+        # Ray's ports run what anybody sends them; one that is started for this command is for this machine alone.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 
 def _connect(ray: Any, address: str) -> None:
