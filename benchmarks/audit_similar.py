@@ -48,7 +48,7 @@ def measure(n: int) -> dict[str, Any]:
     times.append(time.perf_counter())
     pairs = close_pairs(codes, np.arange(n) // 7, DISTANCE)
     times.append(time.perf_counter())
-    kept = {tuple(p) for p in pairs[confirmed(luma, pairs)].tolist()}
+    kept = {tuple(p) for p in pairs[confirmed(luma.__getitem__, pairs)].tolist()}
     times.append(time.perf_counter())
     planted = {tuple(sorted(p)) for p in chosen.tolist() if p[0] // 7 != p[1] // 7}
     steps = np.diff(times)

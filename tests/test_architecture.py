@@ -36,7 +36,8 @@ ORDER = (
     ("weights",),
     ("results",),
     ("files", "toml_text", "draw", "extras", "terminal", "version", "short_repr", "packed", "listening"),
-    ("damage",),
+    ("claim_files",),
+    ("damage", "process"),
     ("storage",),
     ("errors",),
 )

@@ -15,7 +15,8 @@ from PIL import Image
 
 from hoego.data.contents import cache_folder
 from hoego.data.images import content_of
-from hoego.data.pixels import CacheBuildOptions, PixelCache, cache, store
+from hoego.data.pixels import CacheBuildOptions, PixelCache, store
+from hoego.data.pixels import build as build_module
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
 
@@ -52,7 +53,7 @@ def build(paths: list[Path], folder: Path, preprocess: Preprocess = SMALL, **kwa
 def test_rows_are_what_decoding_gives(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(cache, "MANY", many)
+    monkeypatch.setattr(build_module, "MANY", many)
     made = build(photos, tmp_path / "cache")
     want = np.stack([SMALL.load(p) for p in photos])
     assert np.array_equal(made.array, want)
@@ -105,7 +106,7 @@ def test_each_photo_has_its_own_box(photos: list[Path], tmp_path: Path) -> None:
 def test_all_bad_photos_are_named_at_once(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(cache, "MANY", many)
+    monkeypatch.setattr(build_module, "MANY", many)
     photos[2].write_text("no photo")
     photos[33].write_bytes(photos[33].read_bytes()[:200])
     with pytest.raises(DataError, match="2 of 40") as caught:
@@ -208,7 +209,7 @@ def test_two_builders_do_the_work_once(photos: list[Path], tmp_path: Path) -> No
 def test_a_dead_decoder_is_an_error_that_says_where(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "MANY", 1)
+    monkeypatch.setattr(build_module, "MANY", 1)
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nread line\necho '{}'\nexit 9\n")
     broken.chmod(0o755)

@@ -8,8 +8,9 @@ from hoego.data.audit.checks import BESIDE_SCORE, CHECKS, AuditCheck
 from hoego.data.audit.crop_checks import crop_findings
 from hoego.data.audit.findings import accepting, advice_on
 from hoego.data.audit.label_checks import label_findings
-from hoego.data.audit.photo_checks import Thumbnails, photo_findings, thumbnails
+from hoego.data.audit.photo_checks import photo_findings
 from hoego.data.audit.table_checks import table_findings
+from hoego.data.audit.thumbnails import Thumbnails, thumbnails
 from hoego.data.audit.unread_checks import unread_findings
 from hoego.data.dataset import Dataset
 from hoego.data.load import load_unlabelled
@@ -38,7 +39,7 @@ def audit(
         UsageError: `audit.accept` names what is no check.
         DataError: the test set cannot be listed.
     """
-    seen = thumbnails(dataset) if photos else Thumbnails.none()
+    seen = thumbnails(dataset) if photos else Thumbnails()
     found = [*table_findings(dataset, seen.bad), *label_findings(dataset, recipe.split)]
     if recipe.dataset.crop.file is not None:
         found += crop_findings(dataset, read_boxes(Path(recipe.dataset.root) / recipe.dataset.crop.file))

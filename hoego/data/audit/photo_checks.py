@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -11,38 +10,17 @@ from numpy.typing import NDArray
 
 from hoego.data.audit.findings import finding
 from hoego.data.audit.measures import Codes, cramers_v, fifths
-from hoego.data.audit.probes import probes, unreadable
-from hoego.data.audit.similar import SIDE, Luma, close_pairs, confirmed, grey, hashes
+from hoego.data.audit.probes import probes
+from hoego.data.audit.similar import SIDE, Luma, close_pairs, confirmed
+from hoego.data.audit.thumbnails import Thumbnails, thumbnails
 from hoego.data.dataset import Dataset
-from hoego.data.pixels import PixelCache
-from hoego.data.preprocess import Preprocess
-from hoego.errors import DataError
 from hoego.results.audit import AuditFinding
 
 FEW = 0.02
 TINY = 16
 LARGE, NARROW = 8.0, 2.5
-FLAT = 1.0
 SHORTCUT = 0.5
 MOST_VALUES = 20
-
-
-@dataclass(frozen=True, eq=False)
-class Thumbnails:
-    """Small grey photos.
-
-    Args:
-        luma: [N - bad, 32, 32], of the photos that can be decoded.
-        bad: the rows of the others, each with the reason.
-    """
-
-    luma: Luma
-    bad: dict[int, str]
-
-    @classmethod
-    def none(cls) -> Thumbnails:
-        """Return empty results, for an audit that reads no photo."""
-        return cls(np.zeros((0, SIDE, SIDE), dtype=np.float32), {})
 
 
 def photo_findings(
@@ -59,42 +37,19 @@ def photo_findings(
     table = probes(dataset)
     yield from _odd(dataset, table)
     yield from _shortcuts(dataset, table)
-    luma, bad = seen.luma, seen.bad
+    bad = seen.bad
     if bad:
         shown = [f"{dataset.images['path'][i]}: {text}" for i, text in bad.items()]
         text = f"{len(bad):,} of {dataset.n_images:,} photos cannot be decoded"
         yield finding("unreadable", len(bad), text).with_(examples=tuple(shown))  # every one of them
-    whole = np.setdiff1d(np.arange(dataset.n_images), list(bad))
-    flat = luma.reshape(len(luma), -1).std(axis=1) < FLAT
-    if flat.any():
-        shown = dataset.image_ids[whole[flat]][:10].tolist()
-        yield finding("constant-photos", int(flat.sum()), f"{flat.sum():,} photos are of one colour", shown)
-    rows, luma = whole[~flat], luma[~flat]
-    codes = hashes(luma)
+    flat = seen.rows[seen.flat]
+    if len(flat):
+        shown = dataset.image_ids[flat[:10]].tolist()
+        yield finding("constant-photos", len(flat), f"{len(flat):,} photos are of one colour", shown)
     if dataset.subject_shown:
-        yield from _look_alikes(dataset.take(rows), luma, codes, near_distance)
+        yield from _look_alikes(dataset, seen, near_distance)
     if test is not None:
-        yield from _in_test(dataset.take(rows), test, (luma, codes), near_distance)
-
-
-def thumbnails(dataset: Dataset) -> Thumbnails:
-    """Return the photos of a data set, decoded once and kept in the cache."""
-    bad: dict[int, str] = {}
-    preprocess = Preprocess(size=(SIDE, SIDE))
-    try:
-        cache = PixelCache.of(dataset, preprocess)
-    except DataError:
-        bad = unreadable(dataset)
-        if not bad:
-            raise
-        good = np.setdiff1d(np.arange(dataset.n_images), list(bad))
-        if not len(good):
-            return Thumbnails(np.zeros((0, SIDE, SIDE), dtype=np.float32), bad)
-        cache = PixelCache.of(dataset.take(good), preprocess)
-    luma = np.empty((cache.n_images, SIDE, SIDE), dtype=np.float32)
-    for start in range(0, cache.n_images, 8192):
-        luma[start : start + 8192] = grey(cache.rows(slice(start, start + 8192)))
-    return Thumbnails(luma, bad)
+        yield from _in_test(dataset, seen, test, near_distance)
 
 
 def _odd(dataset: Dataset, table: pl.DataFrame) -> Iterator[AuditFinding]:
@@ -174,11 +129,10 @@ def _facts(table: pl.DataFrame) -> dict[str, Codes]:
     }
 
 
-def _look_alikes(
-    dataset: Dataset, luma: Luma, codes: NDArray[np.uint64], distance: int
-) -> Iterator[AuditFinding]:
-    pairs = close_pairs(codes, dataset.subject_index, distance)
-    pairs = pairs[confirmed(luma, pairs)]
+def _look_alikes(dataset: Dataset, seen: Thumbnails, distance: int) -> Iterator[AuditFinding]:
+    rows = seen.detailed
+    near = close_pairs(seen.codes, dataset.subject_index[rows], distance)
+    pairs = rows[near[confirmed(seen.luma, near)]]
     if not len(pairs):
         return
     owners = np.sort(dataset.subject_index[pairs], axis=1)
@@ -199,37 +153,41 @@ def _pairs(n: int) -> str:
     return "1 pair" if n == 1 else f"{n:,} pairs"
 
 
-def _in_test(
-    dataset: Dataset, test: Dataset, seen: tuple[Luma, NDArray[np.uint64]], distance: int
-) -> Iterator[AuditFinding]:
+def _in_test(dataset: Dataset, seen: Thumbnails, test: Dataset, distance: int) -> Iterator[AuditFinding]:
     """Test photos that equal a training photo in every byte, or nearly so to the eye."""
     same = np.isin(test.contents, dataset.contents)
     small = thumbnails(test)
-    luma = small.luma
-    whole = np.setdiff1d(np.arange(test.n_images), list(small.bad))
-    useful = luma.reshape(len(luma), -1).std(axis=1) >= FLAT
-    rows, luma = whole[useful], luma[useful]
-    codes = np.concatenate([seen[1], hashes(luma)])
-    side = np.r_[np.zeros(len(seen[1]), dtype=np.int32), np.ones(len(luma), dtype=np.int32)]
+    n = len(seen.codes)
+    codes = np.concatenate([seen.codes, small.codes])
+    side = np.r_[np.zeros(n, dtype=np.int32), np.ones(len(small.codes), dtype=np.int32)]
     pairs = close_pairs(codes, side, distance)
-    pairs = pairs[confirmed(np.concatenate([seen[0], luma]), pairs)]
+    pairs = pairs[confirmed(lambda at: _of_both(seen, small, at), pairs)]
     near = np.zeros(test.n_images, dtype=bool)
-    near[rows[pairs[:, 1] - len(seen[1])]] = True
+    near[small.detailed[pairs[:, 1] - n]] = True
     near &= ~same
     if not (same.any() or near.any()):
         return
-    partner = dict(zip(pairs[:, 1].tolist(), pairs[:, 0].tolist(), strict=True))
+    ours, theirs = seen.detailed[pairs[:, 0]].tolist(), small.detailed[pairs[:, 1] - n].tolist()
+    partner = dict(zip(theirs, ours, strict=True))
     twins = dict(zip(dataset.contents.tolist(), dataset.image_ids.tolist(), strict=True))
     shown = [
         f"{test.image_ids[i]} = {twins.get(int(test.contents[i]), 'a photo of one colour')}"
         for i in np.flatnonzero(same)[:5].tolist()
     ]
-    place = {int(r): len(seen[1]) + k for k, r in enumerate(rows.tolist())}
     shown += [
-        f"{test.image_ids[i]} is nearly {dataset.image_ids[partner[place[i]]]}"
+        f"{test.image_ids[i]} is nearly {dataset.image_ids[partner[i]]}"
         for i in np.flatnonzero(near)[:5].tolist()
     ]
     text = (
         f"of {test.n_images:,} test photos {same.sum():,} are training photos too, {near.sum():,} nearly so"
     )
     yield finding("eval-in-train", int(same.sum() + near.sum()), text, shown)
+
+
+def _of_both(seen: Thumbnails, other: Thumbnails, at: NDArray[np.int64]) -> Luma:
+    """Return luma [n, 32, 32] of positions [n] among the detailed thumbnails of one set and then of another."""
+    n = len(seen.codes)
+    out = np.empty((len(at), SIDE, SIDE), dtype=np.float32)
+    out[at < n] = seen.luma(at[at < n])
+    out[at >= n] = other.luma(at[at >= n] - n)
+    return out

@@ -2,15 +2,16 @@
 
 The hash has 64 bits: the signs, about their median, of 8 x 8 low frequencies (the constant left out) of the cosine
 transform of a 32 x 32 grey thumbnail (Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions,
-2010). Candidates are found through four bands of 16 bits: of two hashes that differ in at most d bits, one band differs
-in at most d // 4 (the pigeonhole of multi-index hashing: Norouzi, Punjani and Fleet, 2012), so every band is looked up
-with all its variations of that many bits.
+2010). Of two hashes that differ in at most d of their bits, cut into d + k blocks, k blocks at least are equal. So every
+choice of k blocks is a key, hashes are sorted by it, and only those with an equal key are compared (Manku, Jain and Das
+Sarma, Detecting Near-Duplicates for Web Crawling, 2007). More photos take a larger k: more keys to sort by, of more bits.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,11 @@ from numpy.typing import NDArray
 SIDE = 32
 LEAST_CORRELATION = 0.97
 LEAST_DETAIL = 0.80
-BANDS, BITS = 4, 16
+BITS = 64
 CHUNK = 4_000_000
+MOST_KEYS = 1000
+SORTING, COMPARING_ALL = 2.0, 0.15
+"""Seconds to sort one hash, and to compare two of all, in units of comparing two of an equal key (measured)."""
 MOST_EQUAL = 500
 """Of more images of one hash than this, the first alone are paired: their number says enough."""
 _BASIS = np.asarray(
@@ -40,7 +44,7 @@ def grey(thumbnails: NDArray[np.uint8]) -> Luma:
 def hashes(luma: Luma) -> Codes:
     """Return perceptual hashes [N] of luma [N, 32, 32]."""
     found = np.empty(len(luma), dtype=np.uint64)
-    weights = np.uint64(1) << np.arange(64, dtype=np.uint64)
+    weights = np.uint64(1) << np.arange(BITS, dtype=np.uint64)
     for start in range(0, len(luma), 8192):
         part = luma[start : start + 8192]
         spectrum = np.einsum("kx,nxy,ly->nkl", _BASIS, part, _BASIS, optimize=True).reshape(len(part), 64)
@@ -52,8 +56,6 @@ def hashes(luma: Luma) -> Codes:
 def close_pairs(codes: Codes, owner: NDArray[np.integer], distance: int) -> Pairs:
     """Return every pair of images of different owners whose hashes differ in at most `distance` bits.
 
-    Time grows with the number of pairs that share a band, and never beyond that of comparing all with all.
-
     Args:
         codes: uint64[N], hashes.
         owner: int[N], the subject of each image.
@@ -63,12 +65,10 @@ def close_pairs(codes: Codes, owner: NDArray[np.integer], distance: int) -> Pair
         int64[P, 2], the first index the smaller one, sorted.
     """
     groups = _Groups(codes, owner)
-    distinct = groups.codes
-    found = [pairs[_near(distinct, pairs, distance)] for pairs in _candidates(distinct, distance)]
+    found = list(_distinct_pairs(groups.codes, distance))
     same = np.flatnonzero(groups.size > 1)
     found.append(np.stack([same, same], axis=1))
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return groups.expand(pairs)
+    return groups.expand(np.concatenate(found))
 
 
 class _Groups:
@@ -115,42 +115,69 @@ def _near(codes: Codes, pairs: Pairs, distance: int) -> NDArray[np.bool_]:
     return near
 
 
-def _candidates(codes: Codes, distance: int) -> Iterator[Pairs]:
-    """Yield pairs (a < b) of distinct hashes that may be near, in chunks; a pair can come more than once."""
-    radius = distance // BANDS
-    masks = [
-        np.uint64(sum(1 << bit for bit in bits))
-        for r in range(radius + 1)
-        for bits in itertools.combinations(range(BITS), r)
-    ]
-    if len(codes) < 4096 or len(masks) * BANDS > 600:
+def _keys(codes: Codes, distance: int) -> list[np.uint64]:
+    """Return the masks of bits by which pairs are looked for the fastest; none where comparing all is.
+
+    How many hashes share a key is counted for three of the keys: the bits of photos are far from even.
+    """
+    best, chosen = COMPARING_ALL * len(codes) ** 2 / 2, list[np.uint64]()
+    for kept in range(1, BITS - distance):
+        keys = math.comb(distance + kept, kept)
+        if keys > MOST_KEYS or keys * SORTING * len(codes) > best:
+            break
+        masks = _masks(distance + kept, kept)
+        counted = [_n_equal(codes & mask) for mask in masks[:: -(-keys // 3)]]
+        cost = keys * (SORTING * len(codes) + float(np.mean(counted)))
+        if cost < best:
+            best, chosen = cost, masks
+    return chosen
+
+
+def _masks(blocks: int, kept: int) -> list[np.uint64]:
+    """Return every choice of some blocks of a hash, as masks of their bits."""
+    edges = [BITS * i // blocks for i in range(blocks + 1)]
+    bits = [(1 << high) - (1 << low) for low, high in itertools.pairwise(edges)]
+    return [np.uint64(sum(chosen)) for chosen in itertools.combinations(bits, kept)]
+
+
+def _n_equal(keys: Codes) -> int:
+    """Return how many pairs of keys [N] are equal."""
+    arranged = np.sort(keys)
+    sizes = np.diff(np.flatnonzero(np.r_[True, arranged[1:] != arranged[:-1], True]))
+    return int((sizes * (sizes - 1)).sum() // 2)
+
+
+def _distinct_pairs(codes: Codes, distance: int) -> Iterator[Pairs]:
+    """Yield pairs (a < b) of distinct hashes that are near, in chunks, each pair once."""
+    masks = _keys(codes, distance)
+    if not masks:
         yield from _all_pairs(codes, distance)
-        return
-    for band in range(BANDS):
-        key = (codes >> np.uint64(BITS * band)) & np.uint64(0xFFFF)
-        order = np.argsort(key, kind="stable")
-        size = np.bincount(key.astype(np.int64), minlength=1 << BITS)
-        start = np.concatenate([[0], np.cumsum(size)])[:-1]
-        for mask in masks:
-            other = (key ^ mask).astype(np.int64)
-            yield from _bucket_pairs(codes, order, start[other], size[other], distance)
+    for number, mask in enumerate(masks):
+        for pairs in _equal_pairs(codes & mask):
+            near = pairs[_near(codes, pairs, distance)]
+            differ = codes[near[:, 0]] ^ codes[near[:, 1]]
+            fresh = np.ones(len(near), dtype=bool)
+            for earlier in masks[:number]:  # a pair whose earlier key is equal, too, was found by that one
+                fresh &= (differ & earlier) != 0
+            yield np.sort(near[fresh], axis=1)
 
 
-def _bucket_pairs(
-    codes: Codes, order: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int64], distance: int
-) -> Iterator[Pairs]:
-    """Yield each hash with every hash of its bucket: `start` and `size` [N] say where in `order` that bucket lies."""
-    ends = np.cumsum(size)
-    total = int(ends[-1])
-    cuts = np.searchsorted(ends, np.arange(CHUNK, total + CHUNK, CHUNK))
+def _equal_pairs(keys: Codes) -> Iterator[Pairs]:
+    """Yield the pairs of positions of equal keys [N], about CHUNK at a time."""
+    order = np.argsort(keys)
+    arranged = keys[order]
+    starts = np.flatnonzero(np.r_[True, arranged[1:] != arranged[:-1]])
+    sizes = np.diff(np.append(starts, len(keys)))
+    after = np.repeat(starts + sizes, sizes) - np.arange(len(keys)) - 1
+    first = np.flatnonzero(after)
+    ends = np.cumsum(after[first])
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(CHUNK, total + CHUNK, CHUNK)) + 1
     low = 0
-    for high in np.minimum(cuts + 1, len(codes)).tolist():
-        rows = np.arange(low, high)
-        a, at = _product(rows, np.ones(len(rows), dtype=np.int64), start[low:high], size[low:high])
-        b = order[at]
-        keep = a < b
-        pairs = np.stack([a[keep], b[keep]], axis=1)
-        yield pairs[_near(codes, pairs, distance)]
+    for high in np.unique(np.minimum(cuts, len(first))).tolist():
+        rows = first[low:high]
+        a, b = _product(rows, np.ones(len(rows), dtype=np.int64), rows + 1, after[rows])
+        yield np.stack([order[a], order[b]], axis=1)
         low = high
 
 
@@ -163,20 +190,27 @@ def _all_pairs(codes: Codes, distance: int) -> Iterator[Pairs]:
         yield np.stack([a[keep] + low, b[keep] + low], axis=1)
 
 
-def confirmed(luma: Luma, pairs: Pairs) -> NDArray[np.bool_]:
-    """Return which pairs [P] agree in the picture and in its fine detail (what a 3 x 3 mean takes away)."""
+def confirmed(luma_of: Callable[[NDArray[np.int64]], Luma], pairs: Pairs) -> NDArray[np.bool_]:
+    """Return which pairs [P] agree in the picture and in its fine detail (what a 3 x 3 mean takes away).
+
+    Args:
+        luma_of: gives luma [n, 32, 32] of images, by their positions [n].
+        pairs: positions [P, 2].
+    """
     out = np.zeros(len(pairs), dtype=bool)
-    for start in range(0, len(pairs), 8192):
-        a, b = (luma[pairs[start : start + 8192, k]] for k in (0, 1))
-        out[start : start + 8192] = (correlation(a, b) >= LEAST_CORRELATION) & (
-            correlation(detail(a), detail(b)) >= LEAST_DETAIL
-        )
+    for start in range(0, len(pairs), 2048):
+        a, b = (luma_of(pairs[start : start + 2048, k]) for k in (0, 1))
+        # The detail costs most, and few candidates get that far.
+        alike = np.flatnonzero(correlation(a, b) >= LEAST_CORRELATION)
+        agree = correlation(detail(a[alike]), detail(b[alike])) >= LEAST_DETAIL
+        out[start + alike[agree]] = True
     return out
 
 
 def correlation(a: Luma, b: Luma) -> NDArray[np.float64]:
     """Return Pearson's correlation [N] of pictures [N, ...] and [N, ...]; 0 where one is constant."""
-    x, y = (v.reshape(len(v), -1) - v.reshape(len(v), -1).mean(axis=1, keepdims=True) for v in (a, b))
+    flat = (v.reshape(len(v), math.prod(v.shape[1:])) for v in (a, b))
+    x, y = (v - v.mean(axis=1, keepdims=True) for v in flat)
     scale = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
     out: NDArray[np.float64] = np.divide((x * y).sum(axis=1), scale, out=np.zeros(len(x)), where=scale > 1e-6)
     return out

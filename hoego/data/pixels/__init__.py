@@ -9,12 +9,14 @@ A cache is a folder below the user's cache folder, named by the preprocessing an
         cache.json    exists only when every chunk is there; written last, by rename
 
 Killing a build at any moment loses at most the chunks in work; the next build goes on from the others. A chunk
-whose checksum is wrong is decoded again. One process builds, the others wait for its lock, which dies with it.
+whose checksum is wrong is decoded again. One process builds, the others wait for its lock, which dies with it; or many build at once,
+in parts that are claimed one by one (`parts`). The pixels are the same either way.
 """
 
 from __future__ import annotations
 
-from hoego.data.pixels.cache import CacheBuildOptions, PixelCache, photo_keys
+from hoego.data.pixels.build import CacheBuildOptions
+from hoego.data.pixels.cache import PixelCache, photo_keys
 from hoego.data.pixels.work import ProgressBar
 
 __all__ = ["CacheBuildOptions", "PixelCache", "ProgressBar", "photo_keys"]

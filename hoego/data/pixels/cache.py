@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import struct
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -15,22 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoego.data.images import Photo, bad_photos, cpu_count
+from hoego.data.images import Photo
+from hoego.data.pixels.build import CacheBuild, CacheBuildOptions
+from hoego.data.pixels.parts import PartsBuild
 from hoego.data.pixels.store import PixelStore
-from hoego.data.pixels.work import Item, ProgressBar, work
 from hoego.data.preprocess import Box, Preprocess
 from hoego.errors import DataError
 from hoego.short_repr import ShortRepr
-from hoego.storage import storing
 
 if TYPE_CHECKING:
     from hoego.data.dataset import Dataset
-
-MANY = 3_000
-"""From this many photos on, decoding is done by processes."""
-
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PixelCache(ShortRepr):
@@ -130,13 +123,17 @@ class PixelCache(ShortRepr):
         store = PixelStore.of(unique, preprocess, options.folder or cache_folder())
         array, decoded = store.open(), 0
         if array is None:
-            array, decoded = CacheBuild(
+            build = CacheBuild(
                 store=store,
                 items=[(str(paths[i]), boxes[i]) for i in first.tolist()],
                 contents=contents[first],
                 preprocess=preprocess,
                 options=options,
-            ).open_or_run()
+            )
+            parts = PartsBuild(build=build)
+            # A training that is started meanwhile takes its share.
+            shared = options.parts or parts.others_at_work()
+            array, decoded = parts.open_or_run() if shared else build.open_or_run()
         return cls(
             array=array,
             row=row,
@@ -158,21 +155,6 @@ def photo_keys(
         images: their ids; needed only where `preprocess` has a crop file.
     """
     return _row_keys(contents, _boxes(preprocess, images, len(contents)))
-
-
-@dataclass(frozen=True)
-class CacheBuildOptions:
-    """How a cache is built.
-
-    Args:
-        folder: cache folder; None takes `cache_folder()`.
-        workers: processes (threads for few photos); 0 for one per core.
-        progress: called with (photos done, photos in all); None shows a bar on stderr.
-    """
-
-    folder: Path | None = None
-    workers: int = 0
-    progress: Progress | None = None
 
 
 def _boxes(preprocess: Preprocess, images: Sequence[str] | None, n: int) -> list[Box | None]:
@@ -199,85 +181,3 @@ def _first_use(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return keys[first[order]], first[order].astype(np.int64), rank[inverse].astype(np.int64)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CacheBuild(ShortRepr):
-    """One build of a cache, under its lock."""
-
-    store: PixelStore
-    items: list[tuple[str, Box | None]]
-    contents: NDArray[np.uint64]
-    preprocess: Preprocess
-    options: CacheBuildOptions
-
-    def open_or_run(self) -> tuple[Photo, int]:
-        """Return the finished cache, and how many photos this call decoded for it."""
-        with self.store.lock():
-            array, decoded = (
-                self.store.open(),
-                0,
-            )  # the process that held the lock before may have finished it
-            if array is None:
-                decoded = self.run()
-                array = self.store.open(trusted=True)
-        assert array is not None
-        return array, decoded
-
-    def run(self) -> int:
-        """Decode what is missing, and return the number of photos that were decoded."""
-        store = self.store
-        store.prepare()
-        todo = np.flatnonzero(store.recorded() == 0).tolist()
-        donors = self._donors(todo)
-        jobs = [self._job(chunk, donors) for chunk in todo]
-        n_rows = sum(len(job["items"]) for job in jobs)
-        copied = sum(item[3] is not None for job in jobs for item in job["items"])
-        bad: list[DataError] = []
-        done = [store.shape[0] - n_rows]
-        guard = threading.Lock()
-        progress = self.options.progress or ProgressBar(store.shape[0])
-        workers = min(self.options.workers or cpu_count(), len(jobs)) or 1
-
-        def take(answer: dict[str, Any], job: dict[str, Any]) -> None:
-            with guard:
-                bad.extend(DataError(m, file=f) for f, m in answer["bad"])
-                done[0] += len(job["items"])
-                progress(done[0], store.shape[0])
-
-        try:
-            with storing(store.pixels):
-                work(self._setup(), jobs, workers if n_rows - copied >= MANY else 0, workers, take)
-        finally:
-            if isinstance(progress, ProgressBar):
-                progress.close()
-        if bad:
-            raise bad_photos(sorted(bad, key=lambda e: str(e.file)), store.shape[0])
-        store.finish()
-        return n_rows - copied
-
-    def _setup(self) -> dict[str, Any]:
-        plain = self.preprocess.with_boxes(None).to_dict()
-        return {"folder": str(self.store.folder), "preprocess": plain, "row_bytes": self.store.row_bytes}
-
-    def _job(self, chunk: int, donors: dict[int, tuple[str, int]]) -> dict[str, Any]:
-        first, last = self.store.span(chunk)
-        items: list[Item] = [
-            (*self.items[k], int(self.contents[k]), *donors.get(k, (None, 0))) for k in range(first, last)
-        ]
-        return {"chunk": chunk, "first": first, "items": items}
-
-    def _donors(self, todo: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """Return rows that another cache of the same preprocessing holds: row here -> (its pixel file, row there)."""
-        if not todo:
-            return {}
-        wanted = np.concatenate([np.arange(*self.store.span(c)) for c in todo])
-        found: dict[int, tuple[str, int]] = {}
-        for other in self.store.siblings():
-            _, here, there = np.intersect1d(self.store.keys[wanted], other.keys, return_indices=True)
-            chunks = sorted(set((there // other.chunk_rows).tolist()))
-            good = set(other.sound(chunks)) if chunks else set()
-            for i, j in zip(wanted[here].tolist(), there.tolist(), strict=True):
-                if j // other.chunk_rows in good:
-                    found.setdefault(i, (str(other.pixels), j))
-        return found

@@ -71,16 +71,17 @@ def _write_at(path: Path, data: bytes | memoryview, offset: int) -> None:
 Take = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
-def work(setup: dict[str, Any], jobs: list[dict[str, Any]], processes: int, threads: int, take: Take) -> None:
-    """Run the jobs in `processes` processes, or in `threads` threads of this one if `processes` is 0."""
-    waiting = iter(jobs)
+def work(
+    setup: dict[str, Any], jobs: Iterator[dict[str, Any]], processes: int, threads: int, take: Take
+) -> None:
+    """Do the jobs in `processes` processes, or in `threads` threads of this one where `processes` is 0."""
     guard, stop = threading.Lock(), threading.Event()
     preprocess = Preprocess.from_dict(setup["preprocess"])
 
     def jobs_left() -> Iterator[dict[str, Any]]:
         while not stop.is_set():
             with guard:
-                job = next(waiting, None)
+                job = next(jobs, None)
             if job is None:
                 return
             yield job

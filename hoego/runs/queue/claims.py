@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hoego import files
+from hoego import claim_files, files
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold
 from hoego.runs.queue.context import STOP_FILE
@@ -99,8 +98,8 @@ def claim(
 ) -> Record | None:
     """Take the first waiting run that is not blocked and that `accept` lets through; None when there is none.
 
-    The claim is a file that only one process can create (`claims/<attempt>`, O_CREAT | O_EXCL, which is atomic
-    on local disks and on NFS), so that of any number of workers on any number of machines one gets the run.
+    The claim is a file that only one process can create (`claims/<attempt>`), so that of any number of workers on any
+    number of machines one gets the run.
     It is then `running`, in the name of this process.
     """
     states: dict[str, str] | None = None
@@ -118,23 +117,10 @@ def take(record: Record, worker: str = "") -> bool:
     """Take this very run; False when another process has it or it is not waiting any more."""
     with contextlib.suppress(RecordError):
         meta = record.refresh()
-        if meta.state == "waiting" and _create_claim(record.folder, meta.attempt, worker):
+        claimed = _claim_path(record.folder, meta.attempt)
+        if meta.state == "waiting" and claim_files.create(claimed, worker):
             return _start(record, meta.attempt)
     return False
-
-
-def _create_claim(folder: Path, attempt: int, worker: str) -> bool:
-    path = _claim_path(folder, attempt)
-    with storing(path):
-        path.parent.mkdir(exist_ok=True)
-    text = json.dumps({**process.this_process(), "worker": worker}).encode()
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:
-        return False
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(text)
-    return True
 
 
 def _claim_path(folder: Path, attempt: int) -> Path:
@@ -193,7 +179,7 @@ def release(record: Record, state: str, reason: str = "") -> None:
 def recover(store: RunStore) -> list[Record]:
     """Put the runs of dead workers back to waiting (failed after MAX_DEATHS deaths without progress).
 
-    A run is a dead worker's when it was claimed and its process has gone (see `records.process`). Any number
+    A run is a dead worker's when it was claimed and its process has gone (see `hoego.process`). Any number
     of processes may do this at once: each change is made once, under the record's lock.
     """
     recovered = []
@@ -203,19 +189,11 @@ def recover(store: RunStore) -> list[Record]:
         claimed = _claim_path(record.folder, record.meta.attempt)
         if record.meta.state == "running" and record.is_alive():
             continue
-        if record.meta.state == "waiting" and (not claimed.exists() or _claim_alive(claimed)):
+        if record.meta.state == "waiting" and (not claimed.exists() or claim_files.is_alive(claimed)):
             continue
         if _give_back(record):
             recovered.append(record)
     return recovered
-
-
-def _claim_alive(path: Path) -> bool:
-    try:
-        owner = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        owner = None
-    return process.is_alive(owner if isinstance(owner, dict) else None, path)
 
 
 def _give_back(record: Record) -> bool:

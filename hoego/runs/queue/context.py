@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hoego.errors import HoegoError
 from hoego.runs.queue.times import format_duration
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 from hoego.runs.records import Record
 
-HEARTBEAT_SECONDS = 10.0
 STOP_FILE = "stop"
 """In a record: a search wants the run to end, since it is behind others; the file holds the reason."""
 
@@ -161,21 +159,3 @@ class WorkerContext:
             ended.set()
             thread.join()
             signal.signal(signal.SIGUSR1, before)
-
-    @contextlib.contextmanager
-    def beating(self) -> Iterator[None]:
-        """Touch the record's heartbeat every HEARTBEAT_SECONDS while the body runs."""
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(HEARTBEAT_SECONDS):
-                with contextlib.suppress(OSError, HoegoError):
-                    self.record.heartbeat()
-
-        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hoego import files
+from hoego import claim_files, files
 from hoego.errors import HoegoError
 from hoego.runs.queue import claims
 from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext, stop_asked
@@ -280,7 +280,7 @@ def _run(worker: _Worker, record: Record) -> None:
     worker.options.log(f"{record.id} starts{f' after {done} epochs' if done else ''}")
     began = options.clock()
     try:
-        with context.beating():
+        with claim_files.beating(record.heartbeat):
             outcome = worker.runner(record, context)
     except StopRun as stop:
         outcome = RunOutcome("interrupted", str(stop))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hoego import process
 from hoego.results.training import RunThroughput
 from hoego.runs.records.difference import RecordDifference, ValueChange, differences_of
 from hoego.runs.records.held import HeldStore
@@ -43,6 +44,7 @@ __all__ = [
     "note",
     "notes",
     "now",
+    "process",
     "rankings",
     "runs",
 ]

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hoego.runs.records.process import host
+from hoego.process import host
 from hoego.version import version
 
 _CORE_PACKAGES = ("numpy", "polars", "pillow", "simplejpeg", "scipy", "torch", "torchvision", "timm")

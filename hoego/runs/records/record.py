@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hoego import files, toml_text
+from hoego import files, process, toml_text
 from hoego.damage import parsing
 from hoego.errors import HoegoError, RecordError
 from hoego.recipe.fold import Fold, fold_of
@@ -20,7 +20,6 @@ from hoego.results.ensemble import SavedComposition, SavedEnsemble
 from hoego.results.score import Score, ScoreSummary
 from hoego.results.split import SplitSummary
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.records import process
 from hoego.runs.records.environment import environment
 from hoego.runs.records.meta import STATES, RunMeta, now
 from hoego.runs.records.reserve import free_reserve

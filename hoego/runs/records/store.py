@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoego import files, toml_text
+from hoego import files, process, toml_text
 from hoego.errors import RecordError, nearest
-from hoego.runs.records import process
 from hoego.runs.records.environment import code_state, environment, machine_key
 from hoego.runs.records.index import read_all
 from hoego.runs.records.meta import STATES, RunMeta, now

@@ -1,4 +1,4 @@
-"""Who runs a record, and whether that process is still alive."""
+"""Who holds a piece of work, and whether that process is still alive."""
 
 from __future__ import annotations
 
