@@ -1,4 +1,4 @@
-"""Seconds and memory of importing outside predictions of 1,000,000 photos and 100 classes from Parquet, and of their score.
+"""Seconds and memory of importing predictions of 1,000,000 photos and 100 classes from Parquet, and of their score.
 
 The photos are rows of a data set in memory (reading a million files from the disk is not what is measured). The import
 reads the file, finds each row's photo, checks everything, derives the provenance and writes the record; the score is

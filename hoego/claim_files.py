@@ -47,7 +47,7 @@ def is_alive(path: Path) -> bool:
 
 @contextlib.contextmanager
 def beating(touch: Callable[[], None]) -> Iterator[None]:
-    """Call `touch`, which renews a heartbeat, every HEARTBEAT_SECONDS while the body runs; what it cannot do is left."""
+    """Call `touch`, which renews a heartbeat, every HEARTBEAT_SECONDS while the body runs."""
     ended = threading.Event()
 
     def beat() -> None:

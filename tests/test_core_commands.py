@@ -23,6 +23,7 @@ WORKS = {
     "init": "init photos.csv --out proposal",
     "audit": "audit",
     "split": "split",
+    "pixels build": "pixels build --parts 2",
     "settings": "settings mixup",
     "recipes": "recipes",
     "score": "score A",

@@ -14,6 +14,7 @@ from hoego.cli import (
     evaluating,
     exporting,
     outside,
+    pixels,
     plugins,
     probing,
     queueing,
@@ -30,7 +31,7 @@ from hoego.terminal import visible
 
 SECTIONS = {
     "The whole story": ("demo",),
-    "Data": ("people", "init", "audit", "split"),
+    "Data": ("people", "init", "audit", "split", "pixels"),
     "Training": ("recipes", "settings", "lr", "weights", "probe", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
     "Out of the lab": ("export", "check", "serve", "serve-score"),
@@ -95,6 +96,7 @@ for module in (
     probing,
     outside,
     exporting,
+    pixels,
 ):
     module.register(app)
 

@@ -2,9 +2,9 @@
 
 The hash has 64 bits: the signs, about their median, of 8 x 8 low frequencies (the constant left out) of the cosine
 transform of a 32 x 32 grey thumbnail (Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions,
-2010). Of two hashes that differ in at most d of their bits, cut into d + k blocks, k blocks at least are equal. So every
-choice of k blocks is a key, hashes are sorted by it, and only those with an equal key are compared (Manku, Jain and Das
-Sarma, Detecting Near-Duplicates for Web Crawling, 2007). More photos take a larger k: more keys to sort by, of more bits.
+2010). Of two hashes that differ in at most d of their bits, cut into d + k blocks, k blocks at least are equal. So
+every choice of k blocks is a key, hashes are sorted by it, and only those with an equal key are compared (Manku, Jain
+and Das Sarma, Detecting Near-Duplicates for Web Crawling, 2007). More photos take a larger k: more keys, of more bits.
 """
 
 from __future__ import annotations

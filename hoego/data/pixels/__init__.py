@@ -9,8 +9,8 @@ A cache is a folder below the user's cache folder, named by the preprocessing an
         cache.json    exists only when every chunk is there; written last, by rename
 
 Killing a build at any moment loses at most the chunks in work; the next build goes on from the others. A chunk
-whose checksum is wrong is decoded again. One process builds, the others wait for its lock, which dies with it; or many build at once,
-in parts that are claimed one by one (`parts`). The pixels are the same either way.
+whose checksum is wrong is decoded again. One process builds, the others wait for its lock, which dies with it; or many
+build at once, in parts that are claimed one by one (`parts`). The pixels are the same either way.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from hoego.short_repr import ShortRepr
 if TYPE_CHECKING:
     from hoego.data.dataset import Dataset
 
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PixelCache(ShortRepr):
     """Decoded pixels of N photos.

@@ -1,0 +1,55 @@
+"""pixels: photos decoded ahead of a training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hoego.cli.options import Json, Overrides, RecipeFile, recipe_of
+from hoego.cli.output import echo, emit, styled
+
+if TYPE_CHECKING:
+    from hoego.results.pixels import PixelBuild
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into the application."""
+    pixels = typer.Typer(
+        help="Photos decoded ahead of a training.", no_args_is_help=True, rich_markup_mode=None
+    )
+    pixels.command("build")(build)
+    app.add_typer(pixels, name="pixels")
+
+
+def build(
+    recipe: RecipeFile = None,
+    parts: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=9999,
+            help="Decode in so many parts, which all processes that are given this command share; 0: in one process.",
+        ),
+    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Decoding processes; one per core if not given.")] = 0,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Decode the photos into the cache that trainings read.
+
+    With --parts, several processes decode one cache, on several machines where HOEGO_CACHE is a shared folder.
+    """
+    from hoego.runs.pixel_build import build_pixels
+
+    emit(build_pixels(recipe_of(recipe, overrides), parts, workers), as_json, _show)
+
+
+def _show(made: PixelBuild) -> None:
+    rest = made.distinct - made.decoded
+    echo(
+        f"{made.images:,} photos at {made.height} x {made.width} pixels, {made.n_bytes / 1e6:,.1f} MB: "
+        f"{made.decoded:,} decoded in {made.seconds:.1f} s"
+        + (f", {rest:,} were there or came from others" if rest else "")
+    )
+    echo(f"cache: {styled(made.folder, 'bold')}")
