@@ -544,6 +544,23 @@ def test_a_read_only_board_writes_nothing(runs: Path, project: Path) -> None:  #
     assert contents(project) == before
 
 
+# The first place
+
+
+def test_the_first_place_says_that_it_was_selected_and_by_what_that_flatters_it(client: TestClient) -> None:
+    text = " ".join(re.sub("<[^>]+>", "", client.get("/runs?sort=-macro_f1").text).split())
+    assert "The first is selected, highest of 3." in text
+    assert re.search(r"3 runs ranked on these 30 people: about \+0\.\d{3}", text)
+    for other in ("/runs?sort=macro_f1", "/runs?sort=-id", "/runs?sort=name"):
+        assert "highest of" not in client.get(other).text
+
+
+def test_sections_are_named_by_data_set_split_and_target(client: TestClient, project: Path) -> None:  # noqa: F811
+    headings = re.findall(r"<h2>([^<]*)<", client.get("/runs?sort=-macro_f1").text)
+    assert headings[0].strip() == f"{project.name} · 3 folds, seed 0"
+    assert len(set(headings)) == len(headings)
+
+
 # Languages
 
 
