@@ -18,13 +18,19 @@ pytestmark = pytest.mark.torch
 
 from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
+from hoego.errors import RecordError  # noqa: E402
 from hoego.predictions import Predictions  # noqa: E402
 from hoego.runs import queue  # noqa: E402
 from hoego.runs.diff import diff  # noqa: E402
 from hoego.runs.ideas import add as add_idea  # noqa: E402
 from hoego.runs.ideas import ideas  # noqa: E402
 from hoego.runs.queue import QueueOptions  # noqa: E402
-from hoego.runs.queue.train_record import enqueue, start_in_background, train_runner  # noqa: E402
+from hoego.runs.queue.train_record import (  # noqa: E402
+    enqueue,
+    resume_in_background,
+    start_in_background,
+    train_runner,
+)
 from hoego.runs.queue.working import WorkRequest, deadline_of, work_queue  # noqa: E402
 from hoego.runs.records import Record, RunStore, merge  # noqa: E402
 from hoego.runs.reproduce import reproduce  # noqa: E402
@@ -125,7 +131,8 @@ def test_runs_that_cannot_be_compared_say_why(photos: Path, tmp_path: Path) -> N
 
 def test_training_in_the_background(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     runs = tmp_path / "runs"
-    started = start_in_background(runs, recipe(photos), why="while away", tags=("x",))
+    ask = QueueOptions(why="while away", tags=("x",), training={"chosen": ("tried",), "seconds": 600.0})
+    started = start_in_background(runs, recipe(photos), ask)
     store = RunStore(runs)
     assert store.find(started.run).state == "running"
     wait_until(lambda: store.find(started.run).state != "running")
@@ -133,6 +140,10 @@ def test_training_in_the_background(photos: Path, tmp_path: Path) -> None:  # no
     assert record.state == "done", Path(started.output).read_text()
     assert record.meta.why == "while away"
     assert tuple(record.meta.tags) == ("x",)
+    assert record.meta.training.seconds == 600.0
+    assert record.meta.training.chosen == ("tried",)
+    with pytest.raises(RecordError, match="is done"):
+        resume_in_background(runs, started.run)
 
 
 def test_the_deadline_as_written() -> None:

@@ -60,17 +60,19 @@ def train(
     from hoego.runs.train import TrainOptions
     from hoego.runs.train import resume as go_on
     from hoego.runs.train import train as run
-    from hoego.train.callbacks import Callbacks
 
     if resume:
         _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why])
     if background:
-        from hoego.runs.queue.train_record import start_in_background
+        from hoego.runs.queue import QueueOptions
+        from hoego.runs.queue.train_record import resume_in_background, start_in_background
 
-        chosen = None if resume else _asked(recipe, overrides, profile, minutes, fold).recipe
-        started = start_in_background(
-            runs_folder(None), chosen, resume=resume, fold=parse_fold(fold), why=why, tags=tuple(tags)
-        )
+        if resume:
+            started = resume_in_background(runs_folder(None), resume)
+        else:
+            asked = _asked(recipe, overrides, profile, minutes, fold)
+            ask = QueueOptions(why=why, tags=tuple(tags), fold=parse_fold(fold), training=asked.training)
+            started = start_in_background(runs_folder(None), asked.recipe, ask)
         emit(
             started,
             as_json,
@@ -86,12 +88,14 @@ def train(
             result = go_on(store.find(resume))
         else:
             asked = _asked(recipe, overrides, profile, minutes, fold)
-            told = {"training": {"chosen": tuple(asked.reasons)}} if asked.reasons else {}
             options = TrainOptions(
-                folder=project_folder(), fold=parse_fold(fold), why=why, tags=tags, fields=told
+                folder=project_folder(),
+                fold=parse_fold(fold),
+                why=why,
+                tags=tags,
+                fields={"training": asked.training},
             )
-            measured = min(4.0, asked.seconds / 150)
-            result = run(asked.recipe, options, Callbacks(seconds=asked.seconds, measure_seconds=measured))
+            result = run(asked.recipe, options)
     emit(result, as_json, _show_run)
 
 

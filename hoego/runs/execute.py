@@ -80,6 +80,10 @@ class RunResult:
         }
 
 
+MEASURED = 1 / 150
+"""Share of a run's limited time that is spent on measuring its throughput: four seconds of ten minutes."""
+
+
 def print_status(text: str) -> None:
     """Print a line for people."""
     print(visible(text, keep="\n"), file=sys.stderr, flush=True)
@@ -104,7 +108,7 @@ class RunExecution:
         folds = folds_of(self.split, self.fold)
         n = self.dataset.n_images
         photos = [n - int(self.split.val_mask(k).sum()) for k in folds]
-        self.time = RunTime(self.callbacks.seconds, [*photos, n] if self.recipe.refit else photos)
+        self.time = RunTime(self.record.meta.training.seconds, [*photos, n] if self.recipe.refit else photos)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
         self.lessons = {k: self._soft_targets(k) for k in folds}
         self._require_unseen(folds)
@@ -198,7 +202,7 @@ class RunExecution:
             on_throughput=lambda t: self._measured(t),
             on_epoch=lambda row: self._epoch(name, fold, row),
             on_note=self._note,
-            measure_seconds=0.0 if self.throughput else self.callbacks.measure_seconds,
+            measure_seconds=0.0 if self.throughput else self._measure_seconds(),
             seconds=self.time.share(task),
         )
         result = yield from fold_steps(task, callbacks)
@@ -209,6 +213,12 @@ class RunExecution:
                 f"{name}: the views of a photo differ by {result.spread:.4f} in probability (mean spread)."
             )
         return None if fold is None else self._predictions(result, fold)
+
+    def _measure_seconds(self) -> float:
+        """Return the seconds for measuring the throughput: a small part of a run's limited time."""
+        limit = self.record.meta.training.seconds
+        asked = self.callbacks.measure_seconds
+        return asked if limit is None else min(asked, limit * MEASURED)
 
     def _task(self, name: str, fold: int | None) -> FoldTask:
         from hoego.train.fold_task import FoldTask

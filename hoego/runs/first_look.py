@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,12 +56,18 @@ class FirstLook:
     Args:
         recipe: resolved; hoego.toml and the overrides stand over every choice.
         reasons: a line for each choice.
-        seconds: that the training may take, after decoding; infinity where it is not limited.
+        seconds: that the training may take, after decoding; None where it is not limited.
     """
 
     recipe: Recipe
     reasons: tuple[str, ...] = ()
-    seconds: float = math.inf
+    seconds: float | None = None
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What the record keeps of it as facts of the training: the reasons and the time."""
+        facts: dict[str, Any] = {"chosen": self.reasons} if self.reasons else {}
+        return facts if self.seconds is None else {**facts, "seconds": round(self.seconds, 1)}
 
 
 @dataclass(frozen=True)

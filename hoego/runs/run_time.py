@@ -22,16 +22,18 @@ class RunTime:
     """What is left of the minutes of a run.
 
     Args:
-        seconds: of the run from now on; infinity where it was given none.
+        seconds: of the run from now on; None where it was given none.
         photos: that each training to come sees in an epoch, in their order.
     """
 
-    def __init__(self, seconds: float, photos: Sequence[int]) -> None:
-        self.end = time.perf_counter() + seconds * (1 - SPARE)
+    def __init__(self, seconds: float | None, photos: Sequence[int]) -> None:
+        self.end = math.inf if seconds is None else time.perf_counter() + seconds * (1 - SPARE)
         self.photos = list(photos)
 
     def done_before(self) -> None:
-        """Note that the next training was done in an earlier part of this run."""
+        """Note that the next training was done in an earlier part of this run: its share of the time is used."""
+        now, share = time.perf_counter(), self.photos[0] / sum(self.photos)
+        self.end = now + (self.end - now) * (1 - share)
         self.photos.pop(0)
 
     def share(self, task: FoldTask) -> float:

@@ -33,7 +33,7 @@ class Callbacks:
         on_runtime: called once with what `auto` became, before the first step.
         on_throughput: called with the measured throughput.
         on_note: called with each sentence for the log.
-        seconds: that the training may take; in a run, all of its trainings together, after decoding.
+        seconds: that the training of a fold may take; a run shares out those of its record.
         progress: whether progress is shown on stderr.
         measure_seconds: seconds given to measuring the throughput; 0 measures nothing.
         state_seconds: seconds between two states within an epoch; every epoch ends with one.

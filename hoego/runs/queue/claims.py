@@ -27,6 +27,7 @@ class QueueOptions:
 
     `after`: ids of runs that must be done first. `value`: what it is worth beside others of its priority when
     the time is not enough for all. `fold`: what is held out; None takes what the recipe says.
+    `training`: facts of its training, such as the time that it may take.
     """
 
     name: str = ""
@@ -38,6 +39,7 @@ class QueueOptions:
     value: float = 1.0
     fold: Fold | None = None
     facts: Mapping[str, Any] | None = None
+    training: Mapping[str, Any] | None = None
 
 
 def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None = None) -> Record:

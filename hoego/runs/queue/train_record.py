@@ -68,41 +68,41 @@ def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
         why=ask.why,
         tags=ask.tags,
         parents=ask.parents,
-        fields={"queue": dict(ask.facts or {})},
+        fields={"queue": dict(ask.facts or {}), "training": dict(ask.training or {})},
     )
     return prepare(open_project(recipe, options.folder), options, state="interrupted")
 
 
-def start_in_background(
-    runs: Path,
-    recipe: Recipe | None,
-    *,
-    resume: str = "",
-    fold: Fold | None = None,
-    why: str = "",
-    tags: Sequence[str] = (),
-) -> BackgroundWorker:
+def start_in_background(runs: Path, recipe: Recipe, ask: QueueOptions | None = None) -> BackgroundWorker:
     """Make the record now and train it in a session of its own: `hoego train --background`.
 
-    With `resume` (a run) instead of a recipe, that run goes on. Raises UsageError where neither or both are given,
-    RecordError for a run that is done or runs already, and what `queue_run` raises.
+    Raises what `queue_run` raises.
     """
     require_background()
-    if (recipe is None) == (not resume):
-        raise UsageError("a recipe or a run to go on with", remedy="Give one of them.")
-    if recipe is not None:
-        require("train", "Training")
-        keep_names(RunStore(runs), recipe)
-        record = _prepared(runs, recipe, QueueOptions(why=why, tags=tuple(tags), fold=fold))
-    else:
-        from hoego.runs.train import require_trained
+    require("train", "Training")
+    keep_names(RunStore(runs), recipe)
+    return _in_background(_prepared(runs, recipe, ask or QueueOptions()))
 
-        record = RunStore(runs).find(resume)
-        require_trained(record)
-        require_named_here(record)
-        if record.state in ("done", "running"):
-            raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
-        require("train", "Training")
+
+def resume_in_background(runs: Path, name: str) -> BackgroundWorker:
+    """Go on with a run in a session of its own: `hoego train --resume RUN --background`.
+
+    Raises:
+        RecordError: the run is done, runs already, or was not trained here.
+    """
+    from hoego.runs.train import require_trained
+
+    require_background()
+    record = RunStore(runs).find(name)
+    require_trained(record)
+    require_named_here(record)
+    if record.state in ("done", "running"):
+        raise RecordError(f"{record.id} is {record.state}", remedy="hoego queue status shows it.")
+    require("train", "Training")
+    return _in_background(record)
+
+
+def _in_background(record: Record) -> BackgroundWorker:
     return start_background(record, ["train", "--resume", str(record.folder.resolve())])
 
 

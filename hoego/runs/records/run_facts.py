@@ -96,6 +96,7 @@ class TrainingFacts(BriefResult):
         beside: where it trained beside others.
         resumed: whether it went on after an interruption.
         chosen: why size and epochs are as they are, where the minutes that were given chose them.
+        seconds: that its trainings may take together, after decoding; None where they are not limited.
     """
 
     resolved: ResolvedSettings | None = None
@@ -106,6 +107,7 @@ class TrainingFacts(BriefResult):
     beside: TrainedBeside | None = None
     resumed: bool = False
     chosen: tuple[str, ...] = ()
+    seconds: float | None = None
 
     @property
     def weights_sha256(self) -> str | None:
