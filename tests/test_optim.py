@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import timm
 import torch
 from timm.optim import create_optimizer_v2
-from torch import nn
+from torch import Tensor, nn
 
 from hoego.errors import NotEstimableError, TrainError
 from hoego.recipe.techniques import OptimSettings
@@ -170,6 +170,49 @@ def test_a_frozen_backbone_thaws() -> None:
         if epoch < 2:
             assert moved == {"3.weight", "3.bias"}
     assert moved >= {"0.weight", "1.running_mean", "3.weight"}
+
+
+class Layered(nn.Module):
+    """A stem, two stages and a head, each named to timm's grouping."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
+        self.stages = nn.ModuleList(nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5)) for _ in range(2))
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        out: Tensor = self.head(x)
+        return out
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)"}
+
+
+def test_the_lowest_layers_keep_their_weights_and_statistics_in_all_epochs() -> None:
+    model = Layered().train()
+    heads = list(model.head.parameters())
+    freezer = BackboneFreezer(model, heads, OptimSettings(freeze_layers=2))
+    optimizer = build_optimizer(model, OptimSettings(lr=0.1), heads=heads)
+    start = {k: v.clone() for k, v in model.state_dict().items()}
+    for epoch in range(2):
+        model.train()
+        freezer.apply(epoch)
+        optimizer.zero_grad()
+        model(torch.randn(8, 3)).square().mean().backward()
+        optimizer.step()
+    still = {k for k, v in model.state_dict().items() if torch.equal(v, start[k])}
+    assert still == {k for k in start if k.startswith(("stem", "stages.0"))}
+
+
+def test_no_more_layers_are_frozen_than_a_model_names() -> None:
+    with pytest.raises(TrainError, match="the model has 4 layers"):
+        BackboneFreezer(Layered(), (), OptimSettings(freeze_layers=4))
+    with pytest.raises(TrainError, match="does not say what its layers are"):
+        BackboneFreezer(net(), (), OptimSettings(freeze_layers=1))
 
 
 def test_the_rate_finder_reads_a_known_curve() -> None:

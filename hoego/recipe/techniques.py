@@ -179,6 +179,12 @@ class OptimSettings(SettingsSection):
     freeze_epochs: int = Field(
         0, ge=0, description="Epochs at the start in which only the heads are trained."
     )
+    freeze_layers: int = Field(
+        0,
+        ge=0,
+        description="Lowest layers that keep their starting weights: the stem is one, each stage or block above it "
+        "another.",
+    )
     freeze_norm: bool = Field(
         False, description="Keep the statistics of the batch norms as they are in the starting weights."
     )

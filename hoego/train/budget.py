@@ -13,6 +13,7 @@ from torch import nn
 from hoego.data.images import cpu_count
 from hoego.recipe import Recipe
 from hoego.train.models import build_network
+from hoego.train.optim import BackboneFreezer
 from hoego.train.precision import resolve_device, synchronize, threads_restored
 from hoego.train.threads import fastest_threads
 from hoego.train.weights.start import folder_of
@@ -47,7 +48,8 @@ def speeds_of(recipe: Recipe, sizes: Sequence[int]) -> dict[int, Speed]:
         built = build_network(recipe.model, {"outputs": OUTPUTS}, (SIDE, SIDE), folder=folder_of(recipe))
         network = built.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
-        bench = _Bench(network, optimizer, min(BATCH, recipe.batch_size), device)
+        freezer = BackboneFreezer(network.backbone, (), recipe.optim)
+        bench = _Bench(network, optimizer, freezer, min(BATCH, recipe.batch_size))
         threads = recipe.threads
         if not threads and device.type == "cpu":
             threads = fastest_threads(bench.train, cpu_count())[0]
@@ -61,15 +63,16 @@ class _Bench:
     """Steps of a network on photos of noise."""
 
     def __init__(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, batch: int, device: torch.device
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, freezer: BackboneFreezer, batch: int
     ) -> None:
-        self.network, self.optimizer, self.batch, self.device = network, optimizer, batch, device
-
+        self.network, self.optimizer, self.freezer, self.batch = network, optimizer, freezer, batch
+        self.device = next(network.parameters()).device
         noise = torch.randn(batch, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-        self.photos = noise.to(device, memory_format=torch.channels_last)
+        self.photos = noise.to(self.device, memory_format=torch.channels_last)
 
     def train(self) -> None:
         self.network.train()
+        self.freezer.apply(self.freezer.epochs)
         outputs = self.network(self.photos)["outputs"]
         outputs.logsumexp(1).mean().backward()
         self.optimizer.step()

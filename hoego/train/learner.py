@@ -75,7 +75,7 @@ class TrainableModules(nn.Module):
         if not callable(own):
             raise TrainError(
                 f"{type(self.network.backbone).__name__} does not say what its layers are.",
-                remedy="Set optim.layer_decay = 1.",
+                remedy="Set optim.layer_decay = 1 and optim.freeze_layers = 0.",
             )
         return {name: _prefixed(spec) for name, spec in own(coarse=coarse).items()}
 
