@@ -84,7 +84,8 @@ def test_the_recipe_follows_the_data_and_says_why(
     recipe = found.recipe
     assert recipe.model.name == "tf_efficientnet_lite0.in1k"
     assert recipe.model.pretrained
-    assert recipe.refit
+    assert not recipe.refit
+    assert first_look(1.0, ["batch_size=8"], made.file, made.root, 0).recipe.refit
     assert recipe.select.on == "last"
     assert (recipe.augment.flip, recipe.sampling.strength, recipe.batch_size) == (flip, strength, 8)
     assert len(found.reasons) == 5
