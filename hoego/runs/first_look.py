@@ -27,7 +27,7 @@ CANDIDATES = (
 """Small models, first choice first; the first whose weights are on this machine is taken."""
 
 SIZES = (224, 208, 192, 176, 160, 144, 128, 112, 96)
-"""Sides that are tried, in pixels, the largest first: so finely, because an epoch more or less is a third of the time."""
+"""Sides that are tried, in pixels, the largest first. The steps are small, since an epoch is a third of the time."""
 
 WISHED, MOST = 2, 10
 """Epochs: a size is taken if it leaves WISHED; more than MOST gain little in a fine-tuning."""
@@ -134,7 +134,7 @@ def first_look(
         select={"every": chosen.epochs},
     )
     recipe = resolved(first)
-    reasons = _reasons(found, chosen, speeds[chosen.size], work, given)
+    reasons = _reasons(found, chosen, speeds[chosen.size], work, given, recipe.optim.freeze_layers)
     changed = () if recipe.epochs == chosen.epochs else ("epochs are as it was said",)
     return FirstLook(
         recipe, (*reasons, *told, *changed), max(0.0, 60 * given - (time.perf_counter() - begun))
@@ -161,13 +161,16 @@ def _sized(first: Mapping[str, Any], asked: Recipe, opened: ProjectData) -> Mapp
     return _with(first, dataset={"size": list(typical_size(opened.dataset.paths)[0])})
 
 
-def _reasons(found: Found, chosen: Fit, speed: Any, work: Work, minutes: float) -> tuple[str, ...]:
+def _reasons(
+    found: Found, chosen: Fit, speed: Any, work: Work, minutes: float, frozen: int
+) -> tuple[str, ...]:
+    still = f"the lowest {frozen} layers keep their weights; " if frozen else ""
     return (
         f"model: {found.text}, the first of the small ones whose weights are here ({found.place})",
         f"size: {chosen.size} px, by what this machine does in the time ({speed.train:.0f} images/s in training, "
         f"{speed.predict:.0f} in prediction, with {speed.threads} threads)",
-        f"epochs: {chosen.epochs} of all layers, from {minutes:g} minutes for {work.trained:,} photos an epoch over "
-        "all trainings; the heads start from a linear probe; the last epoch counts, not the best",
+        f"epochs: {chosen.epochs}, from {minutes:g} minutes for {work.trained:,} photos an epoch over all trainings; "
+        f"the heads start from a linear probe; {still}the last epoch counts, not the best",
     )
 
 
