@@ -26,6 +26,7 @@ from hoego.cli.records import LastRun, RunArgument, show_score
 if TYPE_CHECKING:
     from hoego.evaluate.score import Score
     from hoego.runs.first_look import FirstLook
+    from hoego.runs.queue.worker_processes import BackgroundWorker
     from hoego.runs.train import RunResult
 
 
@@ -73,11 +74,7 @@ def train(
             asked = _asked(recipe, overrides, profile, minutes, fold)
             ask = QueueOptions(why=why, tags=tuple(tags), fold=parse_fold(fold), training=asked.training)
             started = start_in_background(runs_folder(None), asked.recipe, ask)
-        emit(
-            started,
-            as_json,
-            lambda b: echo(f"running: [bold]{b.run}[/] (process {b.pid}); hoego show {b.run}"),
-        )
+        emit(started, as_json, _show_background)
         return
     from hoego.runs.records import RunStore
     from hoego.runs.records.mirrors import following
@@ -97,6 +94,10 @@ def train(
             )
             result = run(asked.recipe, options)
     emit(result, as_json, _show_run)
+
+
+def _show_background(started: BackgroundWorker) -> None:
+    echo(f"running: [bold]{started.run}[/] (process {started.pid}); hoego show {started.run}")
 
 
 def _asked(

@@ -102,7 +102,6 @@ def first_look(
         folder: where splits/ lies.
         fold: of the command line; None for the recipe's.
     """
-
     begun, given = time.perf_counter(), MINUTES if minutes is None else minutes
 
     def resolved(first: Mapping[str, Any]) -> Recipe:
