@@ -123,6 +123,10 @@ class TrainError(HoegoError):
     """Training cannot start or continue."""
 
 
+class ProcessDied(TrainError):
+    """A process of a training was killed. The training can go on from its last state."""
+
+
 class ParityError(HoegoError):
     """An exported model does not answer as the run that it was made of, or its files are not those that were scored."""
 

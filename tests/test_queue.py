@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hoego.errors import RecordError, TrainError, UsageError
+from hoego.errors import ProcessDied, RecordError, TrainError, UsageError
 from hoego.runs import queue
 from hoego.runs.queue import QueueOptions, RunOutcome, WorkerContext, WorkOptions
 from hoego.runs.queue.claims import MAX_DEATHS
@@ -165,6 +165,27 @@ def test_a_run_that_keeps_killing_its_worker_ends_as_failed(tmp_path: Path) -> N
         record.refresh()
     assert (record.state, record.meta.deaths) == ("failed", MAX_DEATHS)
     assert "without one more epoch" in record.reason
+
+
+def test_a_run_one_of_whose_processes_is_killed_waits_and_goes_on(tmp_path: Path) -> None:
+    store, deaths = RunStore(tmp_path), iter([True, False, True, True, True])
+
+    def killed(record: Record, context: WorkerContext) -> RunOutcome:
+        if next(deaths):
+            record.append_epoch(0, {"epoch": 0, "sum": 1})
+            raise ProcessDied("The process of device 1 of 2 (pid 7) was killed (SIGKILL).")
+        return train(record, context)
+
+    first = add(store)
+    report = queue.work(store, killed)
+    assert [run.state for run in report.ran] == ["waiting", "done"]
+    assert report.ran[0].reason == (
+        "The process of device 1 of 2 (pid 7) was killed (SIGKILL); it goes on after 1 epochs"
+    )
+    assert [row["sum"] for row in first.epochs(0)] == [1, 3, 6]
+    second = add(store)
+    assert [run.state for run in queue.work(store, killed).ran] == ["waiting", "waiting", "failed"]
+    assert second.refresh().deaths == MAX_DEATHS
 
 
 def test_a_claim_whose_owner_died_before_running_is_given_back(tmp_path: Path) -> None:

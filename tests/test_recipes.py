@@ -123,3 +123,6 @@ def test_the_fingerprint_knows_what_trains_and_not_the_seed() -> None:
     base = resolve({})
     assert resolve({}, overrides=["seed=3"]).fingerprint == base.fingerprint
     assert resolve({}, overrides=["optim.lr=0.5"]).fingerprint != base.fingerprint
+    assert resolve({}, overrides=["sync_norm=false"]).fingerprint == base.fingerprint, "on one device"
+    two = resolve({}, overrides=["devices=2"]).fingerprint
+    assert base.fingerprint != two != resolve({}, overrides=["devices=2", "sync_norm=false"]).fingerprint

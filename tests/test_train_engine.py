@@ -274,8 +274,10 @@ def test_mirrored_photo_gets_the_class_that_it_shows() -> None:
     target = np.arange(n, dtype=np.int32) % 5 - 1
     photos = torch.zeros(n, 2, 2, 3, dtype=torch.uint8)
     photos[:, :, 0] = 9
-    seen, after, codes = mirror.apply(photos, target, epoch=1, first=0)
-    flipped = (seen[:, 0, 1, 0] == 9).numpy()
+    flips, after = mirror.draw(target, epoch=1, first=0)
+    codes = mirror.codes_of(after, torch.device("cpu"))
+    flipped = (mirror.flip(photos, flips)[:, 0, 1, 0] == 9).numpy()
+    np.testing.assert_array_equal(flipped, flips)
     assert not flipped[(target == 3) | (target == -1)].any()
     expected = np.where(flipped & (target == 0), 1, np.where(flipped & (target == 1), 0, target))
     np.testing.assert_array_equal(after, expected)

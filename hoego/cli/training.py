@@ -48,6 +48,10 @@ def train(
         float | None,
         typer.Option(help="Without a recipe: fine-tune published weights in so many minutes (20).", min=0.1),
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="GPUs (or processes on the CPU) that train together; sets `devices`.", min=1),
+    ] = None,
     resume: Annotated[str, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = "",
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run continues when the terminal closes.")
@@ -58,12 +62,16 @@ def train(
 ) -> None:
     """Train a recipe: one fold, or all folds for out-of-fold predictions of every photo."""
     from hoego.recipe import parse_fold
-    from hoego.runs.train import TrainOptions
+    from hoego.runs.records import RunStore
+    from hoego.runs.train import TrainOptions, require_devices_of
     from hoego.runs.train import resume as go_on
     from hoego.runs.train import train as run
 
     if resume:
         _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why])
+        require_devices_of(RunStore(runs_folder(None)).find(resume), devices)
+    if devices is not None:
+        overrides = [*overrides, f"devices={devices}"]
     if background:
         from hoego.runs.queue import QueueOptions
         from hoego.runs.queue.train_record import resume_in_background, start_in_background
@@ -76,7 +84,6 @@ def train(
             started = start_in_background(runs_folder(None), asked.recipe, ask)
         emit(started, as_json, _show_background)
         return
-    from hoego.runs.records import RunStore
     from hoego.runs.records.mirrors import following
 
     store = RunStore(runs_folder(None))

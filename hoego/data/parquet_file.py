@@ -29,26 +29,9 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, str | None]:
     Raises:
         DamagedParquet: it cannot be read.
     """
-    with _undamaged():
-        return pl.read_parquet(path, use_pyarrow=False), pl.read_parquet_metadata(path).get("hoego")
-
-
-def read_metadata(path: Path) -> str | None:
-    """Read what the metadata of a table hold under the key `hoego`, without the table; None where there is no such key.
-
-    Raises:
-        DamagedParquet: they cannot be read.
-    """
-    with _undamaged():
-        return pl.read_parquet_metadata(path).get("hoego")
-
-
-@contextlib.contextmanager
-def _undamaged() -> Iterator[None]:
-    """Raise DamagedParquet for whatever polars and its parts raise of a damaged file."""
     try:
         with _quiet():
-            yield
+            return pl.read_parquet(path, use_pyarrow=False), pl.read_parquet_metadata(path).get("hoego")
     except BaseException as problem:
         if not is_damage(problem):
             raise

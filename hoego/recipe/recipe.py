@@ -56,6 +56,16 @@ class Recipe(SettingsSection):
         "auto", description="torch.compile; auto decides by device and length of the run."
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
+    devices: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Processes that train together, one per GPU, or on the CPU; each takes its share of every batch.",
+    )
+    sync_norm: bool = Field(
+        True,
+        description="On several devices: batch norms take the photos of all; false: each device takes its own.",
+    )
     threads: int = Field(
         0, ge=0, le=1024, description="CPU threads of the model; 0 times one to all and takes the fastest."
     )
@@ -106,5 +116,7 @@ class Recipe(SettingsSection):
         # Runs that differ in these alone are repetitions of one experiment: seeds and folds are averaged over, and the
         # others change where or when a run is made, not what it computes.
         left_out = ("name", "seed", "fold", "queue", "threads", "weights")
-        data = {k: v for k, v in self.to_dict().items() if k not in left_out}
+        # On one device they say nothing, and runs of versions without them keep their fingerprint.
+        alone = ("devices", "sync_norm") if self.devices == 1 else ()
+        data = {k: v for k, v in self.to_dict().items() if k not in (*left_out, *alone)}
         return blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
 from hoego.terminal import visible
 from hoego.train.callbacks import Callbacks
+from hoego.train.devices.processes import DeviceProcesses
 from hoego.train.steps import Steps
 from hoego.train.weights.start import recorded_start
 
@@ -103,6 +105,15 @@ class RunExecution:
 
     def steps(self) -> Steps[RunResult]:
         """Carry out the run, a training step at a time."""
+        with contextlib.ExitStack() as stack:
+            if self.recipe.devices > 1:
+                # One start for all folds: a process takes seconds to load what it needs.
+                processes = stack.enter_context(DeviceProcesses(self.recipe.devices))
+                self.callbacks = replace(self.callbacks, processes=processes)
+                processes.start()
+            return (yield from self._steps())
+
+    def _steps(self) -> Steps[RunResult]:
         self._start()
         self._load()
         folds = folds_of(self.split, self.fold)

@@ -31,7 +31,8 @@ def train_side_by_side(
 
     Runs on one GPU share the decoded photos and take their steps in turns, each on its own stream, where that is
     faster than one after another: the first steps are timed both ways. A run that finds too little memory beside the
-    others goes on alone after them. A recipe that is compiled trains alone, since CUDA graphs share memory.
+    others goes on alone after them. A recipe that is compiled trains alone, since CUDA graphs share memory, and
+    so does one on several devices.
 
     Args:
         recipes: each is one run.
@@ -65,7 +66,8 @@ def _place(recipe: Recipe, most: int | None) -> tuple[str, int]:
 
     device = resolve_device(recipe.device)
     room = (MOST if device.type == "cuda" else 1) if most is None else most
-    return str(device), 1 if recipe.compile == "on" else room
+    alone = recipe.compile == "on" or recipe.devices > 1
+    return str(device), 1 if alone else room
 
 
 def _train_interleaved(

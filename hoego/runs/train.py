@@ -13,7 +13,7 @@ from typing import Any
 from hoego import files
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.errors import HoegoError, RecordError
+from hoego.errors import HoegoError, ProcessDied, RecordError, UsageError
 from hoego.extras import require
 from hoego.recipe import Fold, Recipe, build
 from hoego.runs.combined import is_combined, member_names
@@ -227,6 +227,17 @@ def _split_of(record: Record, recipe: Recipe, dataset: Dataset) -> Split:
     return split
 
 
+def require_devices_of(record: Record, devices: int | None) -> None:
+    """Raise UsageError where a run is to go on with another number of devices than it began on."""
+    began = build(record.recipe).devices
+    if devices is not None and devices != began:
+        raise UsageError(
+            f"{record.id} began on {began} device{'s' * (began > 1)} and cannot go on with {devices}: the "
+            "numbers would be those of neither.",
+            remedy=f"Leave --devices out to go on with {began}, or train the recipe anew with --devices {devices}.",
+        )
+
+
 def require_trained(record: Record) -> None:
     """Raise RecordError if a record has no training of its own: made of other runs, outside, or a probe."""
     if is_combined(record):
@@ -256,6 +267,10 @@ def _guarded(record: Record, project: ProjectData, callbacks: Callbacks, started
     except TrainingStopped as stop:
         record.set_state("interrupted", str(stop))
         return RunResult(record.id, record.folder, "interrupted", str(stop))
+    except ProcessDied as death:
+        record.set_state("interrupted", death.message)
+        print_status(f"Interrupted. Go on with: hoego train --resume {record.id}")
+        raise
     except KeyboardInterrupt:
         record.set_state("interrupted", "stopped by hand (Ctrl-C)")
         print_status(f"Interrupted. Go on with: hoego train --resume {record.id}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hoego.data.pixels import PixelCache
     from hoego.train.data import PixelLoader
+    from hoego.train.devices.processes import DeviceProcesses
 
 Epoch = dict[str, Any]
 """One epoch's figures: epoch (from 0), train_loss, lr, images_per_second, train_seconds, macro_f1, accuracy,
@@ -40,6 +41,7 @@ class Callbacks:
         state_steps: steps between two states within an epoch; 0 leaves it to the seconds.
         open_pixels: opens the pixels of runs that share them and take their steps in turns; None for a run alone in
             its process.
+        processes: of the devices of several trainings, one after another; None where each starts its own.
     """
 
     should_stop: Callable[[], str] = lambda: ""
@@ -53,3 +55,4 @@ class Callbacks:
     state_seconds: float = 60.0
     state_steps: int = 0
     open_pixels: Opener | None = None
+    processes: DeviceProcesses | None = None

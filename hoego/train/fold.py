@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,24 +12,31 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 
 from hoego import files
 from hoego.damage import parsing
+from hoego.data.images import cpu_count
 from hoego.data.schema import COMPOSITE
-from hoego.errors import LeakError, TrainError
+from hoego.errors import LeakError, RecipeError, TrainError
 from hoego.predictions import Provenance
 from hoego.results.training import Precision, ResolvedSettings, RunThroughput
 from hoego.short_repr import ShortRepr
 from hoego.storage import storing
+from hoego.train.batches import TrainingRows
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import require_written_by
-from hoego.train.data import PixelLoader, open_pixels
+from hoego.train.data import SHARE, PixelLoader, free_bytes, open_pixels
+from hoego.train.devices.joining import own_share
+from hoego.train.devices.lead import DeviceLead, DeviceLink, DevicePart
+from hoego.train.devices.processes import DeviceProcesses
+from hoego.train.devices.tasks import DeviceTask
 from hoego.train.edits import TrainingLabels, training_labels
 from hoego.train.fold_task import Bits, FoldTask
 from hoego.train.forward import PredictedValues
-from hoego.train.learner import TrainingRows, TrainStepper
-from hoego.train.loop import TrainingLoop, TrainingLoopOptions, ValidationSet
+from hoego.train.learner import TrainStepper
+from hoego.train.loop import TrainingLoop, TrainingLoopOptions
 from hoego.train.memory import trim_memory
 from hoego.train.precision import resolve, resolve_device, threads_restored
 from hoego.train.provenance import provenance_of
@@ -35,6 +44,10 @@ from hoego.train.pseudo import TeacherTargets, n_steps, pseudo_rows
 from hoego.train.selection import BestCandidate
 from hoego.train.steps import Steps, finished
 from hoego.train.throughput import ThroughputTasks, measure
+from hoego.train.validation import ValidationSet
+
+YEARS = 1e9
+"""Seconds that a device other than 0 takes for a limit: device 0 watches the real one for all."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -79,10 +92,30 @@ def train_fold(task: FoldTask, callbacks: Callbacks | None = None) -> FoldResult
 
 
 def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
-    """Train a fold as `train_fold` does, yielding after each step so that other trainings can take theirs."""
+    """Train a fold as `train_fold` does, yielding after each step so that other trainings can take theirs.
+
+    On several devices, a training takes no turns with others.
+    """
+    if task.recipe.devices == 1:
+        return (yield from _steps(task, callbacks, None))
+    with contextlib.ExitStack() as stack:
+        processes = callbacks.processes or stack.enter_context(DeviceProcesses(task.recipe.devices))
+        processes.start()
+        lead = DeviceLead(processes, callbacks.seconds)
+        return (yield from lead.steps(_steps(task, callbacks, lead)))
+
+
+def take_part(part: DeviceTask) -> None:
+    """Take part in a training on several devices, as one of those that device 0 has started."""
+    limited = Callbacks(progress=False, measure_seconds=0, seconds=YEARS if part.timed else math.inf)
+    finished(_steps(part.fold_task(), limited, DevicePart(part)))
+    dist.destroy_process_group()
+
+
+def _steps(task: FoldTask, callbacks: Callbacks, link: DeviceLink | None) -> Steps[FoldResult]:
     started = time.perf_counter()
     with threads_restored():
-        loop, speed = _begin(task, callbacks)
+        loop, speed = _begin(task, callbacks, link)
         yield from loop.steps(started)
         selected = loop.selected()
         outputs, spread = (None, None) if loop.held is None else loop.final(selected)
@@ -100,27 +133,32 @@ def fold_steps(task: FoldTask, callbacks: Callbacks) -> Steps[FoldResult]:
     )
 
 
-def _begin(task: FoldTask, callbacks: Callbacks) -> tuple[TrainingLoop, RunThroughput | None]:
+def _begin(
+    task: FoldTask, callbacks: Callbacks, link: DeviceLink | None
+) -> tuple[TrainingLoop, RunThroughput | None]:
     """Prepare a fold for its first step, or for the next one of a resumed training; return its speed too."""
-    with storing(task.folder):
-        task.folder.mkdir(parents=True, exist_ok=True)
-    # Files that a killed process was writing. They were never renamed, so nothing refers to them.
-    for torn in task.folder.glob(".*.part"):
-        torn.unlink(missing_ok=True)
+    writes = link is None or link.leads
+    if writes:
+        with storing(task.folder):
+            task.folder.mkdir(parents=True, exist_ok=True)
+        # Files that a killed process was writing. They were never renamed, so nothing refers to them.
+        for torn in task.folder.glob(".*.part"):
+            torn.unlink(missing_ok=True)
+    # Device 0 writes no state before the first step, which needs all devices: they all find the same.
     resuming = (task.folder / "state.pt").is_file()
-    parts, speed = _prepare(task, callbacks, resuming)
+    parts, speed = _prepare(task, callbacks, resuming, link)
     provenance = _kept_provenance(task) if resuming else provenance_of(task, parts.built)
-    if not resuming:
+    if not resuming and writes:
         _keep_provenance(task.folder, provenance)
     settings = TrainingLoopOptions(
         folder=task.folder, name=task.name, callbacks=callbacks, provenance=provenance, naive=task.naive
     )
-    held, inner = (_held(task, mask, parts.device, callbacks) for mask in (task.val_mask, task.inner_mask))
+    held, inner = (_held(task, mask, parts, callbacks) for mask in (task.val_mask, task.inner_mask))
     return TrainingLoop(parts, settings, held, inner), speed
 
 
 def _prepare(
-    task: FoldTask, callbacks: Callbacks, resuming: bool
+    task: FoldTask, callbacks: Callbacks, resuming: bool, link: DeviceLink | None
 ) -> tuple[TrainStepper, RunThroughput | None]:
     """Build the training, ready for its first step (or for its state), and measure its throughput."""
     known = task.runtime
@@ -128,13 +166,14 @@ def _prepare(
     device = resolve_device(task.recipe.device) if known is None else torch.device(known.device)
     # Before `open_pixels`, which decides by the free memory whether the photos stay resident.
     trim_memory()
-    pixels = (callbacks.open_pixels or open_pixels)(task.cache, rows.images, device)
+    pixels = _open(task, callbacks, rows.images, device)
     resolved = known or _resolve(task, rows, pixels)
     torch.set_num_threads(resolved.threads)
     callbacks.on_runtime(resolved)
+    group = None if link is None else link.connect(task, resolved)
     speed = None
     # A copy is measured and discarded, so measuring changes no number of the training; a resumed one is known already.
-    if callbacks.measure_seconds and not resuming:
+    if callbacks.measure_seconds and not resuming and group is None:
         speed = measure_parts(
             TrainStepper(task.recipe, task.dataset, rows, pixels, resolved), callbacks.measure_seconds
         )
@@ -142,6 +181,8 @@ def _prepare(
     parts = TrainStepper(task.recipe, task.dataset, rows, pixels, resolved, initialise=not resuming)
     if task.head_start is not None and not resuming:
         parts.network.start_heads(task.head_start)
+    if group is not None:
+        parts.across(group)
     for note in parts.built.notes:
         callbacks.on_note(note)
     return parts, speed
@@ -238,13 +279,31 @@ def _kept_provenance(task: FoldTask) -> Provenance:
 
 
 def _held(
-    task: FoldTask, mask: Bits | None, device: torch.device, callbacks: Callbacks
+    task: FoldTask, mask: Bits | None, parts: TrainStepper, callbacks: Callbacks
 ) -> ValidationSet | None:
     if mask is None or not mask.any():
         return None
-    images = np.flatnonzero(mask)
-    pixels = (callbacks.open_pixels or open_pixels)(task.cache, images, device)
-    return ValidationSet(task.dataset.take(mask), pixels)
+    images, own, group = np.flatnonzero(mask), None, parts.group
+    if group is not None:
+        if len(images) < group.world:
+            raise TrainError(
+                f"{len(images)} photos are held out, which leaves some of {group.world} devices without one.",
+                remedy="Train on fewer devices.",
+            )
+        own = own_share(len(images), group.rank, group.world)
+        images = images[own]
+    return ValidationSet(task.dataset.take(mask), _open(task, callbacks, images, parts.device), own)
+
+
+def _open(
+    task: FoldTask, callbacks: Callbacks, images: NDArray[np.int64], device: torch.device
+) -> PixelLoader:
+    """Open the pixels of some images; processes on one CPU share its memory."""
+    if callbacks.open_pixels is not None:
+        return callbacks.open_pixels(task.cache, images, device)
+    shared = task.recipe.devices > 1 and device.type != "cuda"
+    budget = int(free_bytes(device) * SHARE / task.recipe.devices) if shared else None
+    return open_pixels(task.cache, images, device, budget=budget)
 
 
 def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> ResolvedSettings:
@@ -266,8 +325,19 @@ def _resolve(task: FoldTask, rows: TrainingRows, pixels: PixelLoader) -> Resolve
 
         return make
 
-    chosen = task.recipe.model_copy(update={"compile": "off"}) if task.interleaved else task.recipe
-    return resolve(chosen, steps, stepper)
+    changes: dict[str, object] = {"compile": "off"} if task.interleaved else {}
+    if task.recipe.devices > 1 and task.recipe.compile == "on":
+        raise RecipeError(
+            "compile = 'on' and devices > 1 do not go together.",
+            remedy="Set compile = 'auto', or devices = 1.",
+        )
+    if task.recipe.devices > 1:
+        # The processes share the cores; timed alone here, all threads would seem the fastest.
+        changes = {
+            "compile": "off",
+            "threads": task.recipe.threads or max(1, cpu_count() // task.recipe.devices),
+        }
+    return resolve(task.recipe.model_copy(update=changes), steps, stepper)
 
 
 def measure_parts(parts: TrainStepper, seconds: float) -> RunThroughput:

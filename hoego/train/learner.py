@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hoego.data.dataset import Dataset
-from hoego.errors import TrainError
-from hoego.recipe import Recipe, is_filled, normalisation
+from hoego.errors import RecipeError, TrainError
+from hoego.recipe import Recipe, is_filled
 from hoego.results.training import ResolvedSettings
-from hoego.short_repr import ShortRepr
-from hoego.train.augment import Augment
 from hoego.train.averaging import Ema, Swa, WeightAverage
+from hoego.train.batches import BatchMaker, TrainingRows
 from hoego.train.counter import generator
 from hoego.train.data import PixelLoader
-from hoego.train.edits import TrainingLabels
+from hoego.train.devices.group import DeviceGroup
+from hoego.train.devices.whole_batch import WholeBatch
 from hoego.train.forward import Readers
-from hoego.train.mirroring import FlipLabels
-from hoego.train.mixing import mix, plan_batch, schedule
 from hoego.train.models import BuiltNetwork, HeadSpec, Network, build_network, head_specs
 from hoego.train.objective import LossBatch, Objective, TrainingTargets, make_targets
 from hoego.train.optim import (
@@ -38,7 +33,7 @@ from hoego.train.optim import (
 )
 from hoego.train.ordinal import OrdinalHead
 from hoego.train.precision import MixedPrecision
-from hoego.train.pseudo import TeacherTargets, epoch_batches, n_steps
+from hoego.train.pseudo import n_steps
 from hoego.train.weighting import HeadWeights, build_weighting
 from hoego.train.weights.start import folder_of, start_of
 
@@ -88,27 +83,6 @@ def _prefixed(spec: Any) -> Any:
     return spec
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class TrainingRows(ShortRepr):
-    """The training side of a fold, after its edits.
-
-    Args:
-        images: positions [n] in the data set.
-        labels: of those n photos.
-        target: int32 [n] target classes.
-        by: int32 [n], the classes that sampling balances.
-        subjects: int32 [n].
-        teacher_targets: soft targets and pseudo-labels of these photos.
-    """
-
-    images: NDArray[np.int64]
-    labels: TrainingLabels
-    target: NDArray[np.int32]
-    by: NDArray[np.int32]
-    subjects: NDArray[np.int32]
-    teacher_targets: TeacherTargets = field(default_factory=TeacherTargets)
-
-
 class TrainStepper:
     """The parts of one training, able to take steps. Equal recipe, rows and `resolved` give equal parts.
 
@@ -138,13 +112,15 @@ class TrainStepper:
         self.schema = dataset.schema
         self.heads: tuple[HeadSpec, ...] = head_specs(recipe.model, dataset.schema)
         self.skipped = 0  # steps of the schedule that were left out to end in time
+        self.group: DeviceGroup | None = None
         self.steps = n_steps(len(rows.images), rows.teacher_targets.pseudo_labels, recipe)
         self.built = self._learner(dataset, initialise)
         self.targets: TrainingTargets = make_targets(
             self.heads, self.schema, rows.labels, self.device, rows.teacher_targets
         )
         self._optimiser()
-        self._input()
+        self.input = BatchMaker(recipe, self.schema, self.heads, rows, pixels, self.device)
+        self.augment = self.input.augment
 
     def _learner(self, dataset: Dataset, initialise: bool) -> BuiltNetwork:
         recipe = self.recipe
@@ -189,21 +165,40 @@ class TrainStepper:
         self.ema = Ema(self.learner, average.ema, warmup=average.ema_warmup) if average.ema else None
         self.swa = Swa(self.learner) if average.swa else None
 
-    def _input(self) -> None:
-        seed = self.recipe.seed
-        mean, std = normalisation(self.recipe)
-        mirror = FlipLabels.of(self.recipe.augment, self.schema, self.heads, seed)
-        augment = (
-            self.recipe.augment if mirror is None else self.recipe.augment.model_copy(update={"flip": 0.0})
-        )
-        self.mirror = mirror
-        self.augment = Augment(augment, mean=mean, std=std, seed=seed)
-
     @property
     def averages(self) -> dict[str, WeightAverage]:
         """Averages of the weights that can predict by now, by name."""
         found = {"ema": self.ema, "swa": self.swa}
         return {name: a for name, a in found.items() if a is not None and a.updates > 0}
+
+    def across(self, group: DeviceGroup) -> None:
+        """Take steps together with the other devices from now on, each on its share of every batch.
+
+        Raises:
+            RecipeError: a batch has fewer photos than there are devices.
+        """
+        size = min(self.recipe.batch_size, len(self.rows.images))
+        if size < group.world:
+            raise RecipeError(
+                f"A batch of {size} photos leaves some of {group.world} devices without one.",
+                remedy="Raise batch_size, or train on fewer devices.",
+            )
+        self.group = self.input.group = group
+        self.whole = WholeBatch(group, sync_norm=self.recipe.sync_norm)
+        averages = [a.module for a in (self.ema, self.swa) if a is not None]
+        group.copy_first([self.learner, *averages])
+        own = {id(p) for p in self.learner.heads()}
+        self._partial = [p for p in self.learner.parameters() if id(p) not in own]
+        self._averaged = [] if self.recipe.sync_norm else running_statistics(self.network)
+
+    def average_norms(self, network: nn.Module) -> None:
+        """Average the running statistics of a network where each device has its own."""
+        if self.group is not None and not self.recipe.sync_norm:
+            self.group.reduce_gradients([], [], running_statistics(network))
+
+    def whole_batch(self, total: int) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which the network runs on this device's photos of a batch of `total`."""
+        return contextlib.nullcontext() if self.group is None else self.whole.of(total)
 
     def start_epoch(self, epoch: int) -> None:
         """Put all modules into training mode for an epoch."""
@@ -214,33 +209,8 @@ class TrainStepper:
     def batches(
         self, epoch: int, first: int = 0, count: int | None = None
     ) -> Iterator[tuple[int, Tensor, LossBatch]]:
-        """Yield step number, photos float [B, 3, H, W] and the loss's batch, from step `first` of an epoch on."""
-        recipe, seed = self.recipe, self.recipe.seed
-        batches = epoch_batches(
-            self.rows.by, self.rows.subjects, self.rows.teacher_targets.pseudo_labels, recipe, epoch
-        )
-        last = len(batches) if count is None else min(len(batches), first + count)
-        kinds = schedule(recipe.mixing, seed=seed, epoch=epoch, steps=len(batches))
-        chosen = batches[first:last]
-        for number, photos in zip(range(first, last), self.pixels.batches(chosen), strict=True):
-            rows = batches[number]
-            position = number * len(rows)
-            step = LossBatch(torch.from_numpy(rows).to(self.device, non_blocking=True))
-            target = self.rows.target[rows]
-            if self.mirror is not None:
-                photos, target, codes = self.mirror.apply(photos, target, epoch, position)
-                step = LossBatch(step.rows, codes)
-            images = self.augment(photos, epoch=epoch, first=position)
-            plan = plan_batch(
-                kinds[number],
-                recipe.mixing,
-                target,
-                size=self.pixels.size,
-                counters=(seed, epoch, number),
-                class_names=self.schema.target_classes,
-            )
-            images, _ = mix(images, {}, plan)
-            yield number, images, step.mixed(plan)
+        """Yield the batches of an epoch (see `BatchMaker.batches`)."""
+        return self.input.batches(epoch, first, count)
 
     def step(self, epoch: int, number: int, images: Tensor, batch: LossBatch) -> Tensor:
         """Take one training step; return the loss, left on the device."""
@@ -254,11 +224,13 @@ class TrainStepper:
         loss = self._backward(images, batch, number, 1 / optim.accumulate)
         if (number + 1) % optim.accumulate and number + 1 < self.steps:
             return loss
+        self._reduce()
         if self.sam is not None:
             self.sam.ascent_step()
             self.optimizer.zero_grad()
             with frozen_batch_norm(self.learner):
                 self._backward(images, batch, number, 1.0)
+            self._reduce()
             self.sam.descent_step()
         # In this order: the norm to clip at is that of the unscaled gradients.
         if optim.clip:
@@ -270,9 +242,16 @@ class TrainStepper:
             self.ema.update(self.learner)
         return loss
 
-    def _features(self, images: Tensor) -> Tensor:
+    def _reduce(self) -> None:
+        """Make the gradients those of the whole batch, where several devices share it."""
+        if self.group is not None:
+            self.group.reduce_gradients(self._partial, self.learner.heads(), self._averaged)
+
+    def _features(self, images: Tensor, total: int) -> Tensor:
+        """Compute the features [B, F] of a batch of `total` photos B, which all devices compute together."""
         try:
-            features: Tensor = self.features(images)
+            with self.whole_batch(total):
+                features: Tensor = self.features(images)
         except ValueError as problem:
             if "more than 1 value per channel" not in str(problem):
                 raise
@@ -281,7 +260,7 @@ class TrainStepper:
                 f"and this batch holds {len(images)} photo of which one place is left in the last map.",
                 remedy="Set batch_size to 2 or more, or dataset.size to more pixels.",
             ) from None
-        return features
+        return features if self.group is None else self.group.gather(features, total)
 
     def lr_share(self, position: int) -> float:
         """Return the factor of the rate where most steps of the schedule are skipped; 1 where half of them are taken.
@@ -293,7 +272,7 @@ class TrainStepper:
 
     def _backward(self, images: Tensor, batch: LossBatch, number: int, share: float) -> Tensor:
         with self.precision.autocast():
-            features = self._features(images)
+            features = self._features(images, len(batch.rows))
             outputs = self.network.classify(features)
         losses = self.objective(outputs, self.targets, batch)
         if self.recipe.heads.weighting == "gradnorm":
@@ -334,6 +313,12 @@ class TrainStepper:
         for average, kept in ((self.ema, state["ema"]), (self.swa, state["swa"])):
             if average is not None and kept is not None:
                 average.load_state_dict(kept)
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """Return the running means and variances of the batch norms."""
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    return [t for m in norms for t in (m.running_mean, m.running_var) if t is not None]
 
 
 def names_of(heads: Sequence[HeadSpec]) -> list[str]:

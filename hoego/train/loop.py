@@ -11,37 +11,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hoego.damage import parsing
-from hoego.data.dataset import Dataset
 from hoego.errors import RecordError, TrainError
 from hoego.predictions import Predictions, Provenance
 from hoego.train.averaging import reestimate_batch_norm
 from hoego.train.callbacks import Callbacks
 from hoego.train.checkpoints import load_state, load_weights, require_written_by, save_state, save_weights
 from hoego.train.clock import TrainingClock
-from hoego.train.data import PixelLoader
 from hoego.train.epochs import EpochStore
-from hoego.train.forward import PredictedValues, outputs_of, read_outputs
+from hoego.train.forward import PredictedValues
 from hoego.train.learner import TrainableModules, TrainStepper
 from hoego.train.optim import lr_factor
 from hoego.train.ordinal import OrdinalHead
 from hoego.train.progress import TrainingProgress
 from hoego.train.selection import BestCandidate, BestTracker, criteria, criterion_of, share_file
+from hoego.train.validation import ValidationSet, validation_outputs
 from hoego.train.validation_views import view_outputs
 
 LAST = "last"
 NORM_BATCHES = 64
 """Batches from which the batch norms of averaged weights are re-estimated: averaged weights have other statistics."""
-
-
-@dataclass(frozen=True)
-class ValidationSet:
-    """A validation set: its images with their labels, and their pixels in the same order."""
-
-    dataset: Dataset
-    pixels: PixelLoader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +69,8 @@ class TrainingLoop:
         inner: ValidationSet | None,
     ) -> None:
         self.parts, self.settings, self.held, self.inner = parts, settings, held, inner
+        self.group = parts.group
+        self.writes = self.group is None or self.group.rank == 0
         recipe = parts.recipe
         self.select = recipe.select
         self.selection_set = inner if self.select.on == "inner" else held
@@ -124,7 +117,10 @@ class TrainingLoop:
         """Skip steps of the schedule where the training is behind its time; return whether it is at its end."""
         parts = self.parts
         position, total = epoch * parts.steps + self.number, parts.steps * parts.recipe.epochs
-        parts.skipped += self.clock.behind(position + parts.skipped, total)
+        behind = self.clock.behind(position + parts.skipped, total)
+        if self.group is not None and math.isfinite(self.settings.callbacks.seconds):
+            behind = self.group.agree(behind)
+        parts.skipped += behind
         return parts.skipped > 0 and position + parts.skipped >= total
 
     def _epoch(self, progress: TrainingProgress) -> Generator[None, None, dict[str, Any]]:
@@ -204,9 +200,15 @@ class TrainingLoop:
 
     def _renorm(self, module: nn.Module, epoch: int) -> None:
         assert isinstance(module, TrainableModules)
-        batches = self.parts.batches(epoch, 0, NORM_BATCHES)
+
+        def photos() -> Iterator[Tensor]:
+            for _, images, batch in self.parts.batches(epoch, 0, NORM_BATCHES):
+                with self.parts.whole_batch(len(batch.rows)):
+                    yield images
+
         with self.parts.autocast():
-            reestimate_batch_norm(module.network, (images for _, images, _ in batches))
+            reestimate_batch_norm(module.network, photos())
+        self.parts.average_norms(module.network)
 
     @property
     def last_weights(self) -> str:
@@ -223,7 +225,7 @@ class TrainingLoop:
     def _score(self, epoch: int, held: ValidationSet, *, store: bool, selects: bool) -> dict[str, Any]:
         found, kept = {}, {}
         for weights in ("raw", *self.parts.averages):
-            outputs = self._outputs(self.learner_of(weights), held)
+            outputs = validation_outputs(self.parts, self.learner_of(weights), held)
             values = criteria(self._predictions(outputs, held), held.dataset)
             found[weights], kept[weights] = values, outputs
             if selects and not self.by_last:
@@ -233,16 +235,6 @@ class TrainingLoop:
         if store:
             self._store(epoch, kept, held)
         return found
-
-    def _outputs(self, learner: TrainableModules, held: ValidationSet) -> PredictedValues:
-        raw = outputs_of(
-            learner.network,
-            held.pixels,
-            self.parts.augment.plain,
-            autocast=self.parts.autocast,
-            batch_size=self.parts.recipe.batch_size,
-        )
-        return read_outputs(raw, learner.decoders())
 
     def _predictions(self, outputs: PredictedValues, held: ValidationSet) -> Predictions:
         n, provenance = held.dataset.n_images, self.settings.provenance
@@ -260,6 +252,8 @@ class TrainingLoop:
         )
 
     def _store(self, epoch: int, kept: Mapping[str, PredictedValues], held: ValidationSet) -> None:
+        if not self.writes:
+            return
         first = next(iter(kept.values()))
         if not self.store.started:
             classes = {name: values.shape[1] for name, values in first.values.items()}
@@ -268,7 +262,7 @@ class TrainingLoop:
 
     def _keep(self, epoch: int, weights: str, values: Mapping[str, float], criteria_names: list[str]) -> None:
         """Write the weights once, under the name of every criterion in which they are the best."""
-        if not criteria_names:
+        if not criteria_names or not self.writes:
             return
         learner = self.learner_of(weights)
         made = self.settings.folder / f".epoch-{epoch:04d}-{weights}.safetensors"
@@ -293,21 +287,26 @@ class TrainingLoop:
     def final(self, selected: BestCandidate) -> tuple[PredictedValues, float | None]:
         """Predict the held-out images with the selected weights and the recipe's views; return their spread too."""
         assert self.held is not None
+        if self.group is not None:
+            self.group.wait()  # until device 0 has written the weights
         path = checkpoint_of(self.settings.folder, LAST if self.by_last else self.select.by)
         learner = self.parts.learner
         weights = load_weights(path)
         require_written_by(weights.provenance, self.settings.name, path)
         learner.load_state_dict(weights.tensors)
         if not self.parts.recipe.views.n:
-            return self._outputs(learner, self.held), None
-        return view_outputs(self.parts, learner, self.held.pixels, self.held.dataset.image_ids)
+            return validation_outputs(self.parts, learner, self.held), None
+        return view_outputs(self.parts, learner, self.held)
 
     def _save(self) -> None:
         now = time.perf_counter()
         self.seconds += now - self._clock
         self._clock = now
+        if not self.writes:
+            return
         state = {
             "name": self.settings.name,
+            "devices": self.parts.recipe.devices,
             "epoch": self.epoch,
             "number": self.number,
             "stopped": self.stopped,
@@ -327,6 +326,14 @@ class TrainingLoop:
                 f"The state is of {name}, not of {self.settings.name}.",
                 file=self.state_file,
                 remedy="Restore the record from a copy, or remove the file: the fold starts again.",
+            )
+        began, now = state.get("devices", 1), self.parts.recipe.devices
+        if began != now:
+            raise RecordError(
+                f"{self.settings.name} began on {began} device{'s' * (began > 1)} and cannot go on with {now}: the "
+                "numbers would be those of neither.",
+                file=self.state_file,
+                remedy=f"Go on with devices = {began}, as the record says, or train anew.",
             )
         with parsing(self.state_file, remedy="Remove the file: the fold starts again."):
             self.epoch, self.number, self.stopped = state["epoch"], state["number"], state["stopped"]

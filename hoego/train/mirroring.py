@@ -60,28 +60,30 @@ class FlipLabels(ShortRepr):
             shown[classes.index(name)] = classes.index(other)
         return cls(settings.flip, shown, {h.name: _determined(h.name, schema) for h in heads}, seed)
 
-    def apply(
-        self, photos: Tensor, target: NDArray[np.int32], epoch: int, first: int
-    ) -> tuple[Tensor, NDArray[np.int32], dict[str, Tensor]]:
-        """Flip photos uint8 [B, H, W, 3] at random; return them with target classes [B] and each head's classes [B].
+    def draw(
+        self, target: NDArray[np.int32], epoch: int, first: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+        """Draw which photos are flipped, bool [B]; return the target classes [B] that they show then, too.
 
         Args:
-            photos: of the positions first ... of the epoch's order.
-            target: int32 [B], -1 where missing.
+            target: int32 [B], -1 where missing, of the positions first ... of the epoch's order.
             epoch, first: their epoch, and the position of the first.
         """
         keys = mix(sample_keys(self.seed, epoch, first, len(target)), _STREAM)
         shown = np.where(target >= 0, self.shown[target], -1)
         flips = (uniforms(keys, 1)[:, 0] < self.probability) & (shown >= 0)
-        after = np.where(flips, shown, target).astype(np.int32)
-        device = photos.device
-        flipped = flip_rows(photos, torch.from_numpy(np.flatnonzero(flips)).to(device, non_blocking=True), 2)
-        codes = {n: np.where(after >= 0, c[after], -1) for n, c in self.codes.items()}
-        return (
-            flipped,
-            after,
-            {n: torch.from_numpy(c).to(device, non_blocking=True) for n, c in codes.items()},
-        )
+        return flips, np.where(flips, shown, target).astype(np.int32)
+
+    def codes_of(self, target: NDArray[np.int32], device: torch.device) -> dict[str, Tensor]:
+        """Return each head's classes int64 [B] of photos that show the target classes [B]."""
+        codes = {n: np.where(target >= 0, c[target], -1) for n, c in self.codes.items()}
+        return {n: torch.from_numpy(c).to(device, non_blocking=True) for n, c in codes.items()}
+
+    @staticmethod
+    def flip(photos: Tensor, flips: NDArray[np.bool_]) -> Tensor:
+        """Flip the photos uint8 [B, H, W, 3] that bool [B] names."""
+        rows = torch.from_numpy(np.flatnonzero(flips)).to(photos.device, non_blocking=True)
+        return flip_rows(photos, rows, 2)
 
 
 def _determined(name: str, schema: LabelSchema) -> NDArray[np.int64]:

@@ -107,17 +107,21 @@ def plan_batch(
 def mix(
     images: Tensor, targets: Mapping[str, Tensor], plan: MixPlan | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mix images [B, 3, H, W] and soft targets (name -> float[B, C]) as planned; unchanged where the plan is None."""
+    """Mix images [B, 3, H, W] and soft targets (name -> float[B, C]) as planned; unchanged where the plan is None.
+
+    Images behind the first B serve as partners alone and are dropped.
+    """
     if plan is None:
         return images, dict(targets)
     device = images.device
     partner = torch.from_numpy(plan.partner).to(device, non_blocking=True)
     keep = torch.from_numpy(plan.keep).to(device, non_blocking=True)
+    own = images[: len(plan.partner)]
     if plan.boxes is None:
-        mixed = torch.lerp(images[partner], images, keep.to(images.dtype)[:, None, None, None])
+        mixed = torch.lerp(images[partner], own, keep.to(images.dtype)[:, None, None, None])
     else:
         boxes = torch.from_numpy(plan.boxes).to(device, non_blocking=True)
-        mixed = torch.where(_inside(boxes, images.shape[2], images.shape[3]), images[partner], images)
+        mixed = torch.where(_inside(boxes, images.shape[2], images.shape[3]), images[partner], own)
     return mixed, {name: mix_target(target, partner, keep) for name, target in targets.items()}
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hoego.short_repr import ShortRepr
-from hoego.train.data import PixelLoader
-from hoego.train.forward import PredictedValues, outputs_of, probabilities, read_outputs
+from hoego.train.forward import PredictedValues, probabilities
 from hoego.train.learner import TrainableModules, TrainStepper
+from hoego.train.validation import ValidationSet, validation_outputs
 from hoego.train.views import TtaViews, summarise
 
 
@@ -32,27 +32,13 @@ class TtaView(ShortRepr):
 
 
 def view_outputs(
-    parts: TrainStepper,
-    learner: TrainableModules,
-    pixels: PixelLoader,
-    images: Sequence[str] | NDArray[np.str_],
+    parts: TrainStepper, learner: TrainableModules, held: ValidationSet
 ) -> tuple[PredictedValues, float]:
-    """Compute mean probabilities over the recipe's views of the photos `images` [N], and the mean spread over views."""
+    """Compute mean probabilities over the recipe's views of a validation set, and the mean spread over the views."""
     views = TtaViews.of(parts.recipe)
-    keys = TtaViews.keys(list(images))
+    keys = TtaViews.keys(list(held.predicted))
     each = [
-        probabilities(
-            read_outputs(
-                outputs_of(
-                    learner.network,
-                    pixels,
-                    TtaView(views, keys, number),
-                    autocast=parts.autocast,
-                    batch_size=parts.recipe.batch_size,
-                ),
-                learner.decoders(),
-            )
-        )
+        probabilities(validation_outputs(parts, learner, held, TtaView(views, keys, number)))
         for number in range(views.n)
     ]
     return mean_views(each)

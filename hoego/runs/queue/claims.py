@@ -178,6 +178,27 @@ def release(record: Record, state: str, reason: str = "") -> None:
     record.set_state(state, reason)
 
 
+def release_dead(record: Record, what: str) -> RunMeta:
+    """End an attempt that a death from outside has ended: back to waiting, or failed after MAX_DEATHS of them.
+
+    `what` says what died, as in "its worker (pid 7) died".
+    """
+    done = progress_of(record)
+    meta = record.change(lambda meta: _after_death(meta, what, done))
+    record.log(f"{meta.state}: {meta.reason}")
+    return meta
+
+
+def _after_death(meta: RunMeta, what: str, done: int) -> dict[str, Any]:
+    deaths = 1 if done > meta.queue.epochs_at_death else meta.deaths + 1
+    common = {"deaths": deaths, "process": None, "queue": {"epochs_at_death": done}}
+    if deaths >= MAX_DEATHS:
+        reason = f"{what} {deaths} times without one more epoch: killed from outside, or out of memory"
+        return {**common, "state": "failed", "reason": reason}
+    reason = f"{what}; it goes on after {done} epochs" if done else f"{what}; it starts again"
+    return {**common, "state": "waiting", "reason": reason, "attempt": meta.attempt + 1}
+
+
 def recover(store: RunStore) -> list[Record]:
     """Put the runs of dead workers back to waiting (failed after MAX_DEATHS deaths without progress).
 
@@ -209,14 +230,7 @@ def _give_back(record: Record) -> bool:
         if not same or (meta.state == "running" and record.is_alive()):
             return None
         changed = True
-        deaths = 1 if done > meta.queue.epochs_at_death else meta.deaths + 1
-        who = f"its worker (pid {(meta.process or {}).get('pid', '?')}) died"
-        common = {"deaths": deaths, "process": None, "queue": {"epochs_at_death": done}}
-        if deaths >= MAX_DEATHS:
-            reason = f"{who} {deaths} times without one more epoch: killed from outside, or out of memory"
-            return {**common, "state": "failed", "reason": reason}
-        reason = f"{who}; it goes on after {done} epochs" if done else f"{who}; it starts again"
-        return {**common, "state": "waiting", "reason": reason, "attempt": meta.attempt + 1}
+        return _after_death(meta, f"its worker (pid {(meta.process or {}).get('pid', '?')}) died", done)
 
     meta = record.change(decide)
     if changed:

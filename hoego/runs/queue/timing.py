@@ -67,7 +67,8 @@ def units(recipe: Mapping[str, Any], fold: Fold | None = None) -> float:
 def cost_keys(recipe: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return the keys that two runs with the same seconds per epoch share, at each of LEVELS."""
     model, dataset = recipe.get("model", {}), recipe.get("dataset", {})
-    device = str(recipe.get("device", "auto"))
+    device, devices = str(recipe.get("device", "auto")), recipe.get("devices", 1)
+    device += f" x {devices}" if devices != 1 else ""
     same = json.dumps({k: v for k, v in recipe.items() if k not in _IRRELEVANT}, sort_keys=True, default=str)
     similar = (model.get("name"), device, recipe.get("precision"), dataset.get("size"), dataset.get("root"))
     return (

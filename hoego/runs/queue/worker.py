@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hoego import claim_files, files
-from hoego.errors import HoegoError
+from hoego.errors import HoegoError, ProcessDied
 from hoego.runs.queue import claims
 from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext, stop_asked
 from hoego.runs.queue.failures import one_line
@@ -287,6 +287,8 @@ def _run(worker: _Worker, record: Record) -> None:
     except KeyboardInterrupt:
         worker.stop.reason = "stopped by hand"
         outcome = RunOutcome("interrupted", "stopped by hand")
+    except ProcessDied as death:
+        outcome = RunOutcome("died", death.message.rstrip("."))
     except Exception as problem:
         outcome = _failure(worker, record, problem)
     seconds = options.clock() - began
@@ -323,11 +325,17 @@ def _finish(
         state = "stopped" if stop_asked(record) else "waiting"
         state = "cancelled" if (record.folder / "cancel").exists() else state
         worker.tried.add(record.id)
+    elif state == "died":
+        worker.tried.add(record.id)
     elif state not in ("done", "failed", "cancelled"):
         state, reason = "failed", f"its runner answered with the unknown state {state!r}"
     if outcome.score is not None:
         record.update(score=outcome.score)
-    claims.release(record, state, reason)
+    if state == "died":
+        meta = claims.release_dead(record, reason)
+        state, reason = meta.state, meta.reason
+    else:
+        claims.release(record, state, reason)
     worker.ran.append(FinishedRun(record.id, state, reason, round(seconds, 3), predicted))
     worker.options.log(f"{record.id} {state} in {format_duration(seconds)}{f': {reason}' if reason else ''}")
     with contextlib.suppress(HoegoError, OSError):

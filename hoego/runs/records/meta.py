@@ -88,8 +88,7 @@ class RunMeta(Result):
         Raises RecordError where it was written by a newer Hoego or a field does not hold what it should; names it.
         """
         fields = upgrade(dict(content), file=file)
-        known = cls.model_fields
-        unknown = {name: fields.pop(name) for name in [*fields] if name not in known}
+        unknown = {name: fields.pop(name) for name in [*fields] if name not in cls.model_fields}
         if unknown:
             fields["extra"] = {**unknown, **fields.get("extra", {})}
         try:

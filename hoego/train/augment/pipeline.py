@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from hoego.errors import TrainError
 from hoego.recipe.techniques import AugmentSettings
 from hoego.train.augment import colour, filters, geometry, policy
 from hoego.train.augment.draw import AugmentParams, draw, radius_of
+from hoego.train.batch_share import BatchShare
 from hoego.train.counter import sample_keys
 
 
@@ -52,11 +53,19 @@ class Augment:
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.norm = colour.Normalize(mean, std)
 
-    def __call__(self, images: Tensor, *, epoch: int, first: int) -> Tensor:
-        """Augment uint8 [B, H, W, 3], [B, 3, H, W] at positions first ... of an epoch's order to float[B, 3, H, W]."""
+    def __call__(self, images: Tensor, *, epoch: int, first: int, share: BatchShare | None = None) -> Tensor:
+        """Augment uint8 [B, H, W, 3] or [B, 3, H, W] to float [B, 3, H, W].
+
+        Args:
+            images: photos at positions first ... of an epoch's order.
+            epoch, first: their epoch, and the position of the first.
+            share: where the images are a part of that batch, which part.
+        """
         planes = as_planes(images)
-        keys = sample_keys(self.seed, epoch, first, len(planes))
-        return self.apply(planes, draw(self.settings, keys, (planes.shape[2], planes.shape[3])), int(keys[0]))
+        keys = sample_keys(self.seed, epoch, first, len(planes) if share is None else share.total)
+        own = keys if share is None else keys[share.positions]
+        drawn = draw(self.settings, own, (planes.shape[2], planes.shape[3]))
+        return self.apply(planes, drawn, int(keys[0]), share)
 
     def plain(self, images: Tensor) -> Tensor:
         """Normalise the images without any other change."""
@@ -68,12 +77,26 @@ class Augment:
         return self.apply(planes, draw(self.settings, keys, (planes.shape[2], planes.shape[3])), int(keys[0]))
 
     @torch.no_grad()
-    def apply(self, planes: Tensor, drawn: AugmentParams, noise_seed: int = 0) -> Tensor:
+    def apply(
+        self,
+        planes: Tensor,
+        drawn: AugmentParams,
+        noise_seed: int = 0,
+        share: BatchShare | None = None,
+    ) -> Tensor:
         """Apply drawn parameters to uint8 [B, 3, H, W] and normalise."""
-        with torch.autocast(planes.device.type, enabled=False):
-            return self._apply(planes, drawn, noise_seed)
 
-    def _apply(self, planes: Tensor, drawn: AugmentParams, noise_seed: int) -> Tensor:
+        def grain(images: Tensor) -> Tensor:
+            """Draw noise [B, 3, H, W] for the whole batch, and take the rows of the images."""
+            random = torch.Generator(images.device).manual_seed(noise_seed & ((1 << 62) - 1))
+            shape = images.shape if share is None else (share.total, *images.shape[1:])
+            whole = torch.randn(shape, generator=random, device=images.device, dtype=images.dtype)
+            return whole if share is None else whole[torch.from_numpy(share.positions)]
+
+        with torch.autocast(planes.device.type, enabled=False):
+            return self._apply(planes, drawn, grain)
+
+    def _apply(self, planes: Tensor, drawn: AugmentParams, grain: Callable[[Tensor], Tensor]) -> Tensor:
         device = planes.device
         images = self._moved(planes, drawn)
         unit = 1 / 255
@@ -87,7 +110,7 @@ class Augment:
             images = colour.apply_linear(images, terms, self.norm, unit=unit)
         else:
             images = colour.apply_linear(images, terms, colour.UNIT, unit=unit)
-            images = self._pointwise(images, drawn, noise_seed)
+            images = self._pointwise(images, drawn, grain)
             images = colour.apply_linear(images, (None, None, None), self.norm)
         if drawn.boxes is not None:
             boxes = torch.from_numpy(drawn.boxes).to(device, non_blocking=True)
@@ -112,7 +135,7 @@ class Augment:
             images = policy.apply_ops(images, ops, magnitudes, signs, space)
         return images
 
-    def _pointwise(self, images: Tensor, drawn: AugmentParams, noise_seed: int) -> Tensor:
+    def _pointwise(self, images: Tensor, drawn: AugmentParams, grain: Callable[[Tensor], Tensor]) -> Tensor:
         device = images.device
         if (hue := _floats(drawn.hue, device)) is not None:
             images = colour.shift_hue(images, hue)
@@ -130,9 +153,7 @@ class Augment:
             part = filters.blur(images[rows], sigma, radius_of(self.settings.blur_sigma[1]))
             images = images.index_copy(0, rows, part)
         if (noise := _floats(drawn.noise, device)) is not None:
-            random = torch.Generator(device).manual_seed(noise_seed & ((1 << 62) - 1))
-            grain = torch.randn(images.shape, generator=random, device=device, dtype=images.dtype)
-            images = images.add(grain.mul_(noise[:, None, None, None])).clamp_(0, 1)
+            images = images.add(grain(images).mul_(noise[:, None, None, None])).clamp_(0, 1)
         return images
 
 
