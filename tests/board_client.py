@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,26 @@ def asked(runs: Path, *, who: str = "kim", **rules: Any) -> TestClient:
     client.cookies.set(access.cookie, access.token)
     client.headers["origin"] = HOST
     return client
+
+
+class Started:
+    """A board in a process of its own."""
+
+    def __init__(self, runs: Path, *options: str, who: str = "kim") -> None:
+        command = [sys.executable, "-m", "hoego", "board", "--port", "0", "--runs", str(runs), "--json"]
+        self.process = subprocess.Popen(
+            [*command, "--who", who, *options], stdout=subprocess.PIPE, text=True, cwd=runs.parent
+        )
+        text = ""
+        while not text.endswith("}\n"):
+            assert self.process.stdout is not None
+            text += self.process.stdout.readline()
+        self.url: str = json.loads(text)["url"]
+        self.base = self.url.split("/?")[0]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=20)
 
 
 class PageReader(HTMLParser):

@@ -6,9 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +13,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from board_client import read
-from test_cli import project  # noqa: F401  (a fixture)
+from board_client import Started, read
+from test_cli import project, write_project  # noqa: F401  (a fixture)
 from test_review import plant_errors
 
+from hoego.runs.queue import status
 from hoego.runs.records import RunStore
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
@@ -29,26 +27,6 @@ SERIOUS = ("serious", "critical")
 pytestmark = pytest.mark.skipif(
     not Path(CHROMIUM).is_file(), reason="there is no chromium: apt-get install chromium"
 )
-
-
-class Started:
-    """A board in a process of its own."""
-
-    def __init__(self, runs: Path, *options: str, who: str = "kim") -> None:
-        command = [sys.executable, "-m", "hoego", "board", "--port", "0", "--runs", str(runs), "--json"]
-        self.process = subprocess.Popen(
-            [*command, "--who", who, *options], stdout=subprocess.PIPE, text=True, cwd=runs.parent
-        )
-        text = ""
-        while not text.endswith("}\n"):
-            assert self.process.stdout is not None
-            text += self.process.stdout.readline()
-        self.url: str = json.loads(text)["url"]
-        self.base = self.url.split("/?")[0]
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +116,71 @@ def test_twenty_suspects_by_keys_alone(browser: Any, folder: Path) -> None:
         assert "20 corrections, kim, 6 after seeing the suggestion" in page.inner_text("main")
     finally:
         board.kill()
+
+
+def test_a_hundred_suspects_take_at_most_two_keys_each(browser: Any, tmp_path: Path) -> None:
+    """Every kind of answer in turn: a class, keep, cannot tell, and the suggestion where it is shown."""
+    root = write_project(tmp_path, 130, 1)
+    plant_errors(root / "photos.csv", 100)
+    (root / "corrections.csv").write_text("image,attribute,value,reason,source\n")
+    file = root / "hoego.toml"
+    file.write_text(file.read_text().replace("[dataset]\n", '[dataset]\noverlay = "corrections.csv"\n'))
+    run = RunStore(root / "runs").list(states=["done"])[0]
+    board = Started(root / "runs")
+    counted: dict[str, int] = {}
+    try:
+        page = opened(browser, board, f"/review?run={run.id}")
+        page.evaluate("window.pressed = 0; addEventListener('keydown', () => window.pressed++, true)")
+        for n in range(100):
+            key = suspect(page)
+            assert key not in counted
+            press(page, ("1", "k", "x", "2")[n % 4])
+            if suspect(page) == key:
+                press(page, ("Enter", "k", "x", "1")[n // 4 % 4])
+            counted[key] = page.evaluate("[window.pressed, window.pressed = 0][0]")
+        assert suspect(page) not in counted
+        text = page.inner_text("#suspect .progress")
+        assert text.startswith("100 of ")
+        journal = (root / "runs" / "reviews.jsonl").read_text().splitlines()
+    finally:
+        board.kill()
+    assert (len(counted), max(counted.values())) == (100, 2)
+    assert {json.loads(line).get("who") for line in journal} == {"kim"}
+
+
+def test_the_queue_is_reordered_by_keys_and_by_dragging(browser: Any, folder: Path) -> None:
+    store = RunStore(folder / "runs")
+    recipe = store.list(states=["done"])[0].recipe
+    made = [store.create(recipe, name=f"queued {k}", state="waiting") for k in range(4)]
+    ids = [r.id for r in made]
+    board = Started(folder / "runs")
+
+    def shown(page: Any) -> list[str]:
+        return page.eval_on_selector_all("#waiting tr[data-run]", "all => all.map((r) => r.dataset.run)")
+
+    def until(page: Any, order: list[str]) -> None:
+        asked = "w => [...document.querySelectorAll('#waiting tr[data-run]')].map((r) => r.dataset.run).join() === w"
+        page.wait_for_function(asked, arg=",".join(order), timeout=8000)
+
+    try:
+        page = opened(browser, board, "/queue")
+        assert shown(page) == ids
+        for key in "jjK":
+            page.keyboard.press(key)
+        until(page, [ids[1], ids[0], ids[2], ids[3]])
+        assert "not saved yet" in page.inner_text("#waiting")
+        page.keyboard.press("J")
+        until(page, ids)
+        page.drag_and_drop(f'tr[data-run="{ids[3]}"]', f'tr[data-run="{ids[0]}"]')
+        until(page, [ids[3], *ids[:3]])
+        assert [r.run for r in status(store).waiting] == ids, "nothing is saved before the button"
+        page.keyboard.press("w")
+        page.wait_for_url("**/queue")
+        assert [r.run for r in status(store).waiting] == [ids[3], *ids[:3]] == shown(page)
+    finally:
+        board.kill()
+        for record in made:
+            record.set_state("cancelled")
 
 
 def test_two_browsers_on_one_suspect_show_a_conflict(browser: Any, folder: Path) -> None:

@@ -428,7 +428,90 @@ def test_only_new_whole_lines_travel(client: TestClient, runs: Path) -> None:
         record.set_state("cancelled")
 
 
+def test_fifty_runs_of_two_thousand_epochs_cost_two_kilobytes_a_line(
+    tmp_path: Path,
+    project: Path,  # noqa: F811
+) -> None:
+    from hoego.board.board import Board, BoardOptions
+    from hoego.board.live import LiveReader, from_text
+
+    store = RunStore(tmp_path / "runs")
+    recipe = RunStore(project / "runs").list(states=["done"])[0].recipe
+    line = {
+        "train_loss": 0.123456789,
+        "held_loss": 0.123456789,
+        "macro_f1": 0.7,
+        "accuracy": 0.8,
+        "lr": 0.001,
+    }
+    cursor, records = [], []
+    for k in range(50):
+        record = store.create(recipe, name=f"trains {k}", state="waiting")
+        record.set_state("running")
+        record.append_epoch(0, {"epoch": 0, **line})
+        file = record.fold_folder(0) / "epochs.jsonl"
+        with open(file, "a") as stream:
+            stream.writelines(json.dumps({"epoch": e, **line}) + "\n" for e in range(1, 2_000))
+        cursor.append(f"{record.id}:0:{file.stat().st_size}")
+        records.append(record)
+    board = Board(BoardOptions(runs=store.root))
+    reader = LiveReader(board, (), from_text(" ".join(cursor)))
+    assert reader.step() == []
+    records[17].append_epoch(0, {"epoch": 2_000, **line})
+    told = reader.step()
+    sent = "".join(f"event: {kind}\ndata: {json.dumps(facts)}\n\n" for kind, facts in told)
+    assert [facts["run"] for _, facts in told] == [records[17].id]
+    assert len(sent) < 2_000
+
+
 # The queue
+
+
+def test_the_starts_of_a_worker_follow_the_page(tmp_path: Path, project: Path) -> None:  # noqa: F811
+    """While a worker runs the first, the others are put in another order and one is cancelled, all by the page."""
+    from hoego.runs.queue import RunOutcome, WorkerContext, WorkOptions, status, work
+
+    store = RunStore(tmp_path / "runs")
+    recipe = RunStore(project / "runs").list(states=["done"])[0].recipe
+    first, second, third, fourth = (store.create(recipe, name=n, state="waiting") for n in "abcd")
+    client = asked(store.root)
+    started: list[str] = []
+
+    def planned() -> list[str]:
+        return re.findall(r'<tr data-run="([^"]+)"', client.get("/queue").text)
+
+    def runner(record: Record, context: WorkerContext) -> RunOutcome:
+        started.append(record.id)
+        if record.id == first.id:
+            assert planned() == [r.run for r in status(store).waiting] == [second.id, third.id, fourth.id]
+            order = "+".join((fourth.id, third.id, second.id))
+            what_if = client.get("/queue", params={"order": order, "part": "1"}).text
+            assert re.findall(r'<tr data-run="([^"]+)"', what_if) == order.split("+")
+            assert planned() == [second.id, third.id, fourth.id], "what is only looked at changes nothing"
+            client.post("/queue/order", data={"order": order})
+            assert planned() == [r.run for r in status(store).waiting] == order.split("+")
+            client.post("/queue/cancel", data={"run": third.id})
+            assert planned() == [r.run for r in status(store).waiting] == [fourth.id, second.id]
+        return RunOutcome("done", "")
+
+    report = work(store, runner, WorkOptions())
+    assert [(ran.state, ran.reason) for ran in report.ran] == [("done", "")] * 3
+    assert started == [first.id, fourth.id, second.id]
+    assert store.find(third.id).state == "cancelled"
+
+
+def test_a_run_is_added_from_the_page(tmp_path: Path, project: Path) -> None:  # noqa: F811
+    like = RunStore(project / "runs").list(states=["done"])[0]
+    client = asked(project / "runs")
+    fields = {"like": like.id, "set": "epochs=3 optim.lr=0.5", "name": NASTY, "why": "to see"}
+    answer = client.post("/queue/add", json=fields, headers={"accept": "application/json"}).json()
+    added = RunStore(project / "runs").find(answer["run"])
+    assert (added.state, added.recipe["epochs"], added.recipe["optim"]["lr"]) == ("waiting", 3, 0.5)
+    assert (added.meta.name, added.meta.why) == (NASTY, "to see")
+    assert NASTY not in client.get("/queue").text
+    bad = client.post("/queue/add", data={"recipe": "../../etc/passwd"})
+    assert (bad.status_code, "There is no recipe" in bad.text) == (400, True)
+    added.set_state("cancelled")
 
 
 def test_another_order_is_shown_before_it_is_saved(client: TestClient, runs: Path) -> None:
@@ -542,6 +625,23 @@ def test_a_read_only_board_writes_nothing(runs: Path, project: Path) -> None:  #
     ):
         assert client.post(path, json={"run": made(runs)[0].id, "tag": "x", "text": "x"}).status_code == 403
     assert contents(project) == before
+
+
+# The first place
+
+
+def test_the_first_place_says_that_it_was_selected_and_by_what_that_flatters_it(client: TestClient) -> None:
+    text = " ".join(re.sub("<[^>]+>", "", client.get("/runs?sort=-macro_f1").text).split())
+    assert "The first is selected, highest of 3." in text
+    assert re.search(r"3 runs ranked on these 30 people: about \+0\.\d{3}", text)
+    for other in ("/runs?sort=macro_f1", "/runs?sort=-id", "/runs?sort=name"):
+        assert "highest of" not in client.get(other).text
+
+
+def test_sections_are_named_by_data_set_split_and_target(client: TestClient, project: Path) -> None:  # noqa: F811
+    headings = re.findall(r"<h2>([^<]*)<", client.get("/runs?sort=-macro_f1").text)
+    assert headings[0].strip() == f"{project.name} · 3 folds, seed 0"
+    assert len(set(headings)) == len(headings)
 
 
 # Languages

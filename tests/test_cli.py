@@ -27,8 +27,12 @@ from hoego.runs.records import RunStore
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of tiny photos of 30 people and three finished runs of made-up predictions."""
-    root = tmp_path_factory.mktemp("project")
-    made = people(30)
+    return write_project(tmp_path_factory.mktemp("project"), 30, 3)
+
+
+def write_project(root: Path, n_people: int, n_runs: int) -> Path:
+    """Write photos, table, hoego.toml and finished runs into an empty folder."""
+    made = people(n_people)
     rows = []
     for i, image in enumerate(made.image_ids.tolist()):
         name = image.replace("/", "_") + ".png"
@@ -48,7 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve({}, project=root / "hoego.toml")
     dataset = load(recipe)
     store = RunStore(root / "runs")
-    for seed in range(3):
+    for seed in range(n_runs):
         save_run(store, recipe.to_dict(), dataset, seed)
     return root
 

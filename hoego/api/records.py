@@ -10,6 +10,7 @@ import polars as pl
 
 from hoego.api.folders import records_folder
 from hoego.api.run import Run
+from hoego.results.looks import RankingLooks
 from hoego.runs.records import RunStore
 from hoego.runs.records.listing import COLUMNS, RunsQuery
 from hoego.runs.records.listing import runs as query_runs
@@ -70,6 +71,15 @@ class Runs:
         """
         found = self.store.ranked(metric, higher_is_better=higher_is_better)
         return [Run(record) for record in found.records]
+
+    def looks(self, metric: str = "macro_f1") -> RankingLooks | None:
+        """Return by how much the first of `ranked` is flattered, since it was chosen by the scores that rank it.
+
+        None where there is no choice among several runs.
+        """
+        from hoego.runs.looks import looks
+
+        return looks(self.store.ranked(metric), metric)
 
     def table(self, columns: Sequence[str] = COLUMNS) -> pl.DataFrame:
         """Return the runs as a table, a row each, the columns as `hoego runs --columns` takes them."""

@@ -44,6 +44,7 @@ def routes() -> list[Route]:
         Route("/mistakes", mistakes.mistakes_page, methods=GET),
         Route("/slices", mistakes.slices_page, methods=GET),
         Route("/queue", queue.queue_page, methods=GET),
+        Route("/queue/add", change(queue.add_run), methods=POST),
         Route("/queue/order", change(queue.order_runs), methods=POST),
         Route("/queue/cancel", change(runs.cancel_runs), methods=POST),
         Route("/queue/retry", change(queue.retry_runs), methods=POST),
@@ -80,6 +81,7 @@ STATIC = {
     "board.css": "text/css",
     "board.js": "text/javascript",
     "live.js": "text/javascript",
+    "queue.js": "text/javascript",
     "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

@@ -15,6 +15,7 @@ from hoego.data.dataset import Dataset
 from hoego.predictions import Predictions
 from hoego.recipe import build, find_project
 from hoego.runs.loading import dataset_of, dataset_of_all
+from hoego.runs.looks import RunClasses, classes_of
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.records import Record
 from hoego.runs.review import Review, as_given, overlay_of, review_suspects
@@ -78,11 +79,17 @@ class HeldData:
         self._predictions: Latest[Predictions] = Latest(24)
         self._datasets: Latest[Dataset] = Latest(4)
         self._reviews: Latest[Review] = Latest(2)
+        self._classes: Latest[RunClasses] = Latest(1000)
 
     def predictions(self, record: Record) -> Predictions:
         """Return what a record predicted. Raises RecordError where there is nothing."""
         key = (record.folder, stamp(record.folder / PREDICTIONS))
         return self._predictions.get(key, lambda: predictions_of(record))
+
+    def classes(self, record: Record, target: str) -> RunClasses:
+        """Return the most probable class of each photo, which is held for many more runs than their predictions."""
+        key = (record.folder, stamp(record.folder / PREDICTIONS), target)
+        return self._classes.get(key, lambda: classes_of(record, target))
 
     def common(self, records: Sequence[Record]) -> Dataset:
         """Return the one data set of several records. Raises MismatchError where their labels differ."""

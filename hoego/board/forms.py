@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -32,6 +33,16 @@ class Fields:
     def all(self, name: str) -> list[str]:
         """Return all texts of a field that are not empty."""
         return [text.strip() for text in self.texts.get(name, ()) if text.strip()]
+
+
+def words(text: str) -> list[str]:
+    """Split settings such as `a.b=c d="e f"`. Raises UsageError where a quotation is not closed."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise UsageError(
+            "The settings cannot be read.", remedy='Close the quotation: model.name="resnet18"'
+        ) from None
 
 
 async def fields_of(request: Request) -> Fields:

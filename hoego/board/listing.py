@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.datastructures import QueryParams
 
 from hoego.board.board import Board
-from hoego.errors import UsageError, nearest
+from hoego.errors import HoegoError, UsageError, nearest
+from hoego.recipe import Recipe, SplitSettings, build
 from hoego.results.honesty import HonestyMark, ScoreHonesty
 from hoego.results.score import MetricEstimate
 from hoego.runs.records import RankingGroup, Record, rankings
@@ -178,6 +180,43 @@ def starts(parts: Sequence[RunsPart]) -> tuple[int, ...]:
         found.append(at // PAGE + 1)
         at += len(part.records)
     return tuple(found)
+
+
+def section_names(parts: Sequence[RunsPart]) -> dict[RankingGroup, str]:
+    """Return what each ranked section is called: its data set, its split and its target.
+
+    Where two of them would share a name, the fingerprints of split and labels are added.
+    """
+    names = {part.group: _section_name(part, part.group) for part in parts if part.group is not None}
+    common = Counter(names.values())
+    return {g: name if common[name] == 1 else f"{name} · {_prints(g)}" for g, name in names.items()}
+
+
+def _section_name(part: RunsPart, group: RankingGroup) -> str:
+    record = part.records[0]
+    dataset, split = group.dataset[:8], group.split[:8]
+    try:
+        said = record.recipe
+        recipe = build(said)
+    except HoegoError:
+        said, recipe = {}, Recipe()
+    if said.get("dataset", {}).get("root"):
+        dataset = Path(recipe.dataset.root).resolve().name
+    if said.get("split"):
+        split = _split_name(recipe.split)
+    fold = "" if record.meta.fold in (None, "all") else f"fold {record.meta.fold}"
+    return " · ".join(name for name in (dataset, split, fold, group.target) if name)
+
+
+def _split_name(split: SplitSettings) -> str:
+    """Name a split by its own name, else by the settings that make it."""
+    size = f"{split.folds} folds" if split.kind == "folds" else f"{split.kind} {split.ratio:g}"
+    return split.name or f"{size}, seed {split.seed}"
+
+
+def _prints(group: RankingGroup) -> str:
+    count = "" if group.images is None else f"{group.images:,} · "
+    return f"{count}{group.split[:8] or '–'} · {group.labels[:8] or '–'}"
 
 
 def seed_groups(records: Sequence[Record]) -> tuple[SeedGroup, ...]:

@@ -11,6 +11,7 @@ from hoego.cli.options import Json, RunsFolder, runs_folder
 from hoego.cli.output import echo, emit, literal, print_json, styled, table
 
 if TYPE_CHECKING:
+    from hoego.results.looks import RankingLooks
     from hoego.results.score import Score, ScoreSummary
     from hoego.runs.records import MergeResult, RunsTable
 
@@ -78,10 +79,23 @@ def runs(
     if csv or spreadsheet:
         typer.echo(found.to_csv(spreadsheet=spreadsheet), nl=False)
         return
-    emit(found, as_json, _show_runs)
+    flattered = _looks(found, sort)
+    if as_json:
+        print_json({**found.to_dict(), "looks": flattered and flattered.model_dump(mode="json")})
+    else:
+        _show_runs(found, flattered)
 
 
-def _show_runs(found: RunsTable) -> None:
+def _looks(found: RunsTable, sort: str) -> RankingLooks | None:
+    """What the first place is flattered by, where the table is a choice of the highest."""
+    if found.chosen_of < 2:
+        return None
+    from hoego.runs.looks import looks
+
+    return looks(found.ranking, sort.removeprefix("-"))
+
+
+def _show_runs(found: RunsTable, flattered: RankingLooks | None) -> None:
     if not found.rows:
         none_here = "no runs here yet: hoego train, or hoego demo"
         echo(f"no run fits; there are {found.total:,} here" if found.total else none_here)
@@ -90,7 +104,9 @@ def _show_runs(found: RunsTable) -> None:
         "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
     )
     if found.chosen_of > 1:
-        echo(f"selected: the first is the highest of {found.chosen_of}, and so flattered by that choice")
+        echo(f"the first is selected, highest of {found.chosen_of:,}, and so flattered by that choice")
+    if flattered is not None:
+        echo(literal(str(flattered)))
     if found.apart:
         for why in dict.fromkeys(found.apart.values()):
             names = [name for name, reason in found.apart.items() if reason == why]

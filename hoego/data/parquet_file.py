@@ -29,9 +29,26 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, str | None]:
     Raises:
         DamagedParquet: it cannot be read.
     """
+    with _undamaged():
+        return pl.read_parquet(path, use_pyarrow=False), pl.read_parquet_metadata(path).get("hoego")
+
+
+def read_metadata(path: Path) -> str | None:
+    """Read what the metadata of a table hold under the key `hoego`, without the table; None where there is no such key.
+
+    Raises:
+        DamagedParquet: they cannot be read.
+    """
+    with _undamaged():
+        return pl.read_parquet_metadata(path).get("hoego")
+
+
+@contextlib.contextmanager
+def _undamaged() -> Iterator[None]:
+    """Raise DamagedParquet for whatever polars and its parts raise of a damaged file."""
     try:
         with _quiet():
-            return pl.read_parquet(path, use_pyarrow=False), pl.read_parquet_metadata(path).get("hoego")
+            yield
     except BaseException as problem:
         if not is_damage(problem):
             raise

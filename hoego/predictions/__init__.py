@@ -16,6 +16,7 @@ from hoego.predictions.honesty import (
 )
 from hoego.predictions.joining import concat, join_rows, joined_sources, require_alike
 from hoego.predictions.label_notes import labels_apart
+from hoego.predictions.parquet import stated_digest
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.proof import SourceProof, proof
 from hoego.predictions.provenance import (
@@ -55,5 +56,6 @@ __all__ = [
     "require_same_dataset",
     "require_unseen",
     "softmax",
+    "stated_digest",
     "student_source",
 ]

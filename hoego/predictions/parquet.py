@@ -13,7 +13,7 @@ import polars as pl
 
 from hoego import files
 from hoego.damage import parsing
-from hoego.data.parquet_file import DamagedParquet, read_parquet
+from hoego.data.parquet_file import DamagedParquet, read_metadata, read_parquet
 from hoego.data.schema import LabelSchema
 from hoego.data.spelling import pack_names
 from hoego.errors import RecordError
@@ -51,6 +51,18 @@ def read_fields(path: Path) -> tuple[PredictionFields, bool]:
     """
     with parsing(path, remedy=_AGAIN):
         return _read(path)
+
+
+def stated_digest(path: Path) -> str:
+    """Return the digest that a file of predictions states, without reading its rows; "" where it states none.
+
+    `read_fields` checks it.
+    """
+    try:
+        found = json.loads(read_metadata(path) or "{}") if path.is_file() else {}
+        return str(found.get("digest", ""))
+    except (DamagedParquet, ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def _read(path: Path) -> tuple[PredictionFields, bool]:

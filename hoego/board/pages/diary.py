@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hoego.apps.diary import Retrospective, period_of, retrospective
 from hoego.board.board import Board
-from hoego.board.forms import Changed, Fields
+from hoego.board.forms import Changed, Fields, words
 from hoego.board.view import language, page
-from hoego.errors import UsageError
 from hoego.recipe import PROJECT_FILE, find_project, resolve
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.ideas import add, adopt, ideas
@@ -59,13 +56,7 @@ def ideas_page(request: Request) -> Response:
 
 def add_idea(board: Board, fields: Fields) -> Changed:
     """Keep an idea: a text, its settings as `a.b=c`, and why."""
-    try:
-        settings = shlex.split(fields.one("set"))
-    except ValueError:
-        raise UsageError(
-            "The settings cannot be read.", remedy='Close the quotation: model.name="resnet18"'
-        ) from None
-    made = add(board.store, fields.one("text"), settings, why=fields.one("why"))
+    made = add(board.store, fields.one("text"), words(fields.one("set")), why=fields.one("why"))
     return Changed({"idea": made.id}, "/ideas")
 
 

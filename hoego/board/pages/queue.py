@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -11,24 +12,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hoego.board.board import Board
-from hoego.board.forms import Changed, Fields
+from hoego.board.forms import Changed, Fields, words
 from hoego.board.pages.runs import chosen_runs
 from hoego.board.view import page
-from hoego.errors import UsageError
+from hoego.errors import HoegoError, UsageError, nearest
+from hoego.recipe import build, find_project, fold_of, resolve
+from hoego.recipe.ready import ready_recipes
+from hoego.recipe.resolve import apply_overrides
 from hoego.runs.ideas import ideas
 from hoego.runs.queue import (
+    QueueOptions,
     QueuePlan,
     QueueStatus,
     RunTimeHistory,
     in_order,
     job,
     make_plan,
+    order,
     parse_duration,
     parse_until,
     reorder,
     retry,
     status,
 )
+from hoego.runs.queue.train_record import enqueue
 from hoego.runs.records import Record
 
 NEWEST = 6
@@ -63,7 +70,10 @@ def _status(board: Board) -> QueueStatus:
 
 
 def queue_page(request: Request) -> Response:
-    """Show the queue against a deadline; `order` shows another order of it, which is not saved."""
+    """Show the queue against a deadline; `order` shows another order of it, which is not saved.
+
+    With `part`, only the waiting runs are sent, for the script that moves them.
+    """
     board: Board = request.app.state.board
     board.store.look(everything=not board.read_only)
     query = request.query_params
@@ -72,12 +82,12 @@ def queue_page(request: Request) -> Response:
     until = query.get("until", "").strip()
     window = _window(until)
     workers = int(query["workers"]) if query.get("workers", "").isdecimal() else 1
-    found = _plan(board, ordered, window, min(max(workers, 1), 64))
+    found, ordered = _plan(board, ordered, PlanRequest(window, min(max(workers, 1), 64), bool(wanted)))
     lines = {line.id: line for line in found.lines}
     ids = [r.id for r in ordered]
     return page(
         request,
-        "queue.html.j2",
+        "waiting.html.j2" if "part" in query else "queue.html.j2",
         queue=_status(board),
         waiting=[(r, lines.get(r.id)) for r in ordered],
         bars={k: Markup(_bar(line, found)) for k, line in lines.items()},
@@ -86,7 +96,7 @@ def queue_page(request: Request) -> Response:
         proposed=bool(wanted),
         until=until,
         workers=workers,
-        plan=found,
+        ready=ready_recipes(),
     )
 
 
@@ -99,12 +109,39 @@ def _window(until: str) -> float | None:
     return parse_duration(until)
 
 
-def _plan(board: Board, ordered: list[Record], window: float | None, workers: int) -> QueuePlan:
+@dataclass(frozen=True)
+class PlanRequest:
+    """What is asked of a plan.
+
+    Args:
+        window: seconds to the deadline; None where there is none.
+        workers: that run beside each other.
+        proposed: whether the order is one that is not saved, and holds as it is given.
+    """
+
+    window: float | None
+    workers: int
+    proposed: bool
+
+
+def _plan(board: Board, ordered: list[Record], ask: PlanRequest) -> tuple[QueuePlan, list[Record]]:
+    """Return what workers would start when, and the runs in the order in which workers take them.
+
+    A saved order is that of `hoego queue status`; before a deadline that does not leave time for all, runs of one
+    priority go by their value per second, as a worker does it.
+    """
     history = RunTimeHistory.of(board.store)
-    n = len(ordered)
-    jobs = [replace(job(r), priority=n - k) for k, r in enumerate(ordered)]
+    asked = []
+    for k, record in enumerate(ordered):
+        # A recipe that cannot be read is said to be so when a worker takes the run.
+        with contextlib.suppress(HoegoError):
+            made = job(record)
+            asked.append(replace(made, priority=len(ordered) - k) if ask.proposed else made)
     states = {r.id: r.state for r in board.store.list()}
-    return make_plan(jobs, history, window, workers=workers, states=states)
+    found = make_plan(asked, history, ask.window, workers=ask.workers, states=states)
+    limit = None if ask.window is None else ask.window - found.reserve
+    place = {j.id: k for k, j in enumerate(order(asked, history, limit, ask.workers))}
+    return found, sorted(ordered, key=lambda r: place.get(r.id, len(place)))
 
 
 def _moved(ids: list[str], k: int, by: int) -> str:
@@ -141,6 +178,26 @@ def order_runs(board: Board, fields: Fields) -> Changed:
         raise UsageError("No order is given.", remedy="Move a run up or down first.")
     ordered = reorder(board.store, ids)
     return Changed({"order": [r.id for r in ordered]}, "/queue")
+
+
+def add_run(board: Board, fields: Fields) -> Changed:
+    """Queue a run: of a recipe that comes with Hoego, of a run's, or of hoego.toml alone, with settings changed.
+
+    Code of one's own is not run because a page named it: hoego.toml or the command line must have done so.
+    """
+    settings = words(fields.one("set"))
+    if like := fields.one("like"):
+        recipe = build(apply_overrides(board.record(like).recipe, settings))
+    else:
+        names = {r.name: r.file for r in ready_recipes()}
+        name = fields.one("recipe")
+        if name and name not in names:
+            raise UsageError(f"There is no recipe {name!r}.", remedy=nearest(name, names))
+        project = find_project(board.store.root.resolve())
+        recipe = resolve(names.get(name), overrides=settings, project=project)
+    ask = QueueOptions(name=fields.one("name"), why=fields.one("why"), fold=fold_of(recipe.to_dict()))
+    made = enqueue(board.store, recipe.to_dict(), ask)
+    return Changed({"run": made.id}, "/queue")
 
 
 def retry_runs(board: Board, fields: Fields) -> Changed:

@@ -28,6 +28,9 @@ from hoego.runs.review import (
 AHEAD = 2
 """Suspects whose photos are loaded before they are asked for."""
 
+DIGITS = "1234567890"
+"""Keys of the first classes; where there are more, a class is found by the beginning of its name."""
+
 CHOICE = 20
 """Runs to choose from."""
 
@@ -56,6 +59,7 @@ def review_page(request: Request) -> Response:
         preload=[c for k in ahead for c in _photos(review.item(k, board.options.who))],
         weaker=item is not None and not item.suspect.confident,
         reasons=REASONS,
+        digits=DIGITS,
         after=query.get("after", ""),
     )
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hoego.board.board import Board
+from hoego.board.cache import dataset_key
 from hoego.board.forms import Changed, Fields
-from hoego.board.listing import SORTS, RunsView, all_tags, arrange, cut, seed_groups, starts
+from hoego.board.listing import (
+    SORTS,
+    RunsPart,
+    RunsView,
+    all_tags,
+    arrange,
+    cut,
+    section_names,
+    seed_groups,
+    starts,
+)
 from hoego.board.view import axis_of, page
-from hoego.errors import UsageError
+from hoego.errors import HoegoError, UsageError
 from hoego.evaluate.ensemble import EnsembleOptions
+from hoego.results.looks import RankingLooks
 from hoego.runs.evaluate_runs import ensemble_runs
+from hoego.runs.looks import LooksSources, looks
 from hoego.runs.queue import cancel
-from hoego.runs.records import Record
+from hoego.runs.records import Ranking, RankingGroup, Record
 from hoego.runs.records.listing import value
 from hoego.runs.records.meta import STATES
 
@@ -29,8 +44,12 @@ def runs_page(request: Request) -> Response:
         request,
         "runs.html.j2",
         view=view,
+        looks={
+            part.group: _looks(board, view, part.group, parts) for part in shown if part.group is not None
+        },
         parts=parts,
         starts=starts(parts),
+        names=section_names(parts),
         shown=[(part, seed_groups(part.records) if view.grouped else ()) for part in shown],
         pages=pages,
         axis=axis_of(e for r in rows if r.score is not None and (e := r.score.primary) is not None),
@@ -41,6 +60,31 @@ def runs_page(request: Request) -> Response:
         tags=all_tags(board),
         sorts=SORTS,
     )
+
+
+def _looks(
+    board: Board, view: RunsView, group: RankingGroup, parts: Sequence[RunsPart]
+) -> RankingLooks | None:
+    """Return what the first place of a section is flattered by, where the highest stands first."""
+    if not view.sort.startswith("-"):
+        return None
+    records = next(part.records for part in parts if part.group == group)
+    metric = view.sort.removeprefix("-")
+    sources = LooksSources(board.data.classes, board.data.dataset, keep=not board.read_only)
+    # Of a listing that has not changed the estimate stays as long as the data set is held.
+    asked = (view.text, view.states, view.tags, view.recipe, metric, group)
+    key = ("looks", board.store.version, asked, _labels_of(records[0]))
+    found: RankingLooks | None = board.results.get(
+        key, lambda: looks(Ranking(group, records), metric, sources)
+    )
+    return found
+
+
+def _labels_of(record: Record) -> Hashable:
+    try:
+        return dataset_key(record)
+    except HoegoError:
+        return None
 
 
 def tag_runs(board: Board, fields: Fields) -> Changed:

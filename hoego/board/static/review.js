@@ -11,6 +11,28 @@ function preload() {
   for (const address of suspect().dataset.preload.split(" ")) if (address) new Image().src = address;
 }
 
+/** The field in which a class is found by its name, where there are more classes than digits. */
+const typed = () => suspect().querySelector("[data-typed]");
+
+/** The classes that begin with what was typed, else those that hold it. */
+function matching(text) {
+  const all = [...suspect().querySelectorAll("button[data-class]")];
+  const wanted = text.trim().toLowerCase();
+  const first = all.filter((button) => button.value.toLowerCase().startsWith(wanted));
+  return first.length ? first : all.filter((button) => button.value.toLowerCase().includes(wanted));
+}
+
+function narrow() {
+  const shown = new Set(matching(typed().value));
+  for (const button of suspect().querySelectorAll("button[data-class]")) button.hidden = !shown.has(button);
+}
+
+/** Show what only the script can use. */
+function ready() {
+  if (typed()) typed().closest("label").hidden = false;
+  preload();
+}
+
 /** Show the suspect that an address names in the place of the present one. */
 async function show(address) {
   const answer = await fetch(`${address}&part=1`);
@@ -18,7 +40,7 @@ async function show(address) {
   const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("suspect");
   suspect().replaceWith(document.adoptNode(made));
   history.replaceState(null, "", address);
-  preload();
+  ready();
 }
 
 async function once(act) {
@@ -54,7 +76,23 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   // Enter on a button or a link that was reached by Tab presses that one; the list of reasons keeps its own keys.
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+  if (event.target === typed()) {
+    const [found] = matching(typed().value);
+    if (event.key === "Enter" && found && typed().value.trim()) send(found.form, found);
+    if (event.key === "Escape") {
+      typed().value = "";
+      narrow();
+      typed().blur();
+    }
+    if (event.key === "Enter" || event.key === "Escape") event.preventDefault();
+    return;
+  }
   if (event.target.closest("select, input, textarea")) return;
+  if (event.key === "/" && typed()) {
+    event.preventDefault();
+    typed().focus();
+    return;
+  }
   const button = suspect().querySelector(`[data-press="${CSS.escape(event.key)}"]`);
   const reasons = suspect().querySelector("select[name=reason]");
   if (button) {
@@ -81,6 +119,7 @@ keys({
     if (help.open) help.scrollIntoView({ block: "nearest" });
   },
 });
+document.addEventListener("input", (event) => event.target === typed() && narrow());
 for (const link of document.querySelectorAll("[data-help]"))
   link.addEventListener("click", () => (document.getElementById("keys").open = true));
-preload();
+ready();

@@ -17,7 +17,7 @@ from hoego.runs.queue.claims import (
 from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext
 from hoego.runs.queue.failures import one_line
 from hoego.runs.queue.keep import DeletedFiles, tidy, tidy_run
-from hoego.runs.queue.plan import PlannedJob, PlannedRun, QueuePlan, make_plan
+from hoego.runs.queue.plan import PlannedJob, PlannedRun, QueuePlan, make_plan, order
 from hoego.runs.queue.reorder import in_order, reorder
 from hoego.runs.queue.status import QueueRow, QueueStatus, status
 from hoego.runs.queue.times import format_duration, parse_duration, parse_until
@@ -59,6 +59,7 @@ __all__ = [
     "joined",
     "make_plan",
     "observe",
+    "order",
     "one_line",
     "parse_duration",
     "parse_until",

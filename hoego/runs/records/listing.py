@@ -37,9 +37,9 @@ class RunsTable:
     """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the
     records that were asked.
 
-    In a table that is sorted by a score, the best of `chosen_of` comparable ones leads, so it is selected by its score;
-    `apart` maps the runs below that are not ranked with the others to the reason: the score is not honest, or of
-    another data set, split, target or labels version.
+    In a table that is sorted by a score, the runs of `ranking` lead; with the highest first, the first is the best of
+    `chosen_of` comparable ones, so it is selected by its score. `apart` maps the runs below, which are not ranked with
+    the others, to the reason: the score is not honest, or of another data set, split, target or labels version.
     """
 
     columns: tuple[str, ...]
@@ -47,6 +47,7 @@ class RunsTable:
     broken: dict[str, str]
     total: int = 0
     apart: Mapping[str, str] = field(default_factory=dict)
+    ranking: Ranking = field(default_factory=lambda: Ranking(None, ()))
     chosen_of: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +120,8 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
         broken={k: e.message for k, e in broken.items()},
         total=total,
         apart=apart,
-        chosen_of=len(first) if is_score(order) else 0,
+        ranking=ranking,
+        chosen_of=len(first) if is_score(order) and query.sort.startswith("-") else 0,
     )
 
 

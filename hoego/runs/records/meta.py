@@ -88,7 +88,8 @@ class RunMeta(Result):
         Raises RecordError where it was written by a newer Hoego or a field does not hold what it should; names it.
         """
         fields = upgrade(dict(content), file=file)
-        unknown = {name: fields.pop(name) for name in [*fields] if name not in cls.model_fields}
+        known = cls.model_fields
+        unknown = {name: fields.pop(name) for name in [*fields] if name not in known}
         if unknown:
             fields["extra"] = {**unknown, **fields.get("extra", {})}
         try:
