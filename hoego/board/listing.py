@@ -201,11 +201,17 @@ def _section_name(part: RunsPart, group: RankingGroup) -> str:
     except HoegoError:
         said, recipe = {}, Recipe()
     if said.get("dataset", {}).get("root"):
-        dataset = Path(recipe.dataset.root).resolve().name
+        dataset = _short(Path(recipe.dataset.root).resolve(), record.folder.parent.resolve().parent)
     if said.get("split"):
         split = _split_name(recipe.split)
     fold = "" if record.meta.fold in (None, "all") else f"fold {record.meta.fold}"
     return " · ".join(name for name in (dataset, split, fold, group.target) if name)
+
+
+def _short(root: Path, project: Path) -> str:
+    """Name the folder of the photos as seen from the project; one that lies elsewhere by its own name."""
+    inside = root.is_relative_to(project) and root != project
+    return root.relative_to(project).as_posix() if inside else root.name
 
 
 def _split_name(split: SplitSettings) -> str:

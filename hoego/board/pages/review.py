@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +14,7 @@ from hoego.board.forms import Changed, Fields
 from hoego.board.view import axis_of, page
 from hoego.errors import UsageError
 from hoego.runs.record_predictions import PREDICTIONS
-from hoego.runs.records import Record, rankings
+from hoego.runs.records import Ranking, Record, rankings
 from hoego.runs.review import (
     REASONS,
     Review,
@@ -40,7 +42,9 @@ def review_page(request: Request) -> Response:
     board: Board = request.app.state.board
     query = request.query_params
     if not query.get("run"):
-        return page(request, "review_runs.html.j2", runs=_choice(board))
+        groups = rankings(board.store.list())
+        highest_of = len(groups[0].records) if groups else 0
+        return page(request, "review_runs.html.j2", runs=_choice(groups), highest_of=highest_of)
     record = board.record(query["run"])
     review = board.data.review(record)
     if review is None:
@@ -92,9 +96,9 @@ def _three(board: Board, record: Record, review: Review) -> ThreeLabelScores:
     return found
 
 
-def _choice(board: Board) -> list[Record]:
+def _choice(groups: Sequence[Ranking]) -> list[Record]:
     """Return runs with predictions whose scores are honest, the best first."""
-    best = [r for group in rankings(board.store.list()) for r in group.records]
+    best = [r for group in groups for r in group.records]
     return [r for r in best[: 5 * CHOICE] if (r.folder / PREDICTIONS).is_file()][:CHOICE]
 
 
