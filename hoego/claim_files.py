@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from hoego import process
 from hoego.errors import HoegoError
@@ -16,17 +17,19 @@ from hoego.storage import storing
 HEARTBEAT_SECONDS = 10.0
 
 
-def create(path: Path, worker: str = "") -> bool:
+def create(path: Path, worker: str = "", facts: Mapping[str, Any] | None = None) -> bool:
     """Claim what `path` stands for, in the name of this process; return False where it is claimed already.
+
+    The claim holds what identifies the process, the name of the worker, and further `facts`.
 
     The file is created by O_CREAT | O_EXCL, which is atomic on local disks and on NFS.
 
     Raises:
         DataError: the disk is full, or the folder is read-only.
     """
-    text = json.dumps({**process.this_process(), "worker": worker}).encode()
+    text = json.dumps({**process.this_process(), "worker": worker, **(facts or {})}).encode()
     with storing(path):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
@@ -36,13 +39,21 @@ def create(path: Path, worker: str = "") -> bool:
     return True
 
 
-def is_alive(path: Path) -> bool:
-    """Return whether the process that made a claim still lives; the claim's own time is its heartbeat."""
+def owner_of(path: Path) -> dict[str, Any]:
+    """Return what a claim says of its process and its worker; {} where it cannot be read (yet)."""
     try:
         owner = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        owner = None
-    return process.is_alive(owner if isinstance(owner, dict) else None, path)
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def is_alive(path: Path, *, may_write: bool = True) -> bool:
+    """Return whether the process that made a claim still lives; the claim's own time is its heartbeat.
+
+    Without `may_write` the clock of this machine is compared with that time, not the file system's.
+    """
+    return process.is_alive(owner_of(path), path, may_write=may_write)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ import sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # Without it Ray takes the address by which other machines reach this one, even where 127.0.0.1 is asked for.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+# Workers of Ray are nice to others by 15, and hardly run at all on a machine that has other work.
+os.environ.update({"RAY_worker_niceness": "0"})
 
 if __name__ == "__main__":
     from ray.cluster_utils import Cluster

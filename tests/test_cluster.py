@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,16 @@ pytest.importorskip("ray")
 pytest.importorskip("submitit")
 pytestmark = pytest.mark.torch
 
-from test_queue_training import ask, values, wait_until  # noqa: E402
+from test_queue_training import ask, wait_until  # noqa: E402
+from test_spread import require_equal_to_sequential  # noqa: E402
 from test_train_run import own_cache, photos, recipe  # noqa: E402, F401
 
+from hoego.claim_files import owner_of  # noqa: E402
 from hoego.cluster.request import ClusterRequest  # noqa: E402
 from hoego.errors import UsageError  # noqa: E402
-from hoego.recipe import Recipe  # noqa: E402
-from hoego.runs.queue.working import WorkRequest, work_queue  # noqa: E402
+from hoego.runs.fold_claims import FoldClaims  # noqa: E402
+from hoego.runs.queue import QueueOptions  # noqa: E402
+from hoego.runs.queue.train_record import queue_run  # noqa: E402
 from hoego.runs.records import Record, RunStore  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -61,29 +63,22 @@ def command(store: RunStore, on: str, workers: int = 2) -> subprocess.Popen[byte
         )
 
 
-def six(store: RunStore, settings: Recipe) -> list[Record]:
-    return [ask(store, settings, seed=k) for k in range(6)]
+def asked_for(photos: Path, store: RunStore, epochs: int) -> tuple[list[Record], Record, Path]:  # noqa: F811
+    """Queue six runs and, between them, one whose five folds are spread: the six, the one, and a copy of all."""
+    six = [ask(store, recipe(photos, epochs=epochs), seed=k) for k in range(3)]
+    folds = recipe(photos, epochs=epochs, split={"kind": "folds", "folds": 5}, fold="all")
+    five = queue_run(store.root, folds, QueueOptions(spread=True))
+    six += [ask(store, recipe(photos, epochs=epochs), seed=k) for k in range(3, 6)]
+    return six, five, Path(shutil.copytree(store.root, store.root.parent / "alone/runs"))
 
 
 def claims(record: Record) -> list[dict[str, Any]]:
-    return [json.loads(p.read_bytes()) for p in sorted((record.folder / "claims").iterdir())]
+    return [owner_of(p) for p in sorted((record.folder / "claims").iterdir()) if p.name.isdigit()]
 
 
-def require_equal_to_sequential(store: RunStore, records: list[Record], elsewhere: Path) -> None:
-    """Every run done, no epoch lost or doubled, and every prediction that of the same runs one after another."""
-    import numpy as np
-
-    from hoego.recipe import build
-
-    alone = RunStore(elsewhere / "runs")
-    again = [ask(alone, build(store.find(r.id).recipe)) for r in records]
-    work_queue(alone.root, WorkRequest(), lambda _: None)
-    for record, same in zip(records, again, strict=True):
-        assert store.find(record.id).state == "done", store.find(record.id).reason
-        epochs = [row["epoch"] for row in record.epochs(0)]
-        assert epochs == list(range(len(epochs)))
-        a, b = values(record), values(alone.find(same.id))
-        assert all(np.array_equal(a[k], b[k]) for k in b)
+def nodes_of(owners: Iterable[dict[str, Any]]) -> set[str]:
+    """The machines of workers, as the engine names them: `engine-call-node-process`."""
+    return {owner["worker"].rsplit("-", 1)[0] for owner in owners}
 
 
 def said(store: RunStore) -> str:
@@ -101,41 +96,38 @@ def test_engines_that_there_are_not_are_refused() -> None:
             ClusterRequest.parse(on, **fields)
 
 
-def test_six_runs_on_two_nodes_are_each_trained_once(photos: Path, tmp_path: Path, nodes: Any) -> None:  # noqa: F811
+def test_runs_and_folds_on_two_nodes_are_each_trained_once(photos: Path, tmp_path: Path, nodes: Any) -> None:  # noqa: F811
     store = RunStore(tmp_path / "runs")
-    records = six(store, recipe(photos, epochs=20))
-    assert command(store, f"ray:{nodes.address}").wait(280) == 0, said(store)
-    assert all(len(claims(r)) == 1 for r in records)
-    where = {c["worker"].rsplit("-", 1)[0] for r in records for c in claims(r)}
-    assert len(where) == 2, where
-    require_equal_to_sequential(store, records, tmp_path / "alone")
+    six, five, asked = asked_for(photos, store, epochs=12)
+    assert command(store, f"ray:{nodes.address}").wait(900) == 0, said(store)
+    assert all(len(claims(r)) == 1 for r in (*six, five))
+    assert len(nodes_of(c for r in six for c in claims(r))) == 2
+    folds = FoldClaims(five).latest()
+    assert [path.name for _, path in sorted(folds.items())] == [f"fold-{k}.0000" for k in range(5)]
+    assert len(nodes_of(map(owner_of, folds.values()))) == 2
+    require_equal_to_sequential(store, asked)
 
 
 def test_the_command_dies_then_a_node_leaves(photos: Path, tmp_path: Path, nodes: Any) -> None:  # noqa: F811
     store = RunStore(tmp_path / "runs")
-    records = six(store, recipe(photos, epochs=40))
+    six, five, asked = asked_for(photos, store, epochs=24)
     first = command(store, f"ray:{nodes.address}")
-    wait_until(lambda: sum(len(r.epochs(0)) >= 2 for r in records if r.folds()) >= 2, 240)
+    wait_until(lambda: sum(len(r.epochs(0)) >= 2 for r in six if r.folds()) >= 2, 900)
     first.send_signal(signal.SIGKILL)
     first.wait()
     second = command(store, f"ray:{nodes.address}")
-    wait_until(
-        lambda: len(store.list(states=("running",))) == 2 and len(store.list(states=("done",))) >= 1, 240
-    )
+    wait_until(lambda: len(nodes_of(map(owner_of, FoldClaims(five).latest().values()))) == 2, 900)
     nodes.stdin.write("remove\n")
     nodes.stdin.flush()
-    assert second.wait(280) == 0, said(store)
-    require_equal_to_sequential(store, records, tmp_path / "alone")
+    assert second.wait(900) == 0, said(store)
+    require_equal_to_sequential(store, asked)
 
 
 def test_the_same_by_submitit_with_a_job_killed(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     store = RunStore(tmp_path / "runs")
-    records = six(store, recipe(photos, epochs=30))
+    _, five, asked = asked_for(photos, store, epochs=16)
     work = command(store, "local")
-    wait_until(lambda: len(store.list(states=("running",))) == 2, 240)
-    time.sleep(0.5)
-    taken = store.list(states=("running",))
-    if taken:
-        os.kill((taken[0].meta.process or {})["pid"], signal.SIGKILL)
-    assert work.wait(280) == 0, said(store)
-    require_equal_to_sequential(store, records, tmp_path / "alone")
+    wait_until(lambda: len({owner_of(p)["pid"] for p in FoldClaims(five).latest().values()}) == 2, 900)
+    os.kill((store.find(five.id).meta.process or {})["pid"], signal.SIGKILL)
+    assert work.wait(900) == 0, said(store)
+    require_equal_to_sequential(store, asked)

@@ -7,6 +7,7 @@ import importlib.util
 import math
 import random
 import zoneinfo
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from hoego.errors import UsageError
 from hoego.runs.queue import PlannedJob, RunTimeHistory, make_plan, parse_duration, parse_until
-from hoego.runs.queue.plan import CONFIDENCE, LEAST_SHARE, default_reserve, fit, order
+from hoego.runs.queue.plan import CONFIDENCE, LEAST_SHARE, PlannedWorker, default_reserve, fit, order
 from hoego.runs.queue.timing import cost_keys, units
 from hoego.runs.records import RunTimeSample, RunTiming
 
@@ -172,6 +173,35 @@ def test_the_plan_says_what_fits_and_why_not() -> None:
     assert two.to_dict()["fits"] == 3
     unknown = make_plan(jobs({"recipe": recipe(model={"name": "new"})}), KNOWN, 28.0)
     assert unknown.lines[0].fits is None
+
+
+def test_each_worker_is_planned_with_the_speed_of_its_own_machine() -> None:
+    """Three runs of 10 s on the fast worker and of 40 s on the slow one; the fast one is busy for another 5 s."""
+    fast = PlannedWorker(name="fast", history=KNOWN, free_in=5.0)
+    slow = PlannedWorker(name="slow", history=RunTimeHistory([sample(4.0) for _ in range(30)]))
+    new = PlannedWorker(name="new", history=RunTimeHistory())
+
+    def planned(window: float, *crew: PlannedWorker) -> list[tuple[str, bool | None, float | None]]:
+        plan = make_plan(jobs({}, {}, {}), KNOWN, window, reserve=0.0, workers=crew)
+        return [(line.worker, line.fits, line.ends_in and round(line.ends_in)) for line in plan.lines]
+
+    assert planned(100.0, fast, slow) == [("slow", True, 40), ("fast", True, 15), ("fast", True, 25)]
+    assert planned(30.0, fast, slow) == [("fast", True, 15), ("fast", True, 25), ("", False, None)]
+    leaving = replace(fast, ends_in=20.0)
+    assert planned(100.0, leaving, slow) == [("slow", True, 40), ("fast", True, 15), ("slow", True, 80)]
+    assert planned(30.0, new) == [("", None, None)] * 3
+    assert planned(30.0, new, fast)[0] == ("fast", True, 15)
+
+
+def test_folds_that_are_spread_are_planned_on_all_workers() -> None:
+    """Five folds of 10 epochs: 50 s on one worker, three rounds on two; and nobody is free before their end."""
+    (job,) = jobs({"recipe": recipe(split={"kind": "folds", "folds": 5}), "fold": "all", "folds": 5})
+    (behind,) = jobs({"created": "9"})
+    alone = make_plan([job], KNOWN, None)
+    assert alone.lines[0].ends_in == pytest.approx(50)
+    both = make_plan([job, replace(behind, id="r9")], KNOWN, None, workers=2)
+    assert [line.ends_in for line in both.lines] == [pytest.approx(30), pytest.approx(40)]
+    assert "shared by 2 workers" in both.lines[0].reason
 
 
 def test_a_run_is_planned_behind_what_it_comes_after() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import errno
+import json
 import os
 import re
 import signal
@@ -21,7 +22,10 @@ from hoego.errors import ProcessDied, RecordError, TrainError, UsageError
 from hoego.runs import queue
 from hoego.runs.queue import QueueOptions, RunOutcome, WorkerContext, WorkOptions
 from hoego.runs.queue.claims import MAX_DEATHS
-from hoego.runs.records import Record, RunStore, process
+from hoego.runs.queue.roster import on_roster
+from hoego.runs.queue.timing import cost_keys
+from hoego.runs.records import Record, RunStore, RunTimeSample, now, process
+from hoego.runs.records.environment import machine_key
 
 RECIPE: dict[str, Any] = {"epochs": 3, "model": {"name": "tiny"}, "select": {"by": "macro_f1"}}
 
@@ -483,6 +487,52 @@ def test_status_shows_order_progress_and_what_is_waited_for(tmp_path: Path) -> N
 def weights(record: Record, *names: str) -> None:
     for name in names:
         (record.fold_folder(0) / name).write_bytes(b"0" * 10)
+
+
+_IDLE_WORKER = """
+import sys, time
+from hoego.runs.queue.roster import on_roster
+from hoego.runs.records import RunStore
+with on_roster(RunStore(sys.argv[1]), "elsewhere", time.time() + 1000):
+    print("there", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_workers_are_known_while_they_live_each_with_the_times_of_its_machine(tmp_path: Path) -> None:
+    """One worker here, another whose machine took three times as long for the same recipe; then it is killed."""
+    store = RunStore(tmp_path)
+    waiting = add(store)
+    for machine, rate in ((machine_key(), 1.0), ("their host|cpu|4", 3.0)):
+        done = add(store)
+        timing = RunTimeSample(keys=cost_keys(done.recipe), units=3, rate=rate)
+        done.update(
+            state="done",
+            machine=machine,
+            started=now(),
+            timing={"seconds": 3.0, "sample": timing.model_dump(mode="json")},
+        )
+    there = subprocess.Popen(
+        [sys.executable, "-c", _IDLE_WORKER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert there.stdout is not None
+    assert there.stdout.readline() == "there\n"
+    (file,) = (tmp_path / ".workers").iterdir()
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "machine": "their host|cpu|4"}))
+    with on_roster(store, "here", None):
+        found = queue.status(store)
+        assert [(w.name, w.speed, w.ends_in is None) for w in found.workers] == [
+            ("elsewhere", pytest.approx(1 / 3), False),
+            ("here", 1.0, True),
+        ]
+        assert (found.waiting[0].run, found.waiting[0].ends_in) == (waiting.id, pytest.approx(9.0))
+        os.kill(there.pid, signal.SIGKILL)
+        there.communicate()
+        found = queue.status(store)
+        assert [w.name for w in found.workers] == ["here"]
+        assert found.waiting[0].ends_in == pytest.approx(3.0)
+    assert queue.status(store).workers == ()
+    assert list((tmp_path / ".workers").iterdir()) == []
 
 
 def test_old_checkpoints_go_and_the_best_ones_never(tmp_path: Path) -> None:

@@ -15,6 +15,12 @@ Overrides = Annotated[
     list[str],
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set one setting, such as model.name=resnet18."),
 ]
+Spread = Annotated[
+    bool,
+    typer.Option(
+        "--spread", help="With --fold all: every worker of the queue takes the next fold that nobody has."
+    ),
+]
 FoldChoice = Annotated[
     str,
     typer.Option(

@@ -13,6 +13,7 @@ from hoego.cli.options import (
     Profile,
     RecipeFile,
     RunsFolder,
+    Spread,
     Why,
     recipe_of,
     runs_folder,
@@ -52,23 +53,25 @@ def add(
     priority: Annotated[
         int | None, typer.Option(help="Higher runs first; by default queue.priority.")
     ] = None,
+    spread: Spread = False,
     why: Why = "",
     folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
     """Add a run to the queue; its recipe is resolved and the code's state stored now."""
     from hoego.recipe import parse_fold
+    from hoego.runs.queue import QueueOptions
     from hoego.runs.queue.train_record import queue_run
 
     chosen = recipe_of(recipe, overrides, profile)
-    record = queue_run(
-        runs_folder(folder),
-        chosen,
+    ask = QueueOptions(
         fold=parse_fold(fold),
         after=tuple(after),
         priority=chosen.queue.priority if priority is None else priority,
         why=why,
+        spread=spread,
     )
+    record = queue_run(runs_folder(folder), chosen, ask)
     emit(record.meta, as_json, lambda m: echo(f"waiting: [bold]{m.id}[/] {literal(m.name)}"))
 
 
@@ -166,14 +169,27 @@ def _show_status(found: QueueStatus) -> None:
     for part in ("running", "waiting", "ended"):
         for r in facts[part]:
             left = "" if r["seconds"] is None else f"{r['seconds']:.0f} s"
-            why = r["reason"] or (f"after {r['after']}" if r["after"] else "")
+            planned = "" if r["ends_in"] is None else f"ends in {r['ends_in']:.0f} s"
+            why = r["reason"] or (f"after {r['after']}" if r["after"] else planned)
             rows.append(
                 (r["run"], r["name"], r["state"], f"{100 * r['progress']:.0f} %", left, r["priority"], why)
             )
-    if not rows:
+    if rows:
+        table("", ("run", "name", "state", "done", "left", "priority", "reason"), rows)
+    else:
         echo("the queue is empty")
-        return
-    table("", ("run", "name", "state", "done", "left", "priority", "reason"), rows)
+    alive = [
+        (
+            w["name"],
+            w["machine"],
+            w["run"],
+            "not known" if w["speed"] is None else f"{w['speed']:.2f}",
+            "" if w["ends_in"] is None else f"{w['ends_in']:.0f} s",
+        )
+        for w in facts["workers"]
+    ]
+    if alive:
+        table("workers that are alive", ("worker", "machine", "run", "speed", "to its deadline"), alive)
 
 
 def cancel(run: RunArgument, folder: RunsFolder = None, as_json: Json = False) -> None:

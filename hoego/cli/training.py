@@ -15,6 +15,7 @@ from hoego.cli.options import (
     Profile,
     RecipeFile,
     RunsFolder,
+    Spread,
     Why,
     project_folder,
     recipe_of,
@@ -25,6 +26,7 @@ from hoego.cli.records import LastRun, RunArgument, show_score
 
 if TYPE_CHECKING:
     from hoego.evaluate.score import Score
+    from hoego.recipe import Recipe
     from hoego.runs.first_look import FirstLook
     from hoego.runs.queue.worker_processes import BackgroundWorker
     from hoego.runs.train import RunResult
@@ -56,6 +58,7 @@ def train(
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run continues when the terminal closes.")
     ] = False,
+    spread: Spread = False,
     tags: Annotated[list[str], typer.Option("--tag", help="Tags of the record.")] = [],  # noqa: B006
     why: Why = "",
     as_json: Json = False,
@@ -68,21 +71,14 @@ def train(
     from hoego.runs.train import train as run
 
     if resume:
-        _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why])
+        _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why, spread])
         require_devices_of(RunStore(runs_folder(None)).find(resume), devices)
+    _require_spreadable(spread, recipe, profile, background)
     if devices is not None:
         overrides = [*overrides, f"devices={devices}"]
     if background:
-        from hoego.runs.queue import QueueOptions
-        from hoego.runs.queue.train_record import resume_in_background, start_in_background
-
-        if resume:
-            started = resume_in_background(runs_folder(None), resume)
-        else:
-            asked = _asked(recipe, overrides, profile, minutes, fold)
-            ask = QueueOptions(why=why, tags=tuple(tags), fold=parse_fold(fold), training=asked.training)
-            started = start_in_background(runs_folder(None), asked.recipe, ask)
-        emit(started, as_json, _show_background)
+        first = None if resume else _asked(recipe, overrides, profile, minutes, fold)
+        emit(_in_background(resume, first, fold, why, tags), as_json, _show_background)
         return
     from hoego.runs.records.mirrors import following
 
@@ -90,6 +86,8 @@ def train(
     with following(store):
         if resume:
             result = go_on(store.find(resume))
+        elif spread:
+            result = _spread(recipe_of(recipe, overrides, profile), fold, why, tags)
         else:
             asked = _asked(recipe, overrides, profile, minutes, fold)
             options = TrainOptions(
@@ -103,8 +101,49 @@ def train(
     emit(result, as_json, _show_run)
 
 
+def _in_background(
+    resume: str, asked: FirstLook | None, fold: str, why: str, tags: list[str]
+) -> BackgroundWorker:
+    from hoego.recipe import parse_fold
+    from hoego.runs.queue import QueueOptions
+    from hoego.runs.queue.train_record import resume_in_background, start_in_background
+
+    if asked is None:
+        return resume_in_background(runs_folder(None), resume)
+    ask = QueueOptions(why=why, tags=tuple(tags), fold=parse_fold(fold), training=asked.training)
+    return start_in_background(runs_folder(None), asked.recipe, ask)
+
+
 def _show_background(started: BackgroundWorker) -> None:
     echo(f"running: [bold]{started.run}[/] (process {started.pid}); hoego show {started.run}")
+
+
+def _spread(recipe: Recipe, fold: str, why: str, tags: list[str]) -> RunResult:
+    from hoego.recipe import parse_fold
+    from hoego.runs.queue import QueueOptions
+    from hoego.runs.queue.spreading import train_spread
+
+    ask = QueueOptions(
+        fold=parse_fold(fold), why=why, tags=tuple(tags), priority=recipe.queue.priority, name=recipe.name
+    )
+    return train_spread(runs_folder(None), recipe, ask)
+
+
+def _require_spreadable(spread: bool, recipe: Path | None, profile: str | None, background: bool) -> None:
+    from hoego.errors import UsageError
+
+    if not spread:
+        return
+    if recipe is None and profile is None:
+        raise UsageError(
+            "--spread needs a recipe: minutes are those of one process.",
+            remedy="Name a recipe, or a --profile.",
+        )
+    if background:
+        raise UsageError(
+            "--background and --spread: the run would be in no terminal and in no queue.",
+            remedy="hoego queue add RECIPE --fold all --spread, and workers in the background.",
+        )
 
 
 def _asked(
@@ -114,8 +153,8 @@ def _asked(
     from hoego.errors import UsageError
     from hoego.extras import require
     from hoego.recipe import find_project, parse_fold
-    from hoego.runs.execute import print_status
     from hoego.runs.first_look import FirstLook, first_look
+    from hoego.runs.run_result import print_status
 
     if recipe is not None or profile is not None:
         if minutes is not None:
@@ -137,8 +176,8 @@ def _refuse_changes(given: list[Any]) -> None:
 
     if any(given):
         raise UsageError(
-            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --tag and --why are "
-            "not taken.",
+            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --spread, --tag and "
+            "--why are not taken.",
             remedy="Leave them out, or train anew without --resume. Tags: hoego tag RUN TAG.",
         )
 

@@ -76,7 +76,7 @@ def _connect(ray: Any, address: str) -> None:
 
 
 def _room(ray: Any, cluster: ClusterRequest) -> int:
-    """How many workers the cluster has room for."""
+    """Return how many workers the cluster has room for."""
     there = ray.cluster_resources()
     by = ("GPU", cluster.gpus) if cluster.gpus else ("CPU", cluster.cores)
     return max(1, int(there.get(by[0], 0) // by[1]))

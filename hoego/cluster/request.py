@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hoego.errors import RecordError, UsageError, nearest
 from hoego.runs.queue import WorkOptions, WorkReport, work
-from hoego.runs.queue.train_record import train_runner, warm_up
+from hoego.runs.queue.train_record import train_helper, train_runner, warm_up
 from hoego.runs.queue.working import to_stderr
 from hoego.runs.records import RunStore
 
@@ -81,6 +81,5 @@ class WorkerTask:
                 remedy="The folder must be shared by all machines, under one path.",
             )
         name = f"{self.prefix}-{where or socket.gethostname()}-{os.getpid()}"
-        return work(
-            RunStore(self.root), train_runner, replace(self.options, name=name, log=to_stderr, warm=warm_up)
-        )
+        options = replace(self.options, name=name, log=to_stderr, warm=warm_up, helper=train_helper)
+        return work(RunStore(self.root), train_runner, options)

@@ -84,7 +84,7 @@ def given_back(store: RunStore, prefix: str, options: WorkOptions, poll: float =
 
 
 def _worker_of(record: Record) -> str:
-    """The name of the worker that claimed a run's present attempt; "" where nobody did."""
+    """Return the name of the worker that claimed a run's present attempt; "" where nobody did."""
     try:
         claim = json.loads((record.folder / "claims" / f"{record.meta.attempt:04d}").read_bytes())
     except (OSError, ValueError):

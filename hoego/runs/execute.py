@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,21 +15,30 @@ from hoego import files
 from hoego.errors import HoegoError
 from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
-from hoego.predictions import Predictions, concat, require_unseen
+from hoego.predictions import Predictions, concat
 from hoego.recipe import Fold, Recipe
 from hoego.results.training import ResolvedSettings, RunThroughput
 from hoego.runs.candidates import candidates_of
+from hoego.runs.fold_sharing import FoldSharing
 from hoego.runs.head_start import HeadStarts
 from hoego.runs.heat_maps import cam_of_mistakes
-from hoego.runs.inputs import REFIT, decode, inner_slice, refit_recipe, training_edits
+from hoego.runs.inputs import (
+    REFIT,
+    decode,
+    inner_slice,
+    refit_recipe,
+    require_weights_unseen,
+    tell_training,
+    training_edits,
+)
 from hoego.runs.project import ProjectData, folds_of
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
 from hoego.runs.recorded_data import as_recorded, keep_first_labels
-from hoego.runs.records import Record, RunTiming
+from hoego.runs.records import Record
+from hoego.runs.run_result import RunResult
 from hoego.runs.run_time import RunTime
 from hoego.runs.soft_targets import FoldSoftTargets
 from hoego.runs.teachers import load_distillation
-from hoego.terminal import visible
 from hoego.train.callbacks import Callbacks
 from hoego.train.devices.processes import DeviceProcesses
 from hoego.train.steps import Steps
@@ -42,60 +50,24 @@ if TYPE_CHECKING:
 
 Bits = NDArray[np.bool_]
 
-
-@dataclass(frozen=True)
-class RunResult:
-    """How a run ended.
-
-    Args:
-        run: its id.
-        folder: its record.
-        state: done, or interrupted where it was asked to stop.
-        reason: why it was stopped.
-        score: of its held-out predictions; None where it was interrupted before them.
-        throughput, timing: as they are in the record.
-        refit: whether a last model was trained on all subjects.
-        notes: sentences to show.
-    """
-
-    run: str
-    folder: Path
-    state: str
-    reason: str = ""
-    score: Score | None = None
-    throughput: RunThroughput = field(default_factory=RunThroughput)
-    timing: RunTiming = field(default_factory=RunTiming)
-    refit: bool = False
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "run": self.run,
-            "folder": str(self.folder),
-            "state": self.state,
-            "reason": self.reason,
-            "score": None if self.score is None else self.score.model_dump(mode="json"),
-            "throughput": self.throughput.model_dump(mode="json"),
-            "timing": self.timing.model_dump(mode="json"),
-            "refit": self.refit,
-            "notes": list(self.notes),
-        }
-
-
 MEASURED = 1 / 150
 """Share of a run's limited time that is spent on measuring its throughput: four seconds of ten minutes."""
-
-
-def print_status(text: str) -> None:
-    """Print a line for people."""
-    print(visible(text, keep="\n"), file=sys.stderr, flush=True)
 
 
 class RunExecution:
     """One run, from where its record stands to its end."""
 
-    def __init__(self, record: Record, project: ProjectData, callbacks: Callbacks, started: float) -> None:
-        self.record, self.callbacks, self.started = record, callbacks, started
+    def __init__(
+        self,
+        record: Record,
+        project: ProjectData,
+        callbacks: Callbacks,
+        started: float,
+        sharing: FoldSharing | None = None,
+    ) -> None:
+        self.record, self.started, self.sharing = record, started, sharing
+        self.leads = sharing is None or sharing.leads
+        self.callbacks = callbacks if sharing is None else sharing.callbacks(callbacks)
         self.recipe, self.dataset, self.split = project.recipe, project.dataset, project.split
         self.fold: Fold = record.fold
         self.notes: list[str] = []
@@ -105,27 +77,27 @@ class RunExecution:
 
     def steps(self) -> Steps[RunResult]:
         """Carry out the run, a training step at a time."""
+        with self.on_devices():
+            return (yield from self._steps())
+
+    @contextlib.contextmanager
+    def on_devices(self) -> Iterator[None]:
+        """Keep the processes of a training on several devices while the body runs."""
         with contextlib.ExitStack() as stack:
             if self.recipe.devices > 1:
                 # One start for all folds: a process takes seconds to load what it needs.
                 processes = stack.enter_context(DeviceProcesses(self.recipe.devices))
                 self.callbacks = replace(self.callbacks, processes=processes)
                 processes.start()
-            return (yield from self._steps())
+            yield
 
     def _steps(self) -> Steps[RunResult]:
-        self._start()
-        self._load()
-        folds = folds_of(self.split, self.fold)
-        n = self.dataset.n_images
-        photos = [n - int(self.split.val_mask(k).sum()) for k in folds]
-        self.time = RunTime(self.record.meta.training.seconds, [*photos, n] if self.recipe.refit else photos)
-        # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
-        self.lessons = {k: self._soft_targets(k) for k in folds}
-        self._require_unseen(folds)
+        folds = self.prepare()
+        if self.sharing is not None:
+            yield from self.sharing.take_folds(folds, self.train_fold)
         parts = []
         for k in folds:
-            parts.append((yield from self._fold(k)))
+            parts.append((yield from self.train_fold(k)))
         predictions = concat(parts)
         predictions.write(self.record.folder / PREDICTIONS)
         select = self.recipe.select
@@ -149,6 +121,19 @@ class RunExecution:
             notes=tuple(self.notes),
         )
 
+    def prepare(self) -> list[int]:
+        """Make ready for the first fold; return the folds to train."""
+        self._start()
+        self._load()
+        folds = folds_of(self.split, self.fold)
+        n = self.dataset.n_images
+        photos = [n - int(self.split.val_mask(k).sum()) for k in folds] + [n] * self.recipe.refit
+        self.time = RunTime(self.record.meta.training.seconds, photos)
+        # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
+        self.lessons = {k: self._soft_targets(k) for k in folds}
+        require_weights_unseen(ProjectData(self.recipe, self.dataset, self.split), folds)
+        return folds
+
     def _load(self) -> None:
         """Decode the photos, and find what the trainings take beside them."""
         self.cache = decode(self.recipe, self.dataset)
@@ -160,20 +145,9 @@ class RunExecution:
         self.trained_on = self.teaching.dataset
         self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
 
-    def _require_unseen(self, folds: list[int]) -> None:
-        """Refuse starting weights that have seen a held-out subject, before a number of it can be shown."""
-        from hoego.train.checkpoints import provenance_of_weights
-
-        if self.recipe.model.checkpoint is None:
-            return
-        known = provenance_of_weights(Path(self.recipe.model.checkpoint))
-        if known is not None:
-            for k in folds:
-                require_unseen(known, self.dataset, self.split.val_mask(k), naive=self.split.naive)
-
     def _start(self) -> None:
         """Fill in what belongs to the weights, which must be those that the record names, and keep the labels."""
-        if not any(self.record.epochs(k) for k in self.record.folds()):
+        if self.leads and not any(self.record.epochs(k) for k in self.record.folds()):
             keep_first_labels(self.record, self.dataset)
         self.dataset = as_recorded(self.dataset, [self.record])
         recorded = self.record.meta.training.weights_sha256
@@ -189,7 +163,7 @@ class RunExecution:
         for note in start.notes:
             self._note(note)
 
-    def _fold(self, k: int) -> Steps[Predictions]:
+    def train_fold(self, k: int) -> Steps[Predictions]:
         """Return the held-out predictions of a fold: those in its folder, or those of training it."""
         path = self.record.fold_folder(k) / PREDICTIONS
         if path.is_file():
@@ -217,8 +191,10 @@ class RunExecution:
             seconds=self.time.share(task),
         )
         result = yield from fold_steps(task, callbacks)
-        self.timing[f"{name}_seconds"] = round(result.seconds, 3)
-        self._chosen(name, result.selected.epoch, result.selected.weights)
+        seconds = {f"{name}_seconds": round(result.seconds, 3)}
+        self.timing |= seconds
+        best = result.selected
+        tell_training(self.record, "selected", name, (best.epoch, best.weights), timing=seconds)
         if result.spread is not None:
             self._note(
                 f"{name}: the views of a photo differ by {result.spread:.4f} in probability (mean spread)."
@@ -238,8 +214,7 @@ class RunExecution:
         recipe, runtime = self._runtime(recipe)
         lesson, held, inner = self._soft_targets(None) if fold is None else self.lessons[fold]
         if lesson.report:
-            told = self.record.meta.training.pseudo
-            self.record.update(training={"pseudo": {**told, name: lesson.report}})
+            tell_training(self.record, "pseudo", name, lesson.report)
             self._note(f"{name}: {lesson.text}.")
         return FoldTask(
             recipe=recipe,
@@ -269,7 +244,8 @@ class RunExecution:
         if known is None:
             return recipe, None
         expected, last = self.throughput.get("train_images_per_second"), self.last_speed
-        auto = not recipe.threads and known.device == "cpu" and self.callbacks.open_pixels is None
+        alone = self.callbacks.open_pixels is None and self.sharing is None
+        auto = not recipe.threads and known.device == "cpu" and alone
         if not (auto and expected and last and last < expected / 2):
             return recipe, known
         self._note(
@@ -331,16 +307,13 @@ class RunExecution:
             self.record.append_epoch(fold, row)
         else:
             self.record.log(f"{name}: epoch {row['epoch'] + 1}, loss {row['train_loss']:.4f}")
-        self.record.heartbeat()
+        if self.leads:
+            self.record.heartbeat()
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
             self.record.log(text)
-
-    def _chosen(self, name: str, epoch: int, weights: str) -> None:
-        chosen = self.record.meta.training.selected
-        self.record.update(training={"selected": {**chosen, name: (epoch, weights)}})
 
     def _chosen_epochs(self) -> list[int]:
         chosen = self.record.meta.training.selected

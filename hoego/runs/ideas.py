@@ -23,7 +23,7 @@ from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.queue import QueueOptions, RunTimeHistory
 from hoego.runs.queue import add as add_run
-from hoego.runs.queue.worker import no_log
+from hoego.runs.queue.work_options import no_log
 from hoego.runs.records import Record, RunKind, RunStore, now
 
 IDEAS = "ideas.jsonl"

@@ -1,8 +1,10 @@
-"""What a training is given, made from its recipe: pixels, training-only edits, the inner slice."""
+"""What a training is given, made from its recipe: pixels, training-only edits, the inner slice; and what it tells."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,14 @@ from hoego.data.dataset import Dataset
 from hoego.data.overlay import read_overlay
 from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
+from hoego.predictions import require_unseen
 from hoego.recipe import Recipe, SplitSettings, is_filled
+from hoego.runs.project import ProjectData
+from hoego.runs.records import Record
 from hoego.split import make
 from hoego.train.weights.start import start_of
+
+T = TypeVar("T")
 
 REFIT = "refit"
 """Folder, in a record, of the model that was trained on all subjects."""
@@ -68,3 +75,37 @@ def refit_recipe(recipe: Recipe, epochs: list[int]) -> Recipe:
     if recipe.select.on != "last" and recipe.select.patience and epochs:
         changes["epochs"] = max(1, round(sum(epochs) / len(epochs)))
     return recipe.model_copy(update=changes)
+
+
+def require_weights_unseen(project: ProjectData, folds: Sequence[int]) -> None:
+    """Refuse starting weights that have seen a held-out subject, before a number of it can be shown.
+
+    Raises:
+        LeakError: they have.
+    """
+    from hoego.train.checkpoints import provenance_of_weights
+
+    recipe, dataset, split = project.recipe, project.dataset, project.split
+    if recipe.model.checkpoint is None:
+        return
+    known = provenance_of_weights(Path(recipe.model.checkpoint))
+    if known is not None:
+        for k in folds:
+            require_unseen(known, dataset, split.val_mask(k), naive=split.naive)
+
+
+def with_training(known: Mapping[str, T], name: str, value: T) -> dict[str, T]:
+    """Return a table by training with one more: in the order of the folds, whichever ended first.
+
+    >>> with_training({"fold-1": 4, "refit": 5}, "fold-0", 3)
+    {'fold-0': 3, 'fold-1': 4, 'refit': 5}
+    """
+    table = {**known, name: value}
+    return {n: table[n] for n in sorted(table, key=lambda n: (n == REFIT, len(n), n))}
+
+
+def tell_training(record: Record, what: str, name: str, value: Any, **more: Any) -> None:
+    """Record what came of one training (`what` is "selected" or "pseudo"), beside what other processes record."""
+    record.change(
+        lambda meta: {"training": {what: with_training(getattr(meta.training, what), name, value)}, **more}
+    )

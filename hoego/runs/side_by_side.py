@@ -10,7 +10,7 @@ from itertools import groupby
 from hoego.errors import is_out_of_memory
 from hoego.extras import require
 from hoego.recipe import Recipe
-from hoego.runs.execute import RunResult, print_status
+from hoego.runs.run_result import RunResult, print_status
 from hoego.runs.train import TrainOptions, begin, resume, train
 from hoego.train.callbacks import Callbacks, Epoch
 

@@ -17,7 +17,9 @@ from hoego.errors import HoegoError, ProcessDied, RecordError, UsageError
 from hoego.extras import require
 from hoego.recipe import Fold, Recipe, build
 from hoego.runs.combined import is_combined, member_names
-from hoego.runs.execute import RunExecution, RunResult, print_status
+from hoego.runs.execute import RunExecution
+from hoego.runs.fold_claims import FoldClaims
+from hoego.runs.fold_sharing import FoldSharing
 from hoego.runs.outside.facts import is_outside
 from hoego.runs.own_code import keep_names, require_named_here
 from hoego.runs.project import (
@@ -32,6 +34,7 @@ from hoego.runs.project import (
 from hoego.runs.recorded_data import AUDIT
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.records.reserve import keep_reserve
+from hoego.runs.run_result import RunResult, print_status
 from hoego.split import Split
 from hoego.split import load as load_split
 from hoego.split import make as make_split
@@ -48,6 +51,7 @@ __all__ = [
     "TrainOptions",
     "begin",
     "fingerprints",
+    "help_with",
     "prepare",
     "require_trained",
     "resume",
@@ -105,7 +109,7 @@ def begin(recipe: Recipe, options: TrainOptions, callbacks: Callbacks) -> tuple[
     project = open_project(recipe, options.folder)
     keep_names(options.store, recipe)
     record = prepare(project, options)
-    return record, _guarded(record, project, callbacks, started)
+    return record, _guarded(RunExecution(record, project, callbacks, started))
 
 
 def train_project(
@@ -116,7 +120,7 @@ def train_project(
     started = time.perf_counter()
     keep_names(options.store, project.recipe)
     record = prepare(project, options)
-    return finished(_guarded(record, project, callbacks or Callbacks(), started))
+    return finished(_guarded(RunExecution(record, project, callbacks or Callbacks(), started)))
 
 
 def prepare(project: ProjectData, options: TrainOptions, *, state: str = "running") -> Record:
@@ -183,8 +187,15 @@ def fingerprints(recipe: Recipe, dataset: Dataset, split: Split) -> dict[str, st
     }
 
 
-def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
+def resume(
+    record: Record, callbacks: Callbacks | None = None, sharing: FoldSharing | None = None
+) -> RunResult:
     """Go on with a run that was interrupted (or that waits), to the numbers of one that was not.
+
+    Args:
+        record: of the run.
+        callbacks: of its trainings.
+        sharing: how the folds are shared with other workers, where the run's are; None for the usual way.
 
     Raises:
         RecordError: the run is done, another process runs it, it is an ensemble, or it names code that this project
@@ -208,10 +219,37 @@ def resume(record: Record, callbacks: Callbacks | None = None) -> RunResult:
     if any(record.epochs(k) for k in record.folds()):
         record.update(training={"resumed": True})
     record.set_state("running")
-    # Files that a killed process was writing: nothing refers to them.
-    for torn in record.folder.rglob(".*.part"):
-        torn.unlink(missing_ok=True)
-    return finished(_guarded(record, ProjectData(recipe, dataset, split), callbacks or Callbacks(), started))
+    if record.meta.queue.spread and sharing is None:
+        sharing = FoldSharing(claims=FoldClaims(record), leads=True)
+    if sharing is None or not sharing.claims.any_alive():
+        # Files that a killed process was writing: nothing refers to them.
+        for torn in record.folder.rglob(".*.part"):
+            torn.unlink(missing_ok=True)
+    execution = RunExecution(
+        record, ProjectData(recipe, dataset, split), callbacks or Callbacks(), started, sharing
+    )
+    return finished(_guarded(execution))
+
+
+def help_with(record: Record, sharing: FoldSharing, callbacks: Callbacks | None = None) -> str:
+    """Train open folds of a run that another worker leads, until none is left; return why it stopped earlier, or "".
+
+    The run's state is its leader's: nothing of it changes here, whatever happens.
+    """
+    from hoego.train.loop import TrainingStopped
+
+    require_named_here(record)
+    require("train", "Training")
+    recipe, started = build(record.recipe), time.perf_counter()
+    dataset = load(recipe)
+    project = ProjectData(recipe, dataset, load_split(record.folder / SPLIT_FILE, dataset))
+    execution = RunExecution(record, project, callbacks or Callbacks(), started, sharing)
+    try:
+        with execution.on_devices():
+            finished(sharing.take_folds(execution.prepare(), execution.train_fold))
+    except TrainingStopped as stop:
+        return str(stop)
+    return ""
 
 
 def _split_of(record: Record, recipe: Recipe, dataset: Dataset) -> Split:
@@ -259,11 +297,12 @@ def require_trained(record: Record) -> None:
         )
 
 
-def _guarded(record: Record, project: ProjectData, callbacks: Callbacks, started: float) -> Steps[RunResult]:
+def _guarded(execution: RunExecution) -> Steps[RunResult]:
     from hoego.train.loop import TrainingStopped
 
+    record = execution.record
     try:
-        return (yield from RunExecution(record, project, callbacks, started).steps())
+        return (yield from execution.steps())
     except TrainingStopped as stop:
         record.set_state("interrupted", str(stop))
         return RunResult(record.id, record.folder, "interrupted", str(stop))

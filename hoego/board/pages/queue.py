@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from hoego.runs.queue import (
     QueuePlan,
     QueueStatus,
     RunTimeHistory,
+    crew_of,
     in_order,
     job,
     make_plan,
@@ -81,8 +83,9 @@ def queue_page(request: Request) -> Response:
     ordered = in_order(board.store, wanted)
     until = query.get("until", "").strip()
     window = _window(until)
-    workers = int(query["workers"]) if query.get("workers", "").isdecimal() else 1
-    found, ordered = _plan(board, ordered, PlanRequest(window, min(max(workers, 1), 64), bool(wanted)))
+    asked = query.get("workers", "")
+    workers = min(max(int(asked), 1), 64) if asked.isdecimal() else 0
+    found, ordered = _plan(board, ordered, PlanRequest(window, workers, bool(wanted)))
     lines = {line.id: line for line in found.lines}
     ids = [r.id for r in ordered]
     return page(
@@ -95,7 +98,7 @@ def queue_page(request: Request) -> Response:
         order="+".join(ids),
         proposed=bool(wanted),
         until=until,
-        workers=workers,
+        workers=found.workers,
         ready=ready_recipes(),
     )
 
@@ -115,7 +118,7 @@ class PlanRequest:
 
     Args:
         window: seconds to the deadline; None where there is none.
-        workers: that run beside each other.
+        workers: that run beside each other, each like this machine; 0 for those that are alive.
         proposed: whether the order is one that is not saved, and holds as it is given.
     """
 
@@ -138,9 +141,10 @@ def _plan(board: Board, ordered: list[Record], ask: PlanRequest) -> tuple[QueueP
             made = job(record)
             asked.append(replace(made, priority=len(ordered) - k) if ask.proposed else made)
     states = {r.id: r.state for r in board.store.list()}
-    found = make_plan(asked, history, ask.window, workers=ask.workers, states=states)
+    crew = [] if ask.workers else crew_of(board.store, time.time())
+    found = make_plan(asked, history, ask.window, workers=crew or max(1, ask.workers), states=states)
     limit = None if ask.window is None else ask.window - found.reserve
-    place = {j.id: k for k, j in enumerate(order(asked, history, limit, ask.workers))}
+    place = {j.id: k for k, j in enumerate(order(asked, history, limit, found.workers))}
     return found, sorted(ordered, key=lambda r: place.get(r.id, len(place)))
 
 

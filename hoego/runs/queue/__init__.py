@@ -19,10 +19,12 @@ from hoego.runs.queue.failures import one_line
 from hoego.runs.queue.keep import DeletedFiles, tidy, tidy_run
 from hoego.runs.queue.plan import PlannedJob, PlannedRun, QueuePlan, make_plan, order
 from hoego.runs.queue.reorder import in_order, reorder
+from hoego.runs.queue.roster import crew_of
 from hoego.runs.queue.status import QueueRow, QueueStatus, status
 from hoego.runs.queue.times import format_duration, parse_duration, parse_until
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
-from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, job, jobs, work
+from hoego.runs.queue.work_options import FinishedRun, Runner, WorkOptions, WorkReport
+from hoego.runs.queue.worker import job, jobs, work
 from hoego.runs.queue.worker_processes import (
     BackgroundWorker,
     WorkerPool,
@@ -55,6 +57,7 @@ __all__ = [
     "blocked",
     "cancel",
     "claim",
+    "crew_of",
     "gpu_count",
     "joined",
     "make_plan",

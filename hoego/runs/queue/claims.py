@@ -26,8 +26,8 @@ class QueueOptions:
     """What may be said of a run that is queued, beside its recipe.
 
     `after`: ids of runs that must be done first. `value`: what it is worth beside others of its priority when
-    the time is not enough for all. `fold`: what is held out; None takes what the recipe says.
-    `training`: facts of its training, such as the time that it may take.
+    the time is not enough for all. `fold`: what is held out; None takes what the recipe says. `spread`: its folds
+    are claimed one by one by all workers. `training`: facts of its training, such as the time that it may take.
     """
 
     name: str = ""
@@ -40,6 +40,12 @@ class QueueOptions:
     fold: Fold | None = None
     facts: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
+    spread: bool = False
+
+    @property
+    def queue_facts(self) -> dict[str, Any]:
+        """Return what run.json holds under `queue`."""
+        return {**(self.facts or {}), **({"spread": True} if self.spread else {})}
 
 
 def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None = None) -> Record:
@@ -59,7 +65,7 @@ def add(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions | None
         priority=options.priority,
         value=options.value,
         fold=options.fold,
-        queue=dict(options.facts or {}),
+        queue=options.queue_facts,
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from hoego.recipe.fold import Fold
+from hoego.runs.queue.plan import CONFIDENCE
 from hoego.runs.queue.times import format_duration
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, units
 from hoego.runs.records import Record
@@ -59,6 +61,9 @@ class WorkerContext:
     stop_request: Callable[[], str] = lambda: ""
     epoch_seconds: list[float] = field(default_factory=list)
     done_before: float = 0
+    worker: str = ""
+    _fold: Fold = 0
+    _first: int = 0
     _recipe: dict[str, Any] = field(default_factory=dict)
     _looked: float = 0.0
     _mark: float | None = None
@@ -67,6 +72,7 @@ class WorkerContext:
 
     def __post_init__(self) -> None:
         self._recipe = self._recipe or self.record.recipe
+        self._fold = self.record.fold
 
     def should_stop(self) -> str:
         """Return why to stop now (cancelled, the worker is told to end, the deadline); empty to go on."""
@@ -106,8 +112,8 @@ class WorkerContext:
         if self.limit is None or self._reason or left.seconds is None:
             return left
         window = self.limit - self.clock()
-        total = units(self._recipe, self.record.fold)
-        unfinished = self.done_before + len(self.epoch_seconds) < total
+        total = units(self._recipe, self._fold)
+        unfinished = self.done_before + len(self.epoch_seconds) - self._first < total
         next_epoch = max(self.epoch_seconds[-3:]) * 1.15 if unfinished else 0.0
         if next_epoch > window:
             takes = f"an epoch takes {format_duration(next_epoch)}, {format_duration(window)} left"
@@ -117,13 +123,27 @@ class WorkerContext:
             self._reason = f"makes room: {to_go}, and another run fits"
         return left
 
+    def fold_fits(self, fold: int) -> bool:
+        """Return whether a fold, were it to begin now, would end before the limit; True where its time is not known."""
+        if self.limit is None:
+            return True
+        recipe = {**self.record.recipe, "refit": False}
+        estimate = self.history.predict(recipe, fold, done=len(self.record.epochs(fold)))
+        return estimate.seconds is None or estimate.within(CONFIDENCE) <= self.limit - self.clock()
+
+    def fold_begins(self, fold: int) -> None:
+        """Judge the time by this fold alone from here on: others may be trained by other workers."""
+        self._recipe = {**self.record.recipe, "refit": False}
+        self._fold, self.done_before = fold, len(self.record.epochs(fold))
+        self._first, self._mark = len(self.epoch_seconds), None
+
     def remaining(self) -> DurationEstimate:
         """Return seconds to the end, as far as is known."""
         recipe = dict(self._recipe)
         if self.done_before:
-            folds = units({**recipe, "epochs": 1}, self.record.fold)
+            folds = units({**recipe, "epochs": 1}, self._fold)
             recipe["epochs"] = max(0.0, recipe.get("epochs", 10) - self.done_before / max(folds, 1.0))
-        return self.history.remaining(recipe, self.record.fold, self.epoch_seconds)
+        return self.history.remaining(recipe, self._fold, self.epoch_seconds[self._first :])
 
     @contextlib.contextmanager
     def interrupting(self, patience: float = 10.0) -> Iterator[None]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hoego.recipe.fold import Fold
@@ -21,7 +20,10 @@ LEAST_SHARE = 0.4
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedJob:
-    """A waiting run as the planner sees it: the recipe, its fold (None: the recipe's), its place in the queue."""
+    """A waiting run as the planner sees it: the recipe, its fold (None: the recipe's), its place in the queue.
+
+    Of a run whose folds are spread, `folds` is their number, and `shared_by` that of the workers that share them.
+    """
 
     id: str
     recipe: Mapping[str, Any]
@@ -31,17 +33,44 @@ class PlannedJob:
     created: str = ""
     after: tuple[str, ...] = ()
     done: float = 0
+    folds: int = 1
+    shared_by: int = 1
 
     @property
     def may_shorten(self) -> bool:
         """Whether its recipe allows fewer epochs (`queue.shorten`) and it has not begun."""
         return bool(self.recipe.get("queue", {}).get("shorten")) and self.done == 0
 
+    def shared(self, workers: int) -> PlannedJob:
+        """Return the job with its folds, where they are spread, shared by so many workers."""
+        return replace(self, shared_by=max(1, min(workers, self.folds)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedWorker:
+    """A worker as the planner sees it.
+
+    Args:
+        history: the times of its machine.
+        name, machine: of the worker.
+        run: that it leads now; "" where it has none.
+        free_in: seconds until that is over.
+        ends_in: seconds until the worker ends by its own deadline; None without one.
+    """
+
+    history: RunTimeHistory
+    name: str = ""
+    machine: str = ""
+    run: str = ""
+    free_in: float = 0.0
+    ends_in: float | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
     """What the plan says of one run. `fits` is None where its time is not known. `seconds` is the prediction,
-    `epochs` the number it is shortened to (None: as asked), `ends_in` seconds from now when it would end."""
+    `epochs` the number it is shortened to (None: as asked), `ends_in` seconds from now when it would end, `worker`
+    who would train it ("" where the workers have no names)."""
 
     id: str
     fits: bool | None
@@ -49,6 +78,7 @@ class PlannedRun:
     ends_in: float | None
     epochs: int | None
     reason: str
+    worker: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +112,7 @@ def order(
     by_time = sorted(jobs, key=lambda job: (-job.priority, job.created, job.id))
     if window is None:
         return by_time
-    seconds = {job.id: history.predict(job.recipe, job.fold, done=job.done).seconds for job in jobs}
+    seconds = {job.id: _estimate(job, history).seconds for job in jobs}
     known = [s for s in seconds.values() if s is not None]
     if sum(known) <= 0.8 * window * workers:
         return by_time
@@ -102,7 +132,7 @@ def fit(
     A run that does not fit as asked and may be shortened gets the most epochs that fit, if these are at least
     LEAST_SHARE of what was asked.
     """
-    estimate = history.predict(job.recipe, job.fold, done=job.done)
+    estimate = _estimate(job, history)
     if estimate.seconds is None:
         return None, None, estimate
     if estimate.within(CONFIDENCE) <= left:
@@ -110,10 +140,14 @@ def fit(
     if job.may_shorten:
         epochs = int(job.recipe.get("epochs", 10))
         for fewer in range(epochs - 1, math.ceil(LEAST_SHARE * epochs) - 1, -1):
-            shorter = history.predict({**job.recipe, "epochs": fewer}, job.fold)
+            shorter = _estimate(replace(job, recipe={**job.recipe, "epochs": fewer}), history)
             if fewer > 0 and shorter.within(CONFIDENCE) <= left:
                 return True, fewer, shorter
     return False, None, estimate
+
+
+def _estimate(job: PlannedJob, history: RunTimeHistory) -> DurationEstimate:
+    return history.predict(job.recipe, job.fold, done=job.done, shared_by=job.shared_by)
 
 
 def make_plan(
@@ -122,21 +156,23 @@ def make_plan(
     window: float | None,
     *,
     reserve: float | None = None,
-    workers: int = 1,
+    workers: int | Sequence[PlannedWorker] = 1,
     states: Mapping[str, str] | None = None,
 ) -> QueuePlan:
     """Plan what `workers` would start within `window` seconds, less the reserve, one after another.
 
-    The margin of a run covers its own error and, added in squares, those of the runs before it on its worker.
-    `states` holds the states of the runs that others come after.
+    `workers` is a number of workers as fast as `history` says, or the workers themselves, each with the times of its
+    own machine: a run goes to the first that is free and in whose time it ends. The margin of a run covers its own
+    error and, added in squares, those of the runs before it on its worker. `states` holds the states of the runs that
+    others come after.
     """
     kept = default_reserve(window) if reserve is None else reserve
-    limit = math.inf if window is None else window - kept
-    ends: dict[str, float] = {}
-    free = [(0.0, 0.0, k) for k in range(max(1, workers))]
+    crew = [PlannedWorker(history=history)] * max(1, workers) if isinstance(workers, int) else workers
+    made = _Making(crew, math.inf if window is None else window - kept, kept)
     lines: dict[str, PlannedRun] = {}
-    pending = order(jobs, history, None if window is None else limit, workers)
-    known = dict(states or {})
+    shared = [job.shared(len(crew)) for job in jobs]
+    pending = order(shared, history, None if window is None else made.limit, len(crew))
+    known, ends = dict(states or {}), made.ends
     while pending:
         job = next((j for j in pending if all(p in ends or known.get(p) == "done" for p in j.after)), None)
         if job is None:
@@ -144,20 +180,46 @@ def make_plan(
                 lines[rest.id] = _waits_for(rest, known, ends)
             break
         pending.remove(job)
-        at, spread, worker = heapq.heappop(free)
-        start = max([at, *(ends[p] for p in job.after if p in ends)])
-        line, margin = _line(job, history, limit - start - spread, start)
-        lines[job.id] = line
-        if line.fits:
-            ends[job.id] = start + (line.seconds or 0.0)
-            heapq.heappush(free, (ends[job.id], math.hypot(spread, margin), worker))
-        else:
-            heapq.heappush(free, (at, spread, worker))
-    return QueuePlan(window, kept, workers, tuple(lines.values()))
+        lines[job.id] = made.place(job)
+    return QueuePlan(window, kept, len(crew), tuple(lines.values()))
 
 
-def _line(job: PlannedJob, history: RunTimeHistory, left: float, start: float) -> tuple[PlannedRun, float]:
-    fits, epochs, estimate = fit(job, history, left)
+class _Making:
+    """A plan that is being made: when each worker is free, with the spread of that time, and when each run ends."""
+
+    def __init__(self, crew: Sequence[PlannedWorker], limit: float, kept: float) -> None:
+        self.crew, self.limit, self.kept = crew, limit, kept
+        self.free = [(worker.free_in, 0.0) for worker in crew]
+        self.ends: dict[str, float] = {}
+
+    def place(self, job: PlannedJob) -> PlannedRun:
+        """Give a run to the first free worker in whose time it ends; say why where there is none."""
+        refused: list[PlannedRun] = []
+        tried = set()
+        for k in sorted(range(len(self.crew)), key=lambda k: (*self.free[k], k)):
+            worker = self.crew[k]
+            if (kind := (id(worker.history), worker.ends_in)) in tried:
+                continue  # as fast as one that is free earlier
+            tried.add(kind)
+            at, spread = self.free[k]
+            start = max([at, *(self.ends[p] for p in job.after if p in self.ends)])
+            limit = self.limit if worker.ends_in is None else min(self.limit, worker.ends_in - self.kept)
+            line, margin = _line(job, worker, limit - start - spread, start)
+            if line.fits:
+                self._give(job, k, start + (line.seconds or 0.0), math.hypot(spread, margin))
+                return line
+            refused.append(line)
+        return next((line for line in refused if line.fits is None), refused[0])
+
+    def _give(self, job: PlannedJob, k: int, end: float, spread: float) -> None:
+        self.ends[job.id] = end
+        self.free[k] = (end, spread)
+        if job.shared_by > 1:
+            self.free = [max(free, (end, spread)) for free in self.free]
+
+
+def _line(job: PlannedJob, worker: PlannedWorker, left: float, start: float) -> tuple[PlannedRun, float]:
+    fits, epochs, estimate = fit(job, worker.history, left)
     if estimate.seconds is None:
         return PlannedRun(
             id=job.id,
@@ -178,13 +240,15 @@ def _line(job: PlannedJob, history: RunTimeHistory, left: float, start: float) -
     asked = units(job.recipe, job.fold)
     shorter = f"; shortened from {job.recipe.get('epochs')} to {epochs} epochs" if epochs else ""
     goes_on = f"; goes on after {job.done:g} of {asked:g} epochs" if job.done else ""
+    shared = f"; its folds shared by {job.shared_by} workers" if job.shared_by > 1 else ""
     line = PlannedRun(
         id=job.id,
         fits=True,
         seconds=estimate.seconds,
         ends_in=start + estimate.seconds,
         epochs=epochs,
-        reason=about + shorter + goes_on,
+        reason=about + shorter + goes_on + shared,
+        worker=worker.name,
     )
     return line, margin
 

@@ -20,6 +20,7 @@ from scipy.special import stdtrit
 
 from hoego.errors import RecordError
 from hoego.recipe.fold import ALL, Fold, fold_of
+from hoego.runs.fold_claims import FoldClaims
 from hoego.runs.records import Record, RunMeta, RunStore, RunTimeSample
 from hoego.runs.records.environment import machine_key
 
@@ -53,15 +54,17 @@ class DurationEstimate:
         return self.seconds * math.exp(float(stdtrit(self.freedom, confidence)) * self.spread)
 
 
-def units(recipe: Mapping[str, Any], fold: Fold | None = None) -> float:
-    """Count the epochs: those of each fold that runs, and those of the refit on all subjects.
+def units(recipe: Mapping[str, Any], fold: Fold | None = None, shared_by: int = 1) -> float:
+    """Count the epochs one after another: those of each fold that runs, and those of the refit on all subjects.
 
-    `fold` is what the run holds out; None takes what the recipe says.
+    `fold` is what the run holds out; None takes what the recipe says. Of folds that are shared by several workers each
+    trains its part at the same time.
     """
     split = recipe.get("split", {})
     every = fold_of(recipe, fold) == ALL and split.get("kind") == "folds"
     folds = int(split.get("folds", 5)) if every else 1
-    return float(recipe.get("epochs", 10)) * (folds + (1 if recipe.get("refit") else 0))
+    rounds = math.ceil(folds / max(1, shared_by))
+    return float(recipe.get("epochs", 10)) * (rounds + (1 if recipe.get("refit") else 0))
 
 
 def cost_keys(recipe: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -90,7 +93,8 @@ def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> RunTimeSampl
     `seconds` is what the run took on this machine, `units` the epochs that took them; the seconds inside the
     epochs are `epoch_seconds` where given, else those of the folds, else those in the epochs' rows. Decoding is no
     part of the overhead: it is done once. A run that went on after an interruption is left out, since its parts
-    cannot be told apart, and so is one that trained beside others, whose seconds are theirs too.
+    cannot be told apart, and so is one that trained beside others, whose seconds are theirs too, and one whose folds
+    other workers may have trained.
     """
     meta = record.meta
     if meta.timing.sample is not None:
@@ -98,6 +102,8 @@ def observe(record: Record, epoch_seconds: Sequence[float] = ()) -> RunTimeSampl
     seconds = meta.timing.seconds or _span(meta)
     rows = [row for fold in record.folds() for row in record.epochs(fold)]
     if seconds <= 0 or not rows or meta.attempt or meta.training.resumed or meta.training.beside:
+        return None
+    if meta.queue.spread:
         return None
     recipe = record.recipe
     refit = meta.timing.part("refit")
@@ -143,9 +149,12 @@ class RunTimeHistory:
         so far.
         """
         wanted = machine or machine_key()
-        own = store.list(where=lambda meta: meta.machine == wanted and bool(meta.started))[-latest:]
+        own = store.list(
+            where=lambda meta: bool(meta.started) and (meta.machine == wanted or meta.queue.spread)
+        )[-latest:]
         done = [observe(record) for record in own if record.meta.state == "done"]
-        begun = [_begun(record) for record in own if record.meta.state in _UNFINISHED]
+        in_parts = [r for r in own if r.meta.state in _UNFINISHED or r.meta.queue.spread]
+        begun = [_begun(record, wanted) for record in in_parts]
         return cls(s for s in (*begun, *done) if s is not None)
 
     def add(self, sample: RunTimeSample | None) -> None:
@@ -154,13 +163,16 @@ class RunTimeHistory:
             self.samples.append(sample)
 
     def predict(
-        self, recipe: Mapping[str, Any], fold: Fold | None = None, *, done: float = 0
+        self, recipe: Mapping[str, Any], fold: Fold | None = None, *, done: float = 0, shared_by: int = 1
     ) -> DurationEstimate:
-        """Predict the seconds that a run of `recipe` will take, with `done` of its epochs already trained."""
+        """Predict the seconds that a run of `recipe` will take, `done` of its epochs being behind it.
+
+        `shared_by` workers as fast as this one take its folds in turns.
+        """
         rate, spread, freedom, level, count = self._rate(recipe)
         if rate is None:
             return DurationEstimate(seconds=None)
-        left = max(0.0, units(recipe, fold) - done)
+        left = max(0.0, units(recipe, fold, shared_by) - done / max(1, shared_by))
         basis = f"{count} run{'s' * (count != 1)} of {LEVELS[level]}"
         return DurationEstimate(
             seconds=self._overhead(recipe, level) + left * rate,
@@ -237,18 +249,22 @@ class RunTimeHistory:
         return statistics.median_low(s.overhead for s in alike) if alike else _DEFAULT_OVERHEAD
 
 
-def own_epochs(record: Record) -> list[float]:
-    """Return the seconds of the epochs that a run has trained on this machine; [] if it ran on another."""
-    if record.meta.machine != machine_key():
+def own_epochs(record: Record, machine: str | None = None) -> list[float]:
+    """Return the seconds of the epochs that a run has trained on a machine (this one); [] if it ran on another."""
+    wanted, folds = machine or machine_key(), record.folds()
+    if record.meta.queue.spread:
+        where = FoldClaims(record).machines()
+        folds = [k for k in folds if where.get(k) == wanted]
+    elif record.meta.machine != wanted:
         return []
-    rows = [row for fold in record.folds() for row in record.epochs(fold)]
+    rows = [row for fold in folds for row in record.epochs(fold)]
     return [s for row in rows if (s := row_seconds(row)) is not None]
 
 
-def _begun(record: Record) -> RunTimeSample | None:
-    """Return the rate of an unfinished run's epochs, with the usual overhead."""
+def _begun(record: Record, machine: str) -> RunTimeSample | None:
+    """Return the rate of the epochs that a run has trained on a machine, with the usual overhead."""
     try:
-        seconds, recipe = own_epochs(record), record.recipe
+        seconds, recipe = own_epochs(record, machine), record.recipe
     except RecordError:
         return None
     if not seconds:

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hoego.errors import RecordError, UsageError
 from hoego.extras import require
-from hoego.recipe import Fold, Recipe, build
+from hoego.recipe import ALL, Recipe, build
 from hoego.runs.own_code import keep_names, require_named_here
 from hoego.runs.queue.claims import QueueOptions, after_of
 from hoego.runs.queue.context import RunOutcome, WorkerContext
+from hoego.runs.queue.helping import sharing_of
 from hoego.runs.queue.worker_processes import BackgroundWorker, require_background, start_background
 from hoego.runs.records import Record, RunStore
 from hoego.train.callbacks import Callbacks
 
 
-def queue_run(
-    runs: Path,
-    recipe: Recipe,
-    *,
-    fold: Fold | None = None,
-    after: Sequence[str] = (),
-    priority: int = 0,
-    why: str = "",
-) -> Record:
+def queue_run(runs: Path, recipe: Recipe, ask: QueueOptions | None = None) -> Record:
     """Put a run of `recipe` into the queue of the folder `runs`: data audited, split made and stored, code noted.
 
     Raises:
         DataError: the audit found errors that are not accepted.
         SplitError: there is no such fold.
         RecordError: a run in `after` does not exist or can no longer be done.
+        UsageError: the folds of a run of one fold are to be spread.
     """
-    ask = QueueOptions(why=why, after=tuple(after), priority=priority, fold=fold)
+    ask = ask or QueueOptions()
+    if ask.spread and (recipe.fold if ask.fold is None else ask.fold) != ALL:
+        raise UsageError(
+            "--spread shares out the folds of a run, and this run has one.", remedy="Add --fold all."
+        )
     keep_names(RunStore(runs), recipe)
     return _asked(runs, recipe, ask)
 
@@ -68,7 +66,7 @@ def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
         why=ask.why,
         tags=ask.tags,
         parents=ask.parents,
-        fields={"queue": dict(ask.facts or {}), "training": dict(ask.training or {})},
+        fields={"queue": ask.queue_facts, "training": dict(ask.training or {})},
     )
     return prepare(open_project(recipe, options.folder), options, state="interrupted")
 
@@ -120,10 +118,25 @@ def train_runner(record: Record, context: WorkerContext) -> RunOutcome:
         should_stop=context.should_stop,
         on_epoch=lambda row: context.epoch_done(row["train_seconds"]),
     )
+    sharing = sharing_of(record, context, leads=True) if record.meta.queue.spread else None
     with context.interrupting():
-        result = resume(record, callbacks)
+        result = resume(record, callbacks, sharing)
     record.refresh()
     return RunOutcome(result.state, result.reason)
+
+
+def train_helper(record: Record, context: WorkerContext) -> tuple[list[int], str]:
+    """Train open folds of a run that another worker leads: the folds, and why it stopped before none was open."""
+    from hoego.runs.train import help_with
+
+    callbacks = Callbacks(
+        should_stop=context.should_stop,
+        on_epoch=lambda row: context.epoch_done(row["train_seconds"]),
+    )
+    sharing = sharing_of(record, context, leads=False)
+    with context.interrupting():
+        reason = help_with(record, sharing, callbacks)
+    return sharing.trained, reason
 
 
 def _project_folder(runs: Path) -> Path:

@@ -3,89 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from hoego import claim_files, files
 from hoego.errors import HoegoError, ProcessDied
 from hoego.runs.queue import claims
 from hoego.runs.queue.context import RunOutcome, StopRun, WorkerContext, stop_asked
 from hoego.runs.queue.failures import one_line
+from hoego.runs.queue.helping import folds_to_share, has_begun, led, to_help
 from hoego.runs.queue.keep import tidy_run
 from hoego.runs.queue.plan import PlannedJob, QueuePlan, default_reserve, fit, make_plan, order
+from hoego.runs.queue.roster import crew_of, crew_size, on_roster
 from hoego.runs.queue.times import format_duration
 from hoego.runs.queue.timing import DurationEstimate, RunTimeHistory, observe
+from hoego.runs.queue.work_options import FinishedRun, Runner, WorkOptions, WorkReport
 from hoego.runs.records import Record, RunStore
 from hoego.runs.records.reserve import free_reserve, keep_reserve
 from hoego.storage import full_disk
-
-Runner = Callable[[Record, WorkerContext], RunOutcome]
-"""Runs (or goes on with) a record; it may raise anything."""
-
-
-def no_log(_: str) -> None:
-    """Log nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkOptions:
-    """How a worker works. `until` is the deadline (aware); `reserve` seconds are left before it for prediction
-    and submission (None: 5 % of the time, at most ten minutes). `idle` is asked to queue more when nothing is
-    left to start (the ideas), with the seconds left, and says whether it did; `wait` keeps the worker there
-    until the deadline. `limit` runs at most (0: no limit). `after_run` is called after each, `warm` once
-    before the plan, so that what a process does once is no part of a run's time; `clock` gives the Unix time
-    (simulations bring their own).
-    """
-
-    until: datetime.datetime | None = None
-    reserve: float | None = None
-    name: str = ""
-    limit: int = 0
-    wait: bool = False
-    poll: float = 1.0
-    idle: Callable[[RunStore, float], bool] | None = None
-    after_run: Callable[[RunStore, Record], None] | None = None
-    warm: Callable[[], None] | None = None
-    log: Callable[[str], None] = no_log
-    clock: Callable[[], float] = time.time
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """One run that a worker took: how it ended, and its seconds beside the predicted ones."""
-
-    run: str
-    state: str
-    reason: str
-    seconds: float
-    predicted: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class WorkReport:
-    """What a worker did. `left` maps each run that still waits to the reason; `ended_early` is the seconds
-    between the end and the deadline (None without one; negative had it been missed)."""
-
-    plan: QueuePlan
-    ran: tuple[FinishedRun, ...]
-    left: dict[str, str]
-    deadline: str | None
-    ended_early: float | None
-    recovered: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**asdict(self), "plan": self.plan.to_dict()}
 
 
 @dataclass
@@ -110,6 +49,7 @@ class _Worker:
     ran: list[FinishedRun] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
+    left_alone: set[str] = field(default_factory=set)
 
     @property
     def limit(self) -> float | None:
@@ -144,9 +84,10 @@ def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) ->
         reserve=reserve,
         history=RunTimeHistory.of(store),
     )
-    with _signals(worker.stop):
+    with _signals(worker.stop), on_roster(store, options.name, deadline):
         worker.recovered += [r.id for r in claims.recover(store)]
-        first = make_plan(jobs(store), worker.history, window, reserve=reserve, states=_states(store))
+        crew, states = crew_of(store, options.clock()), _states(store)
+        first = make_plan(_jobs(worker), worker.history, window, reserve=reserve, workers=crew, states=states)
         _announce(first, options.log, store)
         _loop(worker)
     left = {line.id: line.reason for line in _leftover_plan(worker).lines}
@@ -167,6 +108,7 @@ def job(record: Record) -> PlannedJob:
         created=meta.created,
         after=meta.after,
         done=claims.progress_of(record),
+        folds=folds_to_share(record),
     )
 
 
@@ -179,16 +121,29 @@ def jobs(store: RunStore) -> list[PlannedJob]:
     return found
 
 
+def _waiting(worker: _Worker) -> list[Record]:
+    """The waiting runs that are this worker's to take."""
+    only = worker.options.only
+    return [record for record in claims.waiting(worker.store) if only in ("", record.id)]
+
+
+def _jobs(worker: _Worker) -> list[PlannedJob]:
+    only = worker.options.only
+    return [j for j in jobs(worker.store) if only in ("", j.id)]
+
+
 def _states(store: RunStore) -> dict[str, str]:
     return {record.id: record.state for record in store.list()}
 
 
 def _leftover_plan(worker: _Worker) -> QueuePlan:
     window = None if worker.limit is None else max(0.0, worker.window())
-    return make_plan(jobs(worker.store), worker.history, window, reserve=0.0, states=_states(worker.store))
+    return make_plan(_jobs(worker), worker.history, window, reserve=0.0, states=_states(worker.store))
 
 
 def _announce(plan: QueuePlan, tell: Callable[[str], None], store: RunStore) -> None:
+    if plan.workers > 1:
+        tell(f"{plan.workers} workers are alive; each is planned with the times of its machine.")
     if plan.window is not None:
         tell(
             f"{format_duration(plan.window)} to the deadline, "
@@ -205,6 +160,8 @@ def _loop(worker: _Worker) -> None:
     while not worker.stop() and not (options.limit and len(worker.ran) >= options.limit):
         if worker.window() <= 0:
             return
+        if _help(worker):
+            continue
         record = _next(worker)
         if record is None and options.idle is not None and options.idle(worker.store, worker.window()):
             record = _next(worker)
@@ -220,7 +177,11 @@ def _loop(worker: _Worker) -> None:
 
 
 def _busy(worker: _Worker) -> bool:
-    """Return whether a waiting run comes after one that another worker runs now, so that waiting is worthwhile."""
+    """Return whether to wait: for a run that another worker runs now, or for the folds of one that begins."""
+    if worker.options.only:
+        return worker.store.find(worker.options.only).state in ("waiting", "running", "interrupted")
+    if worker.options.helper is not None and not all(map(has_begun, led(worker.store))):
+        return True
     states = _states(worker.store)
     return any(
         any(states.get(parent) == "running" for parent in record.meta.after)
@@ -230,7 +191,7 @@ def _busy(worker: _Worker) -> bool:
 
 def _next(worker: _Worker) -> Record | None:
     """Claim the first run, in the planner's order, that fits in the time left (or whose time is not known)."""
-    waiting = {record.id: record for record in claims.waiting(worker.store)}
+    waiting = {record.id: record for record in _waiting(worker)}
     window = None if worker.limit is None else worker.window()
     readable = {}
     for record in waiting.values():
@@ -239,7 +200,9 @@ def _next(worker: _Worker) -> Record | None:
         except HoegoError as problem:
             if claims.take(record):
                 claims.release(record, "failed", one_line(problem))
-    ordered = order(list(readable.values()), worker.history, window)
+    crew = crew_size(worker.store) if readable else 1
+    shared = [planned.shared(crew) for planned in readable.values()]
+    ordered = order(shared, worker.history, window, crew)
     fitting = []
     for candidate in ordered:
         if candidate.id in worker.tried and window is not None:
@@ -263,10 +226,39 @@ def _shorten(record: Record, epochs: int) -> None:
     record.log(f"shortened from {recipe.get('epochs')} to {epochs} epochs to end before the deadline")
 
 
-def _run(worker: _Worker, record: Record) -> None:
-    options, done = worker.options, claims.progress_of(record)
-    predicted = worker.history.predict(record.recipe, record.fold, done=done)
-    context = WorkerContext(
+def _help(worker: _Worker) -> bool:
+    """Train open folds of a run that another worker leads; False where there is none that comes before what waits."""
+    options = worker.options
+    if options.helper is None:
+        return False
+    least = max((r.meta.priority for r in _waiting(worker)), default=-(2**31))
+    record = to_help(worker.store, least=least, without=worker.left_alone, only=options.only)
+    if record is None:
+        return False
+    began, folds, reason = options.clock(), list[int](), ""
+    try:
+        folds, reason = options.helper(record, _context(worker, record, 0))
+    except StopRun as stop:
+        reason = str(stop)
+    except KeyboardInterrupt:
+        reason = worker.stop.reason = "stopped by hand"
+    except Exception as problem:
+        reason = _failure(worker, record, problem).reason
+    if reason or not folds:
+        worker.left_alone.add(record.id)
+    if folds or reason:
+        said = "; ".join(
+            part for part in (f"folds {', '.join(map(str, folds))}" if folds else "", reason) if part
+        )
+        seconds = options.clock() - began
+        worker.ran.append(FinishedRun(record.id, "helped", said, round(seconds, 3), None))
+        options.log(f"{record.id} helped for {format_duration(seconds)}: {said}")
+    return True
+
+
+def _context(worker: _Worker, record: Record, done: float) -> WorkerContext:
+    options = worker.options
+    return WorkerContext(
         record=record,
         history=worker.history,
         limit=worker.limit,
@@ -276,7 +268,14 @@ def _run(worker: _Worker, record: Record) -> None:
         others_fit=lambda left: _another_fits(worker, record.id, left),
         stop_request=worker.stop,
         done_before=done,
+        worker=options.name,
     )
+
+
+def _run(worker: _Worker, record: Record) -> None:
+    options, done = worker.options, claims.progress_of(record)
+    predicted = worker.history.predict(record.recipe, record.fold, done=done)
+    context = _context(worker, record, done)
     worker.options.log(f"{record.id} starts{f' after {done} epochs' if done else ''}")
     began = options.clock()
     try:

@@ -13,7 +13,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from hoego.errors import RecordError, UsageError
-from hoego.runs.queue.worker import FinishedRun, Runner, WorkOptions, WorkReport, work
+from hoego.runs.queue.work_options import FinishedRun, Runner, WorkOptions, WorkReport
+from hoego.runs.queue.worker import work
 from hoego.runs.records import Record, RunMeta, RunStore, process
 from hoego.train.memory import keep_freed_memory
 

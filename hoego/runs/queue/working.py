@@ -13,7 +13,7 @@ from hoego.extras import require
 from hoego.recipe import Fold, Recipe, find_project, resolve
 from hoego.runs.ideas import IdeaWorker
 from hoego.runs.queue import WorkOptions, WorkReport, gpu_count, parse_duration, parse_until, work_many
-from hoego.runs.queue.train_record import enqueue, train_runner, warm_up
+from hoego.runs.queue.train_record import enqueue, train_helper, train_runner, warm_up
 from hoego.runs.records import RunStore
 from hoego.runs.records.mirrors import following
 from hoego.terminal import visible
@@ -81,6 +81,7 @@ def work_queue(
         after_run=ideas.after_run if ideas else None,
         log=log,
         warm=warm_up,
+        helper=train_helper,
     )
     with following(store):
         return work_many(store, train_runner, options, workers=workers)

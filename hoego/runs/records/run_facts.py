@@ -156,6 +156,7 @@ class QueueFacts(BriefResult):
         epochs_at_death: epochs that were done when its worker died last.
         idea, side: the idea that it was queued for, and as which side (baseline or idea).
         search: the search that it was queued for; None without one.
+        spread: whether its folds are claimed one by one by all workers.
     """
 
     shortened: Shortened | None = None
@@ -164,3 +165,4 @@ class QueueFacts(BriefResult):
     idea: str = ""
     side: str = ""
     search: SearchFacts | None = None
+    spread: bool = False

@@ -38,6 +38,7 @@ class RunStore:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self.read_only = False
 
     def __repr__(self) -> str:
         return f"Store({self.root})"
