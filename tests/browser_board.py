@@ -59,7 +59,7 @@ def press(page: Any, key: str) -> None:
     before = page.inner_html("#suspect")
     page.keyboard.press(key)
     page.wait_for_function(
-        "b => document.getElementById('suspect').innerHTML !== b", arg=before, timeout=8000
+        "b => document.getElementById('suspect').innerHTML !== b", arg=before, timeout=30_000
     )
 
 
@@ -160,7 +160,7 @@ def test_the_queue_is_reordered_by_keys_and_by_dragging(browser: Any, folder: Pa
 
     def until(page: Any, order: list[str]) -> None:
         asked = "w => [...document.querySelectorAll('#waiting tr[data-run]')].map((r) => r.dataset.run).join() === w"
-        page.wait_for_function(asked, arg=",".join(order), timeout=8000)
+        page.wait_for_function(asked, arg=",".join(order), timeout=30_000)
 
     try:
         page = opened(browser, board, "/queue")
