@@ -217,9 +217,7 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
 
 def _orientation(data: bytes) -> int:
-    """Return the EXIF orientation of a JPEG; 1 if it has none. Only files that hold EXIF or XMP pay for a
-    parser.
-    """
+    """Return the EXIF orientation of a JPEG; 1 if it has none. Only files with EXIF or XMP are parsed."""
     head = data[:262_144]
     if b"Exif\x00\x00" not in head and b"tiff:Orientation" not in head:
         return 1
