@@ -183,7 +183,7 @@ TARGETS: tuple[tuple[str, bool, int, tuple[str, ...]], ...] = (
     (f"runs/{A}/split.json", True, 4, (REPORT, SHOW)),
     (f"runs/{A}/split.parquet", True, 2, (f"train --resume {A}",)),
     (f"runs/{A}/audit.json", True, 4, (REPORT,)),
-    (f"runs/{A}/labels.parquet", False, 4, (SCORE, f"compare {A} {B}", REPORT)),
+    (f"runs/{A}/labels.parquet", True, 4, (SCORE, f"compare {A} {B}", REPORT)),
     (f"runs/{A}/diagnosis.json", True, 4, (REPORT, RETRO)),
     (f"runs/{A}/score.json", True, 6, (REPORT, f"show {A} --json", RETRO)),
     (f"runs/{A}/fold-0/epochs.jsonl", False, 5, (REPORT, SHOW, f"diagnose {A}")),

@@ -14,7 +14,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.schema import Attribute, LabelSchema
 from hoego.errors import MismatchError, SplitError
 from hoego.recipe import SplitSettings
-from hoego.split import load, load_or_make, path_of
+from hoego.split import load, load_or_make, make, path_of, save
 from hoego.split.make import default_name
 
 FOLDS = SplitSettings(kind="folds", folds=3)
@@ -83,3 +83,21 @@ def test_a_file_that_somebody_changed_is_refused_with_or_without_a_name(tmp_path
         moved.write_parquet(path, metadata={"hoego": json.dumps(json.loads(meta))})
         with pytest.raises(SplitError):
             load_or_make(data, settings, tmp_path)
+
+
+def test_what_is_said_of_a_split_cannot_be_changed_either_and_files_of_before_are_read(
+    tmp_path: Path,
+) -> None:
+    data = people()
+    path = save(make(data, NAMED), tmp_path)
+    table, said = pl.read_parquet(path), json.loads(pl.read_parquet_metadata(path)["hoego"])
+    for change in ({"seed": 41}, {"name": "other"}, {"ratio": 0.3}, {"digest": "0" * 32}):
+        table.write_parquet(path, metadata={"hoego": json.dumps({**said, **change})})
+        with pytest.raises(SplitError, match="changed after it was written"):
+            load(path, data)
+    without = {k: v for k, v in said.items() if k != "digest"}
+    table.write_parquet(path, metadata={"hoego": json.dumps(without)})
+    with pytest.raises(SplitError, match="digest of its content is missing"):
+        load(path, data)
+    table.write_parquet(path, metadata={"hoego": json.dumps({**without, "format": 1})})
+    assert load(path, data).seed == said["seed"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,16 @@ from pydantic import ValidationError
 
 from hoego import files
 from hoego.data.dataset import Dataset
-from hoego.data.parquet_file import DamagedParquet, read_parquet
+from hoego.data.parquet_file import DamagedParquet, read_parquet, unsealed, write_sealed_parquet
 from hoego.errors import MismatchError, RecordError, SplitError
-from hoego.files import write_bytes
 from hoego.recipe import SplitSettings
 from hoego.results.split import SplitHeader
 from hoego.split.make import default_name, make
 from hoego.split.plan import Split, fingerprint_of
 from hoego.split.prove import notes_on, verify_split
 
-FORMAT = 1
+FORMAT = 2
+"""1: without a digest. 2: with one over the rows and what is said of them."""
 FOLDER = "splits"
 _REMAKE = "Make it again: delete the file and run `hoego split`, or give the new one another split.name."
 
@@ -46,14 +44,12 @@ def path_of(name: str, folder: Path) -> Path:
 def save(split: Split, path: Path) -> Path:
     """Write a split to `path` (a folder gets `<name>.parquet`): columns `image` and `fold`, sorted by image.
 
-    The metadata's key `hoego` holds name, kind, seed, fingerprints and guarantees, as JSON.
+    The metadata's key `hoego` holds name, kind, seed, fingerprints and guarantees, as JSON, and a digest of it all.
     """
     target = path if path.suffix == ".parquet" else path_of(split.name, path)
     meta = {"format": FORMAT, **split.summary.model_dump(mode="json")}
-    buffer = io.BytesIO()
     table = pl.DataFrame({"image": pl.Series(split.images.tolist(), dtype=pl.String), "fold": split.fold})
-    table.write_parquet(buffer, metadata={"hoego": json.dumps(meta, ensure_ascii=False)})
-    write_bytes(target, buffer.getvalue())
+    write_sealed_parquet(target, table, meta)
     return target
 
 
@@ -65,7 +61,8 @@ def load(path: Path, dataset: Dataset) -> Split:
             sides, the empty side or the unknown fold, or states that the file was changed after it was made.
         MismatchError: it divides other images or other subjects than the data set has.
     """
-    table, meta = _read(path)
+    saved = _read(path)
+    table, meta = saved.table, saved.header
     images = table["image"].to_numpy().astype(np.str_)
     _require_sorted(images, path)
     order = np.argsort(dataset.image_ids, kind="stable")
@@ -86,6 +83,7 @@ def load(path: Path, dataset: Dataset) -> Split:
             remedy=_REMAKE,
         )
     _require_fingerprint(meta.fingerprint, fingerprint_of(kind, images, fold), path)
+    saved.require_unchanged()
     return Split(
         name=meta.name,
         kind=kind,
@@ -135,11 +133,13 @@ def load_or_make(dataset: Dataset, settings: SplitSettings, folder: Path) -> Spl
     path = path_of(settings.name or default_name(settings), folder)
     replaced = ""
     if path.is_file():
-        _, meta = _read(path)
+        saved = _read(path)
+        meta = saved.header
         if settings.name or meta.dataset_fingerprint == dataset.fingerprint:
             found = load(path, dataset)
             _require_as_asked(found, settings, path)
             return found
+        saved.require_unchanged()
         replaced = meta.fingerprint
     made = make(dataset, settings)
     save(made, path)
@@ -158,7 +158,7 @@ def keep(split: Split, folder: Path) -> Path:
     """
     path = path_of(split.name, folder)
     if path.is_file():
-        _, meta = _read(path)
+        meta = _read(path).header
         if (meta.fingerprint, meta.dataset_fingerprint) == (split.fingerprint, split.dataset_fingerprint):
             return path
         asked = SplitSettings(
@@ -177,7 +177,29 @@ def keep(split: Split, folder: Path) -> Path:
     return save(split, path)
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
+@dataclass(frozen=True)
+class _SavedSplit:
+    """The rows of a file and what it says of them; `require_unchanged` is asked after what says more of a change."""
+
+    table: pl.DataFrame
+    header: SplitHeader
+    text: str
+    path: Path
+
+    def require_unchanged(self) -> None:
+        """Raise SplitError where rows or metadata are not those that were written; format 1 has no digest."""
+        said = files.parse_object(self.text, self.path)
+        try:
+            unsealed(self.table, said)
+            if said.get("format") != 1 and "digest" not in said:
+                raise DamagedParquet("the digest of its content is missing")
+        except DamagedParquet as problem:
+            raise SplitError(
+                f"Not the split that was saved: {problem}.", file=self.path, remedy=_REMAKE
+            ) from None
+
+
+def _read(path: Path) -> _SavedSplit:
     if not path.is_file():
         raise SplitError("There is no such split.", file=path, remedy="Make it with `hoego split`.")
     try:
@@ -193,7 +215,7 @@ def _read(path: Path) -> tuple[pl.DataFrame, SplitHeader]:
         or table.null_count().sum_horizontal()[0]
     ):
         raise SplitError("Its rows are not an image id and a fold number each.", file=path, remedy=_REMAKE)
-    return table, header
+    return _SavedSplit(table, header, text, path)
 
 
 def _header(text: str, path: Path) -> SplitHeader:
