@@ -205,7 +205,7 @@ def _attributes(facts: PeriodRecords, run: RunSummary) -> dict[str, float]:
 
 def _apart(own: RankingGroup, ranked: RankingGroup | None) -> str:
     """Name the phrase that says why a score does not stand among the ranked ones."""
-    kinds = ("dataset", "target", "split", "images")
+    kinds = ("dataset", "target", "split", "fold", "images")
     return f"apart_{next((k for k in kinds if ranked and getattr(own, k) != getattr(ranked, k)), 'labels')}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hoego.errors import HoegoError
+from hoego.recipe.fold import Fold
 from hoego.results.score import LabelSpaceScore, ScoreSummary
 from hoego.runs.records.home import home_datasets
 from hoego.runs.records.record import Record
@@ -22,14 +24,16 @@ class RankingGroup:
         split: fingerprint of who was held out.
         labels: version of the labels that they were scored on.
         target: what is predicted.
-        images: number of the photos that were scored, so that one fold is not ranked beside all of them; None where an
-            early record does not say.
+        fold: that was held out, or "all": two folds hold out different people. None where a record does not say.
+        images: number of the photos that were scored, so that a part of a fold is not ranked beside all of it; None
+            where an early record does not say.
     """
 
     dataset: str
     split: str
     labels: str
     target: str
+    fold: Fold | None = None
     images: int | None = None
 
 
@@ -85,8 +89,16 @@ def group_of(record: Record) -> RankingGroup:
         split=prints.get("split", ""),
         labels=labels or prints.get("labels", ""),
         target=record.target,
+        fold=_fold_of(record),
         images=None if record.score is None else record.score.n_images,
     )
+
+
+def _fold_of(record: Record) -> Fold | None:
+    try:
+        return record.fold  # of an early record, by its recipe
+    except HoegoError:
+        return None
 
 
 def rankings(records: Iterable[Record], rule: RankingRule | None = None) -> tuple[Ranking, ...]:
@@ -127,6 +139,7 @@ def why_apart(record: Record, group: RankingGroup | None) -> str:
         "target": "another target",
         "split": "another split",
         "labels": "other labels",
+        "fold": "another fold",
         "images": "other photos of the split",
     }
     return next((text for name, text in words.items() if getattr(own, name) != getattr(group, name)), "")
