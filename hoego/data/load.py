@@ -15,7 +15,9 @@ from hoego.data.encode import apply_corrections, encode_labels, with_combination
 from hoego.data.origin import DatasetOrigin
 from hoego.data.overlay import read_overlay
 from hoego.data.readers import read_layout, read_unlabelled
+from hoego.data.readers.links import require_links_inside
 from hoego.data.readers.raw_table import RawTable
+from hoego.data.readers.unreadable import apart_where_unreadable
 from hoego.data.schema import MISSING, LabelSchema
 from hoego.data.spelling import plain_name
 from hoego.data.subjects import join_subjects
@@ -50,9 +52,11 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         codes, numbers = apply_corrections(schema, rows["image"].to_list(), (codes, numbers), corrections)
         if schema.combinations is not None:
             schema = with_combinations(schema, codes)
+    linked = require_links_inside(raw.root, rows["path"].to_list(), origin.dataset.links)
     contents = _contents(raw)
     _require_subjects(raw)
-    joined, said = join_subjects(rows, raw.subject_columns, contents, origin.join)
+    told_apart, unread = apart_where_unreadable(raw, contents)
+    joined, said = join_subjects(rows, raw.subject_columns, told_apart, origin.join)
     namespace = origin.dataset.namespace
     subjects = [f"{namespace}/{s}" for s in joined] if namespace else joined
     return Dataset(
@@ -63,7 +67,7 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         numbers=numbers,
         # A subject of one photo each shows no independence: photos of one person have as many names as there are.
         subject_shown=bool(raw.subject_columns) and len(set(subjects)) < len(subjects),
-        joins=(*raw.notes, *said),
+        joins=(*raw.notes, *linked, *unread, *said),
         corrections=tuple(corrections),
         aliases=SubjectAliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
         name=raw.root.name,

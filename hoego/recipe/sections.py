@@ -47,6 +47,10 @@ class DatasetSettings(SettingsSection):
         description="Regular expression over the path; its named groups are attributes (layout folders).",
     )
     exclude: tuple[str, ...] = Field((), description="Glob patterns of paths that are not photos of the set.")
+    links: Literal["inside", "top", "follow"] = Field(
+        "top",
+        description="Links that lead out of root: inside refuses them, top allows folders right in root, follow all.",
+    )
     overlay: str | None = Field(
         None,
         description="Corrections: image, attribute, value, reason, source, and run where one suggested it.",
