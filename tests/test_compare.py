@@ -156,8 +156,9 @@ def test_ordered_metrics_and_votes(three) -> None:
     assert found.n_images == found.n_subjects == 120
     assert found.verdict == "better"
     assert found.difference.value < 0
-    with pytest.raises(NotEstimableError, match="ordered"):
+    with pytest.raises(UsageError, match="needs ordered classes, and those of gender") as caught:
         compare([a, c], dataset, replace(QUICK, metric="qwk", label="gender"))
+    assert "[labels.attributes.gender]" in caught.value.remedy
     with pytest.raises(NotEstimableError, match="varies within subjects"):
         compare([a, c], dataset, replace(QUICK, by_subject=True))
 

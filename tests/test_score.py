@@ -310,3 +310,20 @@ def test_the_contract_refuses_a_metric_that_looks_at_the_order() -> None:
 
     with pytest.raises(AssertionError):
         Bad().test_blind_to_the_order_of_images()
+
+
+def test_a_metric_that_means_nothing_for_the_labels_is_refused_with_the_remedy() -> None:
+    dataset = people(20)
+    run = predict(dataset)
+    found = score(run, dataset, ScoreOptions(resamples=50, metrics=("qwk",)))
+    assert "qwk" in found.attributes["age"].metrics, "one attribute is ordered"
+    gender = replace(dataset.schema, target="gender", composite=())
+    alone = replace(dataset, schema=gender)
+    values = {"gender": run.values["gender"]}
+    one = replace(run, schema=gender, values=values, scale={"gender": "logits"})
+    for name in ("qwk", "mae"):
+        with pytest.raises(
+            UsageError, match=f"'{name}' needs ordered classes, and those of gender"
+        ) as caught:
+            score(one, alone, ScoreOptions(resamples=50, metrics=(name,)))
+        assert "[labels.attributes.gender]" in caught.value.remedy

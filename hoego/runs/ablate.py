@@ -11,6 +11,7 @@ import numpy as np
 from hoego.data.dataset import Dataset
 from hoego.errors import NotEstimableError, UsageError
 from hoego.evaluate.compare import CompareOptions, compare
+from hoego.evaluate.score import require_applicable
 from hoego.recipe import Recipe, parse_override
 from hoego.results.ablation import Ablation, AblationEffect
 from hoego.results.verdict import ComparisonVerdict
@@ -86,6 +87,7 @@ def ablate(
         RecipeError: an unknown setting or a value out of range (before anything is trained).
         CannotSay: a run of the recipe itself failed.
     """
+    require_applicable(request.metric, dataset.schema, [dataset.schema.target])
     changes = changes_of(recipe, request)
     seeds = [recipe.seed + i for i in range(request.seeds)]
     plans = [

@@ -14,8 +14,9 @@ from hoego import files
 from hoego.data.audit import AuditReport, advice_on, audit
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
+from hoego.data.schema import COMPOSITE
 from hoego.errors import DataError, NotEstimableError, SplitError
-from hoego.evaluate.score import METRICS, load_own, metric
+from hoego.evaluate.score import METRICS, load_own, require_applicable
 from hoego.evaluate.score.metrics import own_value
 from hoego.recipe import ALL, Fold, Recipe
 from hoego.split import FOLDER, Split, load_or_make
@@ -116,9 +117,13 @@ def require_metrics(recipe: Recipe, dataset: Dataset) -> None:
     """Load every metric that a recipe names and call one's own on the labels: before the training, not after it.
 
     Raises:
-        UsageError: there is no such metric, or it fails on predictions that are mostly right.
+        UsageError: there is no such metric, it means nothing for these labels, or it fails on predictions that are
+            mostly right.
     """
-    own = [name for name in recipe.score.metrics if metric(name).name not in METRICS]
+    schema = dataset.schema
+    labels = [*schema.names, *([COMPOSITE] if schema.composite else [])]
+    asked = [require_applicable(name, schema, labels) for name in recipe.score.metrics]
+    own = [row.name for row in asked if row.name not in METRICS]
     n_classes = dataset.schema.n_target_classes
     truth = dataset.target[dataset.target >= 0]
     if not own or not len(truth) or n_classes < 2:

@@ -18,6 +18,7 @@ from hoego.data.parquet_file import DamagedParquet, read_parquet, unsealed, writ
 from hoego.errors import MismatchError, RecordError, SplitError
 from hoego.recipe import SplitSettings
 from hoego.results.split import SplitHeader
+from hoego.short_repr import ShortRepr
 from hoego.split.make import default_name, make
 from hoego.split.plan import Split, fingerprint_of
 from hoego.split.prove import notes_on, verify_split
@@ -177,8 +178,8 @@ def keep(split: Split, folder: Path) -> Path:
     return save(split, path)
 
 
-@dataclass(frozen=True)
-class _SavedSplit:
+@dataclass(frozen=True, eq=False, repr=False)
+class _SavedSplit(ShortRepr):
     """The rows of a file and what it says of them; `require_unchanged` is asked after what says more of a change."""
 
     table: pl.DataFrame

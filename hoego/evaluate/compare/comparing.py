@@ -19,7 +19,7 @@ from hoego.evaluate.compare.resamples import (
     auroc_evidence,
     log_loss_evidence,
 )
-from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, metric
+from hoego.evaluate.score.metrics import PRIMARY, Metric, load_own, require_applicable
 from hoego.evaluate.score.scoring import scored_target
 from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of, voted
 from hoego.predictions import NAIVE, Honesty, Predictions, labels_apart, require_alike, require_honest
@@ -70,15 +70,16 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
         MismatchError: other data set, split, schema or images (the message says what differs), or a naive split's
             predictions beside honest ones.
         LeakError: in-sample rows.
+        UsageError: the metric means nothing for the label that is compared.
         CannotSay: nothing to compare.
     """
     settings = options or CompareOptions()
-    row = metric(settings.metric)
     grouped, repeated = _grouped(sides)
     runs = [r for side in grouped for r in side]
     checked = _checked(runs, dataset, settings)
     notes = list(dict.fromkeys(n for h in checked for n in h.notes)) + labels_apart(runs, dataset) + repeated
     spaces = _spaces(runs, dataset, settings, notes)
+    row = require_applicable(settings.metric, dataset.schema, [spaces[0].name])
     draws = ResamplingOptions(settings.resamples, settings.permutations, settings.seed)
     bench = PairedResamples.of(gather(row, spaces, draws), settings.level, settings.seed)
     members = _members(grouped)
@@ -146,8 +147,6 @@ def _side(
 def gather(row: Metric, spaces: Sequence[LabelSpace], draws: ResamplingOptions) -> ResampledMetric:
     """Return the evidence of M runs, of the kind that the metric needs."""
     if row.formula is not None:
-        if not row.applies(spaces[0].ordered):
-            raise NotEstimableError(f"{row.name} needs ordered classes; {spaces[0].name} has none.")
         found: ResampledMetric = CountMetric(spaces, row.formula, draws)
     elif row.name == "log_loss":
         found = log_loss_evidence(spaces, draws)

@@ -1,7 +1,7 @@
 """What predictions are worth, with intervals over subjects that hold their level."""
 
 from hoego.evaluate.score.metric_contract import MetricContract
-from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric, load_own, metric
+from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric, load_own, metric, require_applicable
 from hoego.evaluate.score.optimism import OptimismOptions, optimism
 from hoego.evaluate.score.scoring import (
     NOT_ESTIMATED,
@@ -31,6 +31,7 @@ __all__ = [
     "LabelSpace",
     "load_own",
     "metric",
+    "require_applicable",
     "optimism",
     "score",
     "scored_rows",

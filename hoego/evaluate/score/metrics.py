@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from hoego.data.schema import COMPOSITE, LabelSchema
 from hoego.errors import NotEstimableError, UsageError, nearest
 from hoego.evaluate.score import formulas
 from hoego.evaluate.score.count_columns import CountColumns
@@ -141,6 +142,31 @@ def metric(name: str) -> Metric:
     raise UsageError(
         f"There is no metric {name!r}.",
         remedy=f'{nearest(name, METRICS)} One\'s own metric is given as "module:function".',
+    )
+
+
+def require_applicable(name: str, schema: LabelSchema, labels: Sequence[str]) -> Metric:
+    """Return the metric of a name that is asked for, where it means something for one of the labels that are scored.
+
+    Args:
+        name: as `metric` takes it.
+        schema: of the labels.
+        labels: attributes, or "composite", for which it is asked.
+
+    Raises:
+        UsageError: there is no such metric, or it needs ordered classes and none of the labels has them.
+    """
+    row = metric(name)
+    if any(row.applies(label != COMPOSITE and schema.attribute(label).ordered) for label in labels):
+        return row
+    alone = [label for label in labels if label != COMPOSITE]
+    whose = ", ".join(alone) if alone else "the composite class, which is a combination"
+    declared = alone[0] if alone else schema.composite[0]
+    raise UsageError(
+        f"The metric {name!r} needs ordered classes, and those of {whose} are not ordered.",
+        remedy=f'Declare the order: kind = "ordinal" and classes = [lowest, ..., highest] under '
+        f"[labels.attributes.{declared}] (for a number: edges). Or leave out {name!r}"
+        + (f"; for an attribute alone, compare on it (--on {declared})." if not alone else "."),
     )
 
 

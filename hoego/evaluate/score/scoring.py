@@ -9,7 +9,7 @@ import numpy as np
 from hoego.data.dataset import Dataset
 from hoego.data.schema import COMPOSITE
 from hoego.errors import NotEstimableError, UsageError
-from hoego.evaluate.score.metrics import METRICS, PRIMARY, metric
+from hoego.evaluate.score.metrics import METRICS, PRIMARY, require_applicable
 from hoego.evaluate.score.optimism import OptimismOptions, optimism
 from hoego.evaluate.score.over_labels import over_labels, said
 from hoego.evaluate.score.space import Ints, LabelSpace, ScoredRows, scored_rows, space_of, voted
@@ -69,12 +69,11 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
     Raises:
         LeakError: rows are in-sample; names the subjects and how they were seen.
         MismatchError: the predictions are of another data set.
+        UsageError: a metric that is asked for means nothing for these labels.
         CannotSay: nothing to score: no rows, no labels, or none of the scored attributes is predicted.
     """
     settings = options or ScoreOptions()
-    for name in settings.metrics:
-        metric(name)
-    _require_images(predictions)
+    _require_sensible(predictions, dataset, settings)
     found = require_honest(predictions, dataset, allow_in_sample=settings.allow_in_sample)
     rows = scored_rows(predictions, dataset)
     notes = [*found.notes]
@@ -116,7 +115,11 @@ def _metric_options(settings: ScoreOptions) -> MetricOptions:
     return MetricOptions(settings.level, settings.resamples, settings.seed, own)
 
 
-def _require_images(predictions: Predictions) -> None:
+def _require_sensible(predictions: Predictions, dataset: Dataset, settings: ScoreOptions) -> None:
+    """Refuse metrics that mean nothing for what is predicted, and predictions of no image."""
+    labels = (*predictions.attributes, *((COMPOSITE,) if predictions.has(COMPOSITE) else ()))
+    for name in settings.metrics:
+        require_applicable(name, dataset.schema, labels)
     if not predictions.n_images:
         raise NotEstimableError(
             "There is no image to score.", remedy="The slice or the held-out side is empty."

@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from hoego import files
 from hoego.errors import HoegoError, TrainError, UsageError
-from hoego.evaluate.score.metrics import metric as metric_row
+from hoego.evaluate.score.metrics import require_applicable
 from hoego.extras import require
 from hoego.recipe import Recipe
 from hoego.results.search import SearchResult
@@ -114,7 +114,8 @@ class _Search:
         self.recipe, self.request, self.workshop = recipe, request, workshop
         self.space, self.project, self.store = space, project, workshop.store
         self.id = search_id(recipe, request, space, workshop.fold_of(recipe))
-        self.better = metric_row(request.metric).better
+        schema = project.dataset.schema
+        self.better = require_applicable(request.metric, schema, [schema.target]).better
         self.sign = 1.0 if self.better == "higher" else -1.0
         self.ended, self.exhausted = "", False
         self._told: dict[str, str] = {}
