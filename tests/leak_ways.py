@@ -19,6 +19,7 @@ from hoego.errors import HoegoError, LeakError, MismatchError, RecordError
 from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.ensemble.crossfit import cross_fitted_sources, fitted_on_all, with_fitted
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, concat, join_rows, student_source
+from hoego.results.left_out import LeftOutPhotos
 
 Pair = tuple[Predictions, Dataset]
 SUBJECTS = 30
@@ -472,6 +473,46 @@ def the_table_set_to_the_models_own_answers(_: Path) -> Pair:
 def labels_that_changed_since_an_old_record(_: Path) -> Pair:
     run, data = pair()
     return run, replace(data, first_labels={"run": None})
+
+
+def right(run: Predictions, data: Dataset) -> np.ndarray:
+    return run.target_probabilities().argmax(axis=1) == data.target
+
+
+@way(Said("photos left out", "of them wrong (100.0 %)"))
+def only_the_photos_that_the_model_has_right(_: Path) -> Pair:
+    run, data = pair()
+    return run.take(right(run, data)), data
+
+
+@way(Said("photos left out", "of them wrong (100.0 %)"))
+def only_the_photos_that_the_model_has_right_through_a_file(tmp: Path) -> Pair:
+    run, data = only_the_photos_that_the_model_has_right(tmp)
+    run.named("other").write(tmp / "p.parquet")
+    return Predictions.read(tmp / "p.parquet"), data
+
+
+@way(Said("photos left out", "(1 whole subject)"))
+def a_whole_person_left_out_of_the_predictions(_: Path) -> Pair:
+    run, data = pair()
+    return run.take(data.subject_index != 0), data
+
+
+@way(Said("photos left out", "have lost their label"))
+def the_labels_of_the_mistakes_made_blank(_: Path) -> Pair:
+    run, data = pair()
+    codes = data.codes.copy()
+    codes[~right(run, data)] = -1
+    return run, replace(data, codes=codes, first_labels={"run": label_table(data)})
+
+
+@way(
+    Said("photos left out", "a predicted are left out (2 whole subjects): it had 14 of them wrong (100.0 %)")
+)
+def a_data_set_without_what_an_earlier_run_had_wrong(_: Path) -> Pair:
+    found = LeftOutPhotos(run="a", photos=14, subjects=2, of=210, labelled=14, wrong=14, error_rate=0.2)
+    run, data = pair()
+    return run, replace(data, left_out=(found.sentence(),))
 
 
 @way(Said("labels changed", "of them are now what is predicted"))

@@ -21,7 +21,7 @@ from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.recipe import Recipe, build
 from hoego.runs.loading import dataset_of, dataset_of_all
-from hoego.runs.recorded_data import keep_first_labels
+from hoego.runs.recorded_data import keep_first_data
 from hoego.runs.records import Record, RunStore
 
 FAST = ScoreOptions(resamples=200)
@@ -100,13 +100,18 @@ def test_labels_that_changed_since_a_run_began_are_counted_whoever_changed_them(
 def test_a_record_keeps_the_labels_that_its_run_began_with(tmp_path: Path) -> None:
     recipe = table(tmp_path, "t.csv", ["x", "y", "x", "y"], ["a", "a", "b", "b"])
     record = recorded(tmp_path, recipe)
-    keep_first_labels(record, load(recipe))
+    keep_first_data(record, load(recipe))
     table(tmp_path, "t.csv", ["x", "y", "y", "y"], ["a", "a", "b", "b"])
     now = dataset_of(record)
     assert now is not None
     assert changed_labels(now.first_labels[record.id], label_table(now)).ravel().tolist() == [
         False, False, True, False,
     ]  # fmt: skip
+    path = record.folder / "labels.parquet"
+    kept, said = pl.read_parquet(path), pl.read_parquet_metadata(path)["hoego"]
+    kept.with_columns(pl.col("label kind").reverse()).write_parquet(path, metadata={"hoego": said})
+    with pytest.raises(RecordError, match="changed after it was written"):
+        dataset_of(record)
     (record.folder / "labels.parquet").unlink()
     now = dataset_of(record)
     assert now is not None

@@ -138,6 +138,8 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
         "folder": str(record.folder),
     }
     if as_json:
+        left_out = record.left_out
+        facts["left_out"] = None if left_out is None else left_out.model_dump(mode="json")
         print_json({**facts, "recipe": record.recipe, "environment": record.environment})
         return
     name, reason = literal(facts["name"]), literal(facts["reason"])
@@ -145,6 +147,9 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     if facts["why"]:
         echo(literal(f"why: {facts['why']}"))
     show_score(record.score)
+    if (left_out := record.left_out) is not None and left_out.by_setting:
+        counts = ", ".join(f"{n:,} by {setting}" for setting, n in left_out.by_setting.items())
+        echo(literal(f"photos left out of the data set: {counts}"))
     if verdict := record.verdict:
         echo(literal(f"verdict: {verdict.sentence or verdict.outcome}"))
     rows = [(k, v) for k, v in sorted(plain_settings(record.recipe).items())]

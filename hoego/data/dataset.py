@@ -65,6 +65,8 @@ class Dataset:
         first_labels: run -> the labels that it began with, as `label_changes.label_table`; None where its record
             knows no more than that they were others.
         warnings: sentences of an audit that belong beside every score.
+        left_out: sentences on photos that earlier runs predicted and that are left out of it.
+        excluded: setting -> how many photos of the folder or table it left out.
         name: for people.
         origin: what it was read from; None for one that was put together or taken out of another.
     """
@@ -82,6 +84,8 @@ class Dataset:
     merged_subjects: tuple[tuple[str, ...], ...] = ()
     first_labels: Mapping[str, pl.DataFrame | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     origin: DatasetOrigin | None = None
 
@@ -221,4 +225,5 @@ class Dataset:
             "class_counts": dict(zip(self.schema.target_classes, counts.tolist(), strict=True)),
             "corrections": len(self.corrections),
             "joins": list(self.joins),
+            "excluded": dict(self.excluded),
         }

@@ -69,6 +69,7 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         subject_shown=bool(raw.subject_columns) and len(set(subjects)) < len(subjects),
         joins=(*raw.notes, *linked, *unread, *said),
         corrections=tuple(corrections),
+        excluded=raw.excluded,
         aliases=SubjectAliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
         name=raw.root.name,
         origin=origin,

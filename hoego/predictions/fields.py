@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hoego.data.schema import LabelSchema
 from hoego.predictions.provenance import RowProvenance, SubjectUniverse
 from hoego.predictions.scale import Scale
+from hoego.predictions.whole_runs import WholeRuns
 
 
 class PredictionFields(TypedDict):
@@ -30,3 +31,4 @@ class PredictionFields(TypedDict):
     name: str
     lineage: tuple[str, ...]
     notes: tuple[str, ...]
+    whole: WholeRuns

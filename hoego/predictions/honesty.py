@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import NOT_AUDITED, Dataset
 from hoego.errors import LeakError, MismatchError
 from hoego.predictions.label_notes import label_notes
+from hoego.predictions.left_out_notes import left_out_notes
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import Provenance
 from hoego.results.honesty import HonestyMark, ScoreHonesty
@@ -35,7 +36,7 @@ class Honesty:
         in_sample, naive, selected, cross_fitted, witnessed, declared: masks [N]; a row can be selected, cross-fitted
             and of a model that was trained outside.
         notes: sentences to show beside every score: independence not shown, external checkpoints, labels that were
-            corrected, suggested by a run or changed since.
+            corrected, suggested by a run or changed since, photos that are left out.
         marks: the same in words short enough for a list of scores.
     """
 
@@ -208,6 +209,7 @@ def _said(predictions: Predictions, dataset: Dataset) -> list[tuple[str, Honesty
     audited = HonestyMark.NOT_AUDITED, HonestyMark.AUDIT_WARNED
     said += [(warning, audited[warning != NOT_AUDITED]) for warning in dataset.warnings]
     said += [(note, HonestyMark.LABELS_CHANGED) for note in label_notes(predictions, dataset)]
+    said += [(note, HonestyMark.PHOTOS_LEFT_OUT) for note in left_out_notes(predictions, dataset)]
     return said
 
 

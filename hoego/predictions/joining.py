@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hoego.errors import MismatchError
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse, join_sources
+from hoego.predictions.whole_runs import whole_runs
 
 
 def concat(parts: Sequence[Predictions]) -> Predictions:
@@ -23,9 +24,11 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
     first = parts[0]
     require_alike(parts)
     known, offsets = joined_sources(parts)
+    images = np.concatenate([p.images for p in parts])
     return replace(
         first,
-        images=np.concatenate([p.images for p in parts]),
+        images=images,
+        whole=whole_runs([p.whole for p in parts], images),
         values={k: np.concatenate([p.values[k] for p in parts]) for k in first.values},
         fold=np.concatenate([p.fold for p in parts]),
         source=np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=True)]).astype(np.int32),

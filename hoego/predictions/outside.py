@@ -99,6 +99,7 @@ def held_out_fields(
         name=NAME,
         lineage=(NAME,),
         notes=(),
+        whole={},
     )
 
 

@@ -19,6 +19,7 @@ from hoego.data.spelling import pack_names
 from hoego.errors import RecordError
 from hoego.predictions.fields import PredictionFields
 from hoego.predictions.provenance import Provenance
+from hoego.predictions.whole_runs import WholeRun
 
 FORMAT = 2
 """1: all models were trained by Hoego. 2: a source states whether its model was trained outside (see `provenance`)."""
@@ -86,6 +87,7 @@ def _read(path: Path) -> tuple[PredictionFields, bool]:
         "name": meta["name"],
         "lineage": tuple(meta["lineage"]),
         "notes": tuple(meta["notes"]),
+        "whole": {name: _whole_run(run) for name, run in meta.get("whole", {}).items()},
     }
     digest = meta.pop("digest", None)
     return fields, digest == _digest(fields, meta)
@@ -124,7 +126,13 @@ def _column(attribute: str) -> str:
 
 
 def _metadata(fields: PredictionFields) -> dict[str, Any]:
+    # Rows are seldom left out; without the key the file is as one of before.
+    whole = {
+        name: {"label": run.label, "images": run.images.tolist(), "predicted": run.predicted.tolist()}
+        for name, run in fields["whole"].items()
+    }
     return {
+        **({"whole": whole} if whole else {}),
         "format": FORMAT,
         "scale": dict(fields["scale"]),
         "schema": fields["schema"].to_dict(),
@@ -136,6 +144,13 @@ def _metadata(fields: PredictionFields) -> dict[str, Any]:
         "lineage": list(fields["lineage"]),
         "notes": list(fields["notes"]),
     }
+
+
+def _whole_run(said: Mapping[str, Any]) -> WholeRun:
+    images, predicted = np.asarray(said["images"], np.str_), np.asarray(said["predicted"], np.int32)
+    if images.ndim != 1 or images.shape != predicted.shape:
+        raise ValueError(f"whole: {images.shape} images and {predicted.shape} classes")
+    return WholeRun(label=str(said["label"]), images=images, predicted=predicted)
 
 
 def _digest(fields: PredictionFields, meta: Mapping[str, Any]) -> str:

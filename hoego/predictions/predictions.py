@@ -24,6 +24,7 @@ from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.parquet import read_fields, write_fields
 from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse
 from hoego.predictions.scale import Scale, require_probabilities, softmax
+from hoego.predictions.whole_runs import WholeRun, WholeRuns
 from hoego.split import Split
 
 
@@ -44,6 +45,7 @@ class Predictions:
         split_fingerprint, split_kind: of the split that held them out; "" for new images.
         name: run id, or the name of a combination.
         lineage: ids of all runs behind the rows.
+        whole: run -> all that it predicted, where rows of it were left out.
     """
 
     images: NDArray[Any]
@@ -60,6 +62,7 @@ class Predictions:
     name: str = ""
     lineage: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    whole: WholeRuns = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -238,14 +241,25 @@ class Predictions:
         return self.probabilities(self.schema.target)
 
     def take(self, rows: NDArray[Any]) -> Predictions:
-        """Return some of the rows, given as a mask [N] or as positions."""
+        """Return some of the rows, given as a mask [N] or as positions.
+
+        What is left out is remembered: a score of the rest says so.
+        """
+        images = self.images[rows]
+        shorter = len(images) < self.n_images and self.name not in self.whole and bool(self.attributes)
         return replace(
             self,
-            images=self.images[rows],
+            whole={**self.whole, self.name: self._predicted()} if shorter else self.whole,
+            images=images,
             values={k: v[rows] for k, v in self.values.items()},
             fold=self.fold[rows],
             source=self.source[rows],
         )
+
+    def _predicted(self) -> WholeRun:
+        label = self.schema.target if self.has(self.schema.target) else self.attributes[0]
+        predicted = self.probabilities(label).argmax(axis=1).astype(np.int32)
+        return WholeRun(label=label, images=self.images, predicted=predicted)
 
     def align(self, images: NDArray[Any]) -> Predictions:
         """Return the rows of `images`, in that order. Raises MismatchError naming images that have no row."""

@@ -15,7 +15,7 @@ from hoego.evaluate.score import Score, ScoreSummary
 from hoego.predictions import Predictions, Provenance
 from hoego.results.ensemble import SavedComposition, SavedEnsemble
 from hoego.runs.record_predictions import PREDICTIONS
-from hoego.runs.recorded_data import keep_first_labels
+from hoego.runs.recorded_data import keep_first_data
 from hoego.runs.records import Record, RunKind, RunStore
 
 COMBINED = "combined.json"
@@ -94,7 +94,7 @@ def _save(
         fold=base.fold,
         target=score.target.name,
     )
-    keep_first_labels(record, dataset)
+    keep_first_data(record, dataset)
     named = replace(predictions, name=record.id)
     named.write(record.folder / PREDICTIONS)
     files.write_sealed(record.folder / COMBINED, content)

@@ -33,7 +33,7 @@ from hoego.runs.inputs import (
 )
 from hoego.runs.project import ProjectData, folds_of
 from hoego.runs.record_predictions import PREDICTIONS, predictions_of
-from hoego.runs.recorded_data import as_recorded, keep_first_labels
+from hoego.runs.recorded_data import as_recorded, keep_first_data
 from hoego.runs.records import Record
 from hoego.runs.run_result import RunResult
 from hoego.runs.run_time import RunTime
@@ -148,7 +148,7 @@ class RunExecution:
     def _start(self) -> None:
         """Fill in what belongs to the weights, which must be those that the record names, and keep the labels."""
         if self.leads and not any(self.record.epochs(k) for k in self.record.folds()):
-            keep_first_labels(self.record, self.dataset)
+            keep_first_data(self.record, self.dataset)
         self.dataset = as_recorded(self.dataset, [self.record])
         recorded = self.record.meta.training.weights_sha256
         start = recorded_start(self.recipe, recorded, what="The record starts from", instead="train anew")

@@ -1,30 +1,26 @@
-"""What records know of a data set beyond its files: the labels that their runs began with, what the audit warned of."""
+"""What records know of a data set beyond its files: first labels, photos left out, warnings of the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 
-from hoego import files
 from hoego.data.audit import BESIDE_SCORE
 from hoego.data.dataset import NOT_AUDITED, Dataset
-from hoego.data.label_changes import IMAGE, label_table
-from hoego.data.parquet_file import DamagedParquet, read_parquet
-from hoego.errors import RecordError
+from hoego.runs.first_labels import read_first_labels, write_first_labels
+from hoego.runs.left_out import keep_left_out, left_out_sentences
 from hoego.runs.records import Record, RunKind, RunStore
 
-FIRST_LABELS = "labels.parquet"
 AUDIT = "audit.json"
 _ONE_PERSON = ("near-duplicates", "suffixed-subjects")
 
 
-def keep_first_labels(record: Record, dataset: Dataset) -> None:
-    """Write the labels that a run begins with into its record."""
-    with files.writing(record.folder / FIRST_LABELS) as temporary:
-        label_table(dataset).write_parquet(temporary)
+def keep_first_data(record: Record, dataset: Dataset) -> None:
+    """Write into a record the labels that its run begins with, and what its data set leaves out."""
+    write_first_labels(record, dataset)
+    keep_left_out(record, dataset)
     if record.meta.fingerprints.get("labels") != dataset.labels_version:
         # A run that waited begins with the labels of the day it starts.
         record.update(fingerprints={**record.meta.fingerprints, "labels": dataset.labels_version})
@@ -37,21 +33,22 @@ def as_recorded(dataset: Dataset, records: Sequence[Record]) -> Dataset:
         RecordError: a file of a record cannot be read.
     """
     labels: dict[str, pl.DataFrame | None] = {}
-    warnings = dict[str, None]()
+    warnings, left_out = dict[str, None](), dict[str, None]()
     known = _with_parents(records)
     for record in known:
-        path = record.folder / FIRST_LABELS
-        if path.is_file():
-            labels[record.id] = _read(path)
+        if (first := read_first_labels(record)) is not None:
+            labels[record.id] = first
         elif record.meta.fingerprints.get("labels", dataset.labels_version) != dataset.labels_version:
             labels[record.id] = None
         warnings |= dict.fromkeys(audit_warnings(record))
+        left_out |= dict.fromkeys(left_out_sentences(record))
     if any(r.kind is RunKind.RUN for r in known) and not any((r.folder / AUDIT).is_file() for r in known):
         warnings[NOT_AUDITED] = None
     return replace(
         dataset,
         first_labels={**dataset.first_labels, **labels},
         warnings=tuple(dict.fromkeys((*dataset.warnings, *warnings))),
+        left_out=tuple(dict.fromkeys((*dataset.left_out, *left_out))),
     )
 
 
@@ -81,14 +78,3 @@ def _with_parents(records: Sequence[Record]) -> list[Record]:
         folders = (store.root / name for name in record.meta.parents)
         waiting += [Record(folder) for folder in folders if (folder / "run.json").is_file()]
     return [*found.values()]
-
-
-def _read(path: Path) -> pl.DataFrame:
-    remedy = "Restore the record from a copy; without the file, scores say that the labels may have changed."
-    try:
-        found, _ = read_parquet(path)
-    except DamagedParquet as problem:
-        raise RecordError(f"not readable: {problem}", file=path, remedy=remedy) from None
-    if found.columns[:1] != [IMAGE] or set(found.dtypes) != {pl.String} or found[IMAGE].is_duplicated().any():
-        raise RecordError("this is no table of labels", file=path, remedy=remedy)
-    return found

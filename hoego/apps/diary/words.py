@@ -212,6 +212,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "apart_dataset": ("다른 데이터셋", "another data set"),
     "apart_target": ("다른 예측 대상", "another target"),
     "apart_split": ("다른 분할", "another split"),
+    "apart_fold": ("다른 폴드", "another fold"),
     "apart_images": ("분할의 다른 사진", "other photos of the split"),
     "apart_labels": ("다른 라벨", "other labels"),
     "col_honesty": ("정직함", "honesty"),
@@ -237,6 +238,7 @@ _MARKS = {
     "independence not shown": "독립성은 밝혀지지 않음",
     "external": "외부 자료를 씀",
     "labels changed": "라벨이 바뀜",
+    "photos left out": "사진이 빠짐",
     "audit warned": "점검에서 경고가 나옴",
     "not audited": "점검하지 않음",
 }

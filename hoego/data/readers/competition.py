@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from hoego.data.images import is_photo
-from hoego.data.readers.photo_files import excluded, inside, subfolders
+from hoego.data.readers.photo_files import inside, left_out, subfolders
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.table_file import defaults
 from hoego.data.readers.tables import read_table
@@ -76,14 +76,16 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
     prefix = folder.relative_to(root).as_posix()
     prefix = "images/" if prefix == "." else f"{prefix}/images/"
     file = table if table.is_file() else folder / "images"
+    photos = [(p, name) for p in people for name in _photos(folder / "images", p, file)]
+    gone, counts = left_out([f"{p.folder}/{name}" for p, name in photos], settings.exclude)
+    kept = [photo for photo, out in zip(photos, gone, strict=True) if not out]
     rows = [
         {
             "image": f"{p.folder}/{name}", "path": f"{prefix}{p.folder}/{name}", "row": p.row, "id": p.id,
             "mask": _mask(name, folder / "images" / p.folder), "gender": p.gender, "age": p.age, "race": p.race,
             "photo": name.rsplit(".", 1)[0],
         }
-        for p in people
-        for name in _photos(folder / "images", p, file, settings.exclude)
+        for p, name in kept
     ]  # fmt: skip
     schema = dict.fromkeys(
         ("image", "path", "row", "id", "mask", "gender", "age", "race", "photo"), pl.String
@@ -97,6 +99,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
         attribute_columns={n: (a.column or n) for n, a in _labels(labels).attributes.items()},
         labels=_labels(labels),
         notes=notes,
+        excluded=counts,
     )
 
 
@@ -176,15 +179,14 @@ def _repeated(people: list[_Person]) -> list[str]:
     return [f"{what} with several folders, each taken for one subject: {shown}"]
 
 
-def _photos(images: Path, person: _Person, file: Path, exclude: tuple[str, ...]) -> list[str]:
+def _photos(images: Path, person: _Person, file: Path) -> list[str]:
     folder = images / person.folder
     names = (
         sorted(e.name for e in folder.iterdir() if is_photo(e.name) and e.is_file())
         if folder.is_dir()
         else []
     )
-    kept = [n for n in names if not excluded(f"{person.folder}/{n}", exclude)]
-    if not kept and not names:
+    if not names:
         why = "is empty" if folder.is_dir() else "is missing"
         raise DataError(
             f"Subject {person.id!r} has no photo: the folder {person.folder!r} {why}.",
@@ -193,7 +195,7 @@ def _photos(images: Path, person: _Person, file: Path, exclude: tuple[str, ...])
             column="path" if person.row else None,
             remedy="Restore its photos, or take its row out.",
         )
-    return kept
+    return names
 
 
 def _mask(name: str, folder: Path) -> str:

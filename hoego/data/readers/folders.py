@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hoego.data.readers.photo_files import photos_below
+from hoego.data.readers.photo_files import kept, photos_below
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.table_file import defaults, subjects_by_regex
 from hoego.errors import DataError
@@ -31,7 +31,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
         DataError: no photos; a folder that does not follow the pattern; a path without a subject.
     """
     root = Path(settings.root)
-    paths = photos_below(root, settings.exclude)
+    paths, counts = kept(photos_below(root), settings.exclude)
     if not paths:
         raise DataError(
             "There is no photo in this folder.",
@@ -66,6 +66,7 @@ def read(settings: DatasetSettings, labels: LabelSettings) -> RawTable:
         labels=labels.model_copy(
             update={"attributes": {n: defaults(n, labels.attributes.get(n)) for n in attributes}}
         ),
+        excluded=counts,
     )
 
 

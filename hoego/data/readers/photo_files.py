@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,6 +36,23 @@ def excluded(path: str, patterns: Sequence[str]) -> bool:
     plain = unicodedata.normalize("NFC", path)
     globs = [unicodedata.normalize("NFC", p) for p in patterns]
     return any(fnmatchcase(plain, p) or fnmatchcase(plain, f"{p.rstrip('/')}/*") for p in globs)
+
+
+def left_out(paths: Sequence[str], patterns: Sequence[str]) -> tuple[list[bool], dict[str, int]]:
+    """Say which of N paths match a glob pattern of dataset.exclude, and how many each leaves out that none before did.
+
+    >>> left_out(["a/1.png", "b/1.png"], ["a/*"])
+    ([True, False], {"dataset.exclude 'a/*'": 1})
+    """
+    by_pattern = [next((p for p in patterns if excluded(path, (p,))), None) for path in paths]
+    counts = Counter(f"dataset.exclude {p!r}" for p in by_pattern if p is not None)
+    return [p is not None for p in by_pattern], dict(counts)
+
+
+def kept(paths: Sequence[str], patterns: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """Return the paths that no pattern leaves out, and the counts of `left_out`."""
+    gone, counts = left_out(paths, patterns)
+    return [path for path, out in zip(paths, gone, strict=True) if not out], counts
 
 
 def _walk(root: str, below: str, seen: set[str]) -> Iterator[str]:

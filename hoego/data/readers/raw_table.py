@@ -25,6 +25,7 @@ class RawTable(ShortRepr):
         attribute_columns: attribute name -> column of `rows`. Empty for a set without labels.
         labels: the settings of the labels with what the layout knows by itself filled in.
         notes: sentences on what the layout did (ids joined, leftovers passed over).
+        excluded: setting -> how many photos it left out.
     """
 
     root: Path
@@ -34,3 +35,4 @@ class RawTable(ShortRepr):
     attribute_columns: Mapping[str, str] = field(default_factory=dict)
     labels: LabelSettings = field(default_factory=LabelSettings)
     notes: tuple[str, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import polars as pl
 
 from hoego.data.readers.finder import PhotoFinder
 from hoego.data.readers.indicators import expanded
-from hoego.data.readers.photo_files import excluded, inside, shown
+from hoego.data.readers.photo_files import inside, left_out, shown
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.readers.tables import SUFFIXES, DataTable, read_table
 from hoego.errors import DataError, nearest
@@ -46,8 +46,8 @@ def read_rows(table: DataTable, settings: DatasetSettings, labels: LabelSettings
         rows = rows.with_columns(image=table.frame[settings.image].cast(pl.String))
         _no_blank(rows["image"], table, settings.image)
     table.require(*settings.subject)
-    if settings.exclude:
-        rows = rows.filter([not excluded(p, settings.exclude) for p in rows["path"]])
+    gone, counts = left_out(rows["path"].to_list(), settings.exclude)
+    rows = rows.filter(~pl.Series(gone, dtype=pl.Boolean))
     rows, labels = expanded(rows, labels, table)
     rows, subjects, attributes = _free_names(rows, settings.subject, _attributes(table, labels))
     if settings.subject_regex is not None:
@@ -63,6 +63,7 @@ def read_rows(table: DataTable, settings: DatasetSettings, labels: LabelSettings
         attribute_columns=attributes,
         labels=labels,
         notes=table.notes,
+        excluded=counts,
     )
 
 

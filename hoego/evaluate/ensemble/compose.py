@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hoego.data.schema import COMPOSITE
 from hoego.errors import MismatchError, UsageError
 from hoego.predictions import Predictions, Provenance, join_rows, require_alike
+from hoego.predictions.whole_runs import whole_runs
 from hoego.results.ensemble import AttributeChoice, CompositionSummary
 from hoego.results.score import Score
 
@@ -76,6 +77,7 @@ def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:
         sources=sources,
         name=title,
         lineage=tuple(dict.fromkeys(r for m in members for r in m.lineage)),
+        whole=whole_runs([m.whole for m in members], members[0].images),
     )
     return Composition(predictions, {a: p.name for a, p in parts.items()})
 

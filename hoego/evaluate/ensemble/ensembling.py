@@ -23,6 +23,7 @@ from hoego.evaluate.ensemble.judge import (
 )
 from hoego.evaluate.score import Score, ScoreOptions, score
 from hoego.predictions import Predictions, Provenance, honesty, join_rows, require_honest
+from hoego.predictions.whole_runs import whole_runs
 from hoego.results.ensemble import Decision, EnsembleMember, EnsembleSummary, PairedGain
 from hoego.results.score import IntervalEstimate
 
@@ -208,7 +209,15 @@ def _joined(members: Sequence[Predictions], name: str) -> Predictions:
     """Return the first of aligned members with the provenance of all."""
     universe, source, sources = join_rows(members, name)
     lineage = tuple(dict.fromkeys(r for m in members for r in m.lineage))
-    return replace(members[0], universe=universe, source=source, sources=sources, name=name, lineage=lineage)
+    return replace(
+        members[0],
+        universe=universe,
+        source=source,
+        sources=sources,
+        name=name,
+        lineage=lineage,
+        whole=whole_runs([m.whole for m in members], members[0].images),
+    )
 
 
 def _require_members(runs: Sequence[Predictions], chosen: EnsembleOptions) -> None:

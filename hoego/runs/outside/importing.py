@@ -17,11 +17,12 @@ from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
 from hoego.results.evidence import read_evidence
+from hoego.runs.left_out import with_left_out
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
 from hoego.runs.outside.read_file import digest_of, names_in, read_file
 from hoego.runs.outside.sealed import read_sealed
 from hoego.runs.project import SPLIT_FILE, ProjectData
-from hoego.runs.recorded_data import keep_first_labels
+from hoego.runs.recorded_data import keep_first_data
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.train import fingerprints
 from hoego.split import FOLDER, Split, load, load_or_make, path_of, save
@@ -144,7 +145,8 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
     made = Predictions(**held_out_fields(rows.values, images, held_out, scale))
     evidence = [read_evidence(path) for path in request.evidence]
     made = with_evidence(made, evidence, project.split)
-    found = score(made, project.dataset, ScoreOptions(resamples=project.recipe.score.resamples))
+    known = with_left_out(project.dataset, RunStore(runs))
+    found = score(made, known, ScoreOptions(resamples=project.recipe.score.resamples))
     facts = OutsideFacts(
         file=request.file.name,
         digest=digest_of(request.file),
@@ -180,7 +182,7 @@ def _record(project: ProjectData, request: ImportRequest, made: Predictions, run
         target=made.schema.target,
     )
     _write_split(project.split, record.folder)
-    keep_first_labels(record, project.dataset)
+    keep_first_data(record, project.dataset)
     replace(made, name=record.id, lineage=(record.id,)).write(record.folder / PREDICTIONS)
     return record
 

@@ -33,7 +33,7 @@ from hoego.runs.probing.features import PhotoFeatures, features_of, names_of
 from hoego.runs.probing.heads_file import HEADS, write_heads
 from hoego.runs.project import SPLIT_FILE, ProjectData, audited, folds_of, open_project, require_clean
 from hoego.runs.record_predictions import PREDICTIONS
-from hoego.runs.recorded_data import AUDIT, as_recorded, keep_first_labels
+from hoego.runs.recorded_data import AUDIT, as_recorded, keep_first_data
 from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.train import fingerprints
 from hoego.split import save as save_split
@@ -181,7 +181,7 @@ def _record(
     files.write_sealed(record.folder / "split.json", project.split.summary)
     if checked is not None:
         files.write_sealed(record.folder / AUDIT, checked)
-    keep_first_labels(record, project.dataset)
+    keep_first_data(record, project.dataset)
     return record
 
 

@@ -17,6 +17,7 @@ from hoego.results.audit import AuditReport
 from hoego.results.base import Result
 from hoego.results.diagnosis import Diagnosis
 from hoego.results.ensemble import SavedComposition, SavedEnsemble
+from hoego.results.left_out import LeftOut
 from hoego.results.score import Score, ScoreSummary
 from hoego.results.split import SplitSummary
 from hoego.results.verdict import ComparisonVerdict
@@ -142,6 +143,14 @@ class Record:
         Raises RecordError where the file is broken.
         """
         return self._result("audit.json", AuditReport, ", or move it away")
+
+    @property
+    def left_out(self) -> LeftOut | None:
+        """What its data set leaves out (left-out.json); None where nothing was.
+
+        Raises RecordError where the file is broken.
+        """
+        return self._result("left-out.json", LeftOut)
 
     @property
     def verdict(self) -> ComparisonVerdict | None:

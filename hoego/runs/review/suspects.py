@@ -60,7 +60,10 @@ def as_given(dataset: Dataset) -> Dataset:
         )
     plain = replace(origin, dataset=origin.dataset.model_copy(update={"overlay": None}))
     return replace(
-        read_dataset(plain), merged_subjects=dataset.merged_subjects, first_labels=dataset.first_labels
+        read_dataset(plain),
+        merged_subjects=dataset.merged_subjects,
+        first_labels=dataset.first_labels,
+        left_out=dataset.left_out,
     )
 
 
