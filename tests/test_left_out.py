@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from scored_people import people, predict
 
+from hoego import files
+from hoego.data.audit import audit
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
 from hoego.evaluate.ensemble import EnsembleOptions, ensemble
@@ -181,3 +183,20 @@ def test_a_binary_choice_of_rows_survives_writing(tmp_path: Path) -> None:
     assert np.array_equal(back.whole["run"].images, run.whole["run"].images)
     assert np.array_equal(back.whole["run"].predicted, run.whole["run"].predicted)
     assert replace(back, whole={}).whole == {}
+
+
+def test_subjects_that_a_few_suffixes_tell_apart_are_warned_of_beside_the_score(tmp_path: Path) -> None:
+    photos(tmp_path)
+    table = pl.read_csv(tmp_path / "t.csv")
+    names = {f"s{k}": f"p{k // 2}_{'ab'[k % 2]}" for k in range(6)}
+    table.with_columns(pl.col("who").replace(names)).write_csv(tmp_path / "t.csv")
+    recipe = recipe_of(tmp_path)
+    record = a_run(tmp_path, recipe)
+    files.write_sealed(record.folder / "audit.json", audit(load(recipe), recipe, photos=False))
+    data = dataset_of(record)
+    assert data is not None
+    found = score(Predictions.read(record.folder / "predictions.parquet"), data, FAST)
+    assert "audit warned" in found.stated
+    (said,) = (note for note in found.notes if "suffix" in note)
+    assert said.startswith("3 subject ids differ")
+    assert "it may stand on both sides" in said

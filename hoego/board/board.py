@@ -13,6 +13,7 @@ from hoego.board.access import AccessRules
 from hoego.board.cache import HeldData, Latest
 from hoego.errors import RecordError
 from hoego.runs.records import HeldStore, Record
+from hoego.runs.records.labels_now import note_changed_labels
 
 
 def user_name() -> str:
@@ -84,6 +85,7 @@ class Board:
         found = self.store.get(id_)
         if found is None:
             raise NoSuchRun(f"There is no run {id_!r} here.", remedy="The list of runs shows what there is.")
+        note_changed_labels([found])
         return found
 
 

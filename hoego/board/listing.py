@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from hoego.recipe import Recipe, SplitSettings, build
 from hoego.results.honesty import HonestyMark, ScoreHonesty
 from hoego.results.score import MetricEstimate
 from hoego.runs.records import RankingGroup, Record, rankings
+from hoego.runs.records.labels_now import note_changed_labels
 from hoego.runs.records.listing import check_column, is_score, sort_records
 from hoego.runs.records.meta import STATES
 from hoego.runs.records.ranking import PRIMARY, group_of
@@ -128,7 +130,8 @@ class SeedGroup:
 def arrange(board: Board, view: RunsView) -> tuple[RunsPart, ...]:
     """Return the sections of the table; scores that may not be ranked have one of their own."""
     board.store.look()
-    asked = (view.text, view.states, view.tags, view.sort, view.recipe)
+    # The labels may change while no record does: once a minute it is looked again.
+    asked = (view.text, view.states, view.tags, view.sort, view.recipe, int(time.time() / 60))
     return tuple(board.results.get(("arranged", board.store.version, *asked), lambda: _arranged(board, view)))
 
 
@@ -139,6 +142,7 @@ def _arranged(board: Board, view: RunsView) -> tuple[RunsPart, ...]:
         text=view.text,
         where=(lambda m: m.fingerprints.get("recipe") == view.recipe) if view.recipe else None,
     )
+    note_changed_labels(records)
     apart = [r for r in records if r.score is not None and not r.score.rankable]
     set_aside = {r.id for r in apart}
     if not view.by_score:

@@ -129,13 +129,16 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     """Show one run: its state, its recipe, its score with its honesty."""
     from hoego.recipe.base import plain_settings
     from hoego.runs.records import RunStore
+    from hoego.runs.records.labels_now import note_changed_labels
 
     record = RunStore(runs_folder(folder)).find(run)
+    note_changed_labels([record])
     facts = {
         **record.meta.to_dict(),
         "state": record.state,
         "reason": record.reason,
         "folder": str(record.folder),
+        "score": None if record.score is None else record.score.model_dump(mode="json"),
     }
     if as_json:
         left_out = record.left_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,16 @@ def label_table(dataset: Dataset) -> pl.DataFrame:
 
     Names outlive codes: a schema whose classes were put in another order gives the same table.
     """
-    columns = [pl.Series(IMAGE, dataset.image_ids.tolist(), dtype=pl.String)]
-    for a, attribute in enumerate(dataset.schema.attributes):
+    return table_of(dataset.schema, dataset.image_ids.tolist(), dataset.codes)
+
+
+def table_of(schema: LabelSchema, images: Sequence[str], codes: NDArray[np.int16]) -> pl.DataFrame:
+    """Return the label table of images [N] with codes [N, A]."""
+    columns = [pl.Series(IMAGE, images, dtype=pl.String)]
+    for a, attribute in enumerate(schema.attributes):
         # The code of a missing label, -1, takes the last place.
         names = np.asarray([*attribute.classes, None], dtype=object)
-        columns.append(
-            pl.Series(LABEL + attribute.name, names[dataset.codes[:, a]].tolist(), dtype=pl.String)
-        )
+        columns.append(pl.Series(LABEL + attribute.name, names[codes[:, a]].tolist(), dtype=pl.String))
     return pl.DataFrame(columns)
 
 

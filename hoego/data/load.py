@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from hoego.data.aliases import SubjectAliases
 from hoego.data.contents import content_hashes
 from hoego.data.dataset import Dataset, LabelCorrection
 from hoego.data.encode import apply_corrections, encode_labels, with_combinations
+from hoego.data.label_changes import table_of
 from hoego.data.origin import DatasetOrigin
 from hoego.data.overlay import read_overlay
 from hoego.data.readers import read_layout, read_unlabelled
@@ -39,19 +41,8 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         DataError: anything about the photos, their table or the overlay; names the file, the row and the remedy.
         SplitError: split.join names what is not there.
     """
-    raw = read_layout(origin.dataset, origin.labels, origin.frame)
-    rows = raw.rows.sort("image")
-    rows = rows.with_columns(plain_name(rows[c].cast(pl.String)) for c in raw.subject_columns)
-    raw = RawTable(**{**raw.__dict__, "rows": rows})
-    _require_rows(raw)
-    _require_plain_text(raw)
-    schema, codes, numbers = encode_labels(raw)
-    corrections: tuple[LabelCorrection, ...] = ()
-    if origin.dataset.overlay is not None:
-        corrections = read_overlay(raw.root / origin.dataset.overlay, schema, rows["image"].to_list())
-        codes, numbers = apply_corrections(schema, rows["image"].to_list(), (codes, numbers), corrections)
-        if schema.combinations is not None:
-            schema = with_combinations(schema, codes)
+    raw, schema, codes, numbers, corrections = _labelled(origin)
+    rows = raw.rows
     linked = require_links_inside(raw.root, rows["path"].to_list(), origin.dataset.links)
     contents = _contents(raw)
     _require_subjects(raw)
@@ -68,12 +59,46 @@ def read_dataset(origin: DatasetOrigin) -> Dataset:
         # A subject of one photo each shows no independence: photos of one person have as many names as there are.
         subject_shown=bool(raw.subject_columns) and len(set(subjects)) < len(subjects),
         joins=(*raw.notes, *linked, *unread, *said),
-        corrections=tuple(corrections),
+        corrections=corrections,
         excluded=raw.excluded,
         aliases=SubjectAliases.of(rows, raw.subject_columns or ("image",), subjects, namespace),
         name=raw.root.name,
         origin=origin,
     )
+
+
+def read_labels(origin: DatasetOrigin) -> pl.DataFrame:
+    """Read the labels alone, as a label table; no photo is opened. Raises as `read_dataset`."""
+    raw, schema, codes, _, _ = _labelled(origin)
+    return table_of(schema, raw.rows["image"].to_list(), codes)
+
+
+_Labelled = tuple[
+    RawTable,
+    LabelSchema,
+    NDArray[np.int16],
+    dict[str, NDArray[np.float64]],
+    tuple[LabelCorrection, ...],
+]
+
+
+def _labelled(origin: DatasetOrigin) -> _Labelled:
+    """Read the rows, sorted, with their labels encoded and corrected: schema, codes, numbers, corrections."""
+    raw = read_layout(origin.dataset, origin.labels, origin.frame)
+    rows = raw.rows.sort("image")
+    rows = rows.with_columns(plain_name(rows[c].cast(pl.String)) for c in raw.subject_columns)
+    raw = RawTable(**{**raw.__dict__, "rows": rows})
+    _require_rows(raw)
+    _require_plain_text(raw)
+    schema, codes, numbers = encode_labels(raw)
+    corrections: tuple[LabelCorrection, ...] = ()
+    if origin.dataset.overlay is not None:
+        images = rows["image"].to_list()
+        corrections = tuple(read_overlay(raw.root / origin.dataset.overlay, schema, images))
+        codes, numbers = apply_corrections(schema, images, (codes, numbers), corrections)
+        if schema.combinations is not None:
+            schema = with_combinations(schema, codes)
+    return raw, schema, codes, numbers, corrections
 
 
 def load_unlabelled(path: Path, schema: LabelSchema, *, root: Path | None = None) -> Dataset:

@@ -33,6 +33,7 @@ class HonestyMark(StrEnum):
     INDEPENDENCE_NOT_SHOWN = "independence not shown"
     EXTERNAL = "external"
     LABELS_CHANGED = "labels changed"
+    LABELS_CHANGED_SINCE = "labels changed since"
     PHOTOS_LEFT_OUT = "photos left out"
     AUDIT_WARNED = "audit warned"
     NOT_AUDITED = "not audited"

@@ -20,9 +20,9 @@ from hoego.data.label_changes import IMAGE, codes_of
 from hoego.errors import HoegoError
 from hoego.predictions.left_out_notes import left_out_of
 from hoego.results.left_out import LeftOut, LeftOutPhotos
-from hoego.runs.first_labels import CONTENT, SUBJECT, read_first_labels
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record, RunStore
+from hoego.runs.records.first_labels import CONTENT, SUBJECT, read_first_labels
 
 LEFT_OUT = "left-out.json"
 _STATES, _RUNS, _SAID = 12, 6, 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -15,12 +14,13 @@ from hoego.errors import HoegoError, MismatchError, RecordError
 from hoego.evaluate.score import Score, ScoreOptions
 from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
-from hoego.recipe import Recipe, build, find_project, read_toml
+from hoego.recipe import build
 from hoego.runs.candidates import recorded_candidates
 from hoego.runs.own_code import require_named_here
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.recorded_data import as_recorded
 from hoego.runs.records import Record, RunStore
+from hoego.runs.records.todays_recipe import corrected_recipe, project_of, with_values
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         required: raise where it cannot be loaded; otherwise give None.
     """
     try:
-        today = _project_of(record, build(record.recipe))
+        today = project_of(record, build(record.recipe))
         recipe = corrected_recipe(record)
         dataset = as_recorded(load(recipe), [record])
         now = recipe
         for section, key in (("dataset", "subject"), ("split", "join")):
             if (value := today.get(section, {}).get(key)) is not None:
-                now = _with(now, section, **{key: value})
+                now = with_values(now, section, **{key: value})
         return (
             dataset
             if now == recipe
@@ -58,33 +58,6 @@ def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
         if required:
             raise
         return None
-
-
-def corrected_recipe(record: Record) -> Recipe:
-    """Return the recipe of a run with the overlay that hoego.toml names today."""
-    recipe = build(record.recipe)
-    overlay = _project_of(record, recipe).get("dataset", {}).get("overlay")
-    return recipe if overlay is None else _with(recipe, "dataset", overlay=overlay)
-
-
-def _project_of(record: Record, recipe: Recipe) -> dict[str, Any]:
-    """Return today's hoego.toml: the one beside the records or above the photos, if it is of the same photos."""
-    root = Path(recipe.dataset.root).resolve()
-    # Not in the record itself: a hoego.toml there came with it, from whoever made it.
-    for start in (record.folder.parent, root):
-        if (file := find_project(start)) is not None:
-            said = read_toml(file)
-            build({k: said[k] for k in ("dataset", "split") if k in said}, file=file)
-            named = said.get("dataset", {}).get("root")
-            if named is None or (file.parent / named).resolve() == root:
-                return dict(said)
-    return {}
-
-
-def _with(recipe: Recipe, section: str, **values: Any) -> Recipe:
-    """Return the recipe with some values of a section replaced."""
-    data = recipe.to_dict()
-    return build({**data, section: {**data[section], **values}})
 
 
 def merged_subjects(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:

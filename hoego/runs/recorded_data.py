@@ -9,9 +9,9 @@ import polars as pl
 
 from hoego.data.audit import BESIDE_SCORE
 from hoego.data.dataset import NOT_AUDITED, Dataset
-from hoego.runs.first_labels import read_first_labels, write_first_labels
 from hoego.runs.left_out import keep_left_out, left_out_sentences
 from hoego.runs.records import Record, RunKind, RunStore
+from hoego.runs.records.first_labels import read_first_labels, write_first_labels
 
 AUDIT = "audit.json"
 _ONE_PERSON = ("near-duplicates", "suffixed-subjects")

@@ -19,6 +19,7 @@ from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records import DiaryNote, RankingGroup, Record, RunKind, RunStore, notes
 from hoego.runs.records.difference import changes
 from hoego.runs.records.home import home_datasets
+from hoego.runs.records.labels_now import note_changed_labels
 from hoego.runs.records.ranking import PRIMARY, group_of, ranked
 from hoego.runs.submission import Ledger
 
@@ -196,6 +197,7 @@ def apart(a: RunSummary, b: RunSummary) -> list[tuple[str, Any, Any]]:
 def gather(store: RunStore, period: Period) -> PeriodRecords:
     """Read the store, its notes and ideas, and the ledger beside it."""
     records, broken = store.scan()
+    note_changed_labels(records)
     every = sorted((_run(r, period) for r in _needed(records, period)), key=lambda r: (r.moment, r.id))
     inside = tuple(r for r in every if period.first <= r.day <= period.last)
     diary = ((period.local(n.time), n) for n in notes(store))

@@ -238,6 +238,7 @@ _MARKS = {
     "independence not shown": "독립성은 밝혀지지 않음",
     "external": "외부 자료를 씀",
     "labels changed": "라벨이 바뀜",
+    "labels changed since": "그 뒤로 라벨이 바뀜",
     "photos left out": "사진이 빠짐",
     "audit warned": "점검에서 경고가 나옴",
     "not audited": "점검하지 않음",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -19,6 +19,7 @@ Ints = NDArray[np.integer[Any]]
 DOMINANT = 0.2
 HARDLY_ANY, MANY_PHOTOS = 5, 20
 FEW_SUBJECTS = 30
+FEW_SUFFIXES = 5
 _SUFFIX = re.compile(
     r"(?<=\w)(?:[-_. ]+\d{1,2}|[-_. ]+[A-Za-z]|[-_. ]*\(\d+\)|[-_. ]*(?:copy|dup|bis))$", re.IGNORECASE
 )
@@ -99,17 +100,20 @@ def suffixed(names: list[str]) -> list[tuple[str, str]]:
 
     A name with a short suffix (`-1`, `_b`, `(2)`, `copy`) is paired with the name without it, if there is one; names
     that share what stands before the suffix are paired with one another only where at most a fifth of all names have a
-    suffix (else the suffix is the number itself). Names equal but for case, spaces, leading zeros and forms of letters
+    suffix (else the suffix is the number itself), or where a handful of suffixes stands behind many different names, as
+    those of two eyes, views or visits do. Names equal but for case, spaces, leading zeros and forms of letters
     that Unicode holds to be compatible (full-width, decomposed) are paired too.
 
     >>> suffixed(["001498", "001498-1", "002"])
     [('001498', '001498-1')]
     >>> suffixed(["track_01", "track_02", "track_03"])
     []
+    >>> suffixed(["p1_a", "p1_b", "p2_a", "p2_b"])
+    [('p1_a', 'p1_b'), ('p2_a', 'p2_b')]
     """
     groups: dict[str, list[str]] = defaultdict(list)
     ended = {n: _SUFFIX.sub("", n) for n in names}
-    usual = sum(base != n for n, base in ended.items()) > 0.2 * len(names)
+    usual = sum(base != n for n, base in ended.items()) > 0.2 * len(names) and not _views(ended)
     known = set(names)
     for n, base in ended.items():
         if base != n and (base in known or not usual):
@@ -119,6 +123,15 @@ def suffixed(names: list[str]) -> list[tuple[str, str]]:
         groups[f"same {_plain(n)}"].append(n)
     found = {(g[0], other) for g in groups.values() for other in g[1:] if other != g[0]}
     return sorted((min(a, b), max(a, b)) for a, b in found)
+
+
+def _views(ended: dict[str, str]) -> bool:
+    """Say whether the suffixes of names (name -> what stands before its suffix) are a few views of many subjects."""
+    suffixes = {n[len(base) :] for n, base in ended.items() if base != n}
+    shared = sum(times > 1 for times in Counter(base for n, base in ended.items() if base != n).values())
+    # `7_1` and `7_2` may be rooms of a building; letters seldom number subjects.
+    least = len(suffixes) + any(map(str.isdigit, "".join(suffixes)))
+    return len(suffixes) <= FEW_SUFFIXES and shared >= max(2, least)
 
 
 def _plain(name: str) -> str:

@@ -100,6 +100,12 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
         if state not in STATES:
             raise UsageError(f"There is no state {state!r}.", remedy=nearest(state, STATES))
     records, broken = store.scan(states=query.states, tags=query.tags, text=query.text, where=query.where)
+    if any(is_score(column) for column in query.columns):
+        from hoego.runs.records.labels_now import (
+            note_changed_labels,
+        )  # reads tables, which other lists do without
+
+        note_changed_labels(records)
     order = query.sort.removeprefix("-")
     for column in (*query.columns, order):
         check_column(column)

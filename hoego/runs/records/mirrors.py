@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from hoego import files
 from hoego.damage import parsing
 from hoego.errors import UsageError
+from hoego.runs.records.labels_now import note_changed_labels
 from hoego.runs.records.record import FINAL_STATES, Record
 from hoego.runs.records.store import RunStore
 
@@ -78,7 +79,9 @@ def sync(store: RunStore, mirror: ExperimentLogger, *, records: Sequence[Record]
     """
     current: list[str] = []
     behind: dict[str, str] = {}
-    for record in store.list() if records is None else records:
+    chosen = store.list() if records is None else records
+    note_changed_labels(chosen)
+    for record in chosen:
         if behind:
             behind[record.id] = "left for the next time"
             continue

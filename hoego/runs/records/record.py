@@ -17,6 +17,7 @@ from hoego.results.audit import AuditReport
 from hoego.results.base import Result
 from hoego.results.diagnosis import Diagnosis
 from hoego.results.ensemble import SavedComposition, SavedEnsemble
+from hoego.results.honesty import HonestyMark
 from hoego.results.left_out import LeftOut
 from hoego.results.score import Score, ScoreSummary
 from hoego.results.split import SplitSummary
@@ -46,6 +47,7 @@ class Record:
         self.folder = Path(folder)
         self._meta = meta
         self._read_only = read_only
+        self.labels_changed = 0
 
     def __repr__(self) -> str:
         return f"Record({self.folder})"
@@ -99,8 +101,19 @@ class Record:
 
     @property
     def score(self) -> ScoreSummary | None:
-        """The score of the held-out predictions as run.json summarises it; None before there is one."""
-        return self.meta.score
+        """The score of the held-out predictions as run.json summarises it; None before there is one.
+
+        Where `labels_now.note_changed_labels` has looked, it also says how many labels changed since.
+        """
+        found = self.meta.score
+        if found is None or not self.labels_changed:
+            return found
+        what = "label has" if self.labels_changed == 1 else "labels have"
+        when = f"since this score was made on the labels {found.labels_version}"
+        notes = (*found.notes, f"{self.labels_changed:,} {what} changed {when}")
+        return found.model_copy(
+            update={"marks": (*found.marks, HonestyMark.LABELS_CHANGED_SINCE), "notes": notes}
+        )
 
     @property
     def full_score(self) -> Score | None:

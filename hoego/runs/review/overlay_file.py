@@ -8,8 +8,8 @@ from pathlib import Path
 from hoego import files
 from hoego.errors import UsageError
 from hoego.recipe import build, find_project
-from hoego.runs.loading import corrected_recipe
 from hoego.runs.records import Record
+from hoego.runs.records.todays_recipe import corrected_recipe
 
 CORRECTIONS = "corrections.csv"
 

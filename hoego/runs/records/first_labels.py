@@ -9,7 +9,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.label_changes import IMAGE, label_table
 from hoego.data.parquet_file import DamagedParquet, read_parquet, unsealed, write_sealed_parquet
 from hoego.errors import RecordError
-from hoego.runs.records import Record
+from hoego.runs.records.record import Record
 
 FIRST_LABELS = "labels.parquet"
 SUBJECT, CONTENT = "subject", "content"
