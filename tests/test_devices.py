@@ -140,7 +140,7 @@ def test_what_belongs_to_the_whole_batch_is_computed_over_all_devices(
     tmp_path: Path, processes: DeviceProcesses, changes: dict[str, Any]
 ) -> None:
     """Batch norm, dropout, averages of weights, views, and losses and weights that are no means over photos."""
-    assert both(tmp_path, processes, changes).gap() < 1e-4
+    assert both(tmp_path, processes, changes).gap() < 1e-5
 
 
 def test_batch_norm_of_each_device_by_itself_is_another_training(
@@ -260,6 +260,7 @@ def children() -> list[int]:
     ]
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the system lists no children of a process")
 def test_a_run_whose_process_is_killed_says_so_and_is_resumed(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     steps, others = iter(range(100)), set(children())
 
