@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -108,21 +109,40 @@ def write_predictions(folder: Path) -> None:
 
 
 def command(folder: Path, *words: str) -> dict[str, Any]:
-    """Run hoego in a process of its own: seconds, peak memory in GiB, and its exit status."""
+    """Run hoego in a process of its own: seconds, seconds of all cores, and peak memory in GiB."""
     with (folder / "out.txt").open("w") as out, (folder / "err.txt").open("w") as err:
         started = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "hoego", *words], cwd=folder, env=_own(folder), stdout=out, stderr=err
         )
+        peak = [0]
+        watcher = threading.Thread(target=_watch_memory, args=(process.pid, peak))
+        watcher.start()
+        watcher.join()
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         tail = (folder / "err.txt").read_text()[-2000:]
         raise SystemExit(f"hoego {' '.join(words)} ended with {process.returncode}: {tail}")
-    found = {"seconds": round(seconds, 1), "peak_gib": round(used.ru_maxrss / 2**20, 2)}
+    found = {
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "peak_gib": round(peak[0] / 2**20, 2),
+    }
     print(f"{' '.join(words)}: {found}", file=sys.stderr, flush=True)
     return found
+
+
+def _watch_memory(pid: int, peak: list[int]) -> None:
+    """Note the peak memory of a process in KiB until it ends (what wait4 says of it counts its parent's, too)."""
+    while True:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+        if not found:  # it has ended
+            return
+        peak[0] = found[0]
+        time.sleep(0.02)
 
 
 def measure(n: int, folder: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ WORKS = {
     "audit": "audit",
     "split": "split",
     "pixels build": "pixels build --parts 2",
+    "pack": "pack --to packed",
     "settings": "settings mixup",
     "recipes": "recipes",
     "score": "score A",

@@ -31,7 +31,7 @@ from hoego.terminal import visible
 
 SECTIONS = {
     "The whole story": ("demo",),
-    "Data": ("people", "init", "audit", "split", "pixels"),
+    "Data": ("people", "init", "audit", "split", "pixels", "pack"),
     "Training": ("recipes", "settings", "lr", "weights", "probe", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
     "Out of the lab": ("export", "check", "serve", "serve-score"),

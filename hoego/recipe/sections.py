@@ -74,6 +74,10 @@ class DatasetSettings(SettingsSection):
         description="Resampling filter (with antialiasing); not said: that of the published weights, or bilinear.",
     )
     crop: CropSettings = CropSettings()
+    packed: str | None = Field(
+        None,
+        description="Folder of shards (hoego pack), below root or absolute: trainings read the pixels from it.",
+    )
 
 
 class AttributeSettings(SettingsSection):

@@ -1,4 +1,4 @@
-"""What `hoego pixels build` made."""
+"""What `hoego pixels build` and `hoego pack` made."""
 
 from __future__ import annotations
 
@@ -21,6 +21,30 @@ class PixelBuild(Result):
     images: int
     distinct: int
     decoded: int
+    height: int
+    width: int
+    n_bytes: int
+    seconds: float
+    folder: str
+
+
+class PackedPhotos(Result):
+    """A pack of photos in shards.
+
+    Args:
+        images, subjects: in it.
+        shards: files; a subject is in one of them.
+        written: shards that this call wrote; the others were there.
+        height, width: in pixels.
+        n_bytes: of all shards.
+        seconds: that this call took.
+        folder: where the pack lies.
+    """
+
+    images: int
+    subjects: int
+    shards: int
+    written: int
     height: int
     width: int
     n_bytes: int

@@ -26,6 +26,7 @@ from hoego.runs.inputs import (
     REFIT,
     decode,
     inner_slice,
+    open_photos,
     refit_recipe,
     require_weights_unseen,
     tell_training,
@@ -136,7 +137,7 @@ class RunExecution:
 
     def _load(self) -> None:
         """Decode the photos, and find what the trainings take beside them."""
-        self.cache = decode(self.recipe, self.dataset)
+        self.cache = open_photos(self.recipe, self.dataset)
         if self.cache.decoded or "decode_seconds" not in self.timing:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
             self.timing["decoded_images"] = self.cache.decoded

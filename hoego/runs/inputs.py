@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.data.overlay import read_overlay
+from hoego.data.packing import open_packed
 from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
 from hoego.predictions import require_unseen
@@ -36,6 +37,18 @@ def decode(recipe: Recipe, dataset: Dataset, preprocess: Preprocess | None = Non
     """Decode the pixels of a data set, from the cache or into it."""
     chosen = preprocess or preprocess_of(recipe)
     return PixelCache.build(dataset.paths, dataset.contents, chosen, images=dataset.image_ids.tolist())
+
+
+def open_photos(recipe: Recipe, dataset: Dataset) -> PixelCache:
+    """Return the pixels of a recipe's own data set: from its pack where it names one, else decoded.
+
+    Raises:
+        MismatchError: the pack is of another size or preprocessing, or lacks photos.
+    """
+    if recipe.dataset.packed is None:
+        return decode(recipe, dataset)
+    folder = Path(recipe.dataset.root) / recipe.dataset.packed
+    return open_packed(folder, dataset, preprocess_of(recipe))
 
 
 def training_edits(recipe: Recipe, dataset: Dataset):  # type: ignore[no-untyped-def]

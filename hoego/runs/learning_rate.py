@@ -12,7 +12,7 @@ import numpy as np
 from hoego.extras import require
 from hoego.recipe import Recipe
 from hoego.results.training import LrResult, ResolvedSettings
-from hoego.runs.inputs import decode, training_edits
+from hoego.runs.inputs import open_photos, training_edits
 from hoego.runs.project import ProjectData, open_project
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _task(trial: Recipe, project: ProjectData, folder: Path) -> FoldTask:
     return FoldTask(
         recipe=trial,
         dataset=project.dataset,
-        cache=decode(trial, project.dataset),
+        cache=open_photos(trial, project.dataset),
         train_mask=~held,
         val_mask=np.zeros_like(held),
         folder=folder,

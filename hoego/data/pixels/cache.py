@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,30 @@ if TYPE_CHECKING:
     from hoego.data.dataset import Dataset
 
 
+class PixelRows(Protocol):
+    """Photos of one size that are indexed along their first axis: by a position, by positions, a slice or a mask."""
+
+    def __len__(self) -> int:
+        """Return the number of photos R."""
+        ...
+
+    def __getitem__(self, which: Any, /) -> Any:
+        """Return uint8 [H, W, 3] of one photo, [n, H, W, 3] of several."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PixelCache(ShortRepr):
     """Decoded pixels of N photos.
 
     Args:
-        array: uint8 [R, H, W, 3], read-only, memory-mapped; R distinct photos in the order of their first use.
+        array: uint8 [R, H, W, 3], read-only, memory-mapped; R distinct photos in the order of their first use. Of a
+            pack (`hoego pack`) the photos in the order of its shards.
         row: int64 [N], the row of each photo (0 to N-1 where no photo occurs twice).
         preprocess: what made them.
         folder: where they lie.
@@ -39,7 +57,7 @@ class PixelCache(ShortRepr):
         seconds: what the call took, in all.
     """
 
-    array: Photo
+    array: PixelRows
     row: NDArray[np.int64]
     preprocess: Preprocess
     folder: Path

@@ -18,7 +18,7 @@ from hoego.extras import require
 from hoego.recipe import Recipe
 from hoego.results.search import SearchResult
 from hoego.runs.ablate import title
-from hoego.runs.inputs import decode
+from hoego.runs.inputs import open_photos
 from hoego.runs.project import ProjectData, open_project
 from hoego.runs.queue import QueueOptions, WorkerPool, WorkOptions, format_duration, recover
 from hoego.runs.queue.context import STOP_FILE
@@ -123,7 +123,7 @@ class _Search:
     def run(self) -> SearchResult:
         self.workshop.log(f"search {self.id}: {len(self.trials())} trials are on record")
         # Decoded once, before the workers start: they share the pixels.
-        decode(self.recipe, self.project.dataset)
+        open_photos(self.recipe, self.project.dataset)
         with self._workers() as pool:
             self._try(pool)
             best = self.best()

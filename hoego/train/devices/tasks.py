@@ -57,6 +57,8 @@ class DeviceTask(ShortRepr):
 def _without_pixels(task: FoldTask) -> tuple[FoldTask, tuple[str, str, tuple[int, ...]] | None]:
     """Take memory-mapped pixels out of a task: pickled, they would be copied whole for each device."""
     array = task.cache.array
+    if not isinstance(array, np.ndarray):  # a pack, which maps its shards anew
+        return task, None
     base: Any = array
     while isinstance(base, np.ndarray) and not (isinstance(base, np.memmap) and base.filename):
         base = base.base
