@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hoego import files
 from hoego.data.images import content_of
 from hoego.data.parquet_file import DamagedParquet, read_parquet
+from hoego.data.progress_bar import counted
 from hoego.errors import DataError
 
 _FACTS = ("size", "time", "changed", "inode")
@@ -71,8 +72,9 @@ def content_hashes(
                 raise _unreadable(paths[i], rows[i], file, e) from None
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            found_now = pool.map(one, fresh.tolist(), chunksize=64)
             hashes[fresh] = np.fromiter(
-                pool.map(one, fresh.tolist(), chunksize=64), np.uint64, count=len(fresh)
+                counted(found_now, len(fresh), "Reading photos"), np.uint64, count=len(fresh)
             )
         _remember(store, pl.concat([known, now.with_columns(content=hashes)]).unique("path", keep="last"))
     return hashes

@@ -14,6 +14,7 @@ from hoego.data.contents import cache_folder
 from hoego.data.dataset import Dataset
 from hoego.data.images import cpu_count, decode, read_header
 from hoego.data.parquet_file import DamagedParquet, read_parquet
+from hoego.data.progress_bar import counted
 from hoego.errors import DataError
 from hoego.files import write_bytes
 
@@ -42,7 +43,8 @@ def probes(dataset: Dataset) -> pl.DataFrame:
     if len(fresh):
         paths = dataset.paths
         with ThreadPoolExecutor(cpu_count()) as pool:
-            rows = list(pool.map(_row, [paths[i] for i in fresh.tolist()], chunksize=64))
+            found = pool.map(_row, [paths[i] for i in fresh.tolist()], chunksize=64)
+            rows = list(counted(found, len(fresh), "Reading headers"))
         new = pl.DataFrame(rows, schema=list(SCHEMA)[1:], orient="row").insert_column(
             0, wanted["content"][fresh]
         )
@@ -70,7 +72,8 @@ def unreadable(dataset: Dataset) -> dict[int, str]:
         return None
 
     with ThreadPoolExecutor(cpu_count()) as pool:
-        said = list(pool.map(one, dataset.paths, chunksize=16))
+        found = pool.map(one, dataset.paths, chunksize=16)
+        said = list(counted(found, dataset.n_images, "Looking for damaged photos"))
     return {i: text for i, text in enumerate(said) if text is not None}
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from hoego.data.progress_bar import MANY, counted
+
 SIDE = 32
 LEAST_CORRELATION = 0.97
 LEAST_DETAIL = 0.80
@@ -152,7 +154,8 @@ def _distinct_pairs(codes: Codes, distance: int) -> Iterator[Pairs]:
     masks = _keys(codes, distance)
     if not masks:
         yield from _all_pairs(codes, distance)
-    for number, mask in enumerate(masks):
+    shown = counted(masks, len(masks), "Comparing photos", shown=len(codes) >= MANY)
+    for number, mask in enumerate(shown):
         for pairs in _equal_pairs(codes & mask):
             near = pairs[_near(codes, pairs, distance)]
             differ = codes[near[:, 0]] ^ codes[near[:, 1]]

@@ -17,6 +17,6 @@ from __future__ import annotations
 
 from hoego.data.pixels.build import CacheBuildOptions
 from hoego.data.pixels.cache import PixelCache, photo_keys
-from hoego.data.pixels.work import ProgressBar
+from hoego.data.progress_bar import ProgressBar
 
 __all__ = ["CacheBuildOptions", "PixelCache", "ProgressBar", "photo_keys"]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from hoego.data.images import Photo, bad_photos, cpu_count
 from hoego.data.pixels.store import PixelStore
-from hoego.data.pixels.work import Item, ProgressBar, work
+from hoego.data.pixels.work import Item, work
 from hoego.data.preprocess import Box, Preprocess
+from hoego.data.progress_bar import ProgressBar
 from hoego.errors import DataError
 from hoego.short_repr import ShortRepr
 from hoego.storage import storing

@@ -14,7 +14,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -166,38 +165,3 @@ def serve() -> None:
         if not line:
             return
         answer = fill(setup, preprocess, json.loads(line))
-
-
-class ProgressBar:
-    """Progress over photos: a bar on a terminal and in a notebook, else a line every ten seconds.
-
-    Args:
-        total: number of photos.
-        title: what is done to them.
-    """
-
-    def __init__(self, total: int, title: str = "Decoding photos") -> None:
-        self.title = title
-        self.start = self.last_print = time.monotonic()
-        from hoego.data.live_progress import live_progress
-
-        self.bar = live_progress()
-        if self.bar is not None:
-            self.task = self.bar.add_task(title, total=total)
-            self.bar.start()
-
-    def __call__(self, done: int, total: int) -> None:
-        if self.bar is not None:
-            self.bar.update(self.task, completed=done)
-        elif (now := time.monotonic()) - self.last_print > 10:
-            self.last_print = now
-            print(
-                f"{self.title}: {done:,} of {total:,}, {now - self.start:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self.bar is not None:
-            self.bar.stop()
