@@ -76,10 +76,10 @@ class Town:
     @cached_property
     def schema(self) -> LabelSchema:
         ages = self.shares.shape[1]
-        parts = [Attribute("gender", "nominal", ("m", "f"))]
-        parts.append(Attribute("age", "nominal", tuple(f"a{k}" for k in range(ages))))
+        parts = [Attribute(name="gender", kind="nominal", classes=("m", "f"))]
+        parts.append(Attribute(name="age", kind="nominal", classes=tuple(f"a{k}" for k in range(ages))))
         if self.errors[0] is not None:
-            parts.insert(0, Attribute("mask", "nominal", ("wear", "incorrect", "normal")))
+            parts.insert(0, Attribute(name="mask", kind="nominal", classes=("wear", "incorrect", "normal")))
         return LabelSchema(tuple(parts), "composite", tuple(p.name for p in parts))
 
     def draw(self, rng: np.random.Generator, n: int | None = None) -> Drawn:

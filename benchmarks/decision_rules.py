@@ -45,7 +45,9 @@ def photos(shares: np.ndarray, subjects: int, signal: float, rng: np.random.Gene
 
 def as_run(truth: np.ndarray, p: np.ndarray, subject: np.ndarray) -> tuple[Dataset, Predictions]:
     c = p.shape[1]
-    schema = LabelSchema((Attribute("kind", "nominal", tuple(f"c{i}" for i in range(c))),), "kind")
+    schema = LabelSchema(
+        (Attribute(name="kind", kind="nominal", classes=tuple(f"c{i}" for i in range(c))),), "kind"
+    )
     images = pl.DataFrame(
         {
             "image": [f"{i:05d}" for i in range(len(truth))],

@@ -35,7 +35,7 @@ def population(seed: int = 0) -> tuple[Dataset, np.ndarray]:
     rng = np.random.default_rng(seed)
     space = competition(SUBJECTS).draw(rng)
     n, c = len(space.truth), space.n_classes
-    schema = LabelSchema((Attribute("class", "nominal", space.classes),), "class")
+    schema = LabelSchema((Attribute(name="class", kind="nominal", classes=space.classes),), "class")
     images = pl.DataFrame(
         {
             "image": [f"{i:05d}" for i in range(n)],

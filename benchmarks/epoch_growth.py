@@ -108,7 +108,9 @@ class Training:
             {"image": ids, "path": ids, "subject": subjects, "content": np.arange(every, dtype=np.uint64)}
         )
         schema = LabelSchema(
-            (Attribute("what", "nominal", tuple(f"c{c}" for c in range(CLASSES))),), "what", ()
+            (Attribute(name="what", kind="nominal", classes=tuple(f"c{c}" for c in range(CLASSES))),),
+            "what",
+            (),
         )
         codes = random.integers(0, CLASSES, (every, 1)).astype(np.int16)
         dataset = Dataset(root=cache.folder, schema=schema, images=images, codes=codes)

@@ -145,7 +145,9 @@ def data(n: int, side: int) -> tuple[Dataset, PixelCache]:
     images = pl.DataFrame(
         {"image": ids, "path": ids, "subject": ids, "content": np.arange(n, dtype=np.uint64)}
     )
-    schema = LabelSchema((Attribute("what", "nominal", tuple(f"c{c}" for c in range(CLASSES))),), "what", ())
+    schema = LabelSchema(
+        (Attribute(name="what", kind="nominal", classes=tuple(f"c{c}" for c in range(CLASSES))),), "what", ()
+    )
     codes = (np.arange(n) % CLASSES).astype(np.int16)[:, None]
     array = random.integers(0, 256, (n, side, side, 3), dtype=np.uint8)
     return (

@@ -48,7 +48,7 @@ def photos(n_images: int, n_classes: int) -> Dataset:
     )
     classes = tuple(f"class {c:02d}" for c in range(n_classes))
     codes = rng.integers(0, n_classes, (n_images, 1)).astype(np.int16)
-    schema = LabelSchema((Attribute("kind", "nominal", classes),), "kind", ())
+    schema = LabelSchema((Attribute(name="kind", kind="nominal", classes=classes),), "kind", ())
     return Dataset(root=Path("."), schema=schema, images=images, codes=codes)
 
 

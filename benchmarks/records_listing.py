@@ -28,7 +28,7 @@ def fill(root: Path, count: int) -> None:
         {"epochs": 10, "model": {"name": "resnet18"}}, name="r", why="w", tags=["a"]
     )
     score = {"macro_f1": {"value": 0.7, "low": 0.65, "high": 0.75, "level": 0.95}, "honesty": "selected"}
-    content = template.update(state="done", score=score, timing={"seconds": 100.0}).to_dict()
+    content = template.update(state="done", score=score, timing={"seconds": 100.0}).model_dump(mode="json")
     for k in range(count - 1):
         folder = root / f"{new_id()}-{k}"
         folder.mkdir()

@@ -13,9 +13,9 @@ from hoego.predictions import Predictions, RowProvenance, SubjectUniverse
 
 SCHEMA = LabelSchema(
     (
-        Attribute("mask", "nominal", ("wear", "incorrect", "normal")),
-        Attribute("gender", "nominal", ("male", "female")),
-        Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)),
+        Attribute(name="mask", kind="nominal", classes=("wear", "incorrect", "normal")),
+        Attribute(name="gender", kind="nominal", classes=("male", "female")),
+        Attribute(name="age", kind="binned", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
     ),
     "composite",
     ("mask", "gender", "age"),

@@ -55,7 +55,7 @@ def who(prefix: str = "s") -> list[str]:
 
 def known(seen: Dataset, here: Dataset, subjects: Sequence[str]) -> set[str]:
     """The subjects of one data set that were seen as `subjects` of another, provenance having been to a file."""
-    stored = Provenance.from_dict(Provenance(SubjectUniverse.of(seen)).to_dict()).universe
+    stored = Provenance.read(Provenance(SubjectUniverse.of(seen)).content()).universe
     bits = np.isin(stored.names, list(subjects))
     assert bits.sum() == len(subjects)
     return set(here.images["subject"].to_numpy()[stored.images_showing(bits, here)].tolist())

@@ -34,7 +34,7 @@ def world(
     evidence = rng.normal(size=(n * photos, c))
     evidence[np.arange(len(truth)), truth] += 1
     p = softmax(evidence + np.log(shares), axis=1)
-    schema = LabelSchema((Attribute("kind", "nominal", tuple("abcdef"[:c])),), "kind")
+    schema = LabelSchema((Attribute(name="kind", kind="nominal", classes=tuple("abcdef"[:c])),), "kind")
     images = pl.DataFrame(
         {
             "image": [f"{i:04d}" for i in range(len(subject))],

@@ -36,9 +36,9 @@ from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, hones
 
 SCHEMA = LabelSchema(
     (
-        Attribute("mask", "nominal", ("wear", "incorrect", "normal")),
-        Attribute("gender", "nominal", ("male", "female")),
-        Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)),
+        Attribute(name="mask", kind="nominal", classes=("wear", "incorrect", "normal")),
+        Attribute(name="gender", kind="nominal", classes=("male", "female")),
+        Attribute(name="age", kind="binned", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
     ),
     "composite",
     ("mask", "gender", "age"),
@@ -183,7 +183,10 @@ def test_independent_errors_keep_the_product_law_and_piled_up_ones_break_it(foun
 
 def test_where_the_target_determines_an_attribute_only_the_softer_oracle_applies() -> None:
     schema = LabelSchema(
-        (Attribute("sign", "nominal", tuple("abcd")), Attribute("shape", "nominal", ("round", "square"))),
+        (
+            Attribute(name="sign", kind="nominal", classes=tuple("abcd")),
+            Attribute(name="shape", kind="nominal", classes=("round", "square")),
+        ),
         "sign",
     )
     dataset = people(60)

@@ -9,6 +9,7 @@ import pytest
 from doctor_folders import CLEAN, DEFECTIVE, ONE_MODEL, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from round_trips import round_trip
 
 from hoego.apps.doctor import CHECKS, DEFECTS, against, diagnose_folder, to_recipe
 from hoego.apps.doctor.yaml_lines import read_yaml
@@ -86,7 +87,7 @@ def test_broken_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     broken = {"old.py": "print 'python 2'\n", "half.ipynb": '{"cells": [', "config.json": "[1, 2"}
     write(tmp_path, {**CLEAN, **broken})
     report = diagnose_folder(tmp_path)
-    assert {file for file, _ in report.unread} == set(broken)
+    assert {u.file for u in report.unread} == set(broken)
     assert report.findings == ()
 
 
@@ -99,7 +100,8 @@ def test_an_empty_folder_and_a_missing_one_are_errors(tmp_path: Path) -> None:
 
 def test_the_report_is_plain_data_and_a_page(tmp_path: Path) -> None:
     report = diagnose_folder(write(tmp_path, doctor_shapes.BASELINE))
-    data = json.loads(json.dumps(report.to_dict()))
+    data = json.loads(json.dumps(report.model_dump(mode="json")))
+    round_trip(report)
     assert data["defects"][0] == "photo-split"
     for finding in data["findings"]:
         assert {"defect", "severity", "file", "line", "evidence", "why", "remedy"} <= set(finding)
@@ -172,7 +174,7 @@ def test_what_ran_goes_before_what_is_only_a_default(tmp_path: Path) -> None:
 def test_a_conversion_written_as_toml_reads_back_the_same(tmp_path: Path, shape: str) -> None:
     conversion = to_recipe(write(tmp_path, getattr(doctor_shapes, shape)))
     assert tomllib.loads(conversion.to_toml()) == conversion.recipe
-    assert json.loads(json.dumps(conversion.to_dict()))["taken"]
+    assert json.loads(json.dumps(conversion.model_dump(mode="json")))["taken"]
 
 
 def test_an_inverted_probability_is_converted_to_what_it_did(tmp_path: Path) -> None:
@@ -349,4 +351,4 @@ def test_settings_of_yaml_keep_their_lines_and_run_nothing(tmp_path: Path) -> No
         {"train.py": "x = 1\n", "bomb.yaml": bomb, "bad.yaml": "a: [1\nb: }", "loop.yaml": "&a [*a]"},
     )
     report = diagnose_folder(tmp_path)
-    assert {name for name, _ in report.unread} == {"bad.yaml", "bomb.yaml", "loop.yaml"}
+    assert {u.file for u in report.unread} == {"bad.yaml", "bomb.yaml", "loop.yaml"}

@@ -14,8 +14,8 @@ from hoego.train.edits import LabelEdits, Relabel, apply_edits, training_labels
 
 SCHEMA = LabelSchema(
     (
-        Attribute("gender", "nominal", ("male", "female")),
-        Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)),
+        Attribute(name="gender", kind="nominal", classes=("male", "female")),
+        Attribute(name="age", kind="binned", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
     ),
     target="composite",
     composite=("gender", "age"),

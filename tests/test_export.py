@@ -28,7 +28,7 @@ from hoego.exported.check import check  # noqa: E402
 from hoego.exported.folder import digest_of  # noqa: E402
 from hoego.results.export import ExportResult  # noqa: E402
 from hoego.runs.exporting import ExportRequest, export, run_export  # noqa: E402
-from hoego.runs.predict import PredictOptions, predict, predict_run  # noqa: E402
+from hoego.runs.predict import predict_run  # noqa: E402
 from hoego.train.export import graph as graph_module  # noqa: E402
 
 
@@ -343,9 +343,7 @@ def test_the_seen_are_known_by_bytes_and_by_name(project: Path, folds: ExportRes
     assert not any(seen.photo(int(c)) for c in reference.content)
     record = trained(project)
     names = [f"s{k:02d}" for k in range(24)]
-    held = predict(
-        project / "runs", record.id, PredictOptions(on=project / "photos" / "train.csv")
-    ).predictions
+    held = predict_run(record, project / "photos" / "train.csv")
     assert seen.subjects(names).sum() == 12
     assert held.sources[0].seen.sum() == 12
     assert "s00" not in (tmp_path / "one" / "seen.npz").read_bytes().decode("latin-1")

@@ -198,29 +198,29 @@ def test_all_bad_files_are_named_in_one_error() -> None:
 def test_fits_show_what_they_say() -> None:
     photo = np.zeros((100, 200, 3), np.uint8)
     photo[:, 50:150] = 255
-    squash = Preprocess((50, 50), "squash").apply(photo)
+    squash = Preprocess(size=(50, 50), fit="squash").apply(photo)
     assert 0.45 < (squash > 127).mean() < 0.55
-    assert (Preprocess((50, 50), "crop").apply(photo)[:, 1:-1] == 255).all()
-    pad = Preprocess((50, 50), "pad").apply(photo)
+    assert (Preprocess(size=(50, 50), fit="crop").apply(photo)[:, 1:-1] == 255).all()
+    pad = Preprocess(size=(50, 50), fit="pad").apply(photo)
     assert (pad[:12] == 0).all()
     assert (pad[-12:] == 0).all()
     assert (pad[25, 14:36] == 255).all()
-    assert np.array_equal(Preprocess((100, 200)).apply(photo), photo)
+    assert np.array_equal(Preprocess(size=(100, 200)).apply(photo), photo)
 
 
 def test_resizing_is_pillows() -> None:
     photo = np.random.default_rng(0).integers(0, 255, (90, 61, 3), dtype=np.uint8)
     want = np.asarray(Image.fromarray(photo).resize((33, 40), Image.Resampling.BICUBIC))
-    assert np.array_equal(Preprocess((40, 33), interpolation="bicubic").apply(photo), want)
+    assert np.array_equal(Preprocess(size=(40, 33), interpolation="bicubic").apply(photo), want)
 
 
 def test_crops_in_shares_and_by_image(tmp_path: Path) -> None:
     photo = np.random.default_rng(1).integers(0, 255, (80, 40, 3), dtype=np.uint8)
-    fixed = Preprocess((40, 20), box=(0.25, 0.25, 0.75, 0.75))
+    fixed = Preprocess(size=(40, 20), box=(0.25, 0.25, 0.75, 0.75))
     assert np.array_equal(fixed.apply(photo), photo[20:60, 10:30])
     (tmp_path / "boxes.csv").write_text("image,x0,y0,x1,y1\na.png,5,8,25,48\nb.png,,,,\n")
     boxes = read_boxes(tmp_path / "boxes.csv")
-    own = Preprocess((40, 20), box=(0.25, 0.25, 0.75, 0.75), boxes=boxes)
+    own = Preprocess(size=(40, 20), box=(0.25, 0.25, 0.75, 0.75), boxes=boxes)
     Image.fromarray(photo).save(tmp_path / "a.png")
     Image.fromarray(photo).save(tmp_path / "b.png")
     assert np.array_equal(own.load(tmp_path / "a.png", "a.png"), photo[8:48, 5:25])
@@ -247,21 +247,32 @@ def test_scaled_jpeg_decoding_is_near_the_full_one_and_repeatable(tmp_path: Path
     exif[0x0112] = orientation
     Image.fromarray(big).save(tmp_path / "big.jpg", quality=95, exif=exif)
     for fit in ("squash", "crop", "pad"):
-        fast = Preprocess((96, 64), fit, box=(0.1, 0.05, 0.9, 0.8))
-        full = Preprocess((96, 64), fit, box=(0.1, 0.05, 0.9, 0.8), draft=False)
+        fast = Preprocess(size=(96, 64), fit=fit, box=(0.1, 0.05, 0.9, 0.8))
+        full = Preprocess(size=(96, 64), fit=fit, box=(0.1, 0.05, 0.9, 0.8), draft=False)
         got = fast.load(tmp_path / "big.jpg")
         assert close(got, full.load(tmp_path / "big.jpg"), 2.0)
         assert np.array_equal(got, fast.load(tmp_path / "big.jpg"))
 
 
 def test_preprocess_survives_saving_and_its_fingerprint_follows_every_setting() -> None:
-    base = Preprocess((32, 48), "pad", "box", (0, 0, 0.5, 1), {"a": (1.0, 2.0, 3.0, 4.0), "b": None}, False)
+    base = Preprocess(
+        size=(32, 48),
+        fit="pad",
+        interpolation="box",
+        box=(0, 0, 0.5, 1),
+        boxes={"a": (1.0, 2.0, 3.0, 4.0), "b": None},
+        draft=False,
+    )
     assert Preprocess.from_dict(base.to_dict()) == base
     others = [
-        Preprocess((48, 32)), Preprocess((32, 48)), Preprocess((32, 48), "crop"), Preprocess((32, 48), draft=False),
-        Preprocess((32, 48), interpolation="lanczos"), Preprocess((32, 48), box=(0, 0, 1, 0.5)),
-        Preprocess((32, 48), boxes={}),
-    ]  # fmt: skip
+        Preprocess(size=(48, 32)),
+        Preprocess(size=(32, 48)),
+        Preprocess(size=(32, 48), fit="crop"),
+        Preprocess(size=(32, 48), draft=False),
+        Preprocess(size=(32, 48), interpolation="lanczos"),
+        Preprocess(size=(32, 48), box=(0, 0, 1, 0.5)),
+        Preprocess(size=(32, 48), boxes={}),
+    ]
     assert len({p.fingerprint for p in [base, *others]}) == 8
     for wrong in (
         {"fit": "stretch"},

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from round_trips import round_trip
 from scored_people import people, predict
 
 from hoego.errors import MismatchError, NotEstimableError
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.evaluate.score.space import LabelSpace
 from hoego.predictions import Predictions
+from hoego.results.score import MetricEstimate
 from hoego.runs import leak as study
 from hoego.runs.leak import compare_promises, promised_less_kept, together
 from hoego.runs.records import Record, RunStore
@@ -63,12 +64,14 @@ def test_the_leak_has_an_interval_and_says_so_in_words(
     monkeypatch.setattr(study, "dataset_of", lambda *_, **__: PEOPLE)
     runs = [run(store, replace(good, split_kind="naive")), run(store, bad)]
     found = compare_promises(*runs)
-    sides = [found.naive_score, found.honest_score]
-    assert found.leak["value"] == pytest.approx(sides[0]["value"] - sides[1]["value"])
-    assert found.leak["low"] is not None
-    assert found.leak["high"] is not None
-    assert 0 < found.leak["low"] < found.leak["value"] < found.leak["high"]
-    assert f"{found.leak['low']:+.3f}" in found.words
+    sides = [found.naive.macro_f1.value, found.honest.macro_f1.value]
+    assert None not in sides
+    assert found.leak.value == pytest.approx(sides[0] - sides[1])
+    assert found.leak.low is not None
+    assert found.leak.high is not None
+    assert 0 < found.leak.low < found.leak.value < found.leak.high
+    assert f"{found.leak.low:+.3f}" in found.words
+    round_trip(found)
     monkeypatch.setattr(study, "dataset_of", lambda *_, **__: None)
     wider = compare_promises(*runs)
     assert wider.correlation == 0.0
@@ -86,9 +89,6 @@ def test_without_a_score_or_an_interval_it_cannot_say(tmp_path: Path) -> None:
     bare = store.create({}, state="done", fingerprints={"dataset": "d", "labels": "l"})
     with pytest.raises(NotEstimableError, match="has no score"):
         compare_promises(run(store, made), bare)
-    few: dict[str, Any] = {"value": 0.8, "low": None, "high": None}
-    assert promised_less_kept(few, {"value": 0.5, "low": 0.4, "high": 0.6}) == {
-        "value": pytest.approx(0.3),
-        "low": None,
-        "high": None,
-    }
+    few, many = MetricEstimate(value=0.8), MetricEstimate(value=0.5, low=0.4, high=0.6)
+    found = promised_less_kept(few, many)
+    assert (found.value, found.low, found.high) == (pytest.approx(0.3), None, None)

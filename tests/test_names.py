@@ -38,7 +38,7 @@ def test_two_lists_of_names_have_two_encodings(one: list[str], two: list[str]) -
 @given(NAMES.filter(lambda names: names not in ([], [""])))
 def test_a_universe_reads_back_the_subjects_that_it_wrote(names: list[str]) -> None:
     whole = universe(names)
-    back = SubjectUniverse.from_dict(whole.to_dict())
+    back = SubjectUniverse.unpacked(whole.packed())
     assert back.names.tolist() == whole.names.tolist()
     assert back.digest == whole.digest
 
@@ -48,17 +48,18 @@ def test_a_universe_reads_back_the_subjects_that_it_wrote(names: list[str]) -> N
 def test_the_seen_subjects_stay_the_seen_subjects(names: list[str], data: st.DataObject) -> None:
     whole = universe(names)
     seen = np.asarray(data.draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names))))
-    source = RowProvenance("run", seen, whole.no_subjects(), whole.no_subjects())
-    back = SubjectUniverse.from_dict(whole.to_dict())
-    again = RowProvenance.from_dict(source.to_dict(), back.n_subjects)
+    source = RowProvenance(
+        name="run", seen=seen, seen_through=whole.no_subjects(), selected=whole.no_subjects()
+    )
+    back = SubjectUniverse.unpacked(whole.packed())
+    again = RowProvenance.unpacked(source.packed(), back.n_subjects)
     assert set(back.names[again.seen].tolist()) == set(whole.names[seen].tolist())
 
 
 def test_a_file_in_which_line_breaks_made_two_subjects_of_one_is_refused() -> None:
-    content = universe(["a\nb", "c"]).to_dict()
-    content["names"] = universe(["a", "b", "c"]).to_dict()["names"]
+    content = universe(["a\nb", "c"]).packed().with_(names=universe(["a", "b", "c"]).packed().names)
     with pytest.raises(RecordError, match="3 subjects and has photos of 2"):
-        SubjectUniverse.from_dict(content)
+        SubjectUniverse.unpacked(content)
 
 
 def test_an_equals_sign_in_the_name_of_a_column_is_no_part_of_the_value() -> None:

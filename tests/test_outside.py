@@ -28,6 +28,7 @@ from hoego.predictions import (
 )
 from hoego.predictions.provenance import RowProvenance
 from hoego.results.honesty import HonestyLevel
+from hoego.results.provenance import PackedSource
 from hoego.split import Split
 from hoego.split.make_split import make_split
 
@@ -169,10 +170,11 @@ def test_the_mark_outlives_a_file_and_old_files_have_none(
     made = outside(dataset, split)
     made.write(tmp_path / "p.parquet")
     assert {s.outside for s in Predictions.read(tmp_path / "p.parquet").sources} == {"declared"}
-    old = {k: v for k, v in made.sources[0].to_dict().items() if k != "outside"}
-    assert RowProvenance.from_dict(old, made.universe.n_subjects).outside == ""
+    content = made.sources[0].packed().model_dump(mode="json")
+    old = PackedSource.model_validate({k: v for k, v in content.items() if k != "outside"})
+    assert RowProvenance.unpacked(old, made.universe.n_subjects).outside == ""
     with pytest.raises(RecordError, match="does not know"):
-        RowProvenance.from_dict({**old, "outside": "sworn"}, made.universe.n_subjects)
+        RowProvenance.unpacked(old.with_(outside="sworn"), made.universe.n_subjects)
 
 
 # Ways to pass an in-sample prediction from outside for an honest one

@@ -14,9 +14,9 @@ from hoego.errors import DataError
 
 SCHEMA = LabelSchema(
     (
-        Attribute("gender", "nominal", ("male", "female")),
-        Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)),
-        Attribute("mask", "nominal", ("wear", "normal"), missing="allow"),
+        Attribute(name="gender", kind="nominal", classes=("male", "female")),
+        Attribute(name="age", kind="binned", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
+        Attribute(name="mask", kind="nominal", classes=("wear", "normal"), missing="allow"),
     ),
     "composite",
     ("gender", "age", "mask"),

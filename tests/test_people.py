@@ -259,7 +259,7 @@ def test_summary_counts_what_was_written(tmp_path: Path, capsys: pytest.CaptureF
     )
     assert summary.train_photos == 42
     assert sum(summary.counts.values()) == 6
-    assert summary.to_dict()["size"] == [24, 32]
+    assert summary.model_dump(mode="json")["size"] == [24, 32]
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "49 of 49 photos drawn" in captured.err

@@ -37,10 +37,10 @@ assert not any(name.startswith("hoego") for name in sys.modules)
 print(json.dumps(out))
 """
 SETTINGS = (
-    Preprocess((96, 64)),
-    Preprocess((33, 40), "crop", "bicubic", (0.1, 0.05, 0.9, 0.8)),
-    Preprocess((48, 48), "pad", "lanczos"),
-    Preprocess((32, 32), "squash", "box", draft=False),
+    Preprocess(size=(96, 64)),
+    Preprocess(size=(33, 40), fit="crop", interpolation="bicubic", box=(0.1, 0.05, 0.9, 0.8)),
+    Preprocess(size=(48, 48), fit="pad", interpolation="lanczos"),
+    Preprocess(size=(32, 32), fit="squash", interpolation="box", draft=False),
 )
 
 
@@ -97,7 +97,7 @@ def test_the_copy_gives_the_pixels_of_training_in_a_process_without_hoego(
 
 def test_a_shift_by_one_pixel_is_another_result() -> None:
     data = dict(photos())["384x512-95.jpg"]
-    how = Preprocess((96, 64))
+    how = Preprocess(size=(96, 64))
 
     class Shifted(Preprocessing):
         def region(self, height: int, width: int, box: object) -> tuple[float, ...]:
@@ -108,7 +108,7 @@ def test_a_shift_by_one_pixel_is_another_result() -> None:
 
 
 def test_settings_that_were_changed_are_refused(tmp_path: Path) -> None:
-    how = Preprocess((96, 64))
+    how = Preprocess(size=(96, 64))
     path = tmp_path / "preprocessing.json"
     path.write_text(json.dumps(how.steps.settings() | {"fingerprint": how.fingerprint}))
     assert Preprocessing.read(path) == how.steps

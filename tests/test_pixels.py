@@ -20,7 +20,7 @@ from hoego.data.pixels import build as build_module
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
 
-SMALL = Preprocess((12, 10))
+SMALL = Preprocess(size=(12, 10))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_change_of_the_photos_decodes_only_what_is_new_and_of_the_preprocessin
     assert changed.decoded == 1
     assert (changed.rows([3]) == (7 if photos[3].suffix == ".png" else changed.rows([3]))).all()
     assert np.array_equal(changed.rows([3, 4]), np.stack([SMALL.load(p) for p in photos[3:5]]))
-    assert build(photos, tmp_path / "cache", Preprocess((12, 10), "pad")).decoded == 40
+    assert build(photos, tmp_path / "cache", Preprocess(size=(12, 10), fit="pad")).decoded == 40
 
 
 def test_each_photo_has_its_own_box(photos: list[Path], tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ pixels.work.fill = slowly
 paths = sorted(Path(sys.argv[1]).iterdir())
 contents = np.array([content_of(p.read_bytes()) for p in paths], dtype=np.uint64)
 options = pixels.CacheBuildOptions(folder=Path(sys.argv[2]), workers=1, progress=lambda d, n: print(d, flush=True))
-cache = pixels.PixelCache.build(paths, contents, Preprocess((12, 10)), options=options)
+cache = pixels.PixelCache.build(paths, contents, Preprocess(size=(12, 10)), options=options)
 print("decoded", cache.decoded, int(cache.rows(slice(None)).sum(dtype="i8")), flush=True)
 """
 
@@ -238,7 +238,7 @@ def test_the_cache_of_a_dataset_is_in_its_order(photos: list[Path], tmp_path: Pa
     from hoego.data.load import load_unlabelled
     from hoego.data.schema import Attribute, LabelSchema
 
-    schema = LabelSchema((Attribute("a", "nominal", ("x",)),), "a")
+    schema = LabelSchema((Attribute(name="a", kind="nominal", classes=("x",)),), "a")
     data = load_unlabelled(photos[0].parent, schema)
     made = PixelCache.of(data, SMALL, options=CacheBuildOptions(folder=tmp_path / "cache"))
     assert np.array_equal(made.rows(slice(None)), np.stack([SMALL.load(p) for p in data.paths]))

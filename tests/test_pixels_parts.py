@@ -19,7 +19,7 @@ from hoego.data.pixels import CacheBuildOptions, PixelCache, parts, store
 from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError
 
-SMALL = Preprocess((12, 10))
+SMALL = Preprocess(size=(12, 10))
 FILES = ("pixels.u8", "chunks.u64", "keys.u64")
 
 WORKER = """
@@ -39,7 +39,7 @@ paths = sorted(Path(sys.argv[1]).iterdir())
 contents = np.array([content_of(p.read_bytes()) for p in paths], dtype=np.uint64)
 show = lambda d, n: print(d, flush=True)
 options = pixels.CacheBuildOptions(folder=Path(sys.argv[2]), workers=1, progress=show, parts=5)
-cache = pixels.PixelCache.build(paths, contents, Preprocess((12, 10)), options=options)
+cache = pixels.PixelCache.build(paths, contents, Preprocess(size=(12, 10)), options=options)
 print("decoded", cache.decoded, flush=True)
 """
 

@@ -25,7 +25,10 @@ from hoego.predictions import (
 )
 
 SCHEMA = LabelSchema(
-    (Attribute("mask", "nominal", ("wear", "not")), Attribute("age", "binned", ("young", "old"), (30,))),
+    (
+        Attribute(name="mask", kind="nominal", classes=("wear", "not")),
+        Attribute(name="age", kind="binned", classes=("young", "old"), edges=(30,)),
+    ),
     "composite",
     ("mask", "age"),
 )

@@ -22,7 +22,7 @@ from hoego.data.schema import COMPOSITE  # noqa: E402
 from hoego.errors import DataError, HoegoError, LeakError, MismatchError, RecipeError, RecordError  # noqa: E402
 from hoego.predictions import Predictions, RowProvenance, SubjectUniverse, require_honest  # noqa: E402
 from hoego.recipe import Recipe, build  # noqa: E402
-from hoego.runs.predict import PredictOptions, predict  # noqa: E402
+from hoego.runs.predict import predict_run  # noqa: E402
 from hoego.runs.records import RunStore  # noqa: E402
 from hoego.runs.soft_targets import UNNAMED, most_confident, predicted_classes  # noqa: E402
 from hoego.runs.teachers import load_distillation  # noqa: E402
@@ -418,8 +418,8 @@ def test_every_fold_hears_the_model_of_its_own_fold_and_all_is_out_of_fold(
         assert report["joined"] == sum(report["classes"].values()) == NEW - 2
         assert {why: n for why, n in report["left_out"].items() if n} == {"identical to a labelled photo": 2}
     assert any("fold-0: 10 pseudo-labelled photos join" in note for note in student.notes)
-    made = predict(tmp_path / "runs", student.run, PredictOptions(on=photos / "test.csv"))
-    assert made.predictions.sources[0].seen.sum() == 24 + NEW - 2
+    made = predict_run(RunStore(tmp_path / "runs").find(student.run), photos / "test.csv")
+    assert made.sources[0].seen.sum() == 24 + NEW - 2
 
 
 def test_a_teacher_that_saw_everybody_is_refused_before_anything_is_trained(

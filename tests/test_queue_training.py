@@ -108,12 +108,10 @@ def test_three_ideas_leave_three_verdicts_that_agree_with_compare(photos: Path, 
     assert bad.verdict.outcome == "worse"
     one, other = store.find(bad.runs[0]), store.find(bad.baseline[0])
     shown = diff(one, other)
-    assert [(c.key, c.a, c.b) for c in shown.difference.recipe if c.key != "name"] == [
-        ("optim.lr", 1e-7, 1e-2)
-    ]
+    assert [(c.key, c.a, c.b) for c in shown.recipe if c.key != "name"] == [("optim.lr", 1e-7, 1e-2)]
     assert shown.comparison is not None
     assert shown.comparison.scope == "models"
-    assert shown.to_dict()["words"] == shown.comparison.sentence
+    assert shown.words == shown.comparison.sentence
     theirs = RunStore(tmp_path / "theirs" / "runs")
     assert set(merge(store, theirs).copied) == set(store.ids())
     assert len(merge(store, theirs).same) == len(store.ids())

@@ -65,7 +65,7 @@ def test_one_fold_is_not_ranked_beside_all_of_them(tmp_path: Path) -> None:
     whole = [done(store, 0.5, fold="all"), done(store, 0.6, fold="all")]
     fold = done(store, 0.9, fold=0)
     for record, images in ((whole[0], 100), (whole[1], 100), (fold, 20)):
-        record.update(score={**record.meta.to_dict()["score"], "n_images": images})
+        record.update(score={**record.meta.model_dump(mode="json")["score"], "n_images": images})
     assert ids(store.ranked().records) == ids([whole[1], whole[0]])
     assert runs(store, RunsQuery(sort="-macro_f1")).apart == {fold.id: "another fold"}
 
@@ -75,7 +75,7 @@ def test_two_folds_of_equal_size_hold_out_other_people_and_are_not_ranked_togeth
     first = [done(store, value, fold=0) for value in (0.5, 0.6)]
     second = done(store, 0.9, fold=1)
     for record in (*first, second):
-        record.update(score={**record.meta.to_dict()["score"], "n_images": 50})
+        record.update(score={**record.meta.model_dump(mode="json")["score"], "n_images": 50})
     assert ids(store.ranked().records) == ids([first[1], first[0]])
     assert runs(store, RunsQuery(sort="-macro_f1")).apart == {second.id: "another fold"}
 

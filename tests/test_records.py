@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from round_trips import round_trip
 
 from hoego import files, toml_text
 from hoego.errors import DataError, RecordError, UsageError
@@ -283,18 +284,18 @@ def test_records_of_version_2_give_their_facts_as_objects(tmp_path: Path) -> Non
     assert idea.meta.timing.sample.units == 2
     assert not any(r.meta.extra for r in store.list()), "every key of version 2 has a field of its own"
     for record in store.list():
-        written = json.loads(json.dumps(record.meta.to_dict()))
-        assert RunMeta.from_dict(written) == record.meta
+        written = json.loads(json.dumps(record.meta.model_dump(mode="json")))
+        assert RunMeta.read(written) == record.meta
         assert restored(written) == record.meta, "what the index gives is what run.json says"
-        assert restored(written).to_dict() == written
+        assert restored(written).model_dump(mode="json") == written
     assert {p: p.read_bytes() for p in before} == before
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="Upgrade Hoego"):
-        RunMeta.from_dict({"schema_version": SCHEMA_VERSION + 1, "id": "x"})
+        RunMeta.read({"schema_version": SCHEMA_VERSION + 1, "id": "x"})
     with pytest.raises(RecordError, match="unknown state"):
-        RunMeta.from_dict({"schema_version": SCHEMA_VERSION, "id": "x", "state": "asleep"})
+        RunMeta.read({"schema_version": SCHEMA_VERSION, "id": "x", "state": "asleep"})
 
 
 def test_every_field_of_run_json_survives_writing(tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ def test_every_field_of_run_json_survives_writing(tmp_path: Path) -> None:
     meta = make(RunStore(tmp_path)).meta.changed(changes)
     assert meta.timing.part("fold-0") == 2.5
     assert all(getattr(meta, name) != getattr(RunMeta(id="x"), name) for name in changes)
-    assert RunMeta.from_dict(json.loads(json.dumps(meta.to_dict()))) == meta
+    assert RunMeta.read(json.loads(json.dumps(meta.model_dump(mode="json")))) == meta
 
 
 def test_merge_copies_proves_and_names_conflicts(tmp_path: Path) -> None:
@@ -399,12 +400,14 @@ def test_the_table_filters_sorts_and_shows_any_setting(tmp_path: Path) -> None:
         record.update(score=None if value is None else {"macro_f1": {"value": value}, "honesty": "selected"})
         record.set_state("done" if value else "failed")
     table = runs(store, RunsQuery(columns=("macro_f1", "state", "recipe.loss.focal"), sort="-macro_f1"))
+    round_trip(table)
+    round_trip(runs(store, RunsQuery(columns=("id", "tags", "kind", "fold", "score", "recipe.augment"))))
     assert table.columns == ("macro_f1", "honesty", "marks", "state", "recipe.loss.focal")
     assert table.rows[0] == (0.9, "selected", "", "done", 0.6)
     assert [row[0] for row in table.rows] == [0.9, 0.3, None]
     assert table.to_csv().splitlines()[1] == "0.9,selected,,done,0.6"
     assert len(runs(store, RunsQuery(states=("done",))).rows) == 2
-    assert len(runs(store, RunsQuery(limit=1)).to_dict()["runs"]) == 1
+    assert len(runs(store, RunsQuery(limit=1)).model_dump(mode="json")["runs"]) == 1
     with pytest.raises(UsageError, match="no column 'macrof1'"):
         runs(store, RunsQuery(columns=("macrof1",)))
 
@@ -420,7 +423,7 @@ def test_no_score_is_listed_without_its_honesty(score: str, tmp_path: Path) -> N
     )
     table = runs(store, RunsQuery(columns=("state", score, "why")))
     assert table.columns == ("state", score, "honesty", "marks", "why")
-    assert table.to_dict()["runs"][0]["honesty"] == "naive"
+    assert table.model_dump(mode="json")["runs"][0]["honesty"] == "naive"
     assert table.rows[0][1] in (1.0, files.plain(store.list()[0].score))
     for columns, added in (
         (("honesty", score), ("honesty", score, "marks")),

@@ -328,7 +328,7 @@ def test_periods_are_read_and_wrong_ones_refused() -> None:
 
 
 def test_the_result_is_plain_data_with_the_record_behind_each_entry(store: RunStore) -> None:
-    data = json.loads(json.dumps(both(store)[0].to_dict()))
+    data = json.loads(json.dumps(both(store)[0].model_dump(mode="json")))
     assert data["entries"]
     assert all({"section", "kind", "text", "records"} <= set(e) for e in data["entries"])
     assert any(e["records"] and e["records"][0]["kind"] == "run" for e in data["entries"])

@@ -153,7 +153,10 @@ def people(n_subjects: int = 40, per_subject: int = 4, *, copy: bool = False, sh
     if copy:
         content[per_subject] = content[0]
     schema = LabelSchema(
-        (Attribute("mask", "nominal", ("wear", "not")), Attribute("gender", "nominal", ("male", "female"))),
+        (
+            Attribute(name="mask", kind="nominal", classes=("wear", "not")),
+            Attribute(name="gender", kind="nominal", classes=("male", "female")),
+        ),
         "composite",
         ("mask", "gender"),
     )

@@ -33,7 +33,7 @@ def people(n_subjects: int = 30) -> Dataset:
             "content": pl.Series(np.arange(len(subject), dtype=np.uint64)),
         }
     )
-    schema = LabelSchema((Attribute("kind", "nominal", ("a", "b")),), "kind")
+    schema = LabelSchema((Attribute(name="kind", kind="nominal", classes=("a", "b")),), "kind")
     return Dataset(
         root=Path("/nowhere"), schema=schema, images=images, codes=(subject[:, None] % 2).astype(np.int16)
     )

@@ -102,7 +102,7 @@ def test_the_ledger_knows_agreement_and_what_is_left_today(tmp_path: Path) -> No
     )
     second = submit(other, form, request(tmp_path, "two.csv"))
     assert (first.left_today, second.left_today) == (1, 0)
-    assert second.agreement == {first.entry.id: 0.0}
+    assert second.agreement == {first.id: 0.0}
     with pytest.raises(UsageError, match="used up"):
         submit(run, form, request(tmp_path, "three.csv"))
     midnight_in_seoul = NOW.replace(hour=15, minute=1)

@@ -101,7 +101,7 @@ array = np.asarray(np.memmap(folder / "pixels", dtype=np.uint8, mode="r", shape=
 cache = PixelCache(array=array, row=np.arange(n), preprocess=Preprocess(size=(side, side)), folder=folder)
 ids = [f"p{k:04d}" for k in range(n)]
 images = pl.DataFrame({"image": ids, "path": ids, "subject": ids, "content": np.arange(n, dtype=np.uint64)})
-schema = LabelSchema((Attribute("light", "nominal", ("dark", "bright")),), "light", ())
+schema = LabelSchema((Attribute(name="light", kind="nominal", classes=("dark", "bright")),), "light", ())
 codes = (np.arange(n) % 2 == 0).astype(np.int16)[:, None]
 held = np.arange(n) % 3 > 0
 recipe = build({

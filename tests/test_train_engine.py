@@ -261,9 +261,14 @@ def test_what_auto_became_is_kept_for_the_next_part(tmp_path: Path) -> None:
 
 
 SIGNS = LabelSchema(
-    (Attribute("sign", "nominal", ("left", "right", "stop", "60")), Attribute("shape", "nominal", ("o", "v"))),
-    "sign", ("sign", "shape"), ((0, 0), (1, 0), (2, 1), (3, 0)),
-)  # fmt: skip
+    (
+        Attribute(name="sign", kind="nominal", classes=("left", "right", "stop", "60")),
+        Attribute(name="shape", kind="nominal", classes=("o", "v")),
+    ),
+    "sign",
+    ("sign", "shape"),
+    ((0, 0), (1, 0), (2, 1), (3, 0)),
+)
 MIRRORED = AugmentSettings(flip=0.5, mirror={"left": "right", "right": "left", "stop": "stop"})
 
 

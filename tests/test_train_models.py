@@ -64,7 +64,7 @@ def test_heads_follow_the_schema() -> None:
     assert [h.name for h in head_specs(ModelSettings(head="single", attribute="age"), schema)] == ["age"]
     with pytest.raises(TrainError, match=r"model\.attribute"):
         head_specs(ModelSettings(head="single"), schema)
-    alone = LabelSchema((Attribute("kind", "nominal", ("a", "b")),), "kind")
+    alone = LabelSchema((Attribute(name="kind", kind="nominal", classes=("a", "b")),), "kind")
     assert [h.name for h in head_specs(ModelSettings(head="composite"), alone)] == ["kind"]
 
 

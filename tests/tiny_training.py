@@ -33,8 +33,8 @@ def tiny_dataset(seed: int = 0) -> tuple[Dataset, PixelCache]:
     photos += (age / 2).astype(np.int64)[:, None, None, None]
     schema = LabelSchema(
         (
-            Attribute("colour", "nominal", ("r", "g", "b")),
-            Attribute("age", "binned", ("young", "middle", "old"), (30, 60)),
+            Attribute(name="colour", kind="nominal", classes=("r", "g", "b")),
+            Attribute(name="age", kind="binned", classes=("young", "middle", "old"), edges=(30, 60)),
         ),
         "composite",
         ("colour", "age"),

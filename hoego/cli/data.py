@@ -54,13 +54,12 @@ def init(
 
 
 def _show_proposal(proposal: Proposal) -> None:
-    facts = proposal.to_dict()
     table(
         "inferred",
         ("what", "value", "sure", "because"),
-        [(i["what"], i["value"], i["certainty"], i["reason"]) for i in facts["inferences"]],
+        [(i.what, i.value, i.certainty, i.reason) for i in proposal.inferences],
     )
-    for question in dict.fromkeys(i["question"] for i in facts["inferences"] if i["question"]):
+    for question in dict.fromkeys(i.question for i in proposal.inferences if i.question):
         echo(f"[yellow]to decide[/] {literal(question)}")
 
 

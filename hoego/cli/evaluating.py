@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from hoego.results.ablation import Ablation
     from hoego.results.diagnosis import Diagnosis
     from hoego.results.ensemble import CombinedRun
+    from hoego.results.leak import LeakStudy
     from hoego.results.score import IntervalEstimate
-    from hoego.runs.leak import LeakStudy
 
 Runs = Annotated[
     list[str],

@@ -17,18 +17,18 @@ from hoego.files import plain
 from hoego.terminal import visible
 
 
-class HasToDict(Protocol):
-    """A result that is no `hoego.results.base.JsonResult` yet."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON types."""
-
-
 class HasModelDump(Protocol):
-    """A `hoego.results.base.JsonResult`, said without importing pydantic."""
+    """A `hoego.results.base.Result`, said without importing pydantic."""
 
     def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
         """Return the result as a dictionary; as JSON types with `mode="json"`."""
+
+
+class HasToDict(Protocol):
+    """A result of the queue, which is no `hoego.results.base.Result` yet."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON types."""
 
 
 R = TypeVar("R", bound=HasToDict | HasModelDump)

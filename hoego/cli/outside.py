@@ -115,12 +115,10 @@ def _import_new_photos(file: Path, photos: Path | None, run: str, image: str, ru
 
 
 def _show_imported(made: ImportedRun) -> None:
-    echo(
-        f"[bold]{made.record.id}[/]  {literal(made.record.meta.name)}   imported from {literal(made.facts.file)}"
-    )
-    for found in made.facts.evidence:
+    echo(f"[bold]{made.run}[/]  {literal(made.name)}   imported from {literal(made.outside.file)}")
+    for found in made.outside.evidence:
         _show_gaps(found)
-    show_score(made.record.score)
+    show_score(made.score)
 
 
 def export(

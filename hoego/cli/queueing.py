@@ -263,9 +263,7 @@ def idea_list(folder: RunsFolder = None, as_json: Json = False) -> None:
     found = ideas(RunStore(runs_folder(folder)))
 
     def show_ideas(_: Any) -> None:
-        rows = [
-            (i["id"], i["state"], i["text"], " ".join(i["set"]), i["words"]) for i in found.to_dict()["ideas"]
-        ]
+        rows = [(i.id, i.state, i.text, " ".join(i.overlay), i.words) for i in found.ideas]
         if rows:
             table("", ("idea", "state", "what", "change", "verdict"), rows)
         else:

@@ -13,7 +13,7 @@ from hoego.cli.output import echo, emit, literal, print_json, styled, table
 if TYPE_CHECKING:
     from hoego.results.looks import RankingLooks
     from hoego.results.score import Score, ScoreSummary
-    from hoego.runs.records import MergeResult, RunsTable
+    from hoego.runs.records import MergeResult, Ranking, RunsTable
 
 STATE_STYLE = {
     "done": "green",
@@ -68,31 +68,32 @@ def runs(
 ) -> None:
     """List the runs."""
     from hoego.runs.records import RunsQuery, RunStore
-    from hoego.runs.records import runs as list_runs
-    from hoego.runs.records.listing import COLUMNS
+    from hoego.runs.records.listing import COLUMNS, ranked_runs
 
     chosen = tuple(c.strip() for c in columns.split(",") if c.strip()) or COLUMNS
     query = RunsQuery(
         states=tuple(state), tags=tuple(tags), text=match, columns=chosen, sort=sort, limit=limit
     )
-    found = list_runs(RunStore(runs_folder(folder)), query)
+    found, ranking = ranked_runs(RunStore(runs_folder(folder)), query)
     if csv or spreadsheet:
         typer.echo(found.to_csv(spreadsheet=spreadsheet), nl=False)
         return
-    flattered = _looks(found, sort)
+    flattered = _looks(found, ranking, sort)
     if as_json:
-        print_json({**found.to_dict(), "looks": flattered and flattered.model_dump(mode="json")})
+        print_json(
+            {**found.model_dump(mode="json"), "looks": flattered and flattered.model_dump(mode="json")}
+        )
     else:
         _show_runs(found, flattered)
 
 
-def _looks(found: RunsTable, sort: str) -> RankingLooks | None:
+def _looks(found: RunsTable, ranking: Ranking, sort: str) -> RankingLooks | None:
     """What the first place is flattered by, where the table is a choice of the highest."""
     if found.chosen_of < 2:
         return None
     from hoego.runs.looks import looks
 
-    return looks(found.ranking, sort.removeprefix("-"))
+    return looks(ranking, sort.removeprefix("-"))
 
 
 def _show_runs(found: RunsTable, flattered: RankingLooks | None) -> None:
@@ -134,7 +135,7 @@ def show(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False
     record = RunStore(runs_folder(folder)).find(run)
     note_changed_labels([record])
     facts = {
-        **record.meta.to_dict(),
+        **record.meta.model_dump(mode="json"),
         "state": record.state,
         "reason": record.reason,
         "folder": str(record.folder),
@@ -189,14 +190,13 @@ def diff(a: RunArgument, b: RunArgument, folder: RunsFolder = None, as_json: Jso
     found = find_differences(store.find(a), store.find(b))
 
     def show_diff(_: Any) -> None:
-        facts = found.to_dict()
         for part in ("recipe", "code", "environment", "labels", "split"):
-            rows = [(d["key"], d["a"], d["b"]) for d in facts.get(part, [])]
+            rows = [(d.key, d.a, d.b) for d in getattr(found, part)]
             if rows:
                 table(part, ("what", a, b), rows)
             else:
                 echo(f"{part}: the same")
-        echo(literal(f"\n{facts['words']}"))
+        echo(literal(f"\n{found.words}"))
 
     emit(found, as_json, show_diff)
 
@@ -227,7 +227,7 @@ def merge(
 
 
 def _show_merged(merged: MergeResult) -> None:
-    for key, value in merged.to_dict().items():
+    for key, value in merged.model_dump(mode="json").items():
         shown = (
             f"{len(value)}: {', '.join(map(str, list(value)[:8]))}"
             if isinstance(value, list | dict)

@@ -73,19 +73,18 @@ def submit(
 
 
 def _show_submission(made: Submission) -> None:
-    facts = made.to_dict()
-    echo(f"written: {styled(facts['file'], 'bold')}  {facts['answers']:,} answers")
+    echo(f"written: {styled(made.file, 'bold')}  {made.answers:,} answers")
     if e := made.expected:
         echo(f"the leaderboard will probably say {e.value:.4f} [{e.low:.4f}, {e.high:.4f}]  ({e.method})")
     rows = [
-        (c, f"{100 * s:.1f} %", f"{100 * facts['training_share'].get(c, 0.0):.1f} %")
-        for c, s in facts["share"].items()
+        (c, f"{100 * s:.1f} %", f"{100 * made.training_share.get(c, 0.0):.1f} %")
+        for c, s in made.share.items()
     ]
     table("classes", ("class", "this file", "training"), rows)
-    for entry, share in facts["agreement"].items():
+    for entry, share in made.agreement.items():
         echo(f"agrees with {literal(entry)} in {100 * share:.1f} %")
-    echo(f"submissions left today: {facts['left_today']}")
-    for w in facts["warnings"]:
+    echo(f"submissions left today: {made.left_today}")
+    for w in made.warnings:
         echo(f"[yellow]warning[/] {literal(w)}")
 
 

@@ -238,7 +238,7 @@ def predict(
     found = run_predict(runs_folder(folder), run, asked)
 
     def show(_: Any) -> None:
-        echo(f"{found.n_images:,} predictions: {styled(found.out, 'bold')}")
+        echo(f"{found.images:,} predictions: {styled(found.out, 'bold')}")
         for note in found.notes:
             echo(styled(note, "dim"))
 

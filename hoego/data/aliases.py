@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hoego.data.spelling import pack_names
+from hoego.results.provenance import PackedAliases
 
 Names = NDArray[Any]
 NONE: Names = np.empty(0, dtype=np.str_)
@@ -112,15 +113,15 @@ class SubjectAliases:
         further = zip(self.keys.tolist(), self.subjects.tolist(), strict=True)
         return {_key(self.column, s): s for s in wanted} | {k: s for k, s in further if s in wanted}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"column": self.column, "keys": self.keys.tolist(), "subjects": self.subjects.tolist()}
+    def packed(self) -> PackedAliases:
+        """Return the names as files hold them."""
+        keys, subjects = tuple(self.keys.tolist()), tuple(self.subjects.tolist())
+        return PackedAliases(column=self.column, keys=keys, subjects=subjects)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> SubjectAliases:
-        """Read what `to_dict` gives."""
-        keys = zip(data.get("keys", ()), data.get("subjects", ()), strict=True)
-        return cls.from_keys(data.get("column", ""), dict(keys))
+    def unpacked(cls, packed: PackedAliases) -> SubjectAliases:
+        """Return the names that `packed` packed."""
+        return cls.from_keys(packed.column, dict(zip(packed.keys, packed.subjects, strict=True)))
 
 
 def _key(column: str, value: str) -> str:

@@ -221,7 +221,7 @@ class Dataset:
             "fingerprint": self.fingerprint,
             "labels_version": self.labels_version,
             "target": self.schema.target,
-            "attributes": [a.to_dict() for a in self.schema.attributes],
+            "attributes": [a.described().model_dump(mode="json") for a in self.schema.attributes],
             "class_counts": dict(zip(self.schema.target_classes, counts.tolist(), strict=True)),
             "corrections": len(self.corrections),
             "joins": list(self.joins),

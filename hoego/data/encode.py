@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import LabelCorrection
 from hoego.data.readers.raw_table import RawTable
-from hoego.data.schema import COMPOSITE, MISSING, Attribute, Kind, LabelSchema
+from hoego.data.schema import COMPOSITE, MISSING, Attribute, LabelSchema
 from hoego.errors import DataError, nearest
 from hoego.recipe.sections import AttributeSettings, LabelSettings
+from hoego.results.labels import Kind
 
 Codes = NDArray[np.int16]
 Numbers = dict[str, NDArray[np.float64]]
@@ -94,7 +95,7 @@ def _encode_one(
     if not classes:
         raise DataError(f"The attribute {name!r} has no value at all.", file=raw.file, column=column)
     kind: Kind = "ordinal" if how.kind == "ordinal" else "nominal"
-    attribute = Attribute(name, kind, classes, missing=how.missing)
+    attribute = Attribute(name=name, kind=kind, classes=classes, missing=how.missing)
     rank = {c: i for i, c in enumerate(classes)}
     if unknown := set(present) - set(classes):
         value = sorted(unknown)[0]
@@ -122,7 +123,7 @@ def _encode_numbers(
         said += " is not a number." if len(found) == 1 else " are not numbers."
         _refuse(raw, bad, column, said, f"{name!r} is binned from a number.")
     classes = how.classes or bin_names(how.edges)
-    attribute = Attribute(name, "binned", classes, how.edges, how.missing)
+    attribute = Attribute(name=name, kind="binned", classes=classes, edges=how.edges, missing=how.missing)
     values = numbers.to_numpy().astype(np.float64, copy=True)
     values[blank.to_numpy()] = np.nan
     return attribute, attribute.bin(values), values

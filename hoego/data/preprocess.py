@@ -20,7 +20,7 @@ Fit = Literal["squash", "crop", "pad"]
 Interpolation = Literal["bilinear", "bicubic", "lanczos", "box"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preprocess:
     """Crop, then bring to one size. Pillow's resampling is integer arithmetic: equal on every machine.
 

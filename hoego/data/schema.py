@@ -6,24 +6,22 @@ A code is the position of a class in its attribute's `classes`; -1 is a missing 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hoego.errors import DataError, nearest
+from hoego.results.labels import Kind, LabelAttribute, ModelLabels, OnMissing
 
 COMPOSITE = "composite"
 MISSING = -1
 
-Kind = Literal["nominal", "ordinal", "binned"]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attribute:
     """One thing that is said of a photo: mask, gender, age.
 
@@ -39,7 +37,7 @@ class Attribute:
     kind: Kind
     classes: tuple[str, ...]
     edges: tuple[float, ...] = ()
-    missing: Literal["error", "allow"] = "error"
+    missing: OnMissing = "error"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", tuple(float(e) for e in self.edges))
@@ -80,7 +78,8 @@ class Attribute:
     def bin(self, numbers: ArrayLike) -> NDArray[np.int16]:
         """Return codes [N] of the numbers [N]; NaN becomes -1.
 
-        >>> Attribute("age", "binned", ("<30", "30-59", ">=60"), (30, 60)).bin([29.9, 30, 60]).tolist()
+        >>> age = Attribute(name="age", kind="binned", classes=("<30", "30-59", ">=60"), edges=(30, 60))
+        >>> age.bin([29.9, 30, 60]).tolist()
         [0, 1, 2]
         """
         values = np.asarray(numbers, dtype=np.float64)
@@ -88,20 +87,16 @@ class Attribute:
         codes[np.isnan(values)] = MISSING
         return codes
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "classes": list(self.classes),
-            "edges": list(self.edges),
-            "missing": self.missing,
-        }
+    def described(self) -> LabelAttribute:
+        """Return the attribute as files hold it."""
+        return LabelAttribute(
+            name=self.name, kind=self.kind, classes=self.classes, edges=self.edges, missing=self.missing
+        )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Attribute:
-        """Read what `to_dict` gives."""
-        return cls(data["name"], data["kind"], tuple(data["classes"]), tuple(data["edges"]), data["missing"])
+    def of(cls, described: LabelAttribute) -> Attribute:
+        """Return the attribute that `described` described."""
+        return cls(**dict(described))
 
 
 @dataclass(frozen=True)
@@ -243,28 +238,23 @@ class LabelSchema:
         """Return classes [N] of the target from the codes [N, A]."""
         return self.class_codes(self.target, codes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "attributes": [a.to_dict() for a in self.attributes],
-            "target": self.target,
-            "composite": list(self.composite),
-            "combinations": None if self.combinations is None else [list(c) for c in self.combinations],
-        }
+    def described(self) -> ModelLabels:
+        """Return the schema as files hold it."""
+        return ModelLabels(
+            attributes=tuple(a.described() for a in self.attributes),
+            target=self.target,
+            composite=self.composite,
+            combinations=self.combinations,
+        )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> LabelSchema:
-        """Read what `to_dict` gives."""
-        combinations = data["combinations"]
-        return cls(
-            tuple(Attribute.from_dict(a) for a in data["attributes"]),
-            data["target"],
-            tuple(data["composite"]),
-            None if combinations is None else tuple(tuple(c) for c in combinations),
-        )
+    def of(cls, described: ModelLabels) -> LabelSchema:
+        """Return the schema that `described` described."""
+        attributes = tuple(Attribute.of(a) for a in described.attributes)
+        return cls(attributes, described.target, described.composite, described.combinations)
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the schema: equal schemas have equal ones."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        text = json.dumps(self.described().model_dump(mode="json"), sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()

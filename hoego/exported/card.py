@@ -118,7 +118,7 @@ def score_line(manifest: ModelManifest) -> str:
 
 
 def _predicts(m: ModelManifest) -> CardSection:
-    schema = LabelSchema.from_dict(m.labels.model_dump())
+    schema = LabelSchema.of(m.labels)
     rows = []
     for name in m.outputs:
         classes = [str(c) for c in schema.classes(name)]
@@ -247,7 +247,7 @@ def _limits(m: ModelManifest) -> Iterator[str]:
     rare = [c.name for c in m.score.target.classes if c.subjects < SMALL_CLASS]
     if rare:
         yield f"Fewer than {SMALL_CLASS} held-out subjects show {', '.join(rare)}: little is known of them."
-    schema = LabelSchema.from_dict(m.labels.model_dump())
+    schema = LabelSchema.of(m.labels)
     absent = set(schema.classes(m.target)) - {c.name for c in m.score.target.classes}
     if absent:
         yield f"No held-out photo shows {', '.join(sorted(absent))}: nothing is known of them."

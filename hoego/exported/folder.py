@@ -137,7 +137,7 @@ def open_model(folder: Path) -> ExportedModel:
     try:
         content = files.read_json(path)
         manifest = ModelManifest.model_validate(content)
-        schema = LabelSchema.from_dict(manifest.labels.model_dump())
+        schema = LabelSchema.of(manifest.labels)
     except (ValidationError, HoegoError, KeyError, TypeError) as e:
         raise ParityError(
             f"It cannot be read: {' '.join(str(e).split())[:300]}", file=path, remedy=AGAIN

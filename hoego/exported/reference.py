@@ -83,7 +83,7 @@ class ReferencePhotos(ShortRepr):
             schema=schema,
             fold=self.fold,
             source=np.zeros(n, np.int32),
-            sources=(RowProvenance("reference", none, none, none),),
+            sources=(RowProvenance(name="reference", seen=none, seen_through=none, selected=none),),
             universe=universe,
             dataset_fingerprint="",
         )

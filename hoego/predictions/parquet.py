@@ -20,6 +20,7 @@ from hoego.errors import RecordError
 from hoego.predictions.fields import PredictionFields
 from hoego.predictions.provenance import Provenance
 from hoego.predictions.whole_runs import WholeRun
+from hoego.results.labels import ModelLabels
 
 FORMAT = 2
 """1: all models were trained by Hoego. 2: a source states whether its model was trained outside (see `provenance`)."""
@@ -68,7 +69,7 @@ def stated_digest(path: Path) -> str:
 
 def _read(path: Path) -> tuple[PredictionFields, bool]:
     table, meta = _open(path)
-    provenance = Provenance.from_dict(meta["provenance"])
+    provenance = Provenance.read(meta["provenance"])
     values = {}
     for name in meta["scale"]:
         values[name] = table[_column(name)].to_numpy().reshape(table.height, -1).astype(np.float32)
@@ -76,7 +77,7 @@ def _read(path: Path) -> tuple[PredictionFields, bool]:
         "images": table["image"].to_numpy().astype(np.str_),
         "values": values,
         "scale": meta["scale"],
-        "schema": LabelSchema.from_dict(meta["schema"]),
+        "schema": LabelSchema.of(ModelLabels.model_validate(meta["schema"])),
         "fold": table["fold"].to_numpy(),
         "source": table["source"].to_numpy(),
         "sources": provenance.sources,
@@ -135,8 +136,8 @@ def _metadata(fields: PredictionFields) -> dict[str, Any]:
         **({"whole": whole} if whole else {}),
         "format": FORMAT,
         "scale": dict(fields["scale"]),
-        "schema": fields["schema"].to_dict(),
-        "provenance": Provenance(fields["universe"], fields["sources"]).to_dict(),
+        "schema": fields["schema"].described().model_dump(mode="json"),
+        "provenance": Provenance(fields["universe"], fields["sources"]).content(),
         "dataset_fingerprint": fields["dataset_fingerprint"],
         "split_fingerprint": fields["split_fingerprint"],
         "split_kind": fields["split_kind"],

@@ -21,6 +21,8 @@ from hoego.data.dataset import Dataset
 from hoego.data.spelling import pack_names, unpack_names
 from hoego.errors import RecordError
 from hoego.packed import pack, pack_mask, unpack, unpack_mask
+from hoego.results.provenance import PackedAliases, PackedProvenance, PackedSource, PackedUniverse
+from hoego.short_repr import ShortRepr
 
 Bits = NDArray[np.bool_]
 Outside = Literal["", "witnessed", "declared"]
@@ -28,8 +30,8 @@ OUTSIDE: tuple[Outside, ...] = get_args(Outside)
 """The marks of a source, from the best known to the least known."""
 
 
-@dataclass(frozen=True)
-class SubjectUniverse:
+@dataclass(frozen=True, eq=False, repr=False)
+class SubjectUniverse(ShortRepr):
     """The subjects over which provenance is recorded, with the content hashes of their images.
 
     Contents let a subject be found again under another name: a renamed subject, or the same photo in another
@@ -108,38 +110,41 @@ class SubjectUniverse:
         members: Bits = named[dataset.subject_index]
         return members
 
-    def to_dict(self) -> dict[str, Any]:
+    def packed(self) -> PackedUniverse:
         """Return the universe as compressed text, for metadata."""
-        return {
-            "names": pack(pack_names(self.names.tolist())),
-            "owner": pack(self.owner.astype("<i4").tobytes()),
-            "contents": pack(self.contents.astype("<u8").tobytes()),
-            "aliases": pack(json.dumps(self.aliases.to_dict(), ensure_ascii=False).encode()),
-        }
+        return PackedUniverse(
+            names=pack(pack_names(self.names.tolist())),
+            owner=pack(self.owner.astype("<i4").tobytes()),
+            contents=pack(self.contents.astype("<u8").tobytes()),
+            aliases=pack(
+                json.dumps(self.aliases.packed().model_dump(mode="json"), ensure_ascii=False).encode()
+            ),
+        )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SubjectUniverse:
-        """Read what `to_dict` returned. Raises RecordError where names and photos do not match."""
-        names = unpack_names(unpack(data["names"]))
-        owner = np.frombuffer(unpack(data["owner"]), dtype="<i4").astype(np.int32)
+    def unpacked(cls, packed: PackedUniverse) -> SubjectUniverse:
+        """Return the universe that `packed` packed. Raises RecordError where names and photos do not match."""
+        names = unpack_names(unpack(packed.names))
+        owner = np.frombuffer(unpack(packed.owner), dtype="<i4").astype(np.int32)
         if len(names) != (int(owner.max()) + 1 if len(owner) else 0):
             # Versions before 0.1.0 joined names by line breaks, so a name that held one was read as two subjects.
             raise RecordError(
                 f"the provenance names {len(names)} subjects and has photos of {int(owner.max(initial=-1)) + 1}",
                 remedy="Take the line breaks out of the subjects' names and train the run again.",
             )
+        aliases = PackedAliases()
+        if packed.aliases is not None:
+            aliases = PackedAliases.model_validate_json(unpack(packed.aliases))
         return cls(
             np.asarray(names, dtype=np.str_),
             owner,
-            np.frombuffer(unpack(data["contents"]), dtype="<u8").astype(np.uint64),
-            SubjectAliases.from_dict(json.loads(unpack(data["aliases"])))
-            if "aliases" in data
-            else SubjectAliases(),
+            np.frombuffer(unpack(packed.contents), dtype="<u8").astype(np.uint64),
+            SubjectAliases.unpacked(aliases),
         )
 
 
-@dataclass(frozen=True)
-class RowProvenance:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RowProvenance(ShortRepr):
     """The source of a row of predictions: the subjects that its models have seen, and how.
 
     Args:
@@ -187,11 +192,11 @@ class RowProvenance:
         seen = _subjects_of(dataset, train_mask)
         none = np.zeros(dataset.n_subjects, dtype=bool)
         return cls(
-            name,
-            seen,
-            none,
-            none if selection_mask is None else _subjects_of(dataset, selection_mask),
-            np.unique(dataset.contents[train_mask]) if naive else None,
+            name=name,
+            seen=seen,
+            seen_through=none,
+            selected=none if selection_mask is None else _subjects_of(dataset, selection_mask),
+            seen_images=np.unique(dataset.contents[train_mask]) if naive else None,
             path=(f"{name} trained on {int(seen.sum()):,} of {dataset.n_subjects:,} subjects",),
         )
 
@@ -206,46 +211,41 @@ class RowProvenance:
             selected=universe.lift(self.selected, to),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the source in plain types, its sets compressed to text."""
-        return {
-            "name": self.name,
-            "seen": pack_mask(self.seen),
-            "seen_through": pack_mask(self.seen_through),
-            "selected": pack_mask(self.selected),
-            "seen_images": None
-            if self.seen_images is None
-            else pack(self.seen_images.astype("<u8").tobytes()),
-            "external": list(self.external),
-            "path": list(self.path),
-            "outside": self.outside,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], n_subjects: int) -> RowProvenance:
-        """Read what `to_dict` returned. Raises RecordError where the mark `outside` is unknown."""
-        data = _without_outside(data)
-        if data["outside"] not in OUTSIDE:
-            raise RecordError(
-                f"the provenance of {data['name']!r} is marked {data['outside']!r}, which this Hoego does not know",
-                remedy="Upgrade Hoego on this machine.",
-            )
-        images = data["seen_images"]
-        return cls(
-            data["name"],
-            unpack_mask(data["seen"], n_subjects),
-            unpack_mask(data["seen_through"], n_subjects),
-            unpack_mask(data["selected"], n_subjects),
-            None if images is None else np.frombuffer(unpack(images), dtype="<u8").astype(np.uint64),
-            tuple(data["external"]),
-            tuple(data["path"]),
-            data["outside"],
+    def packed(self) -> PackedSource:
+        """Return the source with its sets compressed to text."""
+        images = self.seen_images
+        return PackedSource(
+            name=self.name,
+            seen=pack_mask(self.seen),
+            seen_through=pack_mask(self.seen_through),
+            selected=pack_mask(self.selected),
+            seen_images=None if images is None else pack(images.astype("<u8").tobytes()),
+            external=self.external,
+            path=self.path,
+            outside=self.outside,
         )
 
-
-def _without_outside(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Convert a source of format 1 to format 2. In format 1 every model was trained by Hoego."""
-    return {"outside": "", **data}
+    @classmethod
+    def unpacked(cls, packed: PackedSource, n_subjects: int) -> RowProvenance:
+        """Return the source that `packed` packed. Raises RecordError where the mark `outside` is unknown."""
+        if packed.outside not in OUTSIDE:
+            raise RecordError(
+                f"the provenance of {packed.name!r} is marked {packed.outside!r}, which this Hoego does not know",
+                remedy="Upgrade Hoego on this machine.",
+            )
+        images = packed.seen_images
+        return cls(
+            name=packed.name,
+            seen=unpack_mask(packed.seen, n_subjects),
+            seen_through=unpack_mask(packed.seen_through, n_subjects),
+            selected=unpack_mask(packed.selected, n_subjects),
+            seen_images=None
+            if images is None
+            else np.frombuffer(unpack(images), dtype="<u8").astype(np.uint64),
+            external=packed.external,
+            path=packed.path,
+            outside=packed.outside,
+        )
 
 
 def _least_sure(sources: Iterable[RowProvenance]) -> Outside:
@@ -262,14 +262,14 @@ def join_sources(name: str, sources: Sequence[RowProvenance], universe: SubjectU
         parts = [universe.images_of(s.seen) if s.seen_images is None else s.seen_images for s in sources]
         images = np.unique(np.concatenate(parts))
     return RowProvenance(
-        name,
-        np.logical_or.reduce([s.seen for s in sources]),
-        np.logical_or.reduce([s.seen_through for s in sources]),
-        np.logical_or.reduce([s.selected for s in sources]),
-        images,
-        _distinct(e for s in sources for e in s.external),
-        _distinct(p for s in sources for p in s.path),
-        _least_sure(sources),
+        name=name,
+        seen=np.logical_or.reduce([s.seen for s in sources]),
+        seen_through=np.logical_or.reduce([s.seen_through for s in sources]),
+        selected=np.logical_or.reduce([s.selected for s in sources]),
+        seen_images=images,
+        external=_distinct(e for s in sources for e in s.external),
+        path=_distinct(p for s in sources for p in s.path),
+        outside=_least_sure(sources),
     )
 
 
@@ -300,14 +300,16 @@ def fitted_source(
     if images is not None:
         images = np.unique(np.concatenate([images, universe.images_of(fitted_subjects)]))
     return RowProvenance(
-        own.name,
-        seen,
-        through & ~seen,
-        own.selected,
-        images,
-        _distinct([*own.external, *(e for s in fitted_on for e in s.external)]),
-        _distinct([*own.path, f"{by} was fitted on the labels of {int(fitted_subjects.sum()):,} subjects"]),
-        _least_sure([own, *fitted_on]),
+        name=own.name,
+        seen=seen,
+        seen_through=through & ~seen,
+        selected=own.selected,
+        seen_images=images,
+        external=_distinct([*own.external, *(e for s in fitted_on for e in s.external)]),
+        path=_distinct(
+            [*own.path, f"{by} was fitted on the labels of {int(fitted_subjects.sum()):,} subjects"]
+        ),
+        outside=_least_sure([own, *fitted_on]),
     )
 
 
@@ -374,12 +376,22 @@ class Provenance:
         universe = together.universe
         return Provenance(universe, tuple(student_source(s, theirs, universe, by=by) for s in own))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the universe and the sources in plain types."""
-        return {"universe": self.universe.to_dict(), "sources": [s.to_dict() for s in self.sources]}
+    def packed(self) -> PackedProvenance:
+        """Return the universe and the sources as files hold them."""
+        sources = tuple(s.packed() for s in self.sources)
+        return PackedProvenance(universe=self.universe.packed(), sources=sources)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
-        """Read what `to_dict` returned."""
-        universe = SubjectUniverse.from_dict(data["universe"])
-        return cls(universe, tuple(RowProvenance.from_dict(s, universe.n_subjects) for s in data["sources"]))
+    def unpacked(cls, packed: PackedProvenance) -> Provenance:
+        """Return the provenance that `packed` packed."""
+        universe = SubjectUniverse.unpacked(packed.universe)
+        return cls(universe, tuple(RowProvenance.unpacked(s, universe.n_subjects) for s in packed.sources))
+
+    def content(self) -> dict[str, Any]:
+        """Return what stands in a file."""
+        return self.packed().model_dump(mode="json")
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Provenance:
+        """Read what `content` returned."""
+        return cls.unpacked(PackedProvenance.model_validate(content))

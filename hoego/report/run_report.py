@@ -42,7 +42,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
     score, diagnosis = record.full_score, record.diagnosis
     meta = record.meta
     parts: Facts = {
-        "meta": meta.to_dict(),
+        "meta": meta.model_dump(mode="json"),
         "score": score,
         "diagnosis": diagnosis,
         "combined": combined_parts(record),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from hoego.draw import ForestRow
 from hoego.results.base import MaybeFloat, Result, forest_row
 from hoego.results.honesty import ScoreHonesty
+from hoego.results.provenance import PackedProvenance
 from hoego.results.score import IntervalEstimate, Score
 
 PART = "that of the combination it is part of"
@@ -211,7 +212,7 @@ class SavedEnsemble(Result):
     members: tuple[str, ...]
     combiners: Mapping[str, CombinerWeights]
     offsets: Mapping[str, RuleOffsets] = {}
-    fitted: dict[str, Any] | None = None
+    fitted: PackedProvenance | None = None
     ensemble: EnsembleSummary
 
     @property
@@ -233,7 +234,7 @@ class SavedComposition(Result):
 
     kind: Literal["composition"] = "composition"
     parts: Mapping[str, str]
-    fitted: dict[str, Any] | None = None
+    fitted: PackedProvenance | None = None
     composition: CompositionSummary | None = None
 
     @property

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from hoego.results.base import Result
 from hoego.results.diagnosis import Calibration, Slice
+from hoego.results.labels import ModelLabels
 from hoego.results.score import Score
 
 TOLERANCE = 1e-5
@@ -128,25 +129,6 @@ class ProbePhoto(Result):
 
     pixels: str
     probabilities: Mapping[str, tuple[float, ...]]
-
-
-class LabelAttribute(Result):
-    """One attribute, as `hoego.data.schema.Attribute` describes it."""
-
-    name: str
-    kind: str
-    classes: tuple[str, ...]
-    edges: tuple[float, ...] = ()
-    missing: str = "error"
-
-
-class ModelLabels(Result):
-    """The label schema of a model, as `hoego.data.schema.LabelSchema` describes it."""
-
-    attributes: tuple[LabelAttribute, ...]
-    target: str
-    composite: tuple[str, ...] = ()
-    combinations: tuple[tuple[int, ...], ...] | None = None
 
 
 class ModelManifest(Result):

@@ -38,7 +38,7 @@ def save_ensemble(
         members=tuple(members[m.run].id for m in made.members),
         combiners={k: c.plain for k, c in made.combiners.items()},
         offsets=made.decision.offsets if made.decision is not None and made.decision.kept else {},
-        fitted=None if made.fitted is None else made.fitted.to_dict(),
+        fitted=None if made.fitted is None else made.fitted.packed(),
         ensemble=made.summary,
     )
     return _save(store, made.predictions, made.score, content, dataset, why)
@@ -65,7 +65,7 @@ def save_composition(
     """
     content = SavedComposition(
         parts={a: members[name].id for a, name in made.parts.items()},
-        fitted=None if made.fitted is None else made.fitted.to_dict(),
+        fitted=None if made.fitted is None else made.fitted.packed(),
         composition=made.summary(score),
     )
     return _save(store, made.predictions, score, content, dataset, why)
@@ -156,4 +156,4 @@ def predict_combined(record: Record, store: RunStore, predict_one: PredictOne) -
     if content.fitted is None:
         return combined
     with parsing(record.folder / COMBINED):
-        return with_fitted(combined, Provenance.from_dict(content.fitted))
+        return with_fitted(combined, Provenance.unpacked(content.fitted))

@@ -12,68 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from hoego import files
-from hoego.damage import parsing
 from hoego.errors import RecipeError, RecordError, UsageError
 from hoego.recipe import Fold, Recipe, build
 from hoego.recipe.resolve import apply_overrides
+from hoego.results.ideas import Idea, IdeaList, IdeaState
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.idea_lists import LISTS
 from hoego.runs.queue import QueueOptions, RunTimeHistory
 from hoego.runs.queue import add as add_run
 from hoego.runs.queue.work_options import no_log
 from hoego.runs.records import Record, RunKind, RunStore, now
+from hoego.runs.records.event_log import append_event, events
 
 IDEAS = "ideas.jsonl"
 SEEDS = 3
 """Seeds a side: a claim about a recipe needs at least three."""
-
-STATES = ("untried", "queued", "tried", "failed")
-
-
-@dataclass(frozen=True)
-class Idea:
-    """An idea and what has become of it. `overlay` holds settings as `a.b=c`; `promise` (0 to 1) is the share of
-    reports in which it helped, 0.5 when nothing is known."""
-
-    id: str
-    time: str
-    text: str
-    overlay: tuple[str, ...]
-    why: str = ""
-    source: str = ""
-    promise: float = 0.5
-    state: str = "untried"
-    runs: tuple[str, ...] = ()
-    baseline: tuple[str, ...] = ()
-    verdict: ComparisonVerdict | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types: `set` is the overlay, `verdict` its word, `words` the sentence with its
-        numbers.
-        """
-        plain = {**vars(self), "set": list(self.overlay), "comparison": None, "words": ""}
-        plain["verdict"] = "" if self.verdict is None else self.verdict.outcome
-        if self.verdict is not None:
-            plain |= {"comparison": self.verdict, "words": str(self.verdict)}
-        del plain["overlay"]
-        return dict(files.plain(plain))
-
-
-@dataclass(frozen=True)
-class IdeaList:
-    """Every idea, and the recipe that leads (None before the first comparison)."""
-
-    ideas: tuple[Idea, ...]
-    leader: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types, with the count per state."""
-        counts = {state: sum(i.state == state for i in self.ideas) for state in STATES}
-        return {"ideas": [i.to_dict() for i in self.ideas], "counts": counts, "leader": self.leader}
-
 
 Judge = Callable[[RunStore, Sequence[Record], Sequence[Record]], ComparisonVerdict]
 """Compares the idea's runs (second) with the leader's (first)."""
@@ -98,14 +52,21 @@ def add(
             remedy='hoego idea add "train the 60 edge at 58" --set train_edits.age.shift.60=58',
         )
     build(apply_overrides({}, overrides))
-    idea = Idea(secrets.token_hex(4), now(), text.strip(), tuple(overrides), why, source, promise)
-    files.append_line(store.root / IDEAS, {"kind": "idea", **_kept(idea)})
+    idea = Idea(
+        id=secrets.token_hex(4),
+        time=now(),
+        text=text.strip(),
+        overlay=tuple(overrides),
+        why=why,
+        source=source,
+        promise=promise,
+    )
+    append_event(store.root / IDEAS, "idea", {name: getattr(idea, name) for name in _KEPT})
     return idea
 
 
-def _kept(idea: Idea) -> dict[str, Any]:
-    names = ("id", "time", "text", "overlay", "why", "source", "promise")
-    return {name: getattr(idea, name) for name in names}
+_KEPT = ("id", "time", "text", "overlay", "why", "source", "promise")
+"""What the line of an idea holds; the rest is told by later lines."""
 
 
 def adopt(store: RunStore, name: str) -> tuple[Idea, ...]:
@@ -126,21 +87,20 @@ def ideas(store: RunStore) -> IdeaList:
     """
     found: dict[str, Idea] = {}
     leader: dict[str, Any] | None = None
-    path = store.root / IDEAS
-    for line, event in files.numbered_lines(path):
-        with parsing(path, row=line, remedy=files.REMOVE):
-            if event.get("kind") == "leader":
-                leader = dict(event["recipe"])
+    for event in events(store.root / IDEAS):
+        with event.reading():
+            if event.kind == "leader":
+                leader = dict(event.facts["recipe"])
             else:
-                _take(found, event)
-    return IdeaList(tuple(sorted(found.values(), key=lambda i: (i.time, i.id))), leader)
+                _take(found, event.kind, event.facts)
+    return IdeaList(ideas=tuple(sorted(found.values(), key=lambda i: (i.time, i.id))), leader=leader)
 
 
-def _take(found: dict[str, Idea], event: Mapping[str, Any]) -> None:
+def _take(found: dict[str, Idea], kind: str, event: Mapping[str, Any]) -> None:
     """Enter what a line says of an idea."""
-    kind, id_ = event.get("kind"), str(event.get("idea", ""))
+    id_ = str(event.get("idea", ""))
     if kind == "idea":
-        idea = _IDEA.validate_python({name: event[name] for name in _kept(_BLANK) if name in event})
+        idea = Idea.model_validate({name: event[name] for name in _KEPT if name in event})
         found.setdefault(idea.id, idea)
     elif id_ in found and kind == "queued":
         found[id_] = _with(found[id_], "queued", event)
@@ -149,13 +109,11 @@ def _take(found: dict[str, Idea], event: Mapping[str, Any]) -> None:
         found[id_] = _with(found[id_], "failed" if verdict.outcome == "failed" else "tried", event, verdict)
 
 
-_IDEA = TypeAdapter(Idea)
-_BLANK = Idea("", "", "", ())
-
-
-def _with(idea: Idea, state: str, event: Mapping[str, Any], verdict: ComparisonVerdict | None = None) -> Idea:
-    shown = {"runs": event.get("runs", idea.runs), "baseline": event.get("baseline", idea.baseline)}
-    return _IDEA.validate_python({**_kept(idea), **shown, "state": state, "verdict": verdict})
+def _with(
+    idea: Idea, state: IdeaState, event: Mapping[str, Any], verdict: ComparisonVerdict | None = None
+) -> Idea:
+    runs, baseline = event.get("runs", idea.runs), event.get("baseline", idea.baseline)
+    return idea.with_(runs=runs, baseline=baseline, state=state, verdict=verdict)
 
 
 @dataclass(kw_only=True)
@@ -217,19 +175,18 @@ class IdeaWorker:
     ) -> None:
         verdict = verdict.with_(idea=idea.id, change=idea.text)
         event: dict[str, Any] = {
-            "kind": "verdict",
             "idea": idea.id,
             "time": now(),
             "verdict": verdict,
         }
-        files.append_line(store.root / IDEAS, event)
+        append_event(store.root / IDEAS, "verdict", event)
         for record in runs:
             if record is not None:
                 record.update(verdict=verdict)
         if verdict.outcome == "better" and runs and runs[0] is not None and self._against_leader(store, idea):
             recipe = {**runs[0].recipe, "seed": self._leader(store).get("seed", 0), "name": idea.text}
-            event = {"kind": "leader", "idea": idea.id, "time": now(), "recipe": recipe, "selected": True}
-            files.append_line(store.root / IDEAS, event)
+            event = {"idea": idea.id, "time": now(), "recipe": recipe, "selected": True}
+            append_event(store.root / IDEAS, "leader", event)
         self.log(f"idea {idea.id} ({idea.text}): {verdict.outcome}")
 
     def _against_leader(self, store: RunStore, idea: Idea) -> bool:
@@ -244,14 +201,14 @@ class IdeaWorker:
         """Return the leader; record it the first time that an idea waits for it."""
         leader, found = self._leader(store), ideas(store)
         if found.leader is None and any(idea.state == "untried" for idea in found.ideas):
-            event = {"kind": "leader", "idea": "", "time": now(), "recipe": leader}
-            files.append_line(store.root / IDEAS, event)
+            event = {"idea": "", "time": now(), "recipe": leader}
+            append_event(store.root / IDEAS, "leader", event)
         return leader
 
     def _leader(self, store: RunStore) -> dict[str, Any]:
         kept = ideas(store).leader
         if kept is not None:
-            return kept
+            return dict(kept)
         if self.recipe is not None:
             return dict(self.recipe)
         # A combination has no recipe of its own: the one in its record is its first member's.
@@ -307,8 +264,8 @@ class IdeaWorker:
                 name=name, why=idea.why if side else "", tags=("idea",), fold=self.fold, facts=about
             )
             ids[side][k] = self.enqueue(store, seeded, ask).id
-        event = {"kind": "queued", "idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
-        files.append_line(store.root / IDEAS, event)
+        event = {"idea": idea.id, "time": now(), "baseline": ids[0], "runs": ids[1]}
+        append_event(store.root / IDEAS, "queued", event)
         self.log(f"idea {idea.id} ({idea.text}): {len(missing)} runs queued")
         return True
 

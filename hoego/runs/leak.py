@@ -7,10 +7,6 @@ correlation that the shared people give them; `benchmarks/coverage_diagnose.py` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from hoego.data.dataset import Dataset
@@ -22,39 +18,12 @@ from hoego.evaluate.score.scoring import scored_target
 from hoego.evaluate.score.space import LabelSpace, scored_rows, space_of
 from hoego.predictions import Predictions
 from hoego.recipe import Recipe
+from hoego.results.leak import LeakSide, LeakStudy
+from hoego.results.score import DefinedEstimate, MetricEstimate
 from hoego.runs.loading import dataset_of
 from hoego.runs.record_predictions import predictions_of
 from hoego.runs.records import Record
 from hoego.runs.required_runs import StudyRunner, varied
-
-
-@dataclass(frozen=True)
-class LeakStudy:
-    """What a photo-level split would have promised.
-
-    Args:
-        naive, honest: the runs.
-        naive_score, honest_score: macro F1 of the target, each with its interval, as in score.json.
-        leak: naive less honest, of these two models; limits None where a score has none.
-        correlation: of the two scores, by the people who have photos on both sides.
-    """
-
-    naive: Record
-    honest: Record
-    naive_score: dict[str, Any]
-    honest_score: dict[str, Any]
-    leak: dict[str, float | None]
-    words: str
-    correlation: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "naive": {"run": self.naive.id, "macro_f1": self.naive_score},
-            "honest": {"run": self.honest.id, "macro_f1": self.honest_score},
-            "leak": self.leak,
-            "correlation": self.correlation,
-            "words": self.words,
-        }
 
 
 def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
@@ -91,19 +60,23 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
         if score is None or score.value is None:
             raise NotEstimableError(f"The run {record.id} has no score.", remedy="hoego show says why.")
     _require_kinds(naive, honest)
-    a, b = (s.model_dump(mode="json") for s in scores if s is not None)
+    a, b = (
+        LeakSide(run=r.id, macro_f1=r.score.primary, honesty=r.score.honesty)
+        for r in (naive, honest)
+        if r.score is not None and r.score.primary is not None
+    )
     dataset = dataset_of(honest, required=False)
     shared = 0.0
     if dataset is not None:
         first, second = (target_space(predictions_of(r), dataset) for r in (naive, honest))
         shared = together(first, second)
-    leak = promised_less_kept(a, b, shared)
-    limits = "" if leak["low"] is None else f" [{leak['low']:+.3f}, {leak['high']:+.3f}]"
+    leak = promised_less_kept(a.macro_f1, b.macro_f1, shared)
+    limits = "" if leak.low is None else f" [{leak.low:+.3f}, {leak.high:+.3f}]"
     words = (
-        f"the photo-level split promises {a['value']:.3f}; on new subjects it is {b['value']:.3f}: "
-        f"a leak of {leak['value']:+.3f}{limits}"
+        f"the photo-level split promises {a.macro_f1.value:.3f}; on new subjects it is {b.macro_f1.value:.3f}: "
+        f"a leak of {leak.value:+.3f}{limits}"
     )
-    return LeakStudy(naive, honest, a, b, leak, words, shared)
+    return LeakStudy(naive=a, honest=b, leak=leak, correlation=shared, words=words)
 
 
 def _require_kinds(naive: Record, honest: Record) -> None:
@@ -118,15 +91,18 @@ def _require_kinds(naive: Record, honest: Record) -> None:
 
 
 def promised_less_kept(
-    naive: Mapping[str, Any], honest: Mapping[str, Any], correlation: float = 0.0
-) -> dict[str, float | None]:
-    """Return the difference of two scores that have `value`, `low` and `high`."""
-    sides = [(side["value"], side["low"], side["high"]) for side in (naive, honest)]
-    value = sides[0][0] - sides[1][0]
-    if None in sides[0] or None in sides[1]:
-        return {"value": value, "low": None, "high": None}
-    low, high = less(sides[0], sides[1], correlation)
-    return {"value": value, "low": low, "high": high}
+    naive: MetricEstimate, honest: MetricEstimate, correlation: float = 0.0
+) -> DefinedEstimate:
+    """Return the difference of two scores whose values are defined; without limits where one has none."""
+    known = [
+        (e.value, e.low, e.high)
+        for e in (naive, honest)
+        if e.value is not None and e.low is not None and e.high is not None
+    ]
+    if len(known) < 2:
+        return DefinedEstimate(value=float(naive.value or 0.0) - float(honest.value or 0.0))
+    low, high = less(known[0], known[1], correlation)
+    return DefinedEstimate(value=known[0][0] - known[1][0], low=low, high=high)
 
 
 def target_space(predictions: Predictions, dataset: Dataset) -> LabelSpace:

@@ -17,6 +17,7 @@ from hoego.errors import MismatchError, RecordError, UsageError
 from hoego.extras import require
 from hoego.predictions import Predictions, Provenance, RowProvenance, SubjectUniverse, join_sources
 from hoego.recipe import build
+from hoego.results.predicting import PredictResult
 from hoego.runs.combined import is_combined, member_names, predict_combined
 from hoego.runs.inputs import REFIT, decode, preprocess_of
 from hoego.runs.outside.facts import NEW_PHOTOS, is_outside
@@ -46,39 +47,6 @@ class PredictOptions:
     root: Path | None = None
     views: int = 0
     spreadsheet: bool = False
-
-
-@dataclass(frozen=True)
-class PredictResult:
-    """What `hoego predict` wrote.
-
-    Args:
-        run: whose model.
-        n_images: how many photos.
-        out: the file; None where none was asked for.
-        models: checkpoints that were averaged.
-        classes: photos per predicted class of the target.
-        predictions: with their provenance.
-        notes: sentences to show.
-    """
-
-    run: str
-    n_images: int
-    out: Path | None
-    models: tuple[str, ...]
-    classes: dict[str, int]
-    predictions: Predictions
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "run": self.run,
-            "images": self.n_images,
-            "out": None if self.out is None else str(self.out),
-            "models": list(self.models),
-            "classes": self.classes,
-            "notes": list(self.notes),
-        }
 
 
 def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
@@ -115,13 +83,12 @@ def predict(runs: Path, run: str, options: PredictOptions) -> PredictResult:
     schema, target = predictions.schema, _target(predictions)
     counts = np.bincount(predictions.probabilities(target).argmax(axis=1), minlength=schema.n_classes(target))
     return PredictResult(
-        record.id,
-        predictions.n_images,
-        options.out,
-        models,
-        dict(zip(schema.classes(target), counts.tolist(), strict=True)),
-        predictions,
-        tuple(notes),
+        run=record.id,
+        images=predictions.n_images,
+        out=options.out,
+        models=models,
+        classes=dict(zip(schema.classes(target), counts.tolist(), strict=True)),
+        notes=tuple(notes),
     )
 
 

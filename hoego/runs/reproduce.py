@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoego import files
 from hoego.errors import RecordError
 from hoego.extras import require
+from hoego.results.records import Reproduction, ValueChange
 from hoego.runs.own_code import require_named_here
 from hoego.runs.record_predictions import predictions_of
-from hoego.runs.records import Record, RunStore, ValueChange, differences_of
+from hoego.runs.records import Record, RunStore, differences_of
 from hoego.runs.records.run_facts import TrainingFacts
 
 TOLERANCE = 1e-5
 """Largest difference of a probability between two runs that count as the same."""
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """A run and its repetition `again`: the largest difference of any probability, the metrics that differ, and
-    what else differs (code, environment, data), which may explain it. `same` up to TOLERANCE; `identical` exactly.
-    """
-
-    run: str
-    again: str
-    same: bool
-    identical: bool
-    largest_difference: float
-    metrics: tuple[ValueChange, ...]
-    circumstances: tuple[ValueChange, ...]
-    words: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return dict(files.plain(asdict(self)))
 
 
 def reproduce(store: RunStore, record: Record, *, folder: Path | None = None) -> Reproduction:
@@ -95,14 +74,14 @@ def compare_repetition(record: Record, again: Record) -> Reproduction:
     same, identical = largest <= TOLERANCE, largest == 0 and not metrics
     around = (*found.code, *found.environment, *found.data)
     return Reproduction(
-        record.id,
-        again.id,
-        same,
-        identical,
-        largest,
-        metrics,
-        around,
-        _words(again.id, largest, metrics, around),
+        run=record.id,
+        again=again.id,
+        same=same,
+        identical=identical,
+        largest_difference=largest,
+        metrics=metrics,
+        circumstances=around,
+        words=_words(again.id, largest, metrics, around),
     )
 
 

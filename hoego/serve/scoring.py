@@ -244,7 +244,7 @@ def _predictions(
         schema=served.schema,
         fold=np.zeros(len(kept), np.int16),
         source=np.zeros(len(kept), np.int32),
-        sources=(RowProvenance(served.manifest.name, none, none, none),),
+        sources=(RowProvenance(name=served.manifest.name, seen=none, seen_through=none, selected=none),),
         universe=universe,
         dataset_fingerprint=dataset.fingerprint,
     )

@@ -48,7 +48,7 @@ def save_weights(
     """Write tensors as safetensors; `about` (JSON types) and the provenance go to the metadata."""
     content = dict(about)
     if provenance is not None:
-        content["provenance"] = provenance.to_dict()
+        content["provenance"] = provenance.content()
     plain = {name: t.detach().to("cpu").contiguous().clone() for name, t in tensors.items()}
     content["digest"] = _digest(plain)
     content = files.plain(content)
@@ -116,7 +116,7 @@ def provenance_of_weights(path: Path) -> Provenance | None:
 
 def _provenance(known: Any, path: Path) -> Provenance | None:
     with parsing(path):
-        return None if known is None else Provenance.from_dict(known)
+        return None if known is None else Provenance.read(known)
 
 
 def _load_safetensors(path: Path) -> CheckpointWeights:

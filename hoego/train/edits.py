@@ -175,7 +175,13 @@ def shifted_attribute(attribute: Attribute, shift: Mapping[str, float]) -> Attri
         edges[position] = float(new)
     if any(b <= a for a, b in pairwise(edges)):
         raise RecipeError(f"train_edits.{attribute.name}.shift: the edges {edges} do not ascend.")
-    return Attribute(attribute.name, attribute.kind, attribute.classes, tuple(edges), attribute.missing)
+    return Attribute(
+        name=attribute.name,
+        kind=attribute.kind,
+        classes=attribute.classes,
+        edges=tuple(edges),
+        missing=attribute.missing,
+    )
 
 
 def _attribute(schema: LabelSchema, name: str) -> Attribute:

@@ -266,14 +266,14 @@ def _teacher_targets(task: FoldTask, own: NDArray[np.int64], given: NDArray[np.i
 
 def _keep_provenance(folder: Path, provenance: Provenance) -> None:
     """Write the provenance before the first state: a resumed training cannot derive that of its starting weights."""
-    files.write_text(folder / "provenance.json", json.dumps(provenance.to_dict()))
+    files.write_text(folder / "provenance.json", json.dumps(provenance.content()))
 
 
 def _kept_provenance(task: FoldTask) -> Provenance:
     path = task.folder / "provenance.json"
     content = files.read_json(path)
     with parsing(path):
-        provenance = Provenance.from_dict(content)
+        provenance = Provenance.read(content)
     require_written_by(provenance, task.name, path)
     return provenance
 

@@ -371,7 +371,7 @@ def describe(parts: TrainStepper, learner: TrainableModules) -> dict[str, Any]:
     ordinals = {n: objective.part(n) for n in objective.names}
     return {
         "recipe": parts.recipe.to_dict(),
-        "schema": parts.schema.to_dict(),
+        "schema": parts.schema.described().model_dump(mode="json"),
         "outputs": parts.network.outputs,
         "scales": {n: dict(p.scale.__dict__) for n, p in ordinals.items() if isinstance(p, OrdinalHead)},
         "precision": parts.resolved.precision,

@@ -18,6 +18,7 @@ from hoego.data.schema import LabelSchema
 from hoego.errors import TrainError
 from hoego.predictions import Provenance
 from hoego.recipe import Recipe, build, fill, normalisation
+from hoego.results.labels import ModelLabels
 from hoego.results.training import Precision
 from hoego.train.augment import Augment
 from hoego.train.checkpoints import CheckpointWeights, load_weights
@@ -78,7 +79,7 @@ def load_model(path: Path, device: str = "auto", *, views: int = 0) -> TrainedMo
 
 def _loaded(weights: CheckpointWeights, provenance: Provenance, device: str, views: int) -> TrainedModel:
     about = weights.metadata
-    recipe, schema = fill(build(about["recipe"])), LabelSchema.from_dict(about["schema"])
+    recipe, schema = fill(build(about["recipe"])), LabelSchema.of(ModelLabels.model_validate(about["schema"]))
     if views:
         recipe = recipe.model_copy(update={"views": recipe.views.model_copy(update={"n": views})})
     size = recipe.dataset.size

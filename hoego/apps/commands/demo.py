@@ -22,8 +22,6 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run a week of experiments on synthetic people, each claim with its evidence."""
-    from dataclasses import replace
-
     from hoego.apps.demo import run_demo
     from hoego.apps.demo.week_page import week_report
     from hoego.apps.diary import LANGUAGES, period_of, retrospective, write
@@ -31,14 +29,16 @@ def demo(
     from hoego.runs.submission.entry import submit_demo
 
     err = console(stderr=True)
-    result = run_demo(out, quick=quick, seed=seed, log=lambda text: err.print(text, highlight=False))
-    submission, expected = submit_demo(result.folder, result.test, result.honest)
+    demo = run_demo(out, quick=quick, seed=seed, log=lambda text: err.print(text, highlight=False))
+    submission, expected = submit_demo(demo.folder, demo.test, demo.honest)
+    result = demo.result()
     for run in dict.fromkeys(r for c in result.chapters for r in c.runs):
-        write_report(result.store.find(run), result.dataset)
-    page = week_report(result, expected, result.folder / "report.html")
+        write_report(result.store.find(run), demo.dataset)
+    page = week_report(demo, expected, result.folder / "report.html")
     told = {lang: write(retrospective(result.store, period_of(), lang), result.folder) for lang in LANGUAGES}
     diary = next(p for p in told["en"] if p.suffix == ".html")
-    emit(replace(result, report=page, submission=submission, retrospective=diary), as_json, _show_demo)
+    made = result.with_(report=page, submission=submission, retrospective=diary)
+    emit(made, as_json, _show_demo)
 
 
 def _show_demo(result: DemoResult) -> None:

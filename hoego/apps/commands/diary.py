@@ -38,7 +38,7 @@ def retro(
     found = retrospective(store, period, lang=lang)
     paths = write(found, out if out is not None else project_folder())
     if as_json:
-        print_json({**found.to_dict(), "files": [str(p) for p in paths]})
+        print_json({**found.model_dump(mode="json"), "files": [str(p) for p in paths]})
         return
     for p in paths:
         echo(styled(p, "bold"))

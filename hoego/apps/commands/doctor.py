@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -63,14 +63,12 @@ def _short(value: object) -> str:
 
 
 def _show_doctor(report: DoctorReport) -> None:
-    facts = report.to_dict()
-    for f in facts["findings"]:
-        echo(f"[bold]{f['defect']}[/]  {literal(f.get('file', ''))}:{f.get('line', '')}")
+    for f in report.findings:
+        echo(f"[bold]{f.defect}[/]  {literal(f.place.file)}:{f.place.line}")
         for key in ("title", "why", "evidence", "remedy"):
-            if f.get(key):
-                text = literal(f[key])
+            if said := getattr(f, key):
+                text = literal(said)
                 echo(f"    {key}: {text}" if key != "title" else f"    {text}")
-    rows: list[Any] = facts.get("questions", [])
-    for q in rows:
-        echo(f"[yellow]to ask[/] {q['defect']}: {literal(q['evidence'])} {literal(q['detail'])}")
-    echo(f"\n{len(facts['findings'])} defects found; {len(facts.get('read', []))} files read, none was run")
+    for q in report.questions:
+        echo(f"[yellow]to ask[/] {q.defect}: {literal(q.evidence)} {literal(q.detail)}")
+    echo(f"\n{len(report.findings)} defects found; {len(report.read)} files read, none was run")

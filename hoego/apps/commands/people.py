@@ -41,6 +41,5 @@ def people(
 
 
 def _show_people(summary: PeopleSummary) -> None:
-    facts = summary.to_dict()
-    for key, value in facts.items():
+    for key, value in summary.model_dump(mode="json").items():
         echo(f"[bold]{key.replace('_', ' ')}[/]: {literal(value)}")

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from hoego.apps.demo.result import DemoChapter, DemoResult
+from hoego.apps.demo.result import DemoChapter, DemoEvidence, DemoResult
 from hoego.apps.demo.week import FULL, QUICK, DemoWeek
 from hoego.evaluate.score import Score
 from hoego.extras import require
 from hoego.predictions import Predictions
 from hoego.runs.records import Record, RunStore, note
-from hoego.runs.records.ranking import PRIMARY
 
-__all__ = ["DemoChapter", "DemoResult", "run_demo"]
+__all__ = ["DemoChapter", "DemoEvidence", "DemoResult", "run_demo"]
 
 
 def run_demo(
     folder: Path, *, quick: bool = False, seed: int = 0, log: Callable[[str], None] = print
-) -> DemoResult:
+) -> DemoEvidence:
     """Draw the people, train the week's runs, and gather the evidence. Runs that are done already are kept.
 
     Args:
@@ -35,7 +33,7 @@ def run_demo(
     final, test, true_score = _live(week)
     honest = week.base.full_score
     assert honest is not None, "the week has just scored it"
-    demo = DemoResult(
+    return DemoEvidence(
         folder=week.folder,
         chapters=tuple(week.chapters),
         dataset=week.dataset,
@@ -49,7 +47,6 @@ def run_demo(
         true_score=true_score,
         seconds=time.perf_counter() - week.started,
     )
-    return _with_sentences(demo)
 
 
 def _live(week: DemoWeek) -> tuple[Record, Predictions, Score]:
@@ -80,26 +77,3 @@ def _live(week: DemoWeek) -> tuple[Record, Predictions, Score]:
         run=week.base.id,
     )
     return submitted
-
-
-def _with_sentences(demo: DemoResult) -> DemoResult:
-    e = demo.true_score.primary
-    attributes = ", ".join(
-        f"{name} {part.metrics[PRIMARY].value:.3f}" for name, part in demo.honest.attributes.items()
-    )
-    sentences = (
-        f"naive score  {_interval(demo.leak.naive_score)}  (photo-level split, {demo.leak.naive.score.honesty})"
-        if demo.leak.naive.score
-        else "",
-        f"honest score {_interval(demo.leak.honest_score)}  (split by person, {demo.honest.honesty})",
-        f"the leak     {demo.leak.leak['value']:+.3f}",
-        f"attributes   {attributes}",
-        f"bottleneck   {demo.diagnosis.bottleneck}",
-        f"submission's true score {e.value:.3f} on {demo.true_score.n_subjects} people nobody had seen",
-        f"{demo.seconds:.0f} s in all",
-    )
-    return DemoResult(**{**demo.__dict__, "sentences": tuple(s for s in sentences if s)})
-
-
-def _interval(e: Mapping[str, Any]) -> str:
-    return f"{e['value']:.3f} [{e['low']:.3f}, {e['high']:.3f}]"

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from hoego.data.audit import AuditReport
 from hoego.data.dataset import Dataset
+from hoego.draw import ForestRow
 from hoego.evaluate.diagnose import Diagnosis
 from hoego.evaluate.score import Score
 from hoego.predictions import Predictions
-from hoego.runs.leak import LeakStudy
+from hoego.results.base import MaybeFloat, Result
+from hoego.results.leak import LeakStudy
+from hoego.results.score import MetricEstimate
 from hoego.runs.records import Record, RunStore
 from hoego.runs.records.ranking import PRIMARY
 from hoego.split import Split
 
+ChartRow = tuple[str, MaybeFloat, MaybeFloat, MaybeFloat, str]
+"""Label, value, low, high, note."""
 
-@dataclass(frozen=True)
-class DemoChapter:
+
+class DemoChapter(Result):
     """One question of the week.
 
     Args:
         question: as the team asked it.
         answer: what the experiment says, in sentences with their numbers.
-        rows: (label, value, low, high, note) for the picture, difference from 0 where `zero`.
+        rows: of the picture, differences from 0 where `zero`.
         zero: whether the rows are differences.
         runs: ids of the runs behind it.
     """
 
+    HONESTY_OF: ClassVar[str] = "that of the runs behind it"
+
     question: str
     answer: tuple[str, ...]
-    rows: tuple[tuple[str, float | None, float | None, float | None, str], ...] = ()
+    rows: tuple[ChartRow, ...] = ()
     zero: bool = False
     runs: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "question": self.question,
-            "answer": list(self.answer),
-            "rows": [list(r) for r in self.rows],
-            "runs": list(self.runs),
-        }
+    def _intervals(self) -> list[ForestRow]:
+        return [
+            ForestRow(label=label, value=value, low=low, high=high, note=note)
+            for label, value, low, high, note in self.rows
+        ]
+
+    def _zero(self) -> float | None:
+        return 0.0 if self.zero else None
 
 
-@dataclass(frozen=True)
-class DemoResult:
+class DemoResult(Result):
     """The result of `hoego demo`.
 
     Args:
@@ -54,11 +61,49 @@ class DemoResult:
         chapters: in the order of the week.
         leak: the naive score, the honest one, the difference.
         attributes: macro F1 of each attribute of the honest run.
-        diagnosis: of the honest run.
+        bottleneck: the attribute that holds the honest run's score back; "" where none can be told.
+        true_score: macro F1 of the submission on the test set's truth.
         final: the run whose refit was handed in.
+        report, submission, retrospective: files; None before they are written.
+        seconds: in all.
+        sentences: what is printed.
+    """
+
+    TITLE: ClassVar[str] = "The demo's week"
+    HONESTY_OF: ClassVar[str] = "that of the runs behind each chapter"
+
+    folder: Path
+    chapters: tuple[DemoChapter, ...]
+    leak: LeakStudy
+    attributes: Mapping[str, MetricEstimate]
+    bottleneck: str
+    true_score: MetricEstimate
+    final: str
+    report: Path | None = None
+    submission: Path | None = None
+    retrospective: Path | None = None
+    seconds: float
+    sentences: tuple[str, ...] = ()
+
+    @property
+    def store(self) -> RunStore:
+        """The demo's records."""
+        return RunStore(self.folder / "runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoEvidence:
+    """What the demo's result rests on, from which its pages are made.
+
+    Args:
+        folder: of the project.
+        chapters: in the order of the week.
+        audit: of the photos.
+        leak: the naive score, the honest one, the difference.
+        naive: the run on the photo-level split.
+        honest: the score of the first run on the honest split; `diagnosis` is of the same run.
+        final: the run whose refit was handed in; `test` are its predictions of the test set.
         true_score: of the submission on the test set's truth.
-        expected: what was expected of it, (value, low, high).
-        report, submission, retrospective: files; filled in by who writes them.
         seconds: in all.
     """
 
@@ -74,31 +119,36 @@ class DemoResult:
     test: Predictions
     true_score: Score
     seconds: float
-    sentences: tuple[str, ...] = field(default=())
-    report: Path | None = None
-    submission: Path | None = None
-    retrospective: Path | None = None
 
-    @property
-    def store(self) -> RunStore:
-        """The demo's records."""
-        return RunStore(self.folder / "runs")
+    def result(self) -> DemoResult:
+        """Return what `hoego demo` prints."""
+        return DemoResult(
+            folder=self.folder,
+            chapters=self.chapters,
+            leak=self.leak,
+            attributes={k: part.metrics[PRIMARY] for k, part in self.honest.attributes.items()},
+            bottleneck=self.diagnosis.bottleneck,
+            true_score=self.true_score.primary,
+            final=self.final.id,
+            seconds=self.seconds,
+            sentences=self._sentences(),
+        )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "folder": str(self.folder),
-            "chapters": [c.to_dict() for c in self.chapters],
-            "leak": self.leak.to_dict(),
-            "attributes": {
-                k: part.metrics[PRIMARY].model_dump(mode="json") for k, part in self.honest.attributes.items()
-            },
-            "bottleneck": self.diagnosis.bottleneck,
-            "true_score": self.true_score.primary.model_dump(mode="json"),
-            "final": self.final.id,
-            "report": None if self.report is None else str(self.report),
-            "submission": None if self.submission is None else str(self.submission),
-            "retrospective": None if self.retrospective is None else str(self.retrospective),
-            "seconds": self.seconds,
-            "sentences": list(self.sentences),
-        }
+    def _sentences(self) -> tuple[str, ...]:
+        e, leak = self.true_score.primary, self.leak
+        attributes = ", ".join(
+            f"{name} {part.metrics[PRIMARY].value:.3f}" for name, part in self.honest.attributes.items()
+        )
+        return (
+            f"naive score  {_interval(leak.naive.macro_f1)}  (photo-level split, {leak.naive.honesty})",
+            f"honest score {_interval(leak.honest.macro_f1)}  (split by person, {self.honest.honesty})",
+            f"the leak     {leak.leak.value:+.3f}",
+            f"attributes   {attributes}",
+            f"bottleneck   {self.diagnosis.bottleneck}",
+            f"submission's true score {e.value:.3f} on {self.true_score.n_subjects} people nobody had seen",
+            f"{self.seconds:.0f} s in all",
+        )
+
+
+def _interval(e: MetricEstimate) -> str:
+    return f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]"

@@ -31,7 +31,7 @@ from hoego.runs.leak import measure_leak
 from hoego.runs.predict import predict_run
 from hoego.runs.project import audit_project, open_project
 from hoego.runs.record_predictions import predictions_of
-from hoego.runs.records import Record, RunKind
+from hoego.runs.records import Record, RunKind, RunStore
 from hoego.runs.required_runs import StudyRunner, varied
 
 BASE: dict[str, Any] = {
@@ -120,21 +120,21 @@ class DemoWeek:
         """Measure the leak: the photo-level split against the honest one."""
         self.log_step("Monday: the leak, measured")
         self.leak = measure_leak(self.recipe, self.shop)
-        self.base = self.leak.honest
+        self.base = RunStore(self.folder / "runs").find(self.leak.honest.run)
         rows = [
-            ("promised by a photo-level split", self.leak.naive_score),
-            ("on new people (split by person)", self.leak.honest_score),
+            ("promised by a photo-level split", self.leak.naive.macro_f1),
+            ("on new people (split by person)", self.leak.honest.macro_f1),
         ]
         self.chapters.append(
             DemoChapter(
-                "Monday. Our validation score is excellent. Can we believe it?",
-                (
+                question="Monday. Our validation score is excellent. Can we believe it?",
+                answer=(
                     f"{_sentence(self.leak.words)}",
                     "With the same photos, the same model and the same number of epochs, the only difference is "
                     "whether a person may stand on both sides. From here on nobody does.",
                 ),
-                tuple((label, e["value"], e["low"], e["high"], "") for label, e in rows),
-                runs=(self.leak.naive.id, self.leak.honest.id),
+                rows=tuple((label, e.value, e.low, e.high, "") for label, e in rows),
+                runs=(self.leak.naive.run, self.leak.honest.run),
             )
         )
 
@@ -156,9 +156,9 @@ class DemoWeek:
         found = judge(recipe.name, changes, records, self.dataset, request)
         self.chapters.append(
             DemoChapter(
-                question,
-                tuple(_sentence(w) for w in found.words) + _scope(found),
-                tuple(
+                question=question,
+                answer=tuple(_sentence(w) for w in found.words) + _scope(found),
+                rows=tuple(
                     (r.title, r.difference.value, r.difference.low, r.difference.high, r.verdict)
                     for r in found.rows
                     if r.difference is not None
@@ -191,13 +191,13 @@ class DemoWeek:
         )
         self.chapters.append(
             DemoChapter(
-                "Thursday. Will an ensemble save us?",
-                (
+                question="Thursday. Will an ensemble save us?",
+                answer=(
                     f"{_sentence(made.verdict)}",
                     f"The mean of {len(runs)} models scores {made.score.primary}; the best member is chosen on "
                     "other people than it is compared on.",
                 ),
-                rows,
+                rows=rows,
                 zero=True,
                 runs=(record.id,),
             )
@@ -221,9 +221,9 @@ class DemoWeek:
             answer.append(_sentence(law.verdict))
         self.chapters.append(
             DemoChapter(
-                "Friday. Of mask, gender and age, what holds us back?",
-                tuple(answer),
-                tuple(rows),
+                question="Friday. Of mask, gender and age, what holds us back?",
+                answer=tuple(answer),
+                rows=tuple(rows),
                 zero=True,
                 runs=(self.base.id,),
             )
@@ -250,12 +250,12 @@ class DemoWeek:
         best = ", ".join(found.best_set)
         self.chapters.append(
             DemoChapter(
-                "Friday. Separate models for mask, gender and age, or one?",
-                (
+                question="Friday. Separate models for mask, gender and age, or one?",
+                answer=(
                     f"Not distinguishable from the best: {best}.",
                     "“The product of three probabilities must be lower” was an argument; this is the experiment.",
                 ),
-                tuple(
+                rows=tuple(
                     (r.name, r.value, None, None, "among the best" if r.in_best_set else "behind")
                     for r in found.ranking
                 ),

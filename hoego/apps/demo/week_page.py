@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from hoego import files
-from hoego.apps.demo import DemoChapter, DemoResult
+from hoego.apps.demo import DemoChapter, DemoEvidence
 from hoego.data.dataset import Dataset
 from hoego.draw import ForestRow, forest, page, waterfall
 from hoego.report.pictures import thumbnail
@@ -19,7 +19,7 @@ from hoego.runs.submission import Expected
 FACES = 14
 
 
-def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path:
+def week_report(demo: DemoEvidence, expected: Expected | None, path: Path) -> Path:
     """Write the page of a demo.
 
     Args:
@@ -45,14 +45,14 @@ def week_report(demo: DemoResult, expected: Expected | None, path: Path) -> Path
     return path
 
 
-def _final_rows(demo: DemoResult, expected: dict[str, Any] | None) -> list[ForestRow]:
-    naive = demo.leak.naive_score
+def _final_rows(demo: DemoEvidence, expected: dict[str, Any] | None) -> list[ForestRow]:
+    naive = demo.leak.naive.macro_f1
     rows = [
         ForestRow(
             label="promised by the naive split",
-            value=naive["value"],
-            low=naive["low"],
-            high=naive["high"],
+            value=naive.value,
+            low=naive.low,
+            high=naive.high,
             mark=1,
         )
     ]
@@ -70,7 +70,7 @@ def _final_rows(demo: DemoResult, expected: dict[str, Any] | None) -> list[Fores
     return rows
 
 
-def _chapter(demo: DemoResult, chapter: DemoChapter, folder: Path) -> dict[str, Any]:
+def _chapter(demo: DemoEvidence, chapter: DemoChapter, folder: Path) -> dict[str, Any]:
     rows = [
         ForestRow(label=label, value=value, low=low, high=high, note=_note(value, low, high, note))
         for label, value, low, high, note in chapter.rows
@@ -88,7 +88,7 @@ def _chapter(demo: DemoResult, chapter: DemoChapter, folder: Path) -> dict[str, 
             )
         )
     return {
-        **chapter.__dict__,
+        **dict(chapter),
         "runs": [{"id": r, "href": f"runs/{r}/report.html"} for r in chapter.runs],
         "chart": Markup(forest(rows, zero=0.0 if chapter.zero else None)) if rows else "",
         "extra": extra,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from hoego.apps.diary.facts import PeriodRecords, gather
 from hoego.apps.diary.model import (
     Chart,
+    HeadlineFigure,
     RecordReference,
     ReportSection,
     ReportTable,
@@ -41,7 +42,7 @@ def retrospective(store: RunStore, period: Period, lang: str = "en") -> Retrospe
     sections += [wrapup(facts, say, gaps, ahead), gaps] if not facts.empty else []
     return Retrospective(
         lang=lang,
-        period=period,
+        period=period.stated(),
         title=period.title(lang),
         summary=_summary(facts, say),
         cards=tuple(_cards(facts, say)),
@@ -64,16 +65,18 @@ def _summary(facts: PeriodRecords, say: Phrases) -> str:
     )
 
 
-def _cards(facts: PeriodRecords, say: Phrases) -> Iterator[tuple[str, str]]:
+def _cards(facts: PeriodRecords, say: Phrases) -> Iterator[HeadlineFigure]:
     if not facts.done:
         return
-    yield str(len(facts.done)), say("card_runs")
+    yield HeadlineFigure(value=str(len(facts.done)), label=say("card_runs"))
     best = facts.leader(facts.done)
     if best is not None and best.score is not None:
-        yield f"{best.score.value:.4f}", f"{say('card_best')} ({say.stated(best)})"
+        yield HeadlineFigure(
+            value=f"{best.score.value:.4f}", label=f"{say('card_best')} ({say.stated(best)})"
+        )
     better = sum(v.outcome == "better" for v in facts.verdicts)
-    yield f"{better} / {len(facts.verdicts)}", say("card_better")
-    yield say.hours(sum(r.hours or 0.0 for r in facts.done)), say("card_hours")
+    yield HeadlineFigure(value=f"{better} / {len(facts.verdicts)}", label=say("card_better"))
+    yield HeadlineFigure(value=say.hours(sum(r.hours or 0.0 for r in facts.done)), label=say("card_hours"))
 
 
 def _tags(facts: PeriodRecords) -> tuple[str, ...]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
-from hoego.apps.diary.period import Period
+from hoego.apps.diary.period import PeriodDays
+from hoego.results.base import Content, Result
 
 
-@dataclass(frozen=True)
-class RecordReference:
+class RecordReference(Result):
     """A record behind a statement.
 
     Args:
@@ -28,13 +27,8 @@ class RecordReference:
         """What a link to it says: the end of a run's id, else the file's name."""
         return self.id.rsplit("-", 1)[-1] if self.kind == "run" else self.file.rsplit("/", 1)[-1]
 
-    def to_dict(self) -> dict[str, str]:
-        """Return it as JSON types."""
-        return {"kind": self.kind, "id": self.id, "file": self.file}
 
-
-@dataclass(frozen=True)
-class Statement:
+class Statement(Result):
     """A sentence and what it was made from. Names stand between backticks.
 
     Args:
@@ -42,56 +36,38 @@ class Statement:
         time: of the clock, HH:MM, in the diary.
     """
 
+    KEYS: ClassVar[Mapping[str, str]] = {"sources": "records"}
+    HONESTY_OF: ClassVar[str] = "said in the sentence"
+
     text: str
     kind: str
     sources: tuple[RecordReference, ...] = ()
     time: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "kind": self.kind,
-            "time": self.time,
-            "text": self.text,
-            "records": [s.to_dict() for s in self.sources],
-        }
-
     def __str__(self) -> str:
         return f"{self.time}  {self.text}" if self.time else self.text
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Result):
     """A chart (SVG) with its caption; `name` is part of a file name."""
 
     name: str
     svg: str
     caption: str
 
-    def to_dict(self) -> dict[str, str]:
-        """Return it as JSON types."""
-        return {"name": self.name, "caption": self.caption}
 
-
-@dataclass(frozen=True)
-class ReportTable:
+class ReportTable(Result):
     """Cells of plain text; the sources of row k are `sources[k]`."""
+
+    KEYS: ClassVar[Mapping[str, str]] = {"sources": "records"}
+    HONESTY_OF: ClassVar[str] = "said in the rows"
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     sources: tuple[tuple[RecordReference, ...], ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "columns": list(self.columns),
-            "rows": [list(r) for r in self.rows],
-            "records": [[s.to_dict() for s in row] for row in self.sources],
-        }
 
-
-@dataclass(frozen=True)
-class ReportSection:
+class ReportSection(Result):
     """A part of the retrospective; days are the parts of the diary."""
 
     id: str
@@ -101,17 +77,6 @@ class ReportSection:
     pictures: tuple[Chart, ...] = ()
     table: ReportTable | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "statements": [s.to_dict() for s in self.statements],
-            "parts": [p.to_dict() for p in self.parts],
-            "pictures": [p.to_dict() for p in self.pictures],
-            "table": None if self.table is None else self.table.to_dict(),
-        }
-
     def walk(self) -> Iterator[ReportSection]:
         """Yield this section and all below it."""
         yield self
@@ -119,28 +84,39 @@ class ReportSection:
             yield from part.walk()
 
 
-@dataclass(frozen=True)
-class Retrospective:
+class HeadlineFigure(Result):
+    """A number for the head of the page, and what it is."""
+
+    value: str
+    label: str
+
+
+class Retrospective(Result):
     """What the records say of a period, in the form of the field's weekly reviews.
 
     Args:
         title: `2022년 3월 1주차 주간 회고`.
         summary: a sentence for the head of the page.
-        cards: (number, what it is) for the head of the page.
+        cards: for the head of the page.
         sections: 총평, diary, learned, next, wrap-up, gaps.
         tags: for the blog.
-        reports: run id -> its report, relative to the folder of records.
+        root: folder of the records.
+        reports: ids of the runs that have a report.
     """
 
+    DERIVED: ClassVar[tuple[str, ...]] = ("entries",)
+    TITLE: ClassVar[str] = "Retrospective"
+    HONESTY_OF: ClassVar[str] = "said in each sentence"
+
     lang: str
-    period: Period
+    period: PeriodDays
     title: str
     summary: str
-    cards: tuple[tuple[str, str], ...]
+    cards: tuple[HeadlineFigure, ...]
     sections: tuple[ReportSection, ...]
     tags: tuple[str, ...]
     root: str
-    reports: frozenset[str] = field(default_factory=frozenset)
+    reports: frozenset[str] = frozenset()
 
     @property
     def entries(self) -> list[tuple[str, Statement]]:
@@ -152,15 +128,6 @@ class Retrospective:
         """The charts of all sections."""
         return tuple(p for section in self.sections for part in section.walk() for p in part.pictures)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "lang": self.lang,
-            "period": self.period.to_dict(),
-            "title": self.title,
-            "summary": self.summary,
-            "cards": [{"value": v, "label": label} for v, label in self.cards],
-            "entries": [{"section": section, **s.to_dict()} for section, s in self.entries],
-            "sections": [s.to_dict() for s in self.sections],
-            "tags": list(self.tags),
-        }
+    def _arranged(self, content: Content) -> Content:
+        entries = [{"section": section, **s.model_dump(mode="json")} for section, s in self.entries]
+        return {**content, "entries": entries}

@@ -27,7 +27,7 @@ def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     every = {r.id: r for r in (*facts.runs, *facts.earlier)}
     told = [_open(v, n, say) for v, n in undecided(facts.verdicts, every)]
     told += [
-        Statement(say("resume", name=named(r), id=r.id), "plan", of_run(r))
+        Statement(text=say("resume", name=named(r), id=r.id), kind="plan", sources=of_run(r))
         for r in facts.waiting
         if r.state == "interrupted"
     ]
@@ -35,10 +35,10 @@ def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     states = [r.state for r in facts.waiting]
     if states:
         counts = {s: states.count(s) for s in ("waiting", "running", "interrupted")}
-        told.append(Statement(say("now", **counts), "event", of_run(*facts.waiting)))
+        told.append(Statement(text=say("now", **counts), kind="event", sources=of_run(*facts.waiting)))
     if not told:
-        told = [Statement(say("nothing_next"), "word")]
-    return ReportSection("next", say("next"), tuple(told))
+        told = [Statement(text=say("nothing_next"), kind="word")]
+    return ReportSection(id="next", title=say("next"), statements=tuple(told))
 
 
 def _open(verdict: ComparisonVerdict, need: RequiredEvidence, say: Phrases) -> Statement:
@@ -52,7 +52,7 @@ def _open(verdict: ComparisonVerdict, need: RequiredEvidence, say: Phrases) -> S
         high="?" if d is None or d.high is None else f"{d.high:+.4f}",
         need=say(f"need_{need.kind}", n=need.runs, d=value, x=times),
     )
-    return Statement(text, "plan", of_verdict(verdict))
+    return Statement(text=text, kind="plan", sources=of_verdict(verdict))
 
 
 def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
@@ -62,11 +62,15 @@ def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
     told = []
     kept = [i for i in facts.ideas if i.state in ("untried", "queued")]
     for idea in sorted(kept, key=lambda i: (i.state != "queued", -i.promise)):
-        source = (RecordReference("idea", idea.id, "ideas.jsonl"),)
+        source = (RecordReference(kind="idea", id=idea.id, file="ideas.jsonl"),)
         if idea.state == "queued":
-            told.append(Statement(say("queued_idea", text=idea.text), "plan", source))
+            told.append(Statement(text=say("queued_idea", text=idea.text), kind="plan", sources=source))
             continue
-        told.append(Statement(_idea(idea.text, idea.overlay, idea.why, idea.source, say), "plan", source))
+        told.append(
+            Statement(
+                text=_idea(idea.text, idea.overlay, idea.why, idea.source, say), kind="plan", sources=source
+            )
+        )
     if facts.runs:
         known = {i.overlay for i in facts.ideas}
         attributes = _known_attributes(facts)
@@ -79,7 +83,9 @@ def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
         ]
         bundled = [e for e in bundled if not _tried(e.overlay, (*facts.runs, *facts.earlier))]
         for entry in sorted(bundled, key=lambda e: -e.promise)[: max(0, MOST_IDEAS - len(told))]:
-            told.append(Statement(_idea(entry.text, entry.overlay, entry.why, entry.source, say), "plan"))
+            told.append(
+                Statement(text=_idea(entry.text, entry.overlay, entry.why, entry.source, say), kind="plan")
+            )
     return told[:MOST_IDEAS]
 
 
@@ -119,28 +125,32 @@ def _idea(text: str, overlay: Sequence[str], why: str, source: str, say: Phrases
 def wrapup(facts: PeriodRecords, say: Phrases, gaps: ReportSection, ahead: ReportSection) -> ReportSection:
     """Return the field's wrap-up form: overview, data, model, results, good, bad, next."""
     parts = (
-        ReportSection("overview", say("overview"), tuple(_overview(facts, say))),
-        ReportSection("data", say("data"), tuple(_data(facts, say))),
-        ReportSection("model", say("model"), tuple(_model(facts, say))),
+        ReportSection(id="overview", title=say("overview"), statements=tuple(_overview(facts, say))),
+        ReportSection(id="data", title=say("data"), statements=tuple(_data(facts, say))),
+        ReportSection(id="model", title=say("model"), statements=tuple(_model(facts, say))),
         _results(facts, say),
-        ReportSection("good", say("good"), tuple(_good(facts, say))),
-        ReportSection("bad", say("bad"), tuple(_bad(facts, say, gaps))),
+        ReportSection(id="good", title=say("good"), statements=tuple(_good(facts, say))),
+        ReportSection(id="bad", title=say("bad"), statements=tuple(_bad(facts, say, gaps))),
         ReportSection(
-            "wrap-next", say("wrap_next"), tuple(s for s in ahead.statements if s.kind != "event")[:3]
+            id="wrap-next",
+            title=say("wrap_next"),
+            statements=tuple(s for s in ahead.statements if s.kind != "event")[:3],
         ),
     )
-    return ReportSection("wrapup", say("wrapup"), parts=tuple(p for p in parts if p.statements or p.table))
+    return ReportSection(
+        id="wrapup", title=say("wrapup"), parts=tuple(p for p in parts if p.statements or p.table)
+    )
 
 
 def _overview(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
-    yield Statement(say("span", first=facts.period.first, last=facts.period.last), "word")
+    yield Statement(text=say("span", first=facts.period.first, last=facts.period.last), kind="word")
     if facts.done:
         hours = say.hours(sum(r.hours or 0.0 for r in facts.done))
         count, trials = say.n(len(facts.done), "run"), say.n(len(facts.trials(facts.done)), "recipe")
         text = say("counts", done=count, trials=trials, hours=hours)
-        yield Statement(text, "result", of_run(*facts.done))
+        yield Statement(text=text, kind="result", sources=of_run(*facts.done))
     else:
-        yield Statement(say("no_runs"), "word")
+        yield Statement(text=say("no_runs"), kind="word")
 
 
 def _data(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
@@ -153,13 +163,17 @@ def _data(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
         largest = max(runs, key=lambda r: r.n_images or 0)
         values = {"images": f"{largest.n_images:,}", "subjects": f"{largest.n_subjects or 0:,}"}
         text = say("dataset", dataset=f"`{dataset[:12]}`", split=f"`{split[:12]}`", **values)
-        yield Statement(text, "result", of_run(*runs))
+        yield Statement(text=text, kind="result", sources=of_run(*runs))
     versions = sorted({r.fingerprints["labels"] for r in facts.done if r.fingerprints.get("labels")})
     if len(versions) > 1:
         names = ", ".join(f"`{v[:12]}`" for v in versions)
-        yield Statement(say("labels_many", n=len(versions), versions=names), "result", of_run(*facts.done))
+        yield Statement(
+            text=say("labels_many", n=len(versions), versions=names),
+            kind="result",
+            sources=of_run(*facts.done),
+        )
     if not groups:
-        yield Statement(say("no_data"), "word")
+        yield Statement(text=say("no_data"), kind="word")
 
 
 _TOLD = ("model.name", "dataset.size", "epochs", "batch_size", "loss", "optim.name", "optim.lr", "split.kind")
@@ -170,24 +184,26 @@ def _model(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     if first is not None and first.kind != "run":
         names = [named(r) for r in (*facts.earlier, *facts.done) if r.id in first.parents]
         text = say("combined", name=named(first), n=len(first.parents), members=say.names(names))
-        yield Statement(text, "result", of_run(first))
+        yield Statement(text=text, kind="result", sources=of_run(first))
     best = facts.leader([r for r in facts.done if r.kind == "run"])
     if best is None or not best.recipe:
-        yield Statement(say("no_score"), "word")
+        yield Statement(text=say("no_score"), kind="word")
         return
     values = {key: _setting(best.recipe, key) for key in _TOLD}
     settings = ", ".join(f"`{k}` {shown(v)}" for k, v in values.items() if v is not None)
-    yield Statement(say("leader", name=named(best), settings=settings), "result", of_run(best))
-    source = (RecordReference("run", best.id, f"{best.id}/score.json"),)
+    yield Statement(
+        text=say("leader", name=named(best), settings=settings), kind="result", sources=of_run(best)
+    )
+    source = (RecordReference(kind="run", id=best.id, file=f"{best.id}/score.json"),)
     try:
         scores = _attributes(facts, best)
     except HoegoError:
         text = say("gap_broken", n=say.n(1, "record"), names=f"{best.id}/score.json")
-        yield Statement(text, "gap", source)
+        yield Statement(text=text, kind="gap", sources=source)
         return
     if scores:
         text = say("attributes", scores=", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
-        yield Statement(text, "result", source)
+        yield Statement(text=text, kind="result", sources=source)
 
 
 def _setting(recipe: Mapping[str, Any], key: str) -> Any:
@@ -223,9 +239,16 @@ def _results(facts: PeriodRecords, say: Phrases) -> ReportSection:
         rows.append((named(first), str(len(trial)), text, honesty))
         sources.append(of_run(*trial))
     columns = tuple(say(c) for c in ("col_recipe", "col_runs", "col_score", "col_honesty"))
-    table = ReportTable(columns, tuple(rows), tuple(sources)) if rows else None
-    told = () if rows else (Statement(say("no_score"), "word"),)
-    return ReportSection("results", say("results"), told, (), scores_picture(facts, facts.done, say), table)
+    table = ReportTable(columns=columns, rows=tuple(rows), sources=tuple(sources)) if rows else None
+    told = () if rows else (Statement(text=say("no_score"), kind="word"),)
+    return ReportSection(
+        id="results",
+        title=say("results"),
+        statements=told,
+        parts=(),
+        pictures=scores_picture(facts, facts.done, say),
+        table=table,
+    )
 
 
 def _good(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
@@ -233,11 +256,13 @@ def _good(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     yield from (verdict_statement(v, say) for v in better)
     back = [s for s in facts.sent if s.public is not None and s.expected is not None]
     if back and not any(map(outside, back)):
-        yield Statement(say("inside", n=say.n(len(back), "submission")), "result", of_sent(*back))
+        yield Statement(
+            text=say("inside", n=say.n(len(back), "submission")), kind="result", sources=of_sent(*back)
+        )
     if facts.done and not any(r.state == "failed" for r in facts.runs):
-        yield Statement(say("all_well"), "result", of_run(*facts.done))
+        yield Statement(text=say("all_well"), kind="result", sources=of_run(*facts.done))
     if not better:
-        yield Statement(say("nothing_good"), "word")
+        yield Statement(text=say("nothing_good"), kind="word")
 
 
 def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[Statement]:
@@ -247,9 +272,9 @@ def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[St
     yield from (*worse, *failed)
     if holes:
         sources = tuple(dict.fromkeys(x for s in holes for x in s.sources))
-        yield Statement(say("gap_count", n=say.n(len(holes), "kind")), "gap", sources)
+        yield Statement(text=say("gap_count", n=say.n(len(holes), "kind")), kind="gap", sources=sources)
     if not (worse or failed or holes):
-        yield Statement(say("nothing_bad"), "word")
+        yield Statement(text=say("nothing_bad"), kind="word")
 
 
 def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
@@ -260,7 +285,8 @@ def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     def gap(key: str, runs: Sequence[RunSummary], noun: str = "run") -> None:
         if runs:
             names = say.names(list(dict.fromkeys(map(named, runs))))
-            told.append(Statement(say(key, n=say.n(len(runs), noun), names=names), "gap", of_run(*runs)))
+            text = say(key, n=say.n(len(runs), noun), names=names)
+            told.append(Statement(text=text, kind="gap", sources=of_run(*runs)))
 
     plain = [r for r in done if r.kind == "run"]
     gap("gap_why", [r for r in plain if not r.why])
@@ -272,19 +298,18 @@ def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     gap("gap_unseen", [r for r in done if not _looked(facts)(r)])
     gap("gap_reason", [r for r in facts.runs if r.state == "failed" and not r.reason])
     if facts.broken:
-        names = say.names(sorted(facts.broken))
-        sources = tuple(RecordReference("run", name, f"{name}/run.json") for name in sorted(facts.broken))
-        told.append(
-            Statement(say("gap_broken", n=say.n(len(facts.broken), "record"), names=names), "gap", sources)
-        )
+        lost = sorted(facts.broken)
+        text = say("gap_broken", n=say.n(len(lost), "record"), names=say.names(lost))
+        sources = tuple(RecordReference(kind="run", id=name, file=f"{name}/run.json") for name in lost)
+        told.append(Statement(text=text, kind="gap", sources=sources))
     open_ = [s for s in facts.sent if s.public is None]
     if open_:
         names = say.names([s.file for s in open_])
         text = say("gap_public", n=say.n(len(open_), "submission"), names=names)
-        told.append(Statement(text, "gap", of_sent(*open_)))
+        told.append(Statement(text=text, kind="gap", sources=of_sent(*open_)))
     if not told:
-        told = [Statement(say("empty") if facts.empty else say("no_gaps"), "word")]
-    return ReportSection("gaps", say("gaps"), tuple(told))
+        told = [Statement(text=say("empty") if facts.empty else say("no_gaps"), kind="word")]
+    return ReportSection(id="gaps", title=say("gaps"), statements=tuple(told))
 
 
 def _looked(facts: PeriodRecords) -> Callable[[RunSummary], bool]:

@@ -11,11 +11,25 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from hoego.errors import UsageError
+from hoego.results.base import Result
 
 _MONTHS = tuple(datetime.date(2000, month, 1).strftime("%B") for month in range(1, 13))
+
+
+class PeriodDays(Result):
+    """The days of a retrospective, both ends included.
+
+    Args:
+        key: 2022-W09, 2022-03-04, or 2022-02-28_2022-03-10.
+        kind: week, day or range.
+    """
+
+    key: str
+    kind: str
+    first: datetime.date
+    last: datetime.date
 
 
 @dataclass(frozen=True)
@@ -73,9 +87,9 @@ class Period:
         span = _english(self.first) + ("" if self.first == self.last else f" to {_english(self.last)}")
         return f"Retrospective: {span}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"key": self.key, "kind": self.kind, "first": str(self.first), "last": str(self.last)}
+    def stated(self) -> PeriodDays:
+        """Return its days and its name, without the time zone."""
+        return PeriodDays(key=self.key, kind=self.kind, first=self.first, last=self.last)
 
 
 def _korean(day: datetime.date) -> str:

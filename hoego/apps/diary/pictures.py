@@ -23,7 +23,7 @@ def days_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
         return ()
     labels = [f"{d.month}/{d.day}" for d in days]
     drawn = bars(labels, done, other=failed if any(failed) else None, label=say("pic_days"))
-    return (Chart("days", drawn, say("pic_days")),)
+    return (Chart(name="days", svg=drawn, caption=say("pic_days")),)
 
 
 def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrases) -> tuple[Chart, ...]:
@@ -48,7 +48,7 @@ def scores_picture(facts: PeriodRecords, runs: Sequence[RunSummary], say: Phrase
         )
     if len(rows) < 2:
         return ()
-    return (Chart("scores", forest(rows, label=say("pic_scores")), say("pic_scores")),)
+    return (Chart(name="scores", svg=forest(rows, label=say("pic_scores")), caption=say("pic_scores")),)
 
 
 def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tuple[Chart, ...]:
@@ -68,7 +68,7 @@ def effects_picture(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> tupl
     if not rows:
         return ()
     drawn = forest(rows, zero=0.0, digits=4, label=say("pic_effects"))
-    return (Chart("effects", drawn, say("pic_effects")),)
+    return (Chart(name="effects", svg=drawn, caption=say("pic_effects")),)
 
 
 def ledger_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
@@ -81,4 +81,6 @@ def ledger_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
             rows.append(ForestRow(label=say("public_line"), value=sent.public, mark=1))
     if not rows:
         return ()
-    return (Chart("ledger", forest(rows, digits=4, label=say("pic_ledger")), say("pic_ledger")),)
+    return (
+        Chart(name="ledger", svg=forest(rows, digits=4, label=say("pic_ledger")), caption=say("pic_ledger")),
+    )

@@ -24,60 +24,77 @@ LEDGER = "../submissions/ledger.jsonl"
 
 def of_run(*runs: RunSummary) -> tuple[RecordReference, ...]:
     """Return references to runs."""
-    return tuple(RecordReference("run", r.id, f"{r.id}/run.json") for r in runs)
+    return tuple(RecordReference(kind="run", id=r.id, file=f"{r.id}/run.json") for r in runs)
 
 
 def of_verdict(verdict: ComparisonVerdict) -> tuple[RecordReference, ...]:
     """Return references to the verdict of a comparison."""
-    return tuple(RecordReference("run", i, f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline))
+    return tuple(
+        RecordReference(kind="run", id=i, file=f"{i}/run.json") for i in (*verdict.runs, *verdict.baseline)
+    )
 
 
 def of_sent(*sent: SubmissionSummary) -> tuple[RecordReference, ...]:
     """Return references to submissions."""
-    return tuple(RecordReference("submission", s.id, LEDGER) for s in sent)
+    return tuple(RecordReference(kind="submission", id=s.id, file=LEDGER) for s in sent)
 
 
 def overall(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """Write the summary (총평): what happened, the highest honest score, what was decided."""
     return ReportSection(
-        "overall", say("overall"), tuple(_overall(facts, say)), pictures=days_picture(facts, say)
+        id="overall",
+        title=say("overall"),
+        statements=tuple(_overall(facts, say)),
+        pictures=days_picture(facts, say),
     )
 
 
 def _overall(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     if facts.empty:
-        yield Statement(say("empty"), "word")
+        yield Statement(text=say("empty"), kind="word")
         return
     done = facts.done
     if not done:
-        yield Statement(say("no_runs"), "word")
+        yield Statement(text=say("no_runs"), kind="word")
     else:
         hours = say.hours(sum(r.hours or 0.0 for r in done))
         count, trials = say.n(len(done), "run"), say.n(len(facts.trials(done)), "recipe")
-        yield Statement(say("counts", done=count, trials=trials, hours=hours), "result", of_run(*done))
+        yield Statement(
+            text=say("counts", done=count, trials=trials, hours=hours), kind="result", sources=of_run(*done)
+        )
     failed = [r for r in facts.runs if r.state == "failed"]
     cancelled = [r for r in facts.runs if r.state == "cancelled"]
     if failed or cancelled:
         text = say("failed_count", failed=say.n(len(failed), "run"), cancelled=len(cancelled))
-        yield Statement(text, "result", of_run(*failed, *cancelled))
+        yield Statement(text=text, kind="result", sources=of_run(*failed, *cancelled))
     if done:
         yield from _best(facts, say)
         yield _counted(facts.verdicts, say)
     for run in done:
         if run.honesty == "naive" and run.score is not None:
-            yield Statement(say("naive", name=named(run), score=say.score(run.score)), "result", of_run(run))
+            yield Statement(
+                text=say("naive", name=named(run), score=say.score(run.score)),
+                kind="result",
+                sources=of_run(run),
+            )
     if facts.sent:
-        yield Statement(say("sent", n=say.n(len(facts.sent), "submission")), "result", of_sent(*facts.sent))
+        yield Statement(
+            text=say("sent", n=say.n(len(facts.sent), "submission")),
+            kind="result",
+            sources=of_sent(*facts.sent),
+        )
         back = [s for s in facts.sent if s.public is not None]
         if back:
             top = max(back, key=lambda s: s.public or 0.0)
-            yield Statement(say("sent_best", best=f"{top.public:.4f}"), "result", of_sent(top))
+            yield Statement(
+                text=say("sent_best", best=f"{top.public:.4f}"), kind="result", sources=of_sent(top)
+            )
 
 
 def _best(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     best, old = facts.leader(facts.done), facts.leader(facts.earlier)
     if best is None or best.score is None:
-        yield Statement(say("no_score"), "word")
+        yield Statement(text=say("no_score"), kind="word")
         return
     n = len(facts.comparable(facts.done))
     # Whoever takes the highest of several scores has chosen by them, whatever each of them is alone.
@@ -86,15 +103,15 @@ def _best(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
     if "selected" in best.honesty:
         known = best.optimism is not None
         text += " " + (say("optimism", optimism=f"{best.optimism:.4f}") if known else say("optimism_unknown"))
-    yield Statement(text, "result", of_run(best))
+    yield Statement(text=text, kind="result", sources=of_run(best))
     if old is not None and old.score is not None:
         values = {"name": named(old), "score": say.score(old.score), "a": best.id, "b": old.id}
-        yield Statement(say("before", **values), "result", of_run(old, best))
+        yield Statement(text=say("before", **values), kind="result", sources=of_run(old, best))
 
 
 def _counted(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> Statement:
     if not verdicts:
-        return Statement(say("no_verdicts"), "word")
+        return Statement(text=say("no_verdicts"), kind="word")
     words = [v.outcome for v in verdicts]
     text = say(
         "verdicts",
@@ -103,7 +120,9 @@ def _counted(verdicts: Sequence[ComparisonVerdict], say: Phrases) -> Statement:
         worse=words.count("worse"),
         undecided=words.count("not distinguishable"),
     )
-    return Statement(text, "result", tuple(dict.fromkeys(s for v in verdicts for s in of_verdict(v))))
+    return Statement(
+        text=text, kind="result", sources=tuple(dict.fromkeys(s for v in verdicts for s in of_verdict(v)))
+    )
 
 
 def diary(facts: PeriodRecords, say: Phrases) -> ReportSection:
@@ -113,13 +132,13 @@ def diary(facts: PeriodRecords, say: Phrases) -> ReportSection:
     for day in facts.period.days():
         entries = tuple(day_entries(facts, day, say))
         if entries:
-            parts.append(ReportSection(f"day-{day}", day_title(day, say.lang), entries))
+            parts.append(ReportSection(id=f"day-{day}", title=day_title(day, say.lang), statements=entries))
         elif day <= today:
             quiet.append(day_title(day, say.lang))
-    told = (Statement(say("quiet", days=", ".join(quiet)), "word"),) if quiet and parts else ()
+    told = (Statement(text=say("quiet", days=", ".join(quiet)), kind="word"),) if quiet and parts else ()
     if not parts:
-        told = (Statement(say("empty"), "word"),)
-    return ReportSection("diary", say("diary"), told, tuple(parts))
+        told = (Statement(text=say("empty"), kind="word"),)
+    return ReportSection(id="diary", title=say("diary"), statements=told, parts=tuple(parts))
 
 
 def day_entries(facts: PeriodRecords, day: datetime.date, say: Phrases) -> list[Statement]:
@@ -140,13 +159,16 @@ def day_entries(facts: PeriodRecords, day: datetime.date, say: Phrases) -> list[
             about = next((r for r in (*facts.runs, *facts.earlier) if r.id == note.run), None)
             text = note.text.replace("`", "'")
             told = say("note", text=text) if about is None else say("note_run", name=named(about), text=text)
-            sources = (RecordReference("note", note.id, "notes.jsonl"), *(of_run(about) if about else ()))
-            found.append((moment, Statement(told, "note", sources)))
+            sources = (
+                RecordReference(kind="note", id=note.id, file="notes.jsonl"),
+                *(of_run(about) if about else ()),
+            )
+            found.append((moment, Statement(text=told, kind="note", sources=sources)))
     for sent in facts.sent:
         if sent.moment.date() == day:
             found.append((sent.moment, sent_statement(sent, say)))
     ordered = sorted(found, key=lambda pair: pair[0])
-    return [Statement(s.text, s.kind, s.sources, f"{m:%H:%M}") for m, s in ordered]
+    return [Statement(text=s.text, kind=s.kind, sources=s.sources, time=f"{m:%H:%M}") for m, s in ordered]
 
 
 def trial_statement(facts: PeriodRecords, trial: Sequence[RunSummary], say: Phrases) -> Statement:
@@ -178,7 +200,7 @@ def trial_statement(facts: PeriodRecords, trial: Sequence[RunSummary], say: Phra
         sources += of_run(before)
     if first.why:
         text += " " + say("why", why=sentence(first.why))
-    return Statement(text, "result", sources)
+    return Statement(text=text, kind="result", sources=sources)
 
 
 def sentence(text: str) -> str:
@@ -190,7 +212,7 @@ def sentence(text: str) -> str:
 def ended(run: RunSummary, say: Phrases) -> Statement:
     """Return a run that failed, was cancelled or interrupted, or is not over."""
     reason = sentence(run.reason) if run.reason else say("no_reason")
-    return Statement(say(run.state, name=named(run), reason=reason), "event", of_run(run))
+    return Statement(text=say(run.state, name=named(run), reason=reason), kind="event", sources=of_run(run))
 
 
 def sent_statement(sent: SubmissionSummary, say: Phrases) -> Statement:
@@ -204,7 +226,7 @@ def sent_statement(sent: SubmissionSummary, say: Phrases) -> Statement:
         parts.append(say("public", public=f"{sent.public:.4f}"))
         if outside(sent):
             parts.append(say("public_outside"))
-    return Statement(" ".join(parts), "result", of_sent(sent))
+    return Statement(text=" ".join(parts), kind="result", sources=of_sent(sent))
 
 
 def outside(sent: SubmissionSummary) -> bool:
@@ -245,7 +267,7 @@ def verdict_statement(verdict: ComparisonVerdict, say: Phrases) -> Statement:
             p="" if verdict.p_value is None else f", p = {verdict.p_value:.3g}",
             scope=scope,
         )
-    return Statement(text, "result", of_verdict(verdict))
+    return Statement(text=text, kind="result", sources=of_verdict(verdict))
 
 
 _WORDS = ("better", "worse", "not distinguishable", "cannot say", "already so")
@@ -261,11 +283,11 @@ def learned(facts: PeriodRecords, say: Phrases) -> ReportSection:
     if len(pairs) >= 2:
         gap = f"{mean(g for _, g in pairs):+.4f}"
         text = say("ledger_gap", gap=gap, n=say.n(len(pairs), "submission"))
-        statements.append(Statement(text, "result", of_sent(*(s for s, _ in pairs))))
+        statements.append(Statement(text=text, kind="result", sources=of_sent(*(s for s, _ in pairs))))
     if not statements:
-        statements = [Statement(say("nothing_learned"), "word")]
+        statements = [Statement(text=say("nothing_learned"), kind="word")]
     pictures = effects_picture(told, say) + ledger_picture(facts, say)
-    return ReportSection("learned", say("learned"), tuple(statements), pictures=pictures)
+    return ReportSection(id="learned", title=say("learned"), statements=tuple(statements), pictures=pictures)
 
 
 def _leaks(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
@@ -280,7 +302,7 @@ def _leaks(facts: PeriodRecords, say: Phrases) -> Iterator[Statement]:
             values = {"naive": named(naive), "honest": named(honest)}
             values |= {"promised": f"{naive.score.value:.4f}", "true": f"{honest.score.value:.4f}"}
             gap = say.effect(_apart(naive.score, honest.score))
-            yield Statement(say("leak", gap=gap, **values), "result", of_run(naive, honest))
+            yield Statement(text=say("leak", gap=gap, **values), kind="result", sources=of_run(naive, honest))
 
 
 def _apart(a: DefinedEstimate, b: DefinedEstimate) -> DefinedEstimate:

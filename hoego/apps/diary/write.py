@@ -121,7 +121,7 @@ def to_html(found: Retrospective, base: str = "runs") -> str:
     """Return the page as one HTML file that needs no other; links lead to the records below `base`."""
     say = Phrases(found.lang)
     cards = "".join(
-        f"<div class=card><b>{escape(v)}</b><span>{escape(label)}</span></div>" for v, label in found.cards
+        f"<div class=card><b>{escape(c.value)}</b><span>{escape(c.label)}</span></div>" for c in found.cards
     )
     toc = "".join(f'<a href="#{s.id}">{escape(s.title)}</a>' for s in found.sections)
     body = [

@@ -28,7 +28,14 @@ from hoego.apps.doctor.convert import Conversion, ConvertedSetting, UnconvertedS
 from hoego.apps.doctor.defects import BY_ID, DEFECTS, Defect
 from hoego.apps.doctor.hit import Check
 from hoego.apps.doctor.project import SourceProject
-from hoego.apps.doctor.report import DefectFinding, DoctorReport, Question, SourceLocation, ordered
+from hoego.apps.doctor.report import (
+    DefectFinding,
+    DoctorReport,
+    Question,
+    SourceLocation,
+    UnreadFile,
+    ordered,
+)
 from hoego.apps.doctor.source import read_folder
 
 CHECKS: dict[str, Check] = {
@@ -78,18 +85,22 @@ def diagnose_folder(path: Path | str) -> DoctorReport:
     questions: list[Question] = []
     for defect, check in CHECKS.items():
         for found in check(project):
-            place = SourceLocation(found.file, found.cell, found.line)
+            place = SourceLocation(file=found.file, cell=found.cell, line=found.line)
             if found.question:
-                questions.append(Question(defect, place, found.evidence, found.detail))
+                questions.append(
+                    Question(defect=defect, place=place, evidence=found.evidence, detail=found.detail)
+                )
             else:
-                findings.append(DefectFinding(defect, place, found.evidence, found.detail))
+                findings.append(
+                    DefectFinding(defect=defect, place=place, evidence=found.evidence, detail=found.detail)
+                )
     return DoctorReport(
         folder=str(path),
         findings=ordered(findings),
         questions=tuple(dict.fromkeys(questions)),
         checked=tuple(CHECKS),
         read=tuple(project.folder.files),
-        unread=tuple(project.folder.unread),
+        unread=tuple(UnreadFile(file=file, reason=reason) for file, reason in project.folder.unread),
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoego.apps.doctor.convert import Conversion, UnconvertedSetting, to_recipe
 from hoego.apps.doctor.report import SourceLocation
+from hoego.results.base import Result
 
 if TYPE_CHECKING:
     from hoego.recipe import Recipe
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Result):
     """One setting on which a folder and a recipe disagree.
 
     Attributes:
@@ -33,8 +33,7 @@ class Difference:
     place: SourceLocation
 
 
-@dataclass(frozen=True)
-class Differences:
+class Differences(Result):
     """A folder beside a recipe.
 
     Attributes:
@@ -50,10 +49,6 @@ class Differences:
     same: tuple[str, ...]
     unstated: tuple[tuple[str, Any], ...]
     left: tuple[UnconvertedSetting, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return asdict(self)
 
 
 _OURS = ("name", "dataset.root", "queue", "submission", "score", "audit")
@@ -122,7 +117,14 @@ def compare(theirs: Conversion, ours: ComparedFolders) -> Differences:
         and not key.startswith((*_OURS, *_OF_THE_DATA))
         and not _alike(value, plain.get(key))
     ]
-    return Differences(theirs.folder, ours.name, tuple(differs), tuple(same), tuple(unstated), theirs.left)
+    return Differences(
+        folder=theirs.folder,
+        recipe=ours.name,
+        differs=tuple(differs),
+        same=tuple(same),
+        unstated=tuple(unstated),
+        left=theirs.left,
+    )
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

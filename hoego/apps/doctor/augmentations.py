@@ -21,7 +21,7 @@ def augmentations(project: SourceProject) -> Iterator[tuple[str, Any, str, Sourc
         line, cell = module.place(call.lineno)
         for key, value in _settings(project, module, call, name):
             if value is not None:
-                yield f"augment.{key}", value, name, SourceLocation(module.file, cell, line)
+                yield f"augment.{key}", value, name, SourceLocation(file=module.file, cell=cell, line=line)
 
 
 def _chosen(project: SourceProject) -> list[tuple[SourceModule, ast.Call]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from hoego.apps.doctor.report import SourceLocation
 from hoego.apps.doctor.source import read_folder
 from hoego.apps.doctor.syntax import identifiers, words
 from hoego.errors import RecipeError
+from hoego.results.base import Result
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConvertedSetting:
+class ConvertedSetting(Result):
     """A setting of the recipe, and the line of the folder that it comes from."""
 
     key: str
@@ -32,8 +31,7 @@ class ConvertedSetting:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class UnconvertedSetting:
+class UnconvertedSetting(Result):
     """A setting of the folder that has no place in the recipe, and why."""
 
     name: str
@@ -42,8 +40,7 @@ class UnconvertedSetting:
     reason: str
 
 
-@dataclass(frozen=True)
-class Conversion:
+class Conversion(Result):
     """A recipe made from a folder.
 
     Attributes:
@@ -57,10 +54,6 @@ class Conversion:
     recipe: dict[str, Any]
     taken: tuple[ConvertedSetting, ...]
     left: tuple[UnconvertedSetting, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return asdict(self)
 
     def to_toml(self) -> str:
         """Return the recipe as a file, each line with the place it comes from."""
@@ -99,7 +92,10 @@ def convert(project: SourceProject, shown: str) -> Conversion:
         if row is None:
             reason = _reason(knob)
             if reason:
-                left.setdefault(knob.name, UnconvertedSetting(knob.name, knob.value, knob.place, reason))
+                left.setdefault(
+                    knob.name,
+                    UnconvertedSetting(name=knob.name, value=knob.value, place=knob.place, reason=reason),
+                )
             continue
         key, reader = row
         if key in taken:
@@ -107,7 +103,10 @@ def convert(project: SourceProject, shown: str) -> Conversion:
         try:
             value = reader(knob.value, project)
         except UnconvertibleValue as refusal:
-            left.setdefault(knob.name, UnconvertedSetting(knob.name, knob.value, knob.place, str(refusal)))
+            left.setdefault(
+                knob.name,
+                UnconvertedSetting(name=knob.name, value=knob.value, place=knob.place, reason=str(refusal)),
+            )
             continue
         if value is not None:
             taken[key] = ConvertedSetting(key=key, value=value, name=knob.name, place=knob.place)
@@ -115,7 +114,7 @@ def convert(project: SourceProject, shown: str) -> Conversion:
         taken.setdefault(key, ConvertedSetting(key=key, value=value, name=name, place=place))
     _finish(project, taken, left)
     recipe = _validated(taken, left)
-    return Conversion(shown, recipe, tuple(taken.values()), tuple(left.values()))
+    return Conversion(folder=shown, recipe=recipe, taken=tuple(taken.values()), left=tuple(left.values()))
 
 
 def _reason(knob: Hyperparameter) -> str:
@@ -202,7 +201,9 @@ def _mixing(
             taken.pop(f"mixing.{kind}.share", None)
         elif alpha is not None and share is None:
             reason = f"say which share of the batches is mixed (mixing.{kind}.share)"
-            left[alpha.name] = UnconvertedSetting(alpha.name, alpha.value, alpha.place, reason)
+            left[alpha.name] = UnconvertedSetting(
+                name=alpha.name, value=alpha.value, place=alpha.place, reason=reason
+            )
 
 
 def _edges(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
@@ -220,7 +221,10 @@ def _edges(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
                 left.setdefault(
                     f"age {number}",
                     UnconvertedSetting(
-                        f"age {number}", number, SourceLocation(module.file, cell, line), reason
+                        name=f"age {number}",
+                        value=number,
+                        place=SourceLocation(file=module.file, cell=cell, line=line),
+                        reason=reason,
                     ),
                 )
 
@@ -228,9 +232,12 @@ def _edges(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
 def _filters(project: SourceProject, left: dict[str, UnconvertedSetting]) -> None:
     """Convert people dropped by age before the split."""
     for found in filter_before_split(project):
-        place = SourceLocation(found.file, found.cell, found.line)
+        place = SourceLocation(file=found.file, cell=found.cell, line=found.line)
         reason = "on training photos alone, as ranges with both ends: train_edits.age.drop = [[57, 59]]"
-        left.setdefault("age filter", UnconvertedSetting("age filter", found.evidence, place, reason))
+        left.setdefault(
+            "age filter",
+            UnconvertedSetting(name="age filter", value=found.evidence, place=place, reason=reason),
+        )
 
 
 def _validated(taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSetting]) -> dict[str, Any]:
@@ -242,7 +249,9 @@ def _validated(taken: dict[str, ConvertedSetting], left: dict[str, UnconvertedSe
         try:
             build(_nested({key: one.value}))
         except RecipeError as error:
-            left[one.name] = UnconvertedSetting(one.name, one.value, one.place, error.message)
+            left[one.name] = UnconvertedSetting(
+                name=one.name, value=one.value, place=one.place, reason=error.message
+            )
             del taken[key]
     data = _nested({key: one.value for key, one in taken.items()})
     build(data)

@@ -58,7 +58,7 @@ def find_hyperparameters(project: SourceProject) -> list[Hyperparameter]:
 
 def _place(module: SourceModule, node: ast.AST) -> SourceLocation:
     line, cell = module.place(int(getattr(node, "lineno", 1)))
-    return SourceLocation(module.file, cell, line)
+    return SourceLocation(file=module.file, cell=cell, line=line)
 
 
 def _values(project: SourceProject) -> Iterator[Hyperparameter]:
@@ -71,7 +71,9 @@ def _values(project: SourceProject) -> Iterator[Hyperparameter]:
         group = value.file.split("/")[-2] if "/" in value.file else ""
         if origin == "settings file" and group not in ("", "conf", "configs", "config") and stem != "config":
             name = f"{group}.{name}"
-        yield Hyperparameter(name, value.value, SourceLocation(value.file, None, value.line), origin)
+        yield Hyperparameter(
+            name, value.value, SourceLocation(file=value.file, cell=None, line=value.line), origin
+        )
 
 
 def _commands(project: SourceProject) -> Iterator[Hyperparameter]:
@@ -81,7 +83,10 @@ def _commands(project: SourceProject) -> Iterator[Hyperparameter]:
         for name, text in command.flags.items():
             if text and "$" not in text:
                 yield Hyperparameter(
-                    name, _plain(text), SourceLocation(command.file, None, command.line), "command"
+                    name,
+                    _plain(text),
+                    SourceLocation(file=command.file, cell=None, line=command.line),
+                    "command",
                 )
 
 

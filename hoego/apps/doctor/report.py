@@ -1,17 +1,16 @@
-"""What the doctor says: frozen result objects with `to_dict()`."""
+"""What the doctor says: findings, questions, and the report that holds them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import ClassVar
 
 from hoego.apps.doctor.defects import BY_ID
+from hoego.results.base import Result
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
-@dataclass(frozen=True, order=True)
-class SourceLocation:
+class SourceLocation(Result):
     """A line of a file; of a notebook, a line of a cell (both from 1)."""
 
     file: str
@@ -24,8 +23,7 @@ class SourceLocation:
         )
 
 
-@dataclass(frozen=True)
-class DefectFinding:
+class DefectFinding(Result):
     """One defect in one place.
 
     Attributes:
@@ -34,6 +32,9 @@ class DefectFinding:
         evidence: the line of code or the setting.
         detail: what was seen there, in a sentence.
     """
+
+    FLAT: ClassVar[str] = "place"
+    DERIVED: ClassVar[tuple[str, ...]] = ("severity", "title", "why", "remedy", "source")
 
     defect: str
     place: SourceLocation
@@ -45,38 +46,46 @@ class DefectFinding:
         """The severity of its defect."""
         return BY_ID[self.defect].severity
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        table = BY_ID[self.defect]
-        return {
-            "defect": self.defect,
-            "severity": table.severity,
-            "title": table.title,
-            **asdict(self.place),
-            "evidence": self.evidence,
-            "detail": self.detail,
-            "why": table.why,
-            "remedy": table.remedy,
-            "source": table.source,
-        }
+    @property
+    def title(self) -> str:
+        """The defect in a line."""
+        return BY_ID[self.defect].title
+
+    @property
+    def why(self) -> str:
+        """Why the defect matters."""
+        return BY_ID[self.defect].why
+
+    @property
+    def remedy(self) -> str:
+        """What Hoego does instead."""
+        return BY_ID[self.defect].remedy
+
+    @property
+    def source(self) -> str:
+        """Where the defect is known from."""
+        return BY_ID[self.defect].source
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Result):
     """A place where reading alone cannot decide, and what to look at."""
+
+    FLAT: ClassVar[str] = "place"
 
     defect: str
     place: SourceLocation
     evidence: str
     detail: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"defect": self.defect, **asdict(self.place), "evidence": self.evidence, "detail": self.detail}
+
+class UnreadFile(Result):
+    """A file that could not be read as code or settings, and why."""
+
+    file: str
+    reason: str
 
 
-@dataclass(frozen=True)
-class DoctorReport:
+class DoctorReport(Result):
     """What is wrong with a training folder.
 
     Attributes:
@@ -85,32 +94,23 @@ class DoctorReport:
         questions: places that a person must judge.
         checked: ids of the checks that ran.
         read: files that were read as code or settings.
-        unread: (file, reason) of those that could not be.
+        unread: those that could not be.
     """
+
+    TITLE: ClassVar[str] = "What is wrong with a training folder"
+    DERIVED: ClassVar[tuple[str, ...]] = ("defects",)
 
     folder: str
     findings: tuple[DefectFinding, ...]
     questions: tuple[Question, ...]
     checked: tuple[str, ...]
     read: tuple[str, ...]
-    unread: tuple[tuple[str, str], ...]
+    unread: tuple[UnreadFile, ...]
 
     @property
     def defects(self) -> tuple[str, ...]:
         """Ids found, without repetition, worst first."""
         return tuple(dict.fromkeys(f.defect for f in self.findings))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "folder": self.folder,
-            "defects": list(self.defects),
-            "findings": [f.to_dict() for f in self.findings],
-            "questions": [q.to_dict() for q in self.questions],
-            "checked": list(self.checked),
-            "read": list(self.read),
-            "unread": [{"file": file, "reason": reason} for file, reason in self.unread],
-        }
 
     def to_markdown(self) -> str:
         """Return the report as a page: one section per defect."""
@@ -129,7 +129,7 @@ class DoctorReport:
             lines += [f"- `{q.place}`  `{q.evidence}`\n  {q.detail}" for q in self.questions]
             lines.append("")
         if self.unread:
-            lines += ["## Not read", "", *(f"- `{file}`: {reason}" for file, reason in self.unread), ""]
+            lines += ["## Not read", "", *(f"- `{u.file}`: {u.reason}" for u in self.unread), ""]
         return "\n".join(lines)
 
 

@@ -9,10 +9,10 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hoego.apps.people.person import make_person
 from hoego.apps.people.render import photograph
 from hoego.apps.people.shot import STEMS, mask_class
 from hoego.errors import DataError, UsageError
+from hoego.results.base import Result
 
 _APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(56)
 _FEW = 40
@@ -72,8 +73,7 @@ class PeopleSettings:
             raise UsageError(f"people: seed={self.seed}", remedy="A seed is a whole number from 0 upwards.")
 
 
-@dataclass(frozen=True)
-class PeopleSummary:
+class PeopleSummary(Result):
     """What was made. `counts` maps "gender/age class" to training people by their true labels."""
 
     out: str
@@ -83,17 +83,13 @@ class PeopleSummary:
     eval_photos: int
     size: tuple[int, int]
     seed: int
-    counts: dict[str, int]
+    counts: Mapping[str, int]
     planted_people: int
     planted_rows: int
     train_csv: str
     info_csv: str | None
     eval_truth: str | None
     planted_errors: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**asdict(self), "size": list(self.size)}
 
 
 def write_people(

@@ -42,7 +42,7 @@ def _notes(board: Board) -> bytes:
 def write_note(board: Board, fields: Fields) -> Changed:
     """Write a note into the diary."""
     made = note(board.store, fields.one("text"), author=board.options.who)
-    return Changed(made.to_dict(), "/diary")
+    return Changed(made.model_dump(mode="json"), "/diary")
 
 
 def ideas_page(request: Request) -> Response:

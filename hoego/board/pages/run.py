@@ -116,7 +116,7 @@ def score_file(request: Request) -> Response:
     """Give run.json as JSON, for programs that hold the token."""
     board: Board = request.app.state.board
     record = board.record(request.path_params["id"])
-    facts = {**record.meta.to_dict(), "state": record.state, "reason": record.reason}
+    facts = {**record.meta.model_dump(mode="json"), "state": record.state, "reason": record.reason}
     return Response(json.dumps(files.plain(facts), ensure_ascii=False), media_type="application/json")
 
 
@@ -124,4 +124,4 @@ def note_run(board: Board, fields: Fields) -> Changed:
     """Write a note on a run into the diary."""
     [record] = chosen_runs(board, fields)[:1]
     made = note(board.store, fields.one("text"), run=record.id, author=board.options.who)
-    return Changed(made.to_dict())
+    return Changed(made.model_dump(mode="json"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from hoego import toml_text
+from hoego.results.base import Result
 
 Settings = dict[str, dict[str, Any]]
 Certainty = Literal["sure", "likely", "unsure"]
@@ -22,8 +22,7 @@ REASON_OF = {
 """The inference that explains a setting, where it has another name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class InferredSetting:
+class InferredSetting(Result):
     """One thing that was inferred.
 
     Args:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -26,26 +25,29 @@ from hoego.data.readers.passed_over import passed_over
 from hoego.data.readers.raw_table import RawTable
 from hoego.errors import DataError, UsageError
 from hoego.recipe import Recipe
+from hoego.results.base import Result
 
 SMALL = 5_000
 """Below so many photos K folds are proposed, that every photo may be scored; above, one held-out side."""
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(Result):
     """What hoego.toml would say.
 
     Args:
         root: absolute folder of the photos.
         settings: section -> key -> value, as a recipe takes them (without dataset.root).
         inferences: in the order of the file.
-        n_images: photos found.
+        images: photos found.
     """
+
+    TITLE: ClassVar[str] = "Proposed hoego.toml"
+    DERIVED: ClassVar[tuple[str, ...]] = ("layout",)
 
     root: Path
     settings: Settings
     inferences: tuple[InferredSetting, ...]
-    n_images: int
+    images: int
 
     def recipe(self) -> Recipe:
         """Return the proposal as a Recipe."""
@@ -55,17 +57,12 @@ class Proposal:
 
     def text(self, folder: Path) -> str:
         """Return the commented hoego.toml, as it would lie in `folder`."""
-        return TomlWriter(self.settings, self.inferences, self.n_images).text(self.root, folder)
+        return TomlWriter(self.settings, self.inferences, self.images).text(self.root, folder)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "root": str(self.root),
-            "images": self.n_images,
-            "layout": self.settings["dataset"]["layout"],
-            "inferences": [asdict(i) for i in self.inferences],
-            "settings": self.settings,
-        }
+    @property
+    def layout(self) -> str:
+        """How the photos lie: `dataset.layout`."""
+        return str(self.settings["dataset"]["layout"])
 
 
 def propose(path: Path | str) -> Proposal:
@@ -84,7 +81,12 @@ def propose(path: Path | str) -> Proposal:
     raw = _checked(draft)
     _size(draft, raw)
     _split(draft, raw)
-    return Proposal(draft.root, draft.settings(), tuple(draft.said), 0 if raw is None else raw.rows.height)
+    return Proposal(
+        root=draft.root,
+        settings=draft.settings(),
+        inferences=tuple(draft.said),
+        images=0 if raw is None else raw.rows.height,
+    )
 
 
 def _draft(path: Path) -> Draft:

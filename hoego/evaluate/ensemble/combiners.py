@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from hoego.errors import NotEstimableError, UsageError, nearest
 from hoego.evaluate.ensemble.greedy import greedy_weights
 from hoego.results.ensemble import CombinerWeights
+from hoego.short_repr import ShortRepr
 
 Stack = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -57,8 +58,8 @@ METHODS = {
 }
 
 
-@dataclass(frozen=True)
-class Combiner:
+@dataclass(frozen=True, eq=False, repr=False)
+class Combiner(ShortRepr):
     """A rule that makes probabilities [N, C] of the probabilities [M, N, C] of M members.
 
     Every rule is a weighted sum over members of a function of their probabilities (`term`), and a last step on that

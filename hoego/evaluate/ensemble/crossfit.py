@@ -117,7 +117,12 @@ def fitted_on_all(base: Predictions, dataset: Dataset, *, by: str) -> Provenance
     universe = base.universe
     fitted = universe.no_subjects()
     fitted[_subjects(base, dataset)] = True
-    nothing = RowProvenance(base.name, universe.no_subjects(), universe.no_subjects(), universe.no_subjects())
+    nothing = RowProvenance(
+        name=base.name,
+        seen=universe.no_subjects(),
+        seen_through=universe.no_subjects(),
+        selected=universe.no_subjects(),
+    )
     models = [base.sources[k] for k in np.unique(base.source).tolist()]
     return Provenance(universe, (fitted_source(nothing, models, fitted, universe, by=by),))
 

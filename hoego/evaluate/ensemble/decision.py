@@ -32,6 +32,7 @@ from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.predictions import Predictions
 from hoego.results.ensemble import Decision, RuleOffsets
 from hoego.results.score import LEVEL
+from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -46,8 +47,8 @@ ROUNDS = 10
 SWAPS = 9_999
 
 
-@dataclass(frozen=True)
-class Offsets:
+@dataclass(frozen=True, eq=False, repr=False)
+class Offsets(ShortRepr):
     """What a rule adds to the log-probabilities of one column.
 
     Args:

@@ -26,6 +26,7 @@ from hoego.predictions import Predictions, Provenance, honesty, join_rows, requi
 from hoego.predictions.whole_runs import whole_runs
 from hoego.results.ensemble import Decision, EnsembleMember, EnsembleSummary, PairedGain
 from hoego.results.score import IntervalEstimate
+from hoego.short_repr import ShortRepr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,8 @@ class EnsembleOptions:
     decide: str = ""
 
 
-@dataclass(frozen=True)
-class Ensemble:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Ensemble(ShortRepr):
     """The result of `hoego ensemble`.
 
     Args:
@@ -141,8 +142,7 @@ def ensemble(
     method = method_named(chosen.method)
     _require_members(runs, chosen)
     members = align_members([_in_order(runs[0], dataset), *runs[1:]])
-    name = chosen.name or _title(members, chosen)
-    joined = _joined(members, name)
+    joined = _joined(members, name := chosen.name or _title(members, chosen))
     _require_one_kind(members, joined, dataset)
     rows, parts = dataset.positions(members[0].images), parts_of(members[0], dataset, seed=chosen.seed)
     values, combiners, columns = {}, {}, {}
@@ -154,24 +154,25 @@ def ensemble(
     if method.fitted:
         combined = cross_fitted(combined, dataset, parts, by=name)
     final, decision = _decided(combined, dataset, chosen)
-    weights = np.mean([c.weights for c in combiners.values()], axis=0)
     judging = EnsembleEvaluation(
         scored=final,
         combined=combined,
         columns=columns,
-        weights=weights,
+        weights=np.mean([c.weights for c in combiners.values()], axis=0),
         resamples=chosen.resamples,
         seed=chosen.seed,
     )
     seen = method.fitted or (decision is not None and decision.kept)
+    apart = diversity(members, dataset.target[rows])
     return Ensemble(
-        final,
-        score(final, dataset, ScoreOptions(resamples=chosen.resamples, seed=chosen.seed)),
-        combiners,
-        evaluate_members(members, dataset, parts, judging),
-        *diversity(members, dataset.target[rows]),
-        decision,
-        fitted_on_all(joined, dataset, by=name) if seen else None,
+        predictions=final,
+        score=score(final, dataset, ScoreOptions(resamples=chosen.resamples, seed=chosen.seed)),
+        combiners=combiners,
+        comparison=evaluate_members(members, dataset, parts, judging),
+        disagreement=apart[0],
+        error_correlation=apart[1],
+        decision=decision,
+        fitted=fitted_on_all(joined, dataset, by=name) if seen else None,
     )
 
 

@@ -28,14 +28,7 @@ from hoego.exported.seen import SeenPhotos
 from hoego.exported.session import OnnxSession
 from hoego.extras import require
 from hoego.predictions import Predictions
-from hoego.results.export import (
-    INT8_TOLERANCE,
-    ExportResult,
-    ModelLabels,
-    ModelManifest,
-    ParityReport,
-    QuantizedVerdict,
-)
+from hoego.results.export import INT8_TOLERANCE, ExportResult, ModelManifest, ParityReport, QuantizedVerdict
 from hoego.runs.candidates import recorded_candidates
 from hoego.runs.exporting.int8 import require_no_worse, require_one_model, try_int8
 from hoego.runs.exporting.manifest import facts_of, probe_photos, scored_files
@@ -294,7 +287,7 @@ class RunExport:
             run=self.record.id,
             hoego=version(),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            labels=ModelLabels.model_validate(self.schema.to_dict()),
+            labels=self.schema.described(),
             outputs=public_names(heads, self.schema),
             heads=heads,
             target=self.scored.target.name,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from hoego import files
 from hoego.data.dataset import Dataset
+from hoego.draw import ForestRow
 from hoego.errors import UsageError
 from hoego.evaluate.score import Score, ScoreOptions, ScoreSummary, score
 from hoego.predictions import Predictions
@@ -16,6 +17,7 @@ from hoego.predictions.match_images import match_images
 from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.scale import Scale
 from hoego.recipe import Recipe
+from hoego.results.base import Result
 from hoego.results.evidence import read_evidence
 from hoego.runs.left_out import with_left_out
 from hoego.runs.outside.facts import OUTSIDE, OutsideFacts
@@ -65,23 +67,30 @@ class ImportRequest:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ImportedRun:
-    """A record that was made of a file, with its score."""
+class ImportedRun(Result):
+    """A record that was made of a file.
 
-    record: Record
+    Args:
+        run: its id.
+        folder: of the record.
+        name: that was given to it.
+        score: of its held-out predictions.
+        outside: where the predictions came from, and what vouches for them.
+    """
+
+    TITLE: ClassVar[str] = "Imported run"
+
+    run: str
+    folder: Path
+    name: str
     score: Score
-    facts: OutsideFacts
+    outside: OutsideFacts
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record's id and folder, the score, and where the predictions came from."""
-        return {
-            "run": self.record.id,
-            "folder": str(self.record.folder),
-            "name": self.record.meta.name,
-            "score": self.score.model_dump(mode="json"),
-            "outside": self.facts.model_dump(mode="json"),
-        }
+    def _honesty_text(self) -> str:
+        return self.score._honesty_text()
+
+    def _intervals(self) -> list[ForestRow]:
+        return self.score._intervals()
 
 
 def project_with(recipe: Recipe, dataset: Dataset, folder: Path, name: str = "") -> ProjectData:
@@ -165,7 +174,7 @@ def import_predictions(project: ProjectData, request: ImportRequest, runs: Path)
     files.write_sealed(record.folder / "score.json", found.model_dump(mode="json"))
     record.update(score=ScoreSummary.of(found).model_dump(mode="json"))
     record.set_state("done")
-    return ImportedRun(record, found, facts)
+    return ImportedRun(run=record.id, folder=record.folder, name=record.meta.name, score=found, outside=facts)
 
 
 def _record(project: ProjectData, request: ImportRequest, made: Predictions, runs: Path) -> Record:

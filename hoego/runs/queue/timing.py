@@ -19,6 +19,7 @@ from typing import Any
 from scipy.special import stdtrit
 
 from hoego.errors import RecordError
+from hoego.recipe.base import plain_settings
 from hoego.recipe.fold import ALL, Fold, fold_of
 from hoego.runs.fold_claims import FoldClaims
 from hoego.runs.records import Record, RunMeta, RunStore, RunTimeSample
@@ -60,9 +61,9 @@ def units(recipe: Mapping[str, Any], fold: Fold | None = None, shared_by: int = 
     `fold` is what the run holds out; None takes what the recipe says. Of folds that are shared by several workers each
     trains its part at the same time.
     """
-    split = recipe.get("split", {})
-    every = fold_of(recipe, fold) == ALL and split.get("kind") == "folds"
-    folds = int(split.get("folds", 5)) if every else 1
+    settings = plain_settings(recipe)
+    every = fold_of(recipe, fold) == ALL and settings.get("split.kind") == "folds"
+    folds = int(settings.get("split.folds", 5)) if every else 1
     rounds = math.ceil(folds / max(1, shared_by))
     return float(recipe.get("epochs", 10)) * (rounds + (1 if recipe.get("refit") else 0))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from hoego import process
-from hoego.results.training import RunThroughput
-from hoego.runs.records.difference import RecordDifference, ValueChange, differences_of
+from hoego.results.records import DiaryNote, MergeResult, RecordDifference, RunsTable, ValueChange
+from hoego.results.training import RunThroughput, RunTimeSample, RunTiming
+from hoego.runs.records.difference import differences_of
 from hoego.runs.records.held import HeldStore
-from hoego.runs.records.listing import RunsQuery, RunsTable, runs
-from hoego.runs.records.merging import MergeResult, merge
+from hoego.runs.records.listing import RunsQuery, runs
+from hoego.runs.records.merging import merge
 from hoego.runs.records.meta import STATES, RunMeta, now
-from hoego.runs.records.notes import DiaryNote, note, notes
+from hoego.runs.records.notes import note, notes
 from hoego.runs.records.ranking import Ranking, RankingGroup, RankingRule, rankings
 from hoego.runs.records.record import FINAL_STATES, Record
-from hoego.runs.records.run_facts import RunKind, RunTimeSample, RunTiming, SearchFacts
+from hoego.runs.records.run_facts import RunKind, SearchFacts
 from hoego.runs.records.store import RunStore, new_id
 from hoego.runs.records.upgrades import SCHEMA_VERSION
 

@@ -3,45 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from hoego import files
+from hoego.results.records import RecordDifference, ValueChange
 from hoego.runs.records.record import Record
-
-
-@dataclass(frozen=True)
-class ValueChange:
-    """One value that differs; None where that side does not have it."""
-
-    key: str
-    a: Any
-    b: Any
-
-
-@dataclass(frozen=True)
-class RecordDifference:
-    """Two records beside each other. Each part lists only what differs; `same` when none does.
-
-    `data` holds the fingerprints (data set, labels version, split); `results` the metrics of the two scores.
-    """
-
-    a: str
-    b: str
-    recipe: tuple[ValueChange, ...]
-    code: tuple[ValueChange, ...]
-    environment: tuple[ValueChange, ...]
-    data: tuple[ValueChange, ...]
-    results: tuple[ValueChange, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.recipe or self.code or self.environment or self.data or self.results)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {**files.plain(asdict(self)), "same": self.same}
 
 
 def differences_of(a: Record, b: Record) -> RecordDifference:
@@ -70,9 +36,9 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> tup
             found += changes(inner[0], inner[1], f"{prefix}{key}.")
             lone = [side for side in (left, right) if side is not None and not isinstance(side, Mapping)]
             if lone:
-                found.append(ValueChange(f"{prefix}{key}", left, right))
+                found.append(ValueChange(key=f"{prefix}{key}", a=left, b=right))
         elif left != right:
-            found.append(ValueChange(f"{prefix}{key}", left, right))
+            found.append(ValueChange(key=f"{prefix}{key}", a=left, b=right))
     return tuple(found)
 
 

@@ -135,7 +135,7 @@ class HeldStore(RunStore):
         for name in fresh:
             path = self.root / name / "run.json"
             try:
-                self._records[name] = self._record(name, RunMeta.from_dict(files.read_json(path), file=path))
+                self._records[name] = self._record(name, RunMeta.read(files.read_json(path), file=path))
                 self._broken.pop(name, None)
             except RecordError as problem:
                 self._records.pop(name, None)

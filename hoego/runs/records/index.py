@@ -39,11 +39,11 @@ def read_all(root: Path, *, save: bool = True) -> tuple[dict[str, RunMeta], dict
         if entry is None or entry[0] != stamp:
             path = root / name / "run.json"
             try:
-                metas[name] = RunMeta.from_dict(files.read_json(path), file=path)
+                metas[name] = RunMeta.read(files.read_json(path), file=path)
             except RecordError as problem:
                 broken[name] = problem
                 continue
-            entry = [stamp, metas[name].to_dict()]
+            entry = [stamp, metas[name].model_dump(mode="json")]
             read += 1
         else:
             metas[name] = restored(entry[1])

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hoego import files
 from hoego.errors import UsageError, nearest
 from hoego.results.base import Result
+from hoego.results.records import RunsTable
 from hoego.results.score import ScoreSummary
 from hoego.runs.records.meta import STATES, RunMeta
 from hoego.runs.records.ranking import Ranking, RankingRule, metric_value, ranked, why_apart
 from hoego.runs.records.record import Record
 from hoego.runs.records.store import RunStore
-from hoego.terminal import spreadsheet_cell
 
 COLUMNS = ("id", "state", "name", "target", "macro_f1", "low", "high", "honesty", "marks", "why", "tags")
 """What is shown when no columns are asked for."""
@@ -33,48 +31,6 @@ _BESIDE = ("honesty", "marks")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunsTable:
-    """Rows of plain values under named columns; `broken` maps unreadable folders to what is wrong, `total` counts the
-    records that were asked.
-
-    In a table that is sorted by a score, the runs of `ranking` lead; with the highest first, the first is the best of
-    `chosen_of` comparable ones, so it is selected by its score. `apart` maps the runs below, which are not ranked with
-    the others, to the reason: the score is not honest, or of another data set, split, target or labels version.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    broken: dict[str, str]
-    total: int = 0
-    apart: Mapping[str, str] = field(default_factory=dict)
-    ranking: Ranking = field(default_factory=lambda: Ranking(None, ()))
-    chosen_of: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return each row as an object."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return {
-            "runs": files.plain(rows),
-            "broken": self.broken,
-            "apart": dict(self.apart),
-            "chosen_of": self.chosen_of,
-        }
-
-    def to_csv(self, *, spreadsheet: bool = False) -> str:
-        """Return the table as CSV with a header; lists are joined by spaces.
-
-        With `spreadsheet`, an apostrophe stands before each text that a spreadsheet would run as a formula.
-        """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        for row in self.rows:
-            cells = (" ".join(map(str, v)) if isinstance(v, (list, tuple)) else v for v in row)
-            writer.writerow(map(spreadsheet_cell, cells) if spreadsheet else cells)
-        return text.getvalue()
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunsQuery:
     """What to list. `sort` is a column, with a leading "-" for the largest first; `limit` 0 lists all."""
 
@@ -88,7 +44,12 @@ class RunsQuery:
 
 
 def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
-    """List the records that fit `query`, as a table.
+    """List the records that fit `query`, as `ranked_runs` does, without their ranking."""
+    return ranked_runs(store, query)[0]
+
+
+def ranked_runs(store: RunStore, query: RunsQuery | None = None) -> tuple[RunsTable, Ranking]:
+    """List the records that fit `query`, as a table, with the ranking that leads it where it is sorted by a score.
 
     A column is a field of run.json (`throughput.train_images_per_second` goes into it), of the score
     (`target`, `macro_f1`, `low`, `high`, `accuracy`, `honesty`, `marks`, `score.gender.macro_f1.value`), or `recipe.`
@@ -117,18 +78,18 @@ def runs(store: RunStore, query: RunsQuery | None = None) -> RunsTable:
     apart = {r.id: why_apart(r, ranking.group) for r in after if value(r, order) is not None}
     if query.limit:
         ordered = ordered[: query.limit]
-    columns = with_honesty(query.columns)
-    rows = tuple(tuple(value(record, column) for column in columns) for record in ordered)
+    columns = tuple(dict.fromkeys(with_honesty(query.columns)))
+    rows = tuple(tuple(files.plain(value(record, column)) for column in columns) for record in ordered)
     total = len(rows) or len(store.scan()[0])
-    return RunsTable(
+    table = RunsTable(
         columns=columns,
         rows=rows,
         broken={k: e.message for k, e in broken.items()},
         total=total,
         apart=apart,
-        ranking=ranking,
         chosen_of=len(first) if is_score(order) and query.sort.startswith("-") else 0,
     )
+    return table, ranking
 
 
 def sort_records(records: Sequence[Record], sort: str) -> list[Record]:

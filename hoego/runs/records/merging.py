@@ -7,12 +7,12 @@ import os
 import re
 import secrets
 import shutil
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hoego import files
 from hoego.errors import RecordError
+from hoego.results.records import MergeResult
 from hoego.runs.records.copying import copy_record, entries, objection
 from hoego.runs.records.meta import RunMeta
 from hoego.runs.records.record import Record
@@ -25,30 +25,6 @@ DIARIES = ("notes.jsonl", "ideas.jsonl", "submissions.jsonl", "reviews.jsonl")
 
 _MERGING = re.compile(r"\.new-.+-[0-9a-f]{6}")
 """Names of folders that a merge is filling; those of a run that is being created end in five letters."""
-
-
-@dataclass(frozen=True)
-class MergeResult:
-    """What `merge` did.
-
-    Args:
-        copied, same: ids of the runs that were copied, and that both sides hold.
-        skipped: run id -> why it was left out, such as a run that is running.
-        conflicts: run id -> the files that differ; those runs were left as they are.
-        entries: diary -> the lines that were added.
-        refused: run id or diary -> what in it may not be copied, such as a link.
-    """
-
-    copied: tuple[str, ...]
-    same: tuple[str, ...]
-    skipped: dict[str, str]
-    conflicts: dict[str, tuple[str, ...]]
-    entries: dict[str, int]
-    refused: dict[str, str] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return dict(files.plain(asdict(self)))
 
 
 def merge(source: RunStore, target: RunStore) -> MergeResult:
@@ -84,24 +60,32 @@ def _remove_leftovers(target: RunStore) -> None:
 def _merge(source: RunStore, target: RunStore) -> MergeResult:
     found, broken = source.scan()
     skipped = {name: problem.message for name, problem in broken.items()}
-    result = MergeResult((), (), skipped, {}, {}, {})
     copied: list[str] = []
     same: list[str] = []
+    conflicts: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, str] = {}
     for record in found:
         name = record.folder.name
         if why := objection(record.folder) or _misnamed(record):
-            result.refused[name] = why
+            refused[name] = why
         elif record.state == "running":
             skipped[name] = "it is running"
         elif not (target.root / name).exists():
             _copy(record, target.root / name)
             copied.append(name)
         elif differing := differences(record.folder, target.root / name):
-            result.conflicts[name] = differing
+            conflicts[name] = differing
         else:
             same.append(name)
-    _join_all(source.root, target.root, result)
-    return MergeResult(tuple(copied), tuple(same), skipped, result.conflicts, result.entries, result.refused)
+    entries = _join_all(source.root, target.root, refused)
+    return MergeResult(
+        copied=tuple(copied),
+        same=tuple(same),
+        skipped=skipped,
+        conflicts=conflicts,
+        entries=entries,
+        refused=refused,
+    )
 
 
 def _misnamed(record: Record) -> str:
@@ -160,27 +144,29 @@ def _copy_whole(record: Record, temporary: Path, target: Path) -> None:
     try:
         copy_record(record.folder, temporary)
         if (meta := _at_rest(record)) != record.meta:
-            files.write_json(temporary / "run.json", meta.to_dict())
+            files.write_json(temporary / "run.json", meta.model_dump(mode="json"))
         os.rename(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _join_all(source: Path, target: Path, result: MergeResult) -> None:
+def _join_all(source: Path, target: Path, refused: dict[str, str]) -> dict[str, int]:
     """Join the diaries; one that is broken does not keep back the others, and is raised after them."""
     broken: RecordError | None = None
+    joined: dict[str, int] = {}
     for name in DIARIES:
         if (source / name).is_symlink():
-            result.refused[name] = f"{name} is a link, and what it points to is no diary of these records"
+            refused[name] = f"{name} is a link, and what it points to is no diary of these records"
             continue
         try:
             if added := _join(source / name, target / name):
-                result.entries[name] = added
+                joined[name] = added
         except RecordError as problem:
             broken = broken or problem
     if broken is not None:
         raise broken
+    return joined
 
 
 def _join(source: Path, target: Path) -> int:

@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError, field_validator
 
 from hoego.errors import RecordError
 from hoego.recipe.fold import Fold
-from hoego.results.base import Content, Result
+from hoego.results.base import Result
 from hoego.results.score import ScoreSummary
-from hoego.results.training import RunThroughput
+from hoego.results.training import RunThroughput, RunTiming
 from hoego.results.verdict import ComparisonVerdict
-from hoego.runs.records.run_facts import QueueFacts, RunKind, RunTiming, TrainingFacts
+from hoego.runs.records.run_facts import QueueFacts, RunKind, TrainingFacts
 from hoego.runs.records.upgrades import SCHEMA_VERSION, upgrade
 
 STATES = ("waiting", "running", "done", "failed", "interrupted", "cancelled", "stopped")
@@ -77,12 +77,8 @@ class RunMeta(Result):
             raise ValueError(f"unknown state {state!r}; one of {', '.join(STATES)}")
         return state
 
-    def to_dict(self) -> Content:
-        """Return the fields as JSON types, schema_version first."""
-        return self.model_dump(mode="json")
-
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any], *, file: Path | None = None) -> RunMeta:
+    def read(cls, content: Mapping[str, Any], *, file: Path | None = None) -> RunMeta:
         """Read the object in run.json, of this format or an earlier one.
 
         Raises RecordError where it was written by a newer Hoego or a field does not hold what it should; names it.
@@ -115,7 +111,7 @@ class RunMeta(Result):
                     f"run.json has no field {name!r} that can be changed", remedy=f"One of {known}."
                 )
             fields[name] = _merged(fields[name], value)
-        return type(self).from_dict(fields)
+        return type(self).read(fields)
 
 
 def _merged(current: Any, value: Any) -> Any:

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from hoego import files
 from hoego.damage import parsing
 from hoego.errors import UsageError
+from hoego.results.records import SyncResult, SyncResults
 from hoego.runs.records.labels_now import note_changed_labels
 from hoego.runs.records.record import FINAL_STATES, Record
 from hoego.runs.records.store import RunStore
@@ -59,19 +60,6 @@ class MirrorProgress:
     state: str = ""
 
 
-@dataclass(frozen=True)
-class SyncResult:
-    """What a `sync` did: runs brought up to date, and those that are behind with the reason."""
-
-    mirror: str
-    current: tuple[str, ...]
-    behind: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return dict(files.plain(asdict(self)))
-
-
 def sync(store: RunStore, mirror: ExperimentLogger, *, records: Sequence[Record] | None = None) -> SyncResult:
     """Push what is new of every record (or of `records`); never raises for what the mirror does.
 
@@ -90,37 +78,12 @@ def sync(store: RunStore, mirror: ExperimentLogger, *, records: Sequence[Record]
             current.append(record.id)
         except Exception as problem:
             behind[record.id] = " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
-    return SyncResult(mirror.name, tuple(current), behind)
-
-
-@dataclass(frozen=True)
-class SyncResults:
-    """What `sync` did in each mirror."""
-
-    mirrors: tuple[SyncResult, ...]
-
-    @property
-    def behind(self) -> bool:
-        """Whether a run is behind in any of them."""
-        return any(m.behind for m in self.mirrors)
-
-    @property
-    def words(self) -> str:
-        """A line per mirror."""
-        lines = []
-        for m in self.mirrors:
-            why = f"; {len(m.behind)} behind: {next(iter(m.behind.values()))}" if m.behind else ""
-            lines.append(f"{m.mirror}: {len(m.current)} runs up to date{why}")
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"mirrors": [m.to_dict() for m in self.mirrors]}
+    return SyncResult(mirror=mirror.name, current=tuple(current), behind=behind)
 
 
 def sync_all(store: RunStore, mirrors: Sequence[ExperimentLogger]) -> SyncResults:
     """Call `sync` with each of `mirrors`."""
-    return SyncResults(tuple(sync(store, mirror) for mirror in mirrors))
+    return SyncResults(mirrors=tuple(sync(store, mirror) for mirror in mirrors))
 
 
 def _progress(path: Path) -> MirrorProgress:

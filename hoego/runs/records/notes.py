@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from hoego import files
 from hoego.damage import parsing
 from hoego.errors import UsageError
+from hoego.results.records import DiaryNote
 from hoego.runs.records.meta import now
 from hoego.runs.records.store import RunStore
 
 NOTES = "notes.jsonl"
-
-
-@dataclass(frozen=True)
-class DiaryNote:
-    """An entry of the diary: `time` is ISO 8601 in UTC, `run` a run's id or ""."""
-
-    id: str
-    time: str
-    text: str
-    run: str = ""
-    author: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return asdict(self)
-
-
-_NOTE = TypeAdapter(DiaryNote)
-_FIELDS = DiaryNote.__dataclass_fields__.keys()
 
 
 def note(store: RunStore, text: str, *, run: str = "", author: str = "", time: str = "") -> DiaryNote:
@@ -44,8 +22,10 @@ def note(store: RunStore, text: str, *, run: str = "", author: str = "", time: s
     if not text.strip():
         raise UsageError("the note is empty", remedy='Give its text: hoego note "what was seen".')
     about = store.find(run).id if run else ""
-    entry = DiaryNote(secrets.token_hex(6), time or now(), text.strip(), about, author)
-    files.append_line(store.root / NOTES, entry.to_dict())
+    entry = DiaryNote(
+        id=secrets.token_hex(6), time=time or now(), text=text.strip(), run=about, author=author
+    )
+    files.append_line(store.root / NOTES, entry.model_dump(mode="json"))
     return entry
 
 
@@ -55,5 +35,5 @@ def notes(store: RunStore, *, run: str = "") -> tuple[DiaryNote, ...]:
     found: list[DiaryNote] = []
     for line, row in files.numbered_lines(path):
         with parsing(path, row=line, remedy=files.REMOVE):
-            found.append(_NOTE.validate_python({k: row[k] for k in _FIELDS & row.keys()}))
+            found.append(DiaryNote.model_validate(row))
     return tuple(sorted((n for n in found if not run or n.run == run), key=lambda n: (n.time, n.id)))

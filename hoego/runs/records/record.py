@@ -65,7 +65,7 @@ class Record:
     def refresh(self) -> RunMeta:
         """Read run.json again. Raises RecordError naming the file when it is missing or broken."""
         path = self.folder / "run.json"
-        self._meta = RunMeta.from_dict(files.read_json(path), file=path)
+        self._meta = RunMeta.read(files.read_json(path), file=path)
         return self._meta
 
     @property
@@ -200,7 +200,7 @@ class Record:
             if changes is None:
                 return meta
             self._meta = meta.changed({**changes, "updated": now()})
-            files.write_json(self.folder / "run.json", self._meta.to_dict())
+            files.write_json(self.folder / "run.json", self._meta.model_dump(mode="json"))
             return self._meta
 
     def set_state(self, state: str, reason: str = "") -> RunMeta:

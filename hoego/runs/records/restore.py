@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from hoego.results.base import Content, Result
 from hoego.results.honesty import HonestyMark, ScoreHonesty
 from hoego.results.score import MetricEstimate, Optimism, ScoreSummary
-from hoego.results.training import RunThroughput
+from hoego.results.training import RunThroughput, RunTiming
 from hoego.results.verdict import ComparisonVerdict
 from hoego.runs.records.meta import RunMeta
-from hoego.runs.records.run_facts import QueueFacts, RunKind, RunTiming, TrainingFacts
+from hoego.runs.records.run_facts import QueueFacts, RunKind, TrainingFacts
 
 R = TypeVar("R", bound=Result)
 
@@ -34,7 +34,7 @@ _KINDS = {kind.value: kind for kind in RunKind}
 
 
 def restored(content: Content) -> RunMeta:
-    """Build the RunMeta whose `to_dict` gave `content`."""
+    """Build the RunMeta whose `model_dump` gave `content`."""
     fields = {**_META, **content, "kind": _KINDS[content["kind"]]}
     for name in ("tags", "parents", "after"):
         fields[name] = tuple(content[name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 
@@ -26,55 +26,6 @@ class RunKind(StrEnum):
     def combined(self) -> bool:
         """Whether the predictions are made of other records, so that nothing was trained for them."""
         return self in (RunKind.ENSEMBLE, RunKind.COMPOSITION)
-
-
-class RunTimeSample(BriefResult):
-    """One past run, from which the time of others is predicted.
-
-    Args:
-        keys: what makes two runs' seconds per unit alike, nearest first.
-        units: epochs of one fold, over all folds.
-        rate: seconds a unit.
-        overhead: seconds outside the epochs.
-        first: the first epoch's time over that of the later ones; 1 where it is not known.
-        pixels: of a photo as the model sees it.
-        error: (level, log(actual / predicted)) of the prediction that was made for it; None where none was.
-    """
-
-    keys: tuple[str, str, str]
-    units: float
-    rate: float = Field(gt=0)
-    overhead: float = 0.0
-    first: float = 1.0
-    pixels: float = 1.0
-    error: tuple[int, float] | None = None
-
-
-class RunTiming(BriefResult):
-    """Seconds of a run and of its parts; None where they are not known.
-
-    Args:
-        seconds: of the whole run.
-        seconds_alone: of a run that trained beside others, what its measured speed gives alone.
-        decode_seconds, decoded_images: of decoding photos, which is done once for all runs.
-        first_result_seconds: from the start to the end of the first epoch.
-        parts: seconds of each training, under the names `fold-0_seconds`, `refit_seconds` and so on.
-        sample: what predictions of other runs' time rest on.
-    """
-
-    FLAT: ClassVar[str] = "parts"
-
-    seconds: MaybeFloat = None
-    seconds_alone: MaybeFloat = None
-    decode_seconds: MaybeFloat = None
-    decoded_images: int | None = None
-    first_result_seconds: MaybeFloat = None
-    parts: Mapping[str, Any] = Field(default_factory=dict)
-    sample: RunTimeSample | None = None
-
-    def part(self, name: str) -> float:
-        """Give the seconds of one training (`fold-0`, `refit`); 0 where it was not trained."""
-        return float(self.parts.get(f"{name}_seconds") or 0.0)
 
 
 class TrainedBeside(Result):

@@ -83,7 +83,7 @@ class RunStore:
             (temporary / "heartbeat").touch()
             record = Record(temporary, meta)
             record.log(f"created, {meta.state}")
-            files.write_json(temporary / "run.json", meta.to_dict())
+            files.write_json(temporary / "run.json", meta.model_dump(mode="json"))
             os.rename(temporary, folder)
         except BaseException as problem:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -248,7 +248,7 @@ def _first_meta(id_: str, name: str, why: str, state: str, fields: Mapping[str, 
             for key, value in fields.items()
         },
     }
-    return RunMeta.from_dict(content)
+    return RunMeta.read(content)
 
 
 def _is_record(entry: os.DirEntry[str]) -> bool:

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from hoego import files
 from hoego.data.dataset import LabelCorrection
 from hoego.results.base import Result
+from hoego.runs.records.event_log import append_event, events
 
 JOURNAL = "reviews.jsonl"
 Outcome = Literal["kept", "changed", "cannot be told"]
@@ -83,35 +83,35 @@ def read_journal(folder: Path) -> ReviewJournal:
     held: dict[str, list[ReviewDecision]] = {}
     firsts: dict[tuple[str, str], str] = {}
     undone: set[str] = set()
-    for line in files.read_lines(folder / JOURNAL):
-        kind = line.get("kind")
-        if kind == "first":
-            firsts.setdefault((str(line["suspect"]), str(line["who"])), str(line["answer"]))
-        elif kind == "undo":
-            undone.add(str(line["decision"]))
-        elif kind == "decision":
-            made = ReviewDecision.model_validate({k: v for k, v in line.items() if k != "kind"})
-            held.setdefault(made.suspect, []).append(made)
+    for event in events(folder / JOURNAL):
+        facts = event.facts
+        with event.reading():
+            if event.kind == "first":
+                firsts.setdefault((str(facts["suspect"]), str(facts["who"])), str(facts["answer"]))
+            elif event.kind == "undo":
+                undone.add(str(facts["decision"]))
+            elif event.kind == "decision":
+                made = ReviewDecision.model_validate(facts)
+                held.setdefault(made.suspect, []).append(made)
     standing = {key: [d for d in made if d.id not in undone] for key, made in held.items()}
     return ReviewJournal({key: made[-1] for key, made in standing.items() if made}, firsts)
 
 
 def write_first(folder: Path, suspect: str, who: str, answer: str) -> None:
     """Write down a blind answer."""
-    facts = {"kind": "first", "id": new_id(), "time": now(), "suspect": suspect, "who": who, "answer": answer}
-    files.append_line(folder / JOURNAL, facts)
+    facts = {"id": new_id(), "time": now(), "suspect": suspect, "who": who, "answer": answer}
+    append_event(folder / JOURNAL, "first", facts)
 
 
 def write_decision(folder: Path, decision: ReviewDecision) -> None:
     """Write down a decision."""
-    facts: dict[str, Any] = {"kind": "decision", **decision.model_dump(mode="json")}
-    files.append_line(folder / JOURNAL, facts)
+    append_event(folder / JOURNAL, "decision", decision.model_dump(mode="json"))
 
 
 def write_undo(folder: Path, decision: ReviewDecision, who: str) -> None:
     """Write down that a decision does not hold any more."""
-    facts = {"kind": "undo", "id": new_id(), "time": now(), "decision": decision.id, "who": who}
-    files.append_line(folder / JOURNAL, facts)
+    facts = {"id": new_id(), "time": now(), "decision": decision.id, "who": who}
+    append_event(folder / JOURNAL, "undo", facts)
 
 
 def new_id() -> str:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from hoego import files
 from hoego.errors import UsageError
 from hoego.predictions import Predictions
 from hoego.recipe import SubmissionSettings
+from hoego.results.base import Result
 from hoego.results.score import Score, ScoreSummary
 from hoego.runs.submission.expected import Expected, expected_score
 from hoego.runs.submission.form import SubmissionForm, answers_of, read_form
@@ -54,39 +55,32 @@ class SubmitRequest:
     now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
 
-@dataclass(frozen=True)
-class Submission:
+class Submission(Result):
     """The result of `hoego submit`.
 
     Args:
-        entry: as it stands in the ledger.
+        file: that was written.
+        id, run: of the entry in the ledger, and of the run whose predictions they are.
+        answers: in the file.
         agreement: share of equal answers with every earlier file, by entry.
-        training_share, share: shares of the classes in training and in the file.
+        share, training_share: shares of the classes in the file and in training.
         expected: the leaderboard's number to expect, with interval; None where there is no honest score.
         left_today: submissions left.
+        warnings: sentences to show.
     """
 
-    entry: LedgerEntry
+    HONESTY_OF: ClassVar[str] = "that of the run's score, from which the leaderboard's is expected"
+
+    file: str
+    id: str
+    run: str
+    answers: int
     agreement: Mapping[str, float]
-    training_share: Mapping[str, float]
     share: Mapping[str, float]
+    training_share: Mapping[str, float]
     expected: Expected | None
     left_today: int
     warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "file": self.entry.file,
-            "id": self.entry.id,
-            "run": self.entry.run,
-            "answers": sum(self.entry.classes.values()),
-            "agreement": dict(self.agreement),
-            "share": dict(self.share),
-            "training_share": dict(self.training_share),
-            "expected": None if self.expected is None else self.expected.model_dump(mode="json"),
-            "left_today": self.left_today,
-            "warnings": list(self.warnings),
-        }
 
 
 def submit(predictions: Predictions, form: SubmissionForm, request: SubmitRequest) -> Submission:
@@ -100,11 +94,7 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
     filled = form.match(predictions)
     answers = dict(zip(form.ids, answers_of(filled), strict=True))
     content = form.fill(filled).write_csv().encode()
-    expected = None
-    if request.score is not None:
-        expected = expected_score(
-            request.score, settings.metric, max(1, round(len(answers) * settings.public_share))
-        )
+    expected = _expected(len(answers), request)
     # Two that count what is left at one moment would both take the last one.
     with ledger.held():
         left = ledger.left_today(settings.per_day, settings.timezone, request.now)
@@ -125,14 +115,25 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
     ]
     warnings += [*_absent(predictions, answers), *_leaked(request.score)]
     return Submission(
-        entry,
-        agreement,
-        _shares(request.training_classes),
-        _shares(entry.classes),
-        expected,
-        left - 1,
-        tuple(w for w in warnings if w),
+        file=entry.file,
+        id=entry.id,
+        run=entry.run,
+        answers=sum(entry.classes.values()),
+        agreement=agreement,
+        share=_shares(entry.classes),
+        training_share=_shares(request.training_classes),
+        expected=expected,
+        left_today=left - 1,
+        warnings=tuple(w for w in warnings if w),
     )
+
+
+def _expected(n: int, request: SubmitRequest) -> Expected | None:
+    """What the leaderboard will probably say of `n` answers; None without a score."""
+    if request.score is None:
+        return None
+    public = max(1, round(n * request.settings.public_share))
+    return expected_score(request.score, request.settings.metric, public)
 
 
 def _entry(

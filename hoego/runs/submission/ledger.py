@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import NormalDist
 
 from hoego import files
-from hoego.damage import parsing
 from hoego.errors import RecordError, UsageError
 from hoego.results.base import Result
+from hoego.runs.records.event_log import append_event, events
 from hoego.runs.submission.form import SubmissionForm
 from hoego.runs.submission.ledger_entry import LedgerEntry
 from hoego.storage import storing
@@ -43,18 +43,19 @@ class Ledger:
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Return every submission with the score that came back, the oldest first."""
         found: dict[str, LedgerEntry] = {}
-        for number, line in files.numbered_lines(self.file):
-            with parsing(self.file, row=number, remedy=files.REMOVE):
-                if line.get("kind") == "submission":
-                    found[str(line["id"])] = LedgerEntry.of_line(line)
-                elif line.get("kind") == "score" and (entry := found.get(str(line["id"]))) is not None:
-                    found[entry.id] = entry.with_(public=line["value"])
+        for event in events(self.file):
+            facts = event.facts
+            with event.reading():
+                if event.kind == "submission":
+                    found[str(facts["id"])] = LedgerEntry.of_line(facts)
+                elif event.kind == "score" and (entry := found.get(str(facts["id"]))) is not None:
+                    found[entry.id] = entry.with_(public=facts["value"])
         return tuple(found.values())
 
     def add(self, entry: LedgerEntry, content: bytes) -> None:
         """Enter a submission and keep a copy of its file."""
         files.write_bytes(self.folder / "files" / f"{entry.id}.csv", content)
-        files.append_line(self.file, {"kind": "submission", **entry.model_dump(mode="json")})
+        append_event(self.file, "submission", entry.model_dump(mode="json"))
 
     def record_score(self, file: str | Path, value: float, time: str) -> LedgerEntry:
         """Enter what the leaderboard said of a file (or of an entry's id).
@@ -72,7 +73,7 @@ class Ledger:
         if not chosen:
             known = ", ".join(Path(e.file).name for e in self.entries()) or "none"
             raise RecordError(f"No submission wrote {str(file)!r}.", remedy=f"In the ledger: {known}.")
-        files.append_line(self.file, {"kind": "score", "id": chosen[0].id, "value": value, "time": time})
+        append_event(self.file, "score", {"id": chosen[0].id, "value": value, "time": time})
         return next(e for e in self.entries() if e.id == chosen[0].id)
 
     @contextlib.contextmanager

@@ -136,7 +136,7 @@ def _config(model: TrainedModel) -> dict[str, Any]:
         "pretrained_cfg": {**kept, **about},
         "hoego": {
             "heads": _slices(model),
-            "labels": model.schema.to_dict(),
+            "labels": model.schema.described().model_dump(mode="json"),
             "preprocessing": f"{recipe.dataset.fit}; preprocessing.py, one folder up, gives training's own bytes",
         },
     }
