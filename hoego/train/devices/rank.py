@@ -22,8 +22,8 @@ def main() -> None:
         try:
             while True:
                 tasks.put(pickle.load(sys.stdin.buffer))
-        except EOFError:
-            os._exit(0)
+        finally:
+            os._exit(0)  # also where device 0 died while it was sending: half a task is no end of file
 
     threading.Thread(target=listen, name="hoego-tasks", daemon=True).start()
     while True:
