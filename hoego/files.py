@@ -129,14 +129,14 @@ def read_bytes(path: Path) -> bytes:
     """Read a file of a record or beside the records.
 
     Raises:
-        RecordError: it is missing, a folder or another thing that is no file, or it cannot be read.
+        RecordError: it is missing, a folder or another thing that is not a file, or it cannot be read.
     """
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
             return path.read_bytes()
         what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
-        problem = f"{what} stands in place of the file"
+        problem = f"{what} is in place of the file"
     except FileNotFoundError:
         raise RecordError(
             "the file is missing", file=path, remedy="Restore the record from a copy."
@@ -171,7 +171,7 @@ DEEPEST = 64
 
 
 def parse_object(content: bytes | str, path: Path, row: int | None = None) -> dict[str, Any]:
-    """Parse one JSON object that stands in `path`, as its whole content or in its line `row`.
+    """Parse one JSON object in `path`, as its whole content or in its line `row`.
 
     Raises RecordError where it is no JSON, no object, nested more than DEEPEST levels, or holds half a character.
     """
@@ -203,7 +203,7 @@ def parse_object(content: bytes | str, path: Path, row: int | None = None) -> di
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _depth(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Who holds a piece of work, and whether that process is still alive."""
+"""The process that holds a piece of work, and whether it is still alive."""
 
 from __future__ import annotations
 

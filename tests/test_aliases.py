@@ -92,7 +92,7 @@ def test_values_of_two_known_columns_are_not_confused(tmp_path: Path) -> None:
     one = data(tmp_path / "one", 1, columns, ["patient", "room"])
     columns["room"] = [str(int(r) - 100) for r in columns["room"]]
     other = data(tmp_path / "other", 2, columns, ["patient", "room"])
-    assert known(other, one, ["2"]) == {"2"}, "the room 2 is no patient 2"
+    assert known(other, one, ["2"]) == {"2"}, "the room 2 is not the patient 2"
 
 
 def test_another_namespace_is_another_person(tmp_path: Path) -> None:

@@ -152,11 +152,16 @@ def run_quickstart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, A
 
 
 @pytest.mark.torch
-def test_the_ten_lines_of_the_readme_run(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ten_lines_of_the_readme_run(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("torch")
     place = run_quickstart(photos, monkeypatch)
     assert isinstance(place["mixed"].score, hoego.Score)
     assert place["mixed"].score.n_images == 60
+    printed = capsys.readouterr().out
+    assert "plain" in printed
+    assert re.search(r"macro F1 0\.\d+ \[.*\]   honesty: .* \(60 images of \d+ subjects\)", printed)
     assert place["mixed"].recipe.mixing.mixup.share == 0.5
 
 

@@ -172,7 +172,7 @@ def test_predictions_are_not_written_under_another_suffix(name: str, tmp_path: P
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("settings zzz", "no setting's name holds 'zzz'"),
+        ("settings zzz", "no setting's name contains 'zzz'"),
         ("idea list", "no ideas yet"),
         pytest.param("queue work", "no run waits", marks=pytest.mark.torch),
     ],
@@ -229,7 +229,7 @@ def test_runs_that_do_not_fit_are_not_missing(tmp_path: Path) -> None:
     where = ("--runs", str(store.root))
     assert "no runs here yet" in shown("runs", *where)
     record = store.create({})
-    assert "no run fits; there are 1 here" in shown("runs", "--match", "zzz", *where)
+    assert "no run matches; there are 1 here" in shown("runs", "--match", "zzz", *where)
     assert "done" in str(failed("runs", "--state", "don", *where).remedy)
     shown("tag", record.id, "good", *where)
     shown("tag", record.id, "--remove", "good", *where)

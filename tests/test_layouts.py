@@ -136,7 +136,7 @@ def test_competition_names_what_is_wrong(people: Path) -> None:
     listing.write_text(text)
     assert any("000009_male_Asian_33" in note for note in read(people).notes)
     listing.write_text(text + text.splitlines()[1] + "\n")
-    with pytest.raises(DataError, match="stands in row 2 already"):
+    with pytest.raises(DataError, match="is already in row 2"):
         read(people)
     listing.write_text(text.replace("000002_male_Asian_20\n", "../../eval/images\n"))
     with pytest.raises(DataError, match="leaves the root") as caught:

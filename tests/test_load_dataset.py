@@ -111,6 +111,7 @@ def test_a_named_index_is_a_column(photos: Path) -> None:
             DataError,
             "row 2",
         ),
+        (lambda p: hoego.load_dataset(table(p), target="mask"), DataError, "Give root="),
         (lambda p: hoego.load_dataset(p / "hoego.toml", subject="person"), UsageError, "by itself"),
     ],
 )

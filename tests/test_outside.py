@@ -119,7 +119,7 @@ def test_the_index_of_a_pandas_frame_names_the_photos(dataset: Dataset, split: S
     ("change", "message"),
     [
         (lambda f: f.drop("wear"), "'wear'"),
-        (lambda f: f.with_columns(unknown=pl.lit(0.1)), "'unknown' is no class"),
+        (lambda f: f.with_columns(unknown=pl.lit(0.1)), "'unknown' is not a class"),
         (lambda f: f.drop("image"), "No column names the photos"),
         (lambda f: f.with_columns(wear=pl.lit("much")), "Row 0.*'much', no number"),
         (lambda f: f.with_columns(image=pl.lit("img000000")), "occurs twice.*row 0.*row 1"),

@@ -113,7 +113,7 @@ def test_a_fold_alone_is_scored_on_its_photos(bench: Bench) -> None:
     ("words", "message"),
     [
         (("nothing.csv",), "no such file"),
-        (("photos.csv",), "'shape' is no class|have no column"),
+        (("photos.csv",), "'shape' is not a class|have no column"),
         (("p.csv", "--logits"), "are probabilities"),
         (("p.csv", "--fold", "0"), "trained on"),
         (("p.csv", "--split", "elsewhere"), "no such split"),
@@ -215,7 +215,7 @@ def test_predictions_by_neutral_names_lead_back_to_the_photos(bench: Bench) -> N
     a = bench.run("import", "neutral.csv", "--name", "a", "--sealed", "out")
     b = bench.run("import", "plain.csv", "--name", "b")
     assert a["score"]["macro_f1"] == b["score"]["macro_f1"]
-    with pytest.raises(HoegoError, match=r"is no photo of the export"):
+    with pytest.raises(HoegoError, match=r"is not a photo of the export"):
         CliRunner().invoke(app, ["import", "plain.csv", "--sealed", "out"], catch_exceptions=False)
     train = list((bench.root / "out/fold-0/train").rglob("*.png"))
     rows = [(p.name, 0.5, 0.5) for p in train]

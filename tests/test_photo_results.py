@@ -29,7 +29,7 @@ def test_mistakes_are_those_of_the_confusion_matrix_and_the_surest_comes_first()
     sure = photos.confidence[photos.mistakes()]
     assert (np.diff(sure) <= 0).all()
     [first] = photos.photos(cell[:1])
-    assert (first.truth, first.said) == ("30-59", ">=60")
+    assert (first.truth, first.predicted) == ("30-59", ">=60")
     row = DATASET.positions([first.image])[0]
     assert first.content == int(DATASET.contents[row])
     assert first.subject == DATASET.subjects[DATASET.subject_index[row]]

@@ -447,7 +447,7 @@ def test_out_of_fold_predictions_of_the_training_photos_cannot_teach_and_a_holdo
         train(asked(photos, **student), options, QUIET)
     alone = train(asked(photos, fold=0), options, QUIET)
     student["distill"]["teacher"] = alone.run
-    with pytest.raises(MismatchError, match="says nothing of the training side's photos"):
+    with pytest.raises(MismatchError, match="does not predict the photos of the training side"):
         train(asked(photos, **student, fold=0), options, QUIET)
 
 
@@ -570,8 +570,8 @@ def bad(photos: Path, file: Path, kind: str) -> None:
     [
         ("schema", MismatchError, r"other labels \(shade, age"),
         ("ids", MismatchError, r"1 photos that are not in the data set nor in test.csv, such as 'gone.png'"),
-        ("nan", DataError, "cannot teach: .* not finite for 1 images"),
-        ("silent", MismatchError, "says nothing of this data set's images"),
+        ("nan", DataError, "cannot be a teacher: .* not finite for 1 images"),
+        ("silent", MismatchError, "does not predict any image of this data set"),
     ],
 )
 def test_a_bad_teacher_is_refused_with_the_remedy(

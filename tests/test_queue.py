@@ -336,7 +336,7 @@ def test_sigterm_puts_the_run_back_and_it_goes_on_to_the_same_numbers(tmp_path: 
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     assert store.find(record.id).state == "waiting"
-    assert store.find(record.id).reason == "the worker was told to end"
+    assert store.find(record.id).reason == "the worker was asked to end"
     queue.work(store, train)
     assert store.find(record.id).score.primary.value == 36.0
 
@@ -562,7 +562,7 @@ def test_old_checkpoints_go_and_the_best_ones_never(tmp_path: Path) -> None:
 
 
 def test_naive_runs_and_ensembles_take_no_place_among_the_best(tmp_path: Path) -> None:
-    """Of honest runs the checkpoints stay, however high the scores beside them that are no promise of a model."""
+    """Of honest runs the checkpoints stay, however high the scores beside them that do not promise a model."""
     store = RunStore(tmp_path)
     names = ("loss.safetensors", "macro_f1.safetensors")
 

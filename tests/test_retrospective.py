@@ -139,7 +139,7 @@ def test_a_model_of_one_attribute_is_not_ranked_beside_those_of_the_target(tmp_p
     run(store, "mask", at(0, 13), single, score=score(0.99, target="mask"))
     told = to_markdown(retrospective(store, WEEK, "en"))
     assert "The highest of 2 honest scores is that of `baseline`" in told
-    assert "The recipe in front, `baseline`" in told
+    assert "The leading recipe, `baseline`" in told
     assert "(mask alone, selected, 540 subjects)" in told
     rows = [line for line in told.splitlines() if line.startswith("| ")]
     assert [r.split("|")[1].strip() for r in rows] == ["recipe", "---", "baseline", "mask"]

@@ -109,7 +109,7 @@ def test_withheld_answers_are_not_counted_among_the_wrong(project: Path, tmp_pat
 def test_what_cannot_be_read_is_named(project: Path, tmp_path: Path) -> None:
     model, table = project / "model", project / "photos" / "train.csv"
     (tmp_path / "none.jsonl").write_text('{"answers": 3}\n')
-    with pytest.raises(DataError, match="no answer of /predict") as caught:
+    with pytest.raises(DataError, match="not an answer of /predict") as caught:
         serve_score(tmp_path / "none.jsonl", table, model)
     assert caught.value.row == 1
     line = json.loads((project / "answers.jsonl").read_text().splitlines()[0])

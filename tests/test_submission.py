@@ -134,7 +134,7 @@ LEAKED = {
 @pytest.mark.parametrize(
     ("honesty", "said"),
     [
-        ("naive", ("lets a person stand on both sides", 'split.kind = "holdout"')),
+        ("naive", ("lets a person be on both sides", 'split.kind = "holdout"')),
         ("in-sample", ("have seen the people", "--fold all")),
     ],
 )

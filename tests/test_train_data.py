@@ -111,7 +111,7 @@ recipe = build({
 })
 dataset = Dataset(root=folder, schema=schema, images=images, codes=codes)
 quiet = Callbacks(measure_seconds=0, progress=False)
-few = np.arange(n) < 200  # what a first training loads and allocates once is no matter of the data's size
+few = np.arange(n) < 200  # what a first training loads and allocates once does not depend on the data's size
 
 
 def task(train, held_out, name):

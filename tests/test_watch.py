@@ -400,7 +400,7 @@ def test_evidence_outlives_a_file_and_an_edit_is_refused(photos: Photos, tmp_pat
     file.write_text('{"format": 9}')
     with pytest.raises(DataError, match="reads up to 1"):
         read_evidence(file)
-    with pytest.raises(DataError, match="is no evidence"):
+    with pytest.raises(DataError, match="is not evidence"):
         read_evidence(write(tmp_path / "x.json", "{}"))
     with pytest.raises(UsageError, match="no such evidence"):
         read_evidence(tmp_path / "none.json")

@@ -1,6 +1,6 @@
 """Use the installed wheel where no extra is: `make test-wheel` runs this with the Python of a fresh environment.
 
-It is no test of pytest's, since it must not see the checkout: a wheel that misses a file would find it there.
+It is not a test of pytest's, since it must not see the checkout: a wheel that misses a file would find it there.
 """
 
 from __future__ import annotations

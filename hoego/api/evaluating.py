@@ -208,7 +208,7 @@ def audit(dataset: Dataset, *, photos: bool = True, accept: Sequence[str] = ()) 
         accept: checks whose errors are known and accepted, by name.
 
     Raises:
-        UsageError: `accept` names no check.
+        UsageError: `accept` names an unknown check.
 
     >>> import numpy as np, tempfile
     >>> from PIL import Image

@@ -1,4 +1,4 @@
-"""Who may ask the board for what: the host's name, the token, the origin of every change, the headers of every answer.
+"""Access rules of the board: the host's name, the token, the origin of every change, the headers of every answer.
 
 A page that some other site opens in the same browser must not read the records or change a label. Its requests carry a
 foreign Host (DNS rebinding), no token (the cookie is sent to this site alone) or a foreign Origin.
@@ -35,7 +35,7 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/@\s]+)(?::\d{1,5})?")
 
 @dataclass(frozen=True)
 class AccessRules:
-    """What is asked of every request.
+    """The rules for every request.
 
     Args:
         host: on which the board listens.
@@ -75,7 +75,7 @@ class AccessRules:
         return True
 
     def is_token(self, text: str | None) -> bool:
-        """Return whether a text is the token, in a time that tells nothing of it."""
+        """Return whether a text is the token, in constant time."""
         return secrets.compare_digest((text or "").encode(), self.token.encode())
 
     def knows(self, request: Request) -> bool:

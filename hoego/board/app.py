@@ -71,7 +71,7 @@ def make_app(options: BoardOptions) -> Starlette:
         middleware=[Middleware(Guard, options.access)],
         exception_handlers={HoegoError: refused, HTTPException: no_page, Exception: failed},
     )
-    # An address with a slash too many is no other address: "/run/..%2f" leads nowhere.
+    # An address with a slash too many is not another address: "/run/..%2f" leads nowhere.
     app.router.redirect_slashes = False
     app.state.board = Board(options)
     return app

@@ -1,4 +1,4 @@
-"""The board's objects: what its pages are given."""
+"""The objects that the board's pages use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hoego.runs.records.labels_now import note_changed_labels
 
 
 def user_name() -> str:
-    """Return who sits at this machine; "somebody" where it cannot be told."""
+    """Return the name of the user; "somebody" if it is not known."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -26,7 +26,7 @@ def user_name() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
-    """What `hoego board` is told.
+    """Options of `hoego board`.
 
     Args:
         runs: folder of the records.
@@ -90,4 +90,4 @@ class Board:
 
 
 class NoSuchRun(RecordError):
-    """A page was asked for of a run that is not there."""
+    """A page of a run that does not exist."""

@@ -1,4 +1,4 @@
-"""What a change brings along: the fields of a form or of a JSON object, and where the browser goes afterwards."""
+"""The fields of a change (a form or a JSON object), and where the browser goes afterwards."""
 
 from __future__ import annotations
 

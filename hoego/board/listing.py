@@ -1,4 +1,4 @@
-"""The table of /runs: which records, in which order, in which sections; all of it said by the address."""
+"""The table of /runs: the address says which records it shows, in which order and sections."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SORTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunsView:
-    """What the address asks for.
+    """The query in the address.
 
     Args:
         text: that id, name or hypothesis holds.
@@ -63,7 +63,7 @@ class RunsView:
 
     @classmethod
     def of(cls, query: QueryParams) -> RunsView:
-        """Read an address. Raises UsageError for a state or a column that there is not, or a page that is no number."""
+        """Read an address. Raises UsageError for an unknown state or column, or a page that is not a number."""
         states = tuple(s for s in query.getlist("state") if s)
         columns = tuple(c.strip() for text in query.getlist("columns") for c in text.split(",") if c.strip())
         sort = query.get("sort") or "-id"
@@ -94,10 +94,10 @@ class RunsView:
 
 @dataclass(frozen=True)
 class RunsPart:
-    """Records that stand in one section.
+    """Records of one section.
 
     Args:
-        kind: `ranked` (comparable scores), `listed` (any order that is no score's), `apart` (the honesty allows no
+        kind: `ranked` (comparable scores), `listed` (any order that is not a score's), `apart` (the honesty allows no
             rank), `unscored`.
         records: in their order.
         group: what the scores of a ranked section share.

@@ -18,7 +18,7 @@ from hoego.errors import HoegoError, UsageError
 from hoego.runs.records import Record
 
 EVERY = 1.0
-"""Seconds between two looks: a file system over the network tells nobody of what another machine writes."""
+"""Seconds between two looks: a network file system does not announce the writes of other machines."""
 
 QUIET = 15.0
 """Seconds after which an empty line keeps the connection open."""
@@ -76,7 +76,7 @@ def new_rows(path: Path, start: int) -> tuple[list[dict[str, Any]], int]:
 
 @dataclass
 class LiveReader:
-    """What one open page is told.
+    """The events of one open page.
 
     Args:
         board: whose records.
@@ -94,16 +94,16 @@ class LiveReader:
         self.board.store.look()
         shown = [r for r in self.board.store.list() if r.id in self.runs] if self.runs else None
         live = list(self.board.store.list(states=["running"])) if shown is None else shown
-        told: list[tuple[str, dict[str, Any]]] = []
+        new: list[tuple[str, dict[str, Any]]] = []
         for record in live:
             for fold in record.folds():
-                told += self._rows(record, fold)
+                new += self._rows(record, fold)
         states = {r.id: r.state for r in live}
         if self.states is not None and states != self.states:
             changed = {k: v for k, v in states.items() if self.states.get(k) != v}
-            told.append(("state", {"changed": changed, "ended": sorted(self.states.keys() - states.keys())}))
+            new.append(("state", {"changed": changed, "ended": sorted(self.states.keys() - states.keys())}))
         self.states = states
-        return told
+        return new
 
     def _rows(self, record: Record, fold: int) -> list[tuple[str, dict[str, Any]]]:
         key = record.id, fold
@@ -131,12 +131,12 @@ async def events(request: Request, reader: LiveReader) -> AsyncIterator[str]:
     quiet = 0.0
     while not await request.is_disconnected():
         try:
-            told = await run_in_threadpool(reader.step)
+            new = await run_in_threadpool(reader.step)
         except HoegoError as problem:
-            told = [("problem", {"error": problem.message})]
-        for kind, facts in told:
+            new = [("problem", {"error": problem.message})]
+        for kind, facts in new:
             yield f"event: {kind}\ndata: {json.dumps(facts, separators=(',', ':'))}\n\n"
-        quiet = 0.0 if told else quiet + EVERY
+        quiet = 0.0 if new else quiet + EVERY
         if quiet >= QUIET:
             yield ": still here\n\n"
             quiet = 0.0

@@ -1,4 +1,4 @@
-"""Listening: the socket, the server, and its end."""
+"""Start and stop the server."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Words:
-    """The board's own words in one language; what the library says stays as it says it."""
+    """The board's own texts in one language; texts of the library are not translated."""
 
     lang: str = "en"
 
@@ -141,7 +141,7 @@ def axis_of(estimates: Iterable[MetricEstimate]) -> tuple[float, float]:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Format a number; a dash stands for none."""
+    """Format a number; a dash for none."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 

@@ -1,1 +1,1 @@
-"""A door: parse, call one library function, print its result object."""
+"""Commands: parse the arguments, call one library function, print its result."""

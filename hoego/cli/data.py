@@ -68,7 +68,7 @@ def audit(
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Check the data before training. Exit status 1 if an error stands."""
+    """Check the data before training. Exit status 1 if an error is not accepted."""
     from hoego.runs.project import audit_project, write_unreadable
 
     report = audit_project(recipe_of(recipe, overrides))
@@ -91,9 +91,9 @@ def _show_audit(report: AuditReport) -> None:
             rows.append(("", "", "", styled(f"→ {f.remedy}", "dim")))
     table("audit", ("severity", "check", "count", "finding"), rows, right=("count",))
     echo(
-        "\n[green]nothing stands in the way of training[/]"
+        "\n[green]no error prevents training[/]"
         if report.exit_code == 0
-        else f"\n[bold red]errors stand[/]: {literal(advice_on(report))}"
+        else f"\n[bold red]errors remain[/]: {literal(advice_on(report))}"
     )
 
 
@@ -139,7 +139,7 @@ def settings(
         print_json({"settings": rows})
         return
     if not rows:
-        echo(f"no setting's name holds '{literal(match)}': hoego settings lists them all")
+        echo(f"no setting's name contains '{literal(match)}': hoego settings lists them all")
         return
     table(
         "",
@@ -157,4 +157,4 @@ def recipes(as_json: Json = False) -> None:
         print_json({"recipes": found})
         return
     table("", ("recipe", "what it is"), [(styled(r.name, "bold"), r.description) for r in found])
-    echo("\nhoego train NAME --set dataset.root=FOLDER; the file of each (--json) is a start for one's own")
+    echo("\nhoego train NAME --set dataset.root=FOLDER; the file of each (--json) is a start for your own")

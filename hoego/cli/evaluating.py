@@ -141,14 +141,12 @@ def _leak(name: str, run: str, overrides: list[str], runs: Path) -> LeakStudy:
         store = RunStore(runs)
         return compare_promises(store.find(name), store.find(run))
     err = console(stderr=True)
-    workshop = StudyRunner(
-        folder=project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",)
-    )
-    return measure_leak(recipe_of(recipe, overrides), workshop)
+    runner = StudyRunner(folder=project_folder(), log=lambda t: err.print(t, highlight=False), tags=("leak",))
+    return measure_leak(recipe_of(recipe, overrides), runner)
 
 
 def _show_diagnosis(found: Diagnosis, overlay: Path | None) -> None:
-    echo(f"macro F1 today {found.score:.3f}   honesty: {found.honesty}")
+    echo(f"macro F1 {found.score:.3f}   honesty: {found.honesty}")
     if found.bottleneck:
         sure = "" if found.decided else " (its lead is not distinguishable)"
         echo(f"{styled(found.bottleneck, 'bold')} holds the score back{sure}")
@@ -247,7 +245,7 @@ def ablate(
     chosen = recipe_of(recipe, overrides, profile)
     err = console(stderr=True)
     folder = project_folder()
-    workshop = StudyRunner(
+    runner = StudyRunner(
         folder=folder,
         fold=parse_fold(fold),
         tags=("ablate",),
@@ -255,9 +253,7 @@ def ablate(
         max_parallel=beside,
     )
     request = AblateRequest(vary=tuple(vary), grid=grid, seeds=seeds, metric=metric, why=why, queue=queue)
-    emit(
-        run_ablation(chosen, open_project(chosen, folder).dataset, request, workshop), as_json, _show_ablation
-    )
+    emit(run_ablation(chosen, open_project(chosen, folder).dataset, request, runner), as_json, _show_ablation)
 
 
 def _show_ablation(found: Ablation) -> None:

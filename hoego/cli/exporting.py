@@ -1,4 +1,4 @@
-"""export, check, serve, serve-score: models that leave the lab."""
+"""export, check: models for other programs."""
 
 from __future__ import annotations
 

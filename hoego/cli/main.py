@@ -34,7 +34,7 @@ SECTIONS = {
     "Data": ("people", "init", "audit", "split", "pixels", "pack"),
     "Training": ("recipes", "settings", "lr", "weights", "probe", "train", "predict", "score"),
     "Other trainers": ("folds", "watch", "import"),
-    "Out of the lab": ("export", "check", "serve", "serve-score"),
+    "Deployment": ("export", "check", "serve", "serve-score"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "search", "compose", "ensemble", "report"),
     "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
     "Overnight": ("queue", "idea"),

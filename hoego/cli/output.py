@@ -114,7 +114,7 @@ def _rich(text: str) -> Any:
 
 
 def console(stderr: bool = False) -> Any:
-    """Return a rich console that prints text as it is; wide where the stream is no terminal, so that nothing is cut."""
+    """Return a rich console that prints text as it is; wide if the stream is not a terminal."""
     from rich.console import Console
 
     class PlainConsole(Console):

@@ -215,7 +215,9 @@ def _show_watched(ran: WatchedCommand, file: Path) -> None:
     for note in seen.notes:
         echo(literal(note))
     if ran.status:
-        echo(f"[red]the training ended with the status {ran.status}[/]: it is no evidence of a trained model")
+        echo(
+            f"[red]the training ended with the status {ran.status}[/]: it is not evidence of a trained model"
+        )
     else:
         echo(f"predictions of this model are {styled(seen.honesty, 'bold')}")
     echo(literal(f"written: {file}   next: hoego import FILE --fold {seen.fold} --evidence {file}"))

@@ -99,7 +99,7 @@ def _looks(found: RunsTable, ranking: Ranking, sort: str) -> RankingLooks | None
 def _show_runs(found: RunsTable, flattered: RankingLooks | None) -> None:
     if not found.rows:
         none_here = "no runs here yet: hoego train, or hoego demo"
-        echo(f"no run fits; there are {found.total:,} here" if found.total else none_here)
+        echo(f"no run matches; there are {found.total:,} here" if found.total else none_here)
         return
     table(
         "", found.columns, [[_cell(c, v) for c, v in zip(found.columns, r, strict=True)] for r in found.rows]
@@ -175,7 +175,7 @@ def show_score(score: Score | ScoreSummary | None) -> None:
     if score.optimism is not None:
         o = score.optimism
         echo(f"optimism {o.optimism:+.4f}: expected of this choice {o.corrected:.4f}")
-    elif "selected" in score.honesty:
+    elif "selected" in score.honesty and not any(n.startswith("optimism:") for n in score.notes):
         echo("optimism: not estimated")
     for note in score.notes:
         echo(f"[yellow]note[/] {literal(note)}")

@@ -1,4 +1,4 @@
-"""search: settings that are searched for, with the winner's curse printed."""
+"""search: a search over settings, with the optimism of its choice."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def search(
     from hoego.runs.searching.search import search as run
 
     err = console(stderr=True)
-    workshop = StudyRunner(
+    runner = StudyRunner(
         folder=project_folder(), fold=parse_fold(fold), log=lambda t: err.print(t, highlight=False)
     )
     request = SearchRequest(
@@ -84,10 +84,10 @@ def search(
         halving=Halving(first) if first else None,
         why=why,
     )
-    with following(workshop.store):
-        found = run(recipe_of(recipe, overrides, profile), request, workshop)
+    with following(runner.store):
+        found = run(recipe_of(recipe, overrides, profile), request, runner)
     if found.winner:
-        found = write_search_page(found, workshop.store.root / found.winner)
+        found = write_search_page(found, runner.store.root / found.winner)
     emit(found, as_json, _show)
 
 

@@ -1,4 +1,4 @@
-"""weights list|show|fetch|add: published weights on this machine, and how they come to one without a network."""
+"""weights list|show|fetch|add: published weights on this machine, and on one without a network."""
 
 from __future__ import annotations
 

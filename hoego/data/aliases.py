@@ -1,7 +1,7 @@
-"""What else a subject is called: its values in every column that names it, and the names that were joined to it.
+"""Aliases of subjects: their values in every column that names them, and the names that were merged with theirs.
 
-A subject goes by one name, so somebody seen under another would look new. Whoever asks whether two data sets have a
-subject in common asks for these as well.
+A subject has one name, so one that was seen under another name would look new. A comparison of the subjects of two
+data sets checks the aliases too.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class SubjectAliases:
 
 
 def _key(column: str, value: str) -> str:
-    # The first "=" ends the column, so one that stands in the column's own name is written otherwise.
+    # The first "=" ends the column, so one in the column's own name is escaped.
     return f"{column.replace('=', '%3D')}={value}"
 
 

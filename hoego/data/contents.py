@@ -84,7 +84,7 @@ def _unreadable(path: str, row: int | None, file: Path, error: OSError) -> DataE
     why = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
     return DataError(
         f"The photo {path!r} {why}.",
-        remedy="Restore it, or take its row out of the table.",
+        remedy="Restore it, or remove its row from the table.",
         file=file,
         row=row,
     )

@@ -1,4 +1,4 @@
-"""The Dataset: which photos there are, whose they are, and what is said of them."""
+"""The Dataset: photos, their subjects and their labels."""
 
 from __future__ import annotations
 

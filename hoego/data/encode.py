@@ -28,8 +28,8 @@ def encode_labels(raw: RawTable) -> tuple[LabelSchema, Codes, Numbers]:
     """Return the schema, codes [N, A] and numbers of a table's labels.
 
     Raises:
-        DataError: no attribute, a blank where `missing` is not "allow", a value that is no class, a number that is
-            none; names file, row and column.
+        DataError: no attribute, a blank where `missing` is not "allow", a value that is not a class, a text in place of
+            a number; names file, row and column.
     """
     settings = raw.labels
     if not raw.attribute_columns:
@@ -62,7 +62,7 @@ def _schema(attributes: tuple[Attribute, ...], settings: LabelSettings, codes: C
 
 
 def with_combinations(schema: LabelSchema, codes: Codes) -> LabelSchema:
-    """Return the sparse schema of the combinations that stand in the codes [N, A], or in the schema already."""
+    """Return the sparse schema of the combinations in the codes [N, A] or already in the schema."""
     parts = codes[:, [schema.position(n) for n in schema.composite]]
     found = {tuple(row) for row in np.unique(parts[(parts >= 0).all(axis=1)], axis=0).tolist()}
     return replace(schema, combinations=tuple(sorted(found | set(schema.combinations or ()))))

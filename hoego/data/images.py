@@ -153,7 +153,7 @@ def read_header(path: Path | str) -> ImageHeader:
     """Return what the header of a photo says. Cheap: a file that ends early is not noticed here, only by `decode`.
 
     Raises:
-        DataError: the file cannot be read or is no photo.
+        DataError: the file cannot be read or is not a photo.
     """
     try:
         n_bytes = os.stat(path).st_size

@@ -1,4 +1,4 @@
-"""Labels set beside earlier ones: which of them differ."""
+"""Compare labels with earlier ones."""
 
 from __future__ import annotations
 

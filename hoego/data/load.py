@@ -152,8 +152,8 @@ def _require_rows(raw: RawTable) -> None:
     if repeated.any():
         at = int(np.flatnonzero(repeated.to_numpy())[1])
         raise DataError(
-            f"The image id {raw.rows['image'][at]!r} stands in more than one row.",
-            remedy="Ids must be distinct; take the repeated row out.",
+            f"The image id {raw.rows['image'][at]!r} appears in more than one row.",
+            remedy="Ids must be distinct; remove the repeated row.",
             file=raw.file,
             row=raw.rows["row"][at] if "row" in raw.rows.columns else None,
         )
@@ -167,7 +167,7 @@ def _require_plain_text(raw: RawTable) -> None:
             at = int(np.flatnonzero(found)[0])
             raise DataError(
                 f"The text {raw.rows[column][at]!r} holds a NUL character.",
-                remedy="Take the character out; a table of two bytes a letter (UTF-16) must be saved as UTF-8.",
+                remedy="Remove the character; a table of two bytes a letter (UTF-16) must be saved as UTF-8.",
                 file=raw.file,
                 row=raw.rows["row"][at] if "row" in raw.rows.columns else None,
                 column=column,

@@ -42,7 +42,7 @@ def load_dataset(
             columns, or a hoego.toml; None for the nearest hoego.toml.
         root: the folder that paths start from. By default the table's folder; for a frame, what its absolute paths
             share, else the working directory.
-        subject: the column (or columns, joined transitively) that names whom a photo shows.
+        subject: the column (or columns, joined transitively) that names the subject of a photo.
         target: the column to predict, or "composite".
         attributes: label columns, or name -> settings of each, such as `{"age": {"edges": [30, 60]}}`.
         **settings: further settings of [dataset] by name (path, image, pattern, exclude, overlay, namespace, ...),

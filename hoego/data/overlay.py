@@ -36,7 +36,7 @@ def reviewed_by(correction: LabelCorrection) -> str:
 
 
 def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tuple[LabelCorrection, ...]:
-    """Return the corrections of a file, in its order; one that stands twice and says the same is taken once.
+    """Return the corrections of a file, in its order; one that is repeated with the same value is taken once.
 
     Args:
         path: the file.
@@ -68,7 +68,7 @@ def read_overlay(path: Path, schema: LabelSchema, images: Sequence[str]) -> tupl
                 file=path,
                 row=table.line(k),
                 column="value",
-                remedy="Settle which is right and take the other row out.",
+                remedy="Decide which is right, and remove the other row.",
             )
     return tuple(correction for correction, _ in found.values())
 
@@ -82,7 +82,7 @@ def _run_out_of_source(row: LabelCorrection) -> LabelCorrection:
 
 
 def _only_header(path: Path) -> bool:
-    """Accept an overlay whose corrections have all been taken back: it is no error."""
+    """Accept an overlay whose corrections have all been taken back: it is not an error."""
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return False
     with open(path, "rb") as file:
@@ -111,7 +111,7 @@ def _check(row: LabelCorrection, table: DataTable, k: int, schema: LabelSchema, 
             f'Give one, or set labels.attributes.{row.attribute}.missing = "allow" to blank labels out.',
         )
     if row.value and not is_value(attribute, row.value):
-        what = "no class and no number" if attribute.kind == "binned" else "no class"
+        what = "neither a class nor a number" if attribute.kind == "binned" else "not a class"
         raise refuse(
             "value", f"{row.value!r} is {what} of {row.attribute!r}.", nearest(row.value, attribute.classes)
         )

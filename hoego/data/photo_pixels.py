@@ -195,7 +195,7 @@ def open_photo(file: IO[bytes], other: Open | None = None) -> Image.Image:
         image = Image.open(file)
     except UnidentifiedImageError:
         if other is None:
-            raise PhotoError("The file is no photo of a known format.", CONVERT) from None
+            raise PhotoError("The file is not a photo of a known format.", CONVERT) from None
         file.seek(0)
         image = other(file.read())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

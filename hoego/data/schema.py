@@ -23,7 +23,7 @@ MISSING = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Attribute:
-    """One thing that is said of a photo: mask, gender, age.
+    """One label of a photo: mask, gender, age.
 
     Args:
         name: its name, also the name of its column of predictions.
@@ -124,13 +124,15 @@ class LabelSchema:
             raise DataError(f"Attributes need distinct names, got {list(names)}.")
         for name in self.composite:
             if name not in names:
-                raise DataError(f"The composite names {name!r}, no attribute.", remedy=nearest(name, names))
+                raise DataError(
+                    f"The composite names {name!r}, which is not an attribute.", remedy=nearest(name, names)
+                )
         if self.target == COMPOSITE:
             if not self.composite:
                 raise DataError("The target is the composite, but no attributes make one.")
         elif self.target not in names:
             raise DataError(
-                f"The target {self.target!r} is no attribute.",
+                f"The target {self.target!r} is not an attribute.",
                 remedy=nearest(self.target, [*names, COMPOSITE]),
             )
         if self.combinations is not None and list(self.combinations) != sorted(set(self.combinations)):

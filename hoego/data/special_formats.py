@@ -48,7 +48,7 @@ def open_special(data: bytes, name: Path | str) -> Image.Image:
         if ".dcm" not in read_by_extras():
             raise _unread(name, "a DICOM file", "install what reads it: pip install 'hoego[dicom]'")
         return _dicom(data, name)
-    raise DataError("The file is no photo of a known format.", file=name, remedy=f"{CONVERT}.")
+    raise DataError("The file is not a photo of a known format.", file=name, remedy=f"{CONVERT}.")
 
 
 def _unread(name: Path | str, what: str, how: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Who is one: subjects named by several columns, by identical photos and by hand, joined transitively."""
+"""Merge subjects that several columns, identical photos or split.join name as one, transitively."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def join_subjects(
         joins: lists of names that are one subject.
 
     Raises:
-        SplitError: a list names what is no subject and no image.
+        SplitError: a list names what is neither a subject nor an image.
     """
     n = rows.height
     images = rows["image"].to_numpy().astype(np.str_)
@@ -88,7 +88,7 @@ def _by_hand(joins: Sequence[Sequence[str]], known: dict[str, int], images: NDAr
         if None in nodes:
             name = group[nodes.index(None)]
             raise SplitError(
-                f"split.join names {name!r}, which is no subject and no image.",
+                f"split.join names {name!r}, which is neither a subject nor an image.",
                 remedy=nearest(name, where),
             )
         pairs += list(itertools.pairwise(nodes))

@@ -90,7 +90,7 @@ def shorten(content: str, limit: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Format a number; a dash stands for one that is not finite."""
+    """Format a number; a dash for one that is not finite."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 

@@ -1,1 +1,1 @@
-"""What predictions are worth, how runs differ, what holds a run back, and what several runs give together."""
+"""Score, compare, diagnose and combine predictions."""

@@ -142,7 +142,7 @@ def _score(m: ModelManifest) -> CardSection:
     lines = [score_line(m), meaning]
     if not s.rankable:
         lines.insert(0, f"This score is marked: {s.honesty or 'its honesty is not known'}.")
-    lines += ["independence not shown: one photo a subject, or nothing that tells subjects."] * (
+    lines += ["independence not shown: one photo a subject, or no column that names subjects."] * (
         "independence not shown" in s.marks
     )
     lines += [] if s.optimism is None else [f"{s.optimism}."]
@@ -283,7 +283,7 @@ def _front_matter(m: ModelManifest) -> list[str]:
     ]
     e = m.score.primary
     if m.score.rankable and e.value is not None:
-        # A score that is not honest stands in the text, with its mark; a hub's table would show the number alone.
+        # A score that is not honest is in the text, with its mark; a hub's table would show the number alone.
         name = f"macro F1 ({m.score.honesty}, {m.score.n_subjects} subjects)"
         out += [
             "model-index:",

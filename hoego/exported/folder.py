@@ -35,7 +35,7 @@ class ExportedModel:
 
     Args:
         folder: where it lies.
-        manifest: what it says of itself.
+        manifest: the facts in it.
         schema: of the labels.
         preprocessing: from a photo's bytes to pixels.
     """
@@ -125,7 +125,7 @@ def open_model(folder: Path) -> ExportedModel:
     """Open an exported folder.
 
     Raises:
-        ParityError: it is no export, or one of its files is not the one that was scored; names the file.
+        ParityError: it is not an export, or one of its files is not the one that was scored; names the file.
     """
     path = Path(folder) / MANIFEST
     if not path.is_file():
@@ -160,7 +160,7 @@ def open_model(folder: Path) -> ExportedModel:
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
-    """Return sha256 over all fields of a manifest's JSON but the digest: as they stand in the file.
+    """Return sha256 over all fields of a manifest's JSON but the digest, as they are in the file.
 
     Fields that a later version adds are then no change of the files of earlier ones.
     """

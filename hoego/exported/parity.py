@@ -60,7 +60,7 @@ class ModelOutputs:
 def compare_outputs(
     session: OnnxSession, model: ModelOutputs, pixels: Photo, reference: ReferencePhotos
 ) -> ParityReport:
-    """Compare what a session says of N photos with the reference; pixels are taken as they are.
+    """Compare a session's outputs for N photos with the reference; pixels are taken as they are.
 
     Args:
         session: of the exported file.
@@ -127,7 +127,7 @@ def _outputs_agree(found: Values, model: ModelOutputs, reference: ReferencePhoto
 def alone_difference(session: OnnxSession, outputs: Sequence[str], pixels: Photo) -> float:
     """Return the largest difference between photos alone and the same in batches of 32, other photos beside them."""
     rows = np.unique(np.linspace(0, len(pixels) - 1, min(ALONE, len(pixels))).round().astype(int))
-    # A batch is always full: with fewer photos than 32, some stand in it twice.
+    # A batch is always full: with fewer photos than 32, some are in it twice.
     batches = [np.resize(rows[start : start + BATCH], BATCH) for start in range(0, len(rows), BATCH)]
     worst = 0.0
     for batch in batches:

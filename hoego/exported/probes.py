@@ -1,7 +1,7 @@
 """Made-up photos that travel with a model: on every machine their pixels must come out as where it was exported.
 
-Another libjpeg, or another Pillow, can change pixels without a word. The probes are JPEGs that are decoded at full size
-and at a part of it, with and without subsampled colours, turned by EXIF, and files without loss.
+Another libjpeg, or another Pillow, can change pixels without an error. The probes are JPEGs that are decoded at full
+size and at a part of it, with and without subsampled colours, turned by EXIF, and files without loss.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The held-out photos of an export: hashes, labels and what the run says of them; no names and no pixels.
+"""The held-out photos of an export: hashes, labels and predictions of the run; no names and no pixels.
 
 With it another machine repeats the whole comparison, and a service knows what its answers are to look like.
 """
@@ -68,7 +68,7 @@ class ReferencePhotos(ShortRepr):
         )
 
     def honest_predictions(self, schema: LabelSchema) -> Predictions:
-        """Return what models say that had not seen the photos: the only ground for promises about new people."""
+        """Return predictions of models that had not seen the photos: promises about new people rest on these alone."""
         return self.predictions(schema, self.honest or self.values)
 
     def predictions(self, schema: LabelSchema, values: Mapping[str, NDArray[np.float32]]) -> Predictions:

@@ -53,7 +53,7 @@ class OnnxSession:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the file says of itself; {} for a file that Hoego did not write."""
+        """The file's own metadata; {} for a file that Hoego did not write."""
         text = self.runtime.get_modelmeta().custom_metadata_map.get(METADATA, "{}")
         return dict(json.loads(text))
 

@@ -38,7 +38,7 @@ def arrays(
 def predictions(
     model: Any, dataset: Dataset, split: Split, fold: int = 0, *, size: tuple[int, int] = (224, 224)
 ) -> Predictions:
-    """Predict the held-out photos of a fold. Raises DataError where the model's output is no probabilities."""
+    """Predict the held-out photos of a fold. Raises DataError where the model's output is not probabilities."""
     rows = fold_sides(dataset, split, fold, inner=0).held_out
     p = np.asarray(model.predict(pixels(dataset, rows, size), verbose=0))
     return Predictions.from_probabilities(p, dataset.image_ids[rows], dataset, split, None, fold)

@@ -5,7 +5,7 @@
     trainer.fit(model, loader(sides.train), loader(sides.inner))
     made = predictions(trainer.predict(model, loader(sides.held_out)), sides, dataset, split, fold=0)
 
-A mean over batches is no macro F1: a rare class is missing from most batches. The callback gathers what
+A mean over batches is not a macro F1: a rare class is missing from most batches. The callback gathers what
 `validation_step` returns, logits [B, C] and labels [B], and logs `val_macro_f1` of the whole side after the epoch.
 """
 

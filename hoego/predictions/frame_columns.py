@@ -56,7 +56,7 @@ def read_frame(frame: Any, held_out: HeldOut, image: str | None = None) -> Frame
         image: the column that names the photo; found by its name where None.
 
     Raises:
-        DataError: a class has no column, a column is no class, or a value is no number; names it.
+        DataError: a class has no column, a column is not a class, or a value is not a number; names it.
         LeakError: the column `fold` gives a photo another fold than the split.
     """
     table = _table(frame)
@@ -84,7 +84,7 @@ def _table(frame: Any) -> pl.DataFrame:
     table = to_polars(frame)
     if table is None:
         raise DataError(
-            f"{type(frame).__name__} is no data frame.",
+            f"{type(frame).__name__} is not a data frame.",
             remedy="Give one of pandas or polars, or a mapping of columns.",
         )
     return table
@@ -132,9 +132,10 @@ def class_columns(columns: Sequence[str], held_out: HeldOut) -> list[str]:
         )
     if stray:
         raise DataError(
-            f"{', '.join(map(repr, stray[:6]))}{', …' if len(stray) > 6 else ''} is no class of {held_out.column!r}.",
+            f"{', '.join(map(repr, stray[:6]))}{', …' if len(stray) > 6 else ''} is not a class of "
+            f"{held_out.column!r}.",
             column=stray[0],
-            remedy="Leave out columns that are no class. A model with further classes is of another task.",
+            remedy="Leave out columns that are not classes. A model with further classes solves another task.",
         )
     return found
 

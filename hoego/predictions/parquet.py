@@ -95,11 +95,11 @@ def _read(path: Path) -> tuple[PredictionFields, bool]:
 
 
 def _open(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Return the table and the metadata of a file. Raises RecordError where it is none of ours."""
+    """Return the table and the metadata of a file. Raises RecordError if it was not written by Hoego."""
     if not path.exists():
         raise RecordError(f"There are no predictions at {path}.")
     if path.is_dir():
-        raise RecordError("a folder stands in place of the file", file=path, remedy=_AGAIN)
+        raise RecordError("a folder is in place of the file", file=path, remedy=_AGAIN)
     try:
         table, text = read_parquet(path)
     except DamagedParquet as e:

@@ -1,4 +1,4 @@
-"""The proof behind a score, laid open: for each source of rows, whom its models have seen and whom it is scored on."""
+"""The evidence behind a score: for each source of rows, the subjects that were seen and those that are scored."""
 
 from __future__ import annotations
 

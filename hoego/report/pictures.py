@@ -40,7 +40,7 @@ class Misclassified:
 def most_confident_mistakes(
     predictions: Predictions, dataset: Dataset, *, limit: int = 18, heat: Path | None = None
 ) -> tuple[Misclassified, ...]:
-    """Return the mistakes that the model was surest of, at most two of one subject: of the target, or of its own
+    """Return the most confident mistakes of the model, at most two of one subject: of the target, or of its own
     attribute.
 
     Args:
@@ -61,7 +61,7 @@ def most_confident_mistakes(
                 image=photo.image,
                 subject=photo.subject,
                 truth=photo.truth,
-                predicted=photo.said,
+                predicted=photo.predicted,
                 confidence=photo.confidence,
                 picture=thumbnail(dataset.paths[everything.rows[i]]),
                 heat=_data_uri(heat / f"{photo.content:016x}.png") if heat is not None else "",

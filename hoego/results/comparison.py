@@ -95,6 +95,9 @@ class Comparison(Result):
         """Names of the sides that are not distinguishable from the best."""
         return tuple(r.name for r in self.ranking if r.in_best_set)
 
+    def __str__(self) -> str:
+        return self.sentence
+
     def _honesty_text(self) -> str:
         return "; ".join(f"{s.name}: {s.honesty or 'not known'}" for s in self.sides)
 

@@ -176,7 +176,7 @@ class Diagnosis(Result):
             be worth anything.
         decided: whether its lead over the next attribute is distinguishable from 0.
         oracle: attribute -> what its truth is worth.
-        product_law: None where the target is no composite of two or more attributes.
+        product_law: None where the target is not a composite of two or more attributes.
         label_issues: labels that the predictions contradict, the most contradicted first.
         curves: of each fold whose epochs are known.
         optimism: of a selected score; None where nothing was selected or it was not estimated.

@@ -121,7 +121,7 @@ def read_evidence(path: Path) -> Evidence:
 
     Raises:
         UsageError: there is no such file.
-        DataError: it is no evidence, of a later format, or was changed after it was written.
+        DataError: it is not evidence, has a later format, or was changed after it was written.
     """
     if not path.is_file():
         raise UsageError("There is no such evidence.", file=path, remedy="hoego watch writes it.")
@@ -137,7 +137,7 @@ def read_evidence(path: Path) -> Evidence:
     except ValidationError as problem:
         first = problem.errors()[0]
         raise DataError(
-            f"This is no evidence of a watch: {first['msg']}",
+            f"This is not evidence of a watch: {first['msg']}",
             file=path,
             column=".".join(map(str, first["loc"])),
             remedy="Give the file that hoego watch wrote.",

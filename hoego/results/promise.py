@@ -79,7 +79,7 @@ class ServedScore(Result):
 
     Args:
         metric: that is compared: macro F1, or accuracy where the people in use do not show the same classes.
-        in_use: on the answers, without people whom the model has seen.
+        in_use: on the answers, without people that the model has seen.
         promised: on the held-out people of the export.
         difference: in use less promised, of two independent sets of people.
         verdict: compatible, lower, higher, cannot say.
@@ -92,7 +92,7 @@ class ServedScore(Result):
     """
 
     TITLE: ClassVar[str] = "A model in use"
-    HONESTY_OF: ClassVar[str] = "people whom the list of the export does not know are taken for new"
+    HONESTY_OF: ClassVar[str] = "people that the export's list does not hold count as new"
     DERIVED: ClassVar[tuple[str, ...]] = ("sentence",)
 
     metric: str

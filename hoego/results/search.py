@@ -1,4 +1,4 @@
-"""What a search over settings found: its trials, its winner, and what the winner is worth without the luck."""
+"""What a search over settings found: its trials, its winner, and the winner's gain without the luck of the choice."""
 
 from __future__ import annotations
 

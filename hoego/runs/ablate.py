@@ -1,4 +1,4 @@
-"""Many ideas, one table of evidence: each change of a recipe against the recipe as it stands."""
+"""Many ideas, one table of evidence: each change of a recipe against the unchanged recipe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOT_COMPARABLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class AblateRequest:
-    """What is to be varied.
+    """The settings to vary.
 
     Args:
         vary: `key=v1,v2,...` each.
@@ -67,7 +67,7 @@ def ablate(
     recipe: Recipe,
     dataset: Dataset,
     request: AblateRequest,
-    workshop: StudyRunner,
+    runner: StudyRunner,
     enqueue: Enqueue = add_run,
 ) -> Ablation:
     """Train the recipe and every change of it under the same seeds, and compare each change with the recipe.
@@ -76,16 +76,16 @@ def ablate(
         recipe: the base.
         dataset: of the recipe.
         request: what is varied.
-        workshop: where to train; runs that are done already are taken as they are.
+        runner: where to train; runs that are done already are taken as they are.
         enqueue: how a run is put into the queue.
 
     Returns:
-        The table; or, where runs wait in the queue, what is awaited: the same call gives the table once they are done.
+        The table; or, if runs wait in the queue, the awaited runs: the same call gives the table once they are done.
 
     Raises:
         UsageError: nothing to vary, or a change that leaves the recipe as it is or that cannot be compared with it.
         RecipeError: an unknown setting or a value out of range (before anything is trained).
-        CannotSay: a run of the recipe itself failed.
+        NotEstimableError: a run of the recipe itself failed.
     """
     require_applicable(request.metric, dataset.schema, [dataset.schema.target])
     changes = changes_of(recipe, request)
@@ -94,24 +94,24 @@ def ablate(
         [varied(recipe, change, name=title(recipe, change, s), seed=s, refit=False) for s in seeds]
         for change in ((), *changes)
     ]
-    store = workshop.store
-    known = known_runs(store, workshop.fold_of(recipe), dataset)
+    store = runner.store
+    known = known_runs(store, runner.fold_of(recipe), dataset)
     queued = request.queue
     if queued is None:
         mine = [known[k] for plan in plans for r in plan if (k := key_of(r)) in known]
         queued = worker_alive(store) or any(r.state in ON_THE_WAY for r in mine)
     if queued:
         with locked(store):
-            known = known_runs(store, workshop.fold_of(recipe), dataset)
-            records = through_queue(plans, known, workshop, why=request.why, enqueue=enqueue)
+            known = known_runs(store, runner.fold_of(recipe), dataset)
+            records = through_queue(plans, known, runner, why=request.why, enqueue=enqueue)
     else:
         refuse_twice(plans, known)
-        records = _here(plans, known, workshop, request.why)
+        records = _here(plans, known, runner, request.why)
     return _read(recipe.name, ((), *changes), records, dataset, request)
 
 
 def _here(
-    plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], workshop: StudyRunner, why: str
+    plans: Sequence[Sequence[Recipe]], known: Mapping[str, Record], runner: StudyRunner, why: str
 ) -> list[list[Record]]:
     """Return the run of every recipe: the one that is done, else one trained now."""
     found: dict[str, Record] = {}
@@ -119,13 +119,13 @@ def _here(
     for recipe in (r for plan in plans for r in plan):
         key = key_of(recipe)
         record = known.get(key)
-        if record is not None and record.state == "done" and not workshop.retrain:
-            workshop.log(f"{recipe.name}: done already ({record.id})")
+        if record is not None and record.state == "done" and not runner.retrain:
+            runner.log(f"{recipe.name}: done already ({record.id})")
             found[key] = record
         else:
             missing.setdefault(key, recipe)
     if missing:
-        found |= zip(missing, workshop.train_many(list(missing.values()), why=why), strict=True)
+        found |= zip(missing, runner.train_many(list(missing.values()), why=why), strict=True)
     return [[found[key_of(r)] for r in plan] for plan in plans]
 
 
@@ -148,13 +148,13 @@ def _read(
     retry = "; ".join(f"{p.run} {p.state}: {p.reason}" for p in lost)
     if not whole[0] or not any(whole[1:]):
         raise NotEstimableError(
-            f"Runs that the comparison needs did not end well: {retry}.",
+            f"Runs that the comparison needs have failed: {retry}.",
             remedy="hoego queue retry RUN trains one again.",
         )
     kept = [i for i, good in enumerate(whole) if good]
     found = judge(name, [changes[i] for i in kept], [records[i] for i in kept], dataset, request)
     left_out = tuple(
-        f"left out, since a run of it did not end well: {', '.join(changes[i])}"
+        f"left out, since a run of it failed: {', '.join(changes[i])}"
         for i, good in enumerate(whole)
         if not good
     )
@@ -253,7 +253,7 @@ def require_comparable(key: str) -> None:
     if first in NOT_COMPARABLE or key in NOT_COMPARABLE:
         raise UsageError(
             f"{key} cannot be varied: {NOT_COMPARABLE.get(key, NOT_COMPARABLE.get(first))}.",
-            remedy="Vary what is trained, not what it is scored on.",
+            remedy="Vary settings of the training, not of the score.",
         )
 
 
@@ -304,7 +304,7 @@ def _words(row: AblationEffect, scope: str, metric: str) -> str:
     numbers = "" if d is None else f"{metric} {d.value:+.4f}"
     if d is not None and d.low is not None and d.high is not None:
         numbers += f" [{d.low:+.4f}, {d.high:+.4f}]"
-    whose = "" if scope == "recipes" else " (these two models; three seeds would speak of the recipe)"
+    whose = "" if scope == "recipes" else " (these two models; three seeds allow a claim about the recipe)"
     more = (
         f"; {row.detectable:.4f} could have been detected"
         if row.verdict == "not distinguishable" and row.detectable

@@ -65,26 +65,26 @@ def worker_alive(store: RunStore) -> bool:
 def through_queue(
     plans: Plans,
     known: Mapping[str, Record],
-    workshop: StudyRunner,
+    runner: StudyRunner,
     *,
     why: str = "",
     enqueue: Enqueue = add_run,
 ) -> list[list[Record]]:
     """Return the run of every recipe: the known one, else a new one that waits.
 
-    What an ablation left interrupted waits again and goes on from its last checkpoint. Nothing is trained here.
+    Interrupted runs of an ablation wait again and continue from their last checkpoint. Nothing is trained here.
     """
-    store, made = workshop.store, dict(known)
+    store, made = runner.store, dict(known)
     for recipe in (r for plan in plans for r in plan):
         key = key_of(recipe)
         if key not in made:
-            tags = tuple(dict.fromkeys((TAG, *workshop.tags)))
-            ask = QueueOptions(name=recipe.name, why=why, tags=tags, fold=workshop.fold)
-            made[key] = enqueue(store, recipe.to_dict(), ask)
-            workshop.log(f"{recipe.name}: waits as {made[key].id}")
+            tags = tuple(dict.fromkeys((TAG, *runner.tags)))
+            options = QueueOptions(name=recipe.name, why=why, tags=tags, fold=runner.fold)
+            made[key] = enqueue(store, recipe.to_dict(), options)
+            runner.log(f"{recipe.name}: waits as {made[key].id}")
         elif made[key].state == "interrupted":
             made[key] = retry(store, made[key].id)
-            workshop.log(f"{recipe.name}: waits again ({made[key].id})")
+            runner.log(f"{recipe.name}: waits again ({made[key].id})")
     return [[made[key_of(r)] for r in plan] for plan in plans]
 
 

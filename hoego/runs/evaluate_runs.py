@@ -69,7 +69,7 @@ def diagnose_run(
     Args:
         folder: of the records.
         name: of the run.
-        options: how to look.
+        options: see `DiagnoseOptions`.
         overlay: CSV file for the suspected labels, to be reviewed.
     """
     found = load_runs(folder, [name])

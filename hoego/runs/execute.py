@@ -1,4 +1,4 @@
-"""One run, from where its record stands to its end: decode, train each fold, score, refit."""
+"""One run, from the state of its record to its end: decode, train each fold, score, refit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ MEASURED = 1 / 150
 
 
 class RunExecution:
-    """One run, from where its record stands to its end."""
+    """One run, from the state of its record to its end."""
 
     def __init__(
         self,
@@ -142,8 +142,8 @@ class RunExecution:
             self.timing["decode_seconds"] = round(self.cache.seconds, 3)
             self.timing["decoded_images"] = self.cache.decoded
         self.edits = training_edits(self.recipe, self.dataset)
-        self.teaching = load_distillation(self.recipe, self.dataset, self.record)
-        self.trained_on = self.teaching.dataset
+        self.distillation = load_distillation(self.recipe, self.dataset, self.record)
+        self.trained_on = self.distillation.dataset
         self.pixels = self.cache if self.trained_on is self.dataset else decode(self.recipe, self.trained_on)
 
     def _start(self) -> None:
@@ -221,17 +221,17 @@ class RunExecution:
             recipe=recipe,
             dataset=self.trained_on,
             cache=self.pixels,
-            train_mask=lesson.train_mask,
+            train_mask=targets.train_mask,
             val_mask=held,
             folder=self.record.folder / name,
             name=f"{self.record.id}/{name}",
             inner_mask=inner,
             naive=self.split.naive,
             edits=self.edits,
-            soft_targets=lesson.soft_targets,
-            pseudo_mask=lesson.pseudo_mask,
+            soft_targets=targets.soft_targets,
+            pseudo_mask=targets.pseudo_mask,
             runtime=runtime,
-            head_start=self._head_start(lesson.train_mask, inner),
+            head_start=self._head_start(targets.train_mask, inner),
             interleaved=self.callbacks.open_pixels is not None,
         )
 
@@ -267,10 +267,10 @@ class RunExecution:
         """
         held = np.zeros(self.trained_on.n_images, dtype=bool)
         if fold is None:
-            return self.teaching.for_fold(self.recipe, held), held, None
+            return self.distillation.for_fold(self.recipe, held), held, None
         held[: self.dataset.n_images] = self.split.val_mask(fold)
         inner = inner_slice(self.recipe, self.trained_on, ~held)
-        return self.teaching.for_fold(self.recipe, held, inner), held, inner
+        return self.distillation.for_fold(self.recipe, held, inner), held, inner
 
     def _predictions(self, result: FoldResult, fold: int) -> Predictions:
         assert result.outputs is not None

@@ -93,7 +93,7 @@ def first_look(
     """Choose what is trained where there is no recipe.
 
     Published weights are fine-tuned where they are here and the photos are large enough for them. Whoever names a
-    model in hoego.toml or in an override gets that one, trained as it says.
+    model in hoego.toml or in an override gets that one, trained as given.
 
     Args:
         minutes: for all folds and the last model together, after decoding; None takes MINUTES.
@@ -116,10 +116,10 @@ def first_look(
     if reason := _from_scratch(asked, found, opened):
         return FirstLook(resolved(_sized(FIRST_LOOK, asked, opened)), (reason,))
     assert found is not None
-    said = asked.dataset.size
-    sizes = SIZES if said is None else (round((said[0] * said[1]) ** 0.5),)
+    given_size = asked.dataset.size
+    sizes = SIZES if given_size is None else (round((given_size[0] * given_size[1]) ** 0.5),)
     work = work_of(opened, fold)
-    first, told = _suited(first, opened)
+    first, reasons_of_data = _suited(first, opened)
     from hoego.train.budget import speeds_of
 
     speeds = speeds_of(resolved(first), sizes)
@@ -134,17 +134,17 @@ def first_look(
     )
     recipe = resolved(first)
     reasons = _reasons(found, chosen, speeds[chosen.size], work, given, recipe.optim.freeze_layers)
-    changed = () if recipe.epochs == chosen.epochs else ("epochs are as it was said",)
+    changed = () if recipe.epochs == chosen.epochs else ("epochs as given",)
     return FirstLook(
-        recipe, (*reasons, *told, *changed), max(0.0, 60 * given - (time.perf_counter() - begun))
+        recipe, (*reasons, *reasons_of_data, *changed), max(0.0, 60 * given - (time.perf_counter() - begun))
     )
 
 
 def _from_scratch(asked: Recipe, found: Found | None, opened: ProjectData) -> str:
-    """Return why a network is trained from scratch or as it was said; "" where weights are fine-tuned."""
+    """Return why a network is trained from scratch or as given; "" where weights are fine-tuned."""
     model = asked.model
     if model.checkpoint is not None or not model.pretrained or (found and model.name != found.name):
-        return f"model: {model.name}, as it was said"
+        return f"model: {model.name}, as given"
     if found is None:
         return "no published weights are here (hoego weights list): a small network from scratch"
     size = asked.dataset.size or typical_size(opened.dataset.paths)[0]
@@ -154,7 +154,7 @@ def _from_scratch(asked: Recipe, found: Found | None, opened: ProjectData) -> st
 
 
 def _sized(first: Mapping[str, Any], asked: Recipe, opened: ProjectData) -> Mapping[str, Any]:
-    """Return the settings with a size of the photos' own proportions, where nobody said one."""
+    """Return the settings with a size of the photos' own proportions, if none is given."""
     if asked.dataset.size is not None:
         return first
     return _with(first, dataset={"size": list(typical_size(opened.dataset.paths)[0])})

@@ -53,7 +53,7 @@ def cam_of_photo(record: Record, predictions: Predictions, dataset: Dataset, row
 def cam_of_mistakes(
     folder: Path, criterion: str, dataset: Dataset, cache: PixelCache, predictions: Predictions
 ) -> int:
-    """Write `heat/<content hash>.png` for the mistakes that the run was surest of; the number written.
+    """Write `heat/<content hash>.png` for the most confident mistakes of the run, and return their number.
 
     Each photo is shown to the model that was not trained on it: that of the fold that holds it out.
 

@@ -31,7 +31,7 @@ def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
 
     Args:
         recipe: with split.kind holdout (kept), folds (a holdout of 1/K is used for both), or naive.
-        workshop: where to train.
+        runner: where to train.
     """
     ratio = 1 / recipe.split.folds if recipe.split.kind == "folds" else recipe.split.ratio
     runs = {}
@@ -39,7 +39,7 @@ def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
         split = recipe.split.model_copy(update={"kind": kind, "ratio": ratio, "name": ""})
         chosen = varied(recipe, (), name=f"{recipe.name or 'recipe'} ({kind})", refit=False)
         chosen = chosen.model_copy(update={"split": split, "fold": 0})
-        runs[kind] = workshop.find_or_train(chosen, why="what a photo-level split would have promised")
+        runs[kind] = runner.find_or_train(chosen, why="what a photo-level split would have promised")
     return compare_promises(runs["naive"], runs["holdout"])
 
 
@@ -48,7 +48,7 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
 
     Raises:
         MismatchError: the runs are of different data sets or labels, or not one of each kind of split.
-        CannotSay: a run has no score.
+        NotEstimableError: a run has no score.
     """
     for what in ("dataset", "labels"):
         if len({r.meta.fingerprints.get(what) for r in (naive, honest)}) > 1:

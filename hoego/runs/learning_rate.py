@@ -26,7 +26,7 @@ def find_learning_rate(recipe: Recipe, folder: Path, *, steps: int = 100) -> LrR
     """Make one optimiser step at each of `steps` rising rates, on the training side of fold 0.
 
     Raises:
-        CannotSay: the loss was not finite for long enough.
+        NotEstimableError: the loss was not finite for long enough.
     """
     require("train", "The learning-rate finder")
     from hoego.train.data import open_pixels

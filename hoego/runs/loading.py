@@ -35,7 +35,7 @@ class LoadedRuns:
 def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
     """Load the data set of a run as its recipe names it, with the overlay that hoego.toml names today.
 
-    Subjects that hoego.toml has joined since are its kin: who has seen one of them has seen them all.
+    Subjects that hoego.toml has merged since count as one: a model that has seen one of them has seen them all.
 
     Args:
         record: of the run.

@@ -171,7 +171,7 @@ def flattery(runs: Sequence[RunClasses], dataset: Dataset, target: str, known: R
         known: what is known of the ranking before the estimate.
 
     Raises:
-        CannotSay: fewer than ten subjects.
+        NotEstimableError: fewer than ten subjects.
     """
     wanted = dataset.schema.classes(target)
     table, images = [], None

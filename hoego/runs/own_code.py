@@ -1,4 +1,4 @@
-"""Code that a record names, such as a metric of one's own, runs only where this project names it too.
+"""Code that a record names, such as a custom metric, runs only if this project names it too.
 
 A record may come from anybody. What may run is named by hoego.toml beside the records, or was named by a recipe or a
 command line here: those names are kept beside the records, in a file that `hoego merge` does not take over.

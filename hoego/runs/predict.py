@@ -102,7 +102,7 @@ def models_of(record: Record) -> list[Path]:
     if record.refresh().state != "done":
         raise RecordError(
             f"The run {record.id} is {record.state}: it has no model to predict with.",
-            remedy=f"Go on with it: hoego train --resume {record.id}",
+            remedy=f"Continue it: hoego train --resume {record.id}",
         )
     refit = record.folder / REFIT / "last.safetensors"
     if refit.is_file():
@@ -120,7 +120,7 @@ def fold_checkpoints(record: Record) -> list[Path]:
         raise RecordError(
             f"The run {record.id} has no checkpoint of {name}.",
             file=missing[0] if missing else record.folder,
-            remedy="It was tidied away, or the record is not whole.",
+            remedy="It was deleted (hoego queue tidy), or the record is incomplete.",
         )
     return found
 

@@ -1,4 +1,4 @@
-"""A recipe's data set and split, with the audit that stands before training."""
+"""A recipe's data set and split, with the audit before training."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ UNREADABLE = "unreadable.toml"
 def write_unreadable(report: AuditReport, folder: Path) -> Path | None:
     """Write the photos that an audit could not decode as a line for hoego.toml; None where there is none.
 
-    Every photo stands in it, with the reason, as a glob pattern of `dataset.exclude`.
+    It lists every photo, with the reason, as a glob pattern of `dataset.exclude`.
     """
     found = report.found("unreadable")
     if not found:
@@ -114,7 +114,7 @@ def require_clean(report: AuditReport) -> None:
 
 
 def require_metrics(recipe: Recipe, dataset: Dataset) -> None:
-    """Load every metric that a recipe names and call one's own on the labels: before the training, not after it.
+    """Load every metric that a recipe names, and call the custom ones on the labels before the training.
 
     Raises:
         UsageError: there is no such metric, it means nothing for these labels, or it fails on predictions that are

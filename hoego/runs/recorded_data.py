@@ -58,7 +58,7 @@ def audit_warnings(record: Record) -> list[str]:
     return [
         f"{f.message} (audit)"
         + (
-            "; where they show one subject (split.join), it may stand on both sides"
+            "; where they show one subject (split.join), it may be on both sides"
             if f.check in _ONE_PERSON
             else ""
         )

@@ -1,4 +1,4 @@
-"""Runs that a study needs: those that are done already, and those that have to be trained."""
+"""Runs that a study needs: those that are done, and those to be trained."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from hoego.runs.train import RunResult, TrainOptions, fingerprints
 from hoego.train.callbacks import Callbacks
 
 MADE_OF = ("dataset", "labels", "split")
-"""Fingerprints that a run must share with today's to stand for a new one."""
+"""Fingerprints that a run must share with today's to replace a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRunner:
-    """Where a study trains.
+    """Options of a study's trainings.
 
     Args:
         folder: the project's folder.
         fold: the fold of every run, or "all"; None takes what each recipe says.
         tags: of every run.
-        log: told what is about to be trained.
+        log: called with a line before each training.
         progress: whether training shows its progress.
         retrain: train even what is done already.
         measure_seconds: time that every run gives to measuring its throughput.

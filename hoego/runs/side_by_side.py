@@ -39,7 +39,7 @@ def train_side_by_side(
         options: of all of them.
         callbacks: of all of them.
         most: runs at a time; None takes `MOST` on a GPU and one elsewhere.
-        log: told which run begins.
+        log: called with a line as each run begins.
 
     Raises:
         HoegoError: as `train`; of runs side by side, once the others have ended.

@@ -1,6 +1,6 @@
-"""What each fold may hear of its teachers.
+"""The soft targets that each fold may use.
 
-A fold hears only rows whose models have not seen its held-out subjects, and of no unlabelled photo that shows one of
+A fold uses only rows whose models have not seen its held-out subjects, and no unlabelled photo that shows one of
 them: neither by its content, nor by the subject that the unlabelled set's own table names.
 """
 
@@ -31,7 +31,7 @@ SURPLUS = "beyond distill.pseudo.per_class"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FoldSoftTargets(ShortRepr):
-    """What one fold is taught.
+    """The soft targets and photos of one fold.
 
     Args:
         soft_targets: probabilities of the training side's photos, with the sources of these rows alone.
@@ -58,15 +58,15 @@ class FoldSoftTargets(ShortRepr):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DistillationData(ShortRepr):
-    """A data set with its pool of unlabelled photos behind it, and what the teachers say of both.
+    """A data set with its pool of unlabelled photos behind it, and the teachers' predictions of both.
 
     Args:
         dataset: N images: the L labelled ones, then the pool, without labels.
         n_labelled: L.
         teachers: predictions of images of `dataset`.
-        subject_names: by image [N], who is one over both sets: equal names are one subject. None without a pool.
+        subject_names: by image [N], the subject over both sets: equal names are one subject. None without a pool.
         subjects_named: whether the unlabelled set's table names subjects.
-        left_out: unlabelled photos that no fold hears of, by reason; {} where none were asked for.
+        left_out: unlabelled photos that no fold uses, by reason; {} where none were asked for.
         names: of the teachers, for messages.
     """
 
@@ -89,7 +89,7 @@ class DistillationData(ShortRepr):
 
         Raises:
             LeakError: every model behind the teacher has seen held-out subjects; names the path.
-            MismatchError: the teacher says nothing of the training side.
+            MismatchError: the teacher does not predict the training side.
         """
         labelled = ~val_mask & ~self.pool
         if not self.teachers:
@@ -106,7 +106,7 @@ class DistillationData(ShortRepr):
         teacher = mean_predictions(usable, self.dataset.image_ids[(labelled & ~excluded) | chosen])
         if teacher is None and not report:
             raise MismatchError(
-                f"The teacher {self.names} says nothing of the training side's photos.",
+                f"The teacher {self.names} does not predict the photos of the training side.",
                 remedy="Predict them with `hoego predict RUN --on TABLE --out FILE.parquet` and name that file.",
             )
         if not chosen.any() or teacher is None:
@@ -157,7 +157,7 @@ def predicted_classes(teacher: Predictions) -> tuple[NDArray[np.int64], NDArray[
     """Return the teacher's most likely class [n] of each photo, its probability [n], and the names of the
     classes.
 
-    Of the target; where the teacher says nothing of it, the class is of the first attribute that it speaks of, and
+    Of the target; if the teacher does not predict it, the class is of the first attribute that it predicts, and
     the probability the product over all of them.
     """
     schema = teacher.schema
@@ -248,7 +248,7 @@ def _seen_all(members: Sequence[Predictions], names: str) -> LeakError:
     path = "; ".join(dict.fromkeys(p for s in behind for p in s.path))
     return LeakError(
         f"Every model behind the teacher {names} has seen held-out subjects: {path or 'not recorded'}. "
-        "A model that it taught could not be scored on them.",
-        remedy="Let a run teach that was trained on the same split (each fold then hears the model of its own "
+        "A model trained on its soft targets could not be scored on them.",
+        remedy="Name a run that was trained on the same split (each fold then takes the soft targets of its own "
         "fold), or name predictions of models that have not seen the held-out subjects.",
     )

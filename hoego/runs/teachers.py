@@ -1,4 +1,4 @@
-"""The teachers of a recipe: what they say, and the pool of unlabelled photos that they speak of."""
+"""The teachers of a recipe: their predictions, and the pool of unlabelled photos that they predict."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PREFIX = "unlabelled:"
 """Of the subjects of unlabelled photos whose subject no table names."""
 
 FOLDER = "teachers"
-"""In a record: what the models of a run that teaches say of the unlabelled photos."""
+"""In a record: predictions of the unlabelled photos by the models of a teacher run."""
 
 SILENT = "not in the teacher's predictions"
 IDENTICAL = "identical to a labelled photo"
@@ -43,18 +43,18 @@ SAME_ID = "of the same id as a labelled photo"
 def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> DistillationData:
     """Load the teachers of a recipe, and the unlabelled photos that they predict.
 
-    A run that teaches is looked for beside the record. Each of its folds' models labels the unlabelled photos, so
-    that every fold can hear a model that has not seen its held-out subjects.
+    A teacher run is looked up beside the record. Each of its folds' models labels the unlabelled photos, so
+    that every fold can use a model that has not seen its held-out subjects.
 
     Args:
         recipe: its `distill` and `dataset.unlabelled`.
         dataset: the labelled one.
-        record: of the run that is taught.
+        record: of the student run.
 
     Raises:
         MismatchError: a teacher of another label schema, of photos that are not here or of none that are, or a file
             that has changed since the run began.
-        DataError, RecordError: a file that cannot be read, or that holds what is no number.
+        DataError, RecordError: a file that cannot be read, or that holds a value that is not a number.
     """
     asked = recipe.distill.teacher
     names = () if asked is None else (asked,) if isinstance(asked, str) else asked
@@ -69,12 +69,14 @@ def load_distillation(recipe: Recipe, dataset: Dataset, record: Record) -> Disti
     if place is None or others is None:
         cut = [m.take(np.isin(m.images, dataset.image_ids)) for m in members]
         return DistillationData(
-            dataset=dataset, n_labelled=dataset.n_images, teachers=_speaking(cut, shown), names=shown
+            dataset=dataset, n_labelled=dataset.n_images, teachers=_with_predictions(cut, shown), names=shown
         )
-    _speaking([m.take(np.isin(m.images, np.r_[dataset.image_ids, others.image_ids])) for m in members], shown)
+    _with_predictions(
+        [m.take(np.isin(m.images, np.r_[dataset.image_ids, others.image_ids])) for m in members], shown
+    )
     clear = _clear_ids(dataset, others)
-    spoken = np.unique(np.concatenate([m.images for m in members]))
-    pool, left = _pool(dataset, others, spoken)
+    predicted = np.unique(np.concatenate([m.images for m in members]))
+    pool, left = _pool(dataset, others, predicted)
     persons, named = _persons(recipe, dataset, place, others)
     persons = persons[np.r_[np.ones(dataset.n_images, dtype=bool), pool]]
     cut = [_cut(m, (dataset, clear), (others, others.image_ids[pool])) for m in members]
@@ -126,7 +128,7 @@ def _read(path: Path) -> Predictions:
     try:
         return Predictions.read(path)
     except DataError as e:
-        raise DataError(f"It cannot teach: {e.message}", remedy=e.remedy, file=path) from None
+        raise DataError(f"It cannot be a teacher: {e.message}", remedy=e.remedy, file=path) from None
 
 
 def _require_unchanged(name: str, path: Path, record: Record) -> None:
@@ -157,20 +159,20 @@ def _require_known(member: Predictions, dataset: Dataset, others: Dataset | None
     if len(strange):
         where = "the data set" if others is None else f"the data set nor in {recipe.dataset.unlabelled}"
         raise MismatchError(
-            f"The teacher {member.name!r} speaks of {len(strange):,} photos that are not in {where}, "
+            f"The teacher {member.name!r} predicts {len(strange):,} photos that are not in {where}, "
             f"such as {str(strange[0])!r}.",
             remedy="Set dataset.unlabelled to the table or folder that was predicted (ids are its paths), "
             'or distill.pseudo.labels = "none".',
         )
 
 
-def _speaking(members: Sequence[Predictions], shown: str) -> tuple[Predictions, ...]:
+def _with_predictions(members: Sequence[Predictions], shown: str) -> tuple[Predictions, ...]:
     """Return the members that predict any of the images here."""
     found = tuple(m for m in members if m.n_images)
     if not found:
         raise MismatchError(
-            f"The teacher {shown} says nothing of this data set's images.",
-            remedy="Predict them with it, or set dataset.unlabelled to the photos that it speaks of.",
+            f"The teacher {shown} does not predict any image of this data set.",
+            remedy="Predict them with it, or set dataset.unlabelled to the photos that it predicts.",
         )
     return found
 
@@ -182,13 +184,13 @@ def _clear_ids(dataset: Dataset, others: Dataset) -> NDArray[Any]:
     return dataset.image_ids[~np.isin(dataset.image_ids, unclear)]
 
 
-def _pool(dataset: Dataset, others: Dataset, spoken: NDArray[Any]) -> tuple[Bits, dict[str, int]]:
+def _pool(dataset: Dataset, others: Dataset, predicted: NDArray[Any]) -> tuple[Bits, dict[str, int]]:
     """Return the unlabelled photos that may join, bool [M], and how many may not, by reason."""
-    heard = np.isin(others.image_ids, spoken)
-    same = heard & np.isin(others.contents, dataset.contents)
-    clash = heard & ~same & np.isin(others.image_ids, dataset.image_ids)
-    left = {SILENT: int((~heard).sum()), IDENTICAL: int(same.sum()), SAME_ID: int(clash.sum())}
-    return heard & ~same & ~clash, left
+    covered = np.isin(others.image_ids, predicted)
+    same = covered & np.isin(others.contents, dataset.contents)
+    clash = covered & ~same & np.isin(others.image_ids, dataset.image_ids)
+    left = {SILENT: int((~covered).sum()), IDENTICAL: int(same.sum()), SAME_ID: int(clash.sum())}
+    return covered & ~same & ~clash, left
 
 
 def _cut(

@@ -63,7 +63,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """What a training is told besides its recipe.
+    """Options of a training beside its recipe.
 
     Args:
         folder: the project's folder, in which `runs/` and `splits/` lie.
@@ -96,7 +96,7 @@ def train(
     """Audit, split, train, predict, score and record.
 
     Raises:
-        HoegoError: anything that a user can mend; the record then says failed, with the reason.
+        HoegoError: anything that a user can correct; the record then says failed, with the reason.
         KeyboardInterrupt: the record then says interrupted and can be resumed.
     """
     return finished(begin(recipe, options or TrainOptions(), callbacks or Callbacks())[1])
@@ -312,7 +312,7 @@ def _guarded(execution: RunExecution) -> Steps[RunResult]:
         raise
     except KeyboardInterrupt:
         record.set_state("interrupted", "stopped by hand (Ctrl-C)")
-        print_status(f"Interrupted. Go on with: hoego train --resume {record.id}")
+        print_status(f"Interrupted. Continue with: hoego train --resume {record.id}")
         raise
     except BaseException as e:
         error = e if isinstance(e, HoegoError) else storage_error(e)

@@ -22,7 +22,7 @@ def compare_records(
     Raises:
         MismatchError: other data set, split or images.
         LeakError: a run has seen what it is scored on.
-        CannotSay: nothing to compare.
+        NotEstimableError: nothing to compare.
         DataError: the photos cannot be found any more.
     """
     sides: list[Predictions | list[Predictions]] = []

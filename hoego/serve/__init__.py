@@ -1,1 +1,1 @@
-"""An exported model behind an address: photos in, calibrated answers out. Needs the extra `serve`; no torch."""
+"""Serve an exported model over HTTP: photos in, calibrated probabilities out. Needs the extra `serve`; no torch."""

@@ -24,7 +24,7 @@ from hoego.version import version
 Handler = Callable[[Service, Request], Awaitable[Response]]
 log = logging.getLogger("hoego.serve")
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/static/{name}", "/v2/health/live", "/v2/health/ready"})
-"""What is answered without a token: it tells counts, and nothing of a photo."""
+"""Addresses that are answered without a token: they give counts, and nothing of a photo."""
 
 
 async def predict(service: Service, request: Request) -> Response:

@@ -67,14 +67,14 @@ class HeldBytes:
 
 
 async def read_body(request: Request, options: ServeOptions, take: Callable[[int], None]) -> bytes:
-    """Return the body of a request; `take` is told how many bytes have come.
+    """Return the body of a request; `take` is called with the number of bytes that have come.
 
     Raises RequestProblem where it is too large (413), or too many bytes are held already (503).
     """
     too_large = RequestProblem(413, f"A request may hold {options.megabytes:g} MB.", {"connection": "close"})
     length = request.headers.get("content-length", "0")
     if not length.isdigit():
-        raise RequestProblem(400, "Content-Length is no number.")
+        raise RequestProblem(400, "Content-Length is not a number.")
     if int(length) > options.most_bytes:
         raise too_large
     parts, size = [], 0
@@ -118,7 +118,7 @@ def parsed_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise RequestProblem(400, "The body is no JSON.") from None
+        raise RequestProblem(400, "The body is not JSON.") from None
 
 
 def _empty(found: list[SentPhoto]) -> str:
@@ -136,7 +136,7 @@ def _listed(body: bytes) -> list[SentPhoto]:
         try:
             out.append(SentPhoto(str(k), base64.b64decode(text, validate=True)))
         except (binascii.Error, ValueError, TypeError):
-            raise RequestProblem(400, f"Photo {k} is no base64 text.") from None
+            raise RequestProblem(400, f"Photo {k} is not a base64 text.") from None
     return out
 
 

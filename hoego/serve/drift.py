@@ -1,4 +1,4 @@
-"""What comes in and goes out, as histograms alone, beside the held-out photos: has it moved?
+"""Drift: histograms of inputs and outputs, compared with those of the held-out photos.
 
 No photo, name or address is kept. A share is called moved when it lies outside the interval in which the share of as
 many photos like the held-out ones would lie: their own uncertainty over subjects, and that of the photos of today,
@@ -25,7 +25,7 @@ from hoego.short_repr import ShortRepr
 BINS = 10
 LEVEL = 0.95
 FEW = 30
-"""Photos below which nothing is said."""
+"""Fewer photos than this give no verdict."""
 
 
 class DriftBin(Result):
@@ -154,7 +154,7 @@ class Drift:
         self.sharpness = histogram("sharpness", reference.sharpness.astype(np.float64), subject)
 
     def add(self, pixels: NDArray[np.uint8], found: Outputs) -> None:
-        """Count a photo [H, W, 3] and what was said of it."""
+        """Count a photo [H, W, 3] and its answer."""
         p = found[self.target]
         self.classes.add(int(p.argmax()))
         self.confidence.add(float(p.max()))

@@ -1,4 +1,4 @@
-"""The served model: what it says of a photo, with its promises, and whether it has seen the photo."""
+"""The served model: its answers with their promises, and whether it has seen the photo."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ServedModel:
         return {a: tuple(self.exported.schema.classes(a)) for a in self.exported.manifest.outputs}
 
     def facts(self) -> dict[str, Any]:
-        """Return what the start tells of it, as JSON types."""
+        """Return the facts that are printed at the start, as JSON types."""
         digest = self.exported.manifest.digest
         return {"model": self.name, "digest": digest, "promises": list(self.promises)}
 
@@ -109,7 +109,7 @@ class ServedModel:
         return PreparedPhoto(pixels, self.seen_photos.photo(content_of(data)))
 
     def answer(self, name: str, photo: PreparedPhoto, found: Outputs) -> dict[str, Any]:
-        """Return what is said of a photo, as JSON types."""
+        """Return the answer for a photo, as JSON types."""
         attributes = {a: self._said_of(a, found) for a in self.exported.manifest.outputs}
         out: dict[str, Any] = {"photo": name, "seen": photo.seen, "attributes": attributes}
         rule = self.abstention

@@ -1,4 +1,4 @@
-"""What `hoego serve` is asked for, and the refusal of a request in one sentence."""
+"""Options of `hoego serve`, and the refusal of a request in one sentence."""
 
 from __future__ import annotations
 

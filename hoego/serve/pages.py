@@ -1,4 +1,4 @@
-"""What people see: the model card with a drop zone, the addresses, and their description as OpenAPI."""
+"""Pages: the model card with a drop zone, the addresses, and their description as OpenAPI."""
 
 from __future__ import annotations
 

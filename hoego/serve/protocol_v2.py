@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over HTTP: what clients of KServe, Triton and OpenVINO speak.
+"""The Open Inference Protocol, version 2, over HTTP, for clients of KServe, Triton and OpenVINO.
 
 Tensors are JSON lists, or bytes behind the JSON ("binary tensor data extension" of Triton). There are two inputs, of
 which a request names one: `photos`, pixels as preprocessing.py gives them, and `files`, whole files as BYTES.
@@ -163,7 +163,7 @@ def _files(tensor: Json, data: bytes) -> list[bytes]:
 
 
 def _binary(tensor: Json, data: bytes) -> bytes | None:
-    """Return the bytes of a tensor; None where it stands in the JSON."""
+    """Return the bytes of a tensor; None if it is in the JSON."""
     parameters = tensor.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     if size is None:

@@ -1,4 +1,4 @@
-"""`hoego serve-score`: labels that came later, beside what was promised, on people whom the model has not seen."""
+"""`hoego serve-score`: labels that came later, beside the promise, on people that the model has not seen."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def read_answers(path: Path, served: ExportedModel) -> GivenAnswers:
             named = {a["photo"]: a for a in answers}
         except (ValueError, KeyError, TypeError):
             raise DataError(
-                "The line is no answer of /predict.",
+                "The line is not an answer of /predict.",
                 file=path,
                 row=row,
                 remedy="Keep one whole answer a line.",

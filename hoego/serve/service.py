@@ -53,7 +53,7 @@ class Service:
             self._decoders.shutdown(wait=True)
 
     async def answers(self, sent: Sequence[SentPhoto]) -> list[dict[str, Any]]:
-        """Return what is said of photos, as JSON types.
+        """Return the answers for photos, as JSON types.
 
         Raises:
             RequestProblem: a photo cannot be used, or the queue is full.

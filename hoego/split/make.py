@@ -31,7 +31,9 @@ def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
     known = dataset.schema.columns()
     for name in settings.stratify:
         if name not in known:
-            raise SplitError(f"split.stratify names {name!r}, no attribute.", remedy=nearest(name, known))
+            raise SplitError(
+                f"split.stratify names {name!r}, which is not an attribute.", remedy=nearest(name, known)
+            )
     strata = list(strata_of(dataset, settings.stratify).values())
     if settings.kind == "folds":
         n_folds, ratio = settings.folds, 1.0 / settings.folds

@@ -126,7 +126,7 @@ def training_labels(
     """Apply the edits to the rows of `train_mask` (bool[N]) and return the labels of all N rows; others are unchanged.
 
     Rows of `edits.relabels` are positions among all N; those outside the training side are ignored. Rows outside it
-    have keep False and weight 0: they are no training rows.
+    have keep False and weight 0: they are not training rows.
     """
     codes, numbers = labels
     position = np.cumsum(train_mask) - 1
@@ -186,7 +186,9 @@ def shifted_attribute(attribute: Attribute, shift: Mapping[str, float]) -> Attri
 
 def _attribute(schema: LabelSchema, name: str) -> Attribute:
     if name not in schema.names:
-        raise RecipeError(f"train_edits names {name!r}, no attribute.", remedy=nearest(name, schema.names))
+        raise RecipeError(
+            f"train_edits names {name!r}, which is not an attribute.", remedy=nearest(name, schema.names)
+        )
     return schema.attribute(name)
 
 

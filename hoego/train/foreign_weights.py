@@ -87,7 +87,7 @@ def _refused(problem: pickle.UnpicklingError, path: Path) -> TrainError:
         start = stream.read(16)
     if found is None and not start.startswith(_PICKLES):
         return TrainError(
-            f"This is no checkpoint of PyTorch: the file begins with {start!r}.",
+            f"This is not a checkpoint of PyTorch: the file begins with {start!r}.",
             file=path,
             remedy="Give a file that torch.save or safetensors wrote.",
         )

@@ -11,7 +11,7 @@ from hoego.train.registered_models import HUB, require_registered
 def require_known(name: str) -> None:
     """Raise TrainError where no model is called `name`; without torch or timm nothing is checked.
 
-    Old names of timm's and models of other packages stand in the registry alone, which is asked last.
+    Old names of timm's and models of other packages are in the registry alone, which is asked last.
     """
     timm = find_spec("timm")
     if name.startswith(HUB) or timm is None or timm.origin is None or find_spec("torch") is None:

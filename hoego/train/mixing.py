@@ -82,7 +82,7 @@ def plan_batch(
         class_names: names of the target classes, to find `classes` in.
 
     Raises:
-        TrainError: `classes` names no target class.
+        TrainError: `classes` names an unknown target class.
     """
     if kind is None:
         return None

@@ -54,7 +54,7 @@ def criterion_of(settings: SelectSettings, known: Sequence[str]) -> str:
     """Return the criterion that selects. Raises RecipeError naming the nearest known one."""
     if settings.by not in known:
         raise RecipeError(
-            f"select.by = {settings.by!r} is no criterion here.", remedy=nearest(settings.by, known)
+            f"select.by = {settings.by!r} is not a criterion here.", remedy=nearest(settings.by, known)
         )
     return settings.by
 

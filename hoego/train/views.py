@@ -93,7 +93,7 @@ def summarise(views: NDArray[np.floating]) -> TtaSummary:
     """Compute the mean of the views' probabilities [V, N, C], and the spread of each photo.
 
     The spread is the standard deviation over views (divisor V) of the probability of the class that the mean prefers.
-    The photos stay N: views are no further photos, and intervals over subjects are computed from the mean alone.
+    The photos stay N: views are not further photos, and intervals over subjects are computed from the mean alone.
     """
     values = np.asarray(views, dtype=np.float64)
     mean = values.mean(axis=0)

@@ -85,7 +85,7 @@ class Found:
 
     @property
     def text(self) -> str:
-        """The sentence that stands beside every score.
+        """The sentence beside every score.
 
         >>> Found(path=Path("x"), place="", model="resnet18", tag="a1_in1k", sha256="ab" * 32,
         ...       licence="Apache-2.0", config={}).text

@@ -86,7 +86,7 @@ def packaged() -> Iterator[tuple[PackagedWeights, Path]]:
             raise TrainError(
                 f"The entry point {point.name!r} of the group {GROUP} names "
                 f"{type(found).__name__}, no PackagedWeights.",
-                remedy=f"Mend or remove the package {point.dist.name if point.dist else point.value}.",
+                remedy=f"Repair or remove the package {point.dist.name if point.dist else point.value}.",
             )
         known.append(found)
     for weights in known:

@@ -25,7 +25,7 @@ def run_demo(
         folder: to write into.
         quick: fewer people and runs; effects are then of "these two models".
         seed: of the people and the runs.
-        log: told what happens, for stderr.
+        log: called with lines for stderr.
     """
     require("train", "The demo")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the demo tells: chapters, each a question with its experiment and its evidence."""
+"""The result of the demo: chapters, each a question with its experiment and its evidence."""
 
 from __future__ import annotations
 

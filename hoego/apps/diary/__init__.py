@@ -1,4 +1,4 @@
-"""The retrospective: what the records say of a week or a day, in Korean or English, every statement with its record."""
+"""The retrospective of a week or a day, in Korean or English, every statement with its record."""
 
 from __future__ import annotations
 
@@ -96,21 +96,21 @@ def follow(
 ) -> Iterator[Statement]:
     """Yield the live diary: what is on record already, then each new entry as it comes.
 
-    A run speaks when it ends, and again when a verdict is written; notes and submissions speak at once.
+    A run appears when it ends, and again when a verdict is written; notes and submissions appear at once.
 
     Args:
         every: seconds between two looks.
-        stop: asked after each look; None goes on for ever.
+        stop: called after each look; None never stops.
     """
     say = Phrases(lang)
-    told: set[tuple[str, tuple[str, ...]]] = set()
+    seen: set[tuple[str, tuple[str, ...]]] = set()
     while True:
         facts = gather(store, period)
         for day in period.days():
             for entry in day_entries(facts, day, say):
                 key = (entry.text, tuple(s.id for s in entry.sources))
-                if key not in told:
-                    told.add(key)
+                if key not in seen:
+                    seen.add(key)
                     yield entry
         if stop is not None and stop():
             return

@@ -1,4 +1,4 @@
-"""What the records say of a period: runs, verdicts, notes, submissions and ideas as plain facts, nothing added."""
+"""The records of a period: runs, verdicts, notes, submissions and ideas as plain facts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ASIDE = ("name", "seed", "queue", "threads", "device", "precision", "workers")
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """One run, as its record tells it.
+    """One run, read from its record.
 
     Args:
         moment: when it ended, else when it began, else when it was asked for (on the period's clock).
@@ -89,7 +89,7 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionSummary:
-    """A submission, as the ledger tells it."""
+    """A submission, read from the ledger."""
 
     id: str
     moment: datetime.datetime
@@ -115,12 +115,12 @@ class IdeaSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodRecords:
-    """Everything that a retrospective may speak of.
+    """The records that a retrospective uses.
 
     Args:
         runs: of the period, in order of their moment.
         earlier: done runs from before it.
-        waiting: runs of the store that wait, are running or stand interrupted now.
+        waiting: runs of the store that wait, are running or are interrupted now.
         verdicts: of the period's runs, one for each comparison.
         broken: records that cannot be read -> why.
         home: fingerprints of the data sets of this project, where records of other ones are here too.

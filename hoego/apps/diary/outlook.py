@@ -31,7 +31,7 @@ def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
         for r in facts.waiting
         if r.state == "interrupted"
     ]
-    told += _ideas(facts, say)
+    statements += _ideas(facts, say)
     states = [r.state for r in facts.waiting]
     if states:
         counts = {s: states.count(s) for s in ("waiting", "running", "interrupted")}
@@ -47,7 +47,7 @@ def _open(verdict: ComparisonVerdict, need: RequiredEvidence, say: Phrases) -> S
     times = "?" if need.subjects is None else f"{need.subjects:,.{int(need.subjects < 10)}f}"
     text = say(
         "undecided",
-        subject=verdict.change.replace("`", "'"),
+        change=verdict.change.replace("`", "'"),
         low="?" if d is None or d.low is None else f"{d.low:+.4f}",
         high="?" if d is None or d.high is None else f"{d.high:+.4f}",
         need=say(f"need_{need.kind}", n=need.runs, d=value, x=times),
@@ -59,7 +59,7 @@ def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
     """Return kept ideas that were not tried, then bundled ones of the field, the most often helpful first."""
     from hoego.runs.idea_lists import LISTS
 
-    told = []
+    statements = []
     kept = [i for i in facts.ideas if i.state in ("untried", "queued")]
     for idea in sorted(kept, key=lambda i: (i.state != "queued", -i.promise)):
         source = (RecordReference(kind="idea", id=idea.id, file="ideas.jsonl"),)
@@ -280,7 +280,7 @@ def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[St
 def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """Return what the records themselves lack."""
     done = facts.done
-    told: list[Statement] = []
+    statements: list[Statement] = []
 
     def gap(key: str, runs: Sequence[RunSummary], noun: str = "run") -> None:
         if runs:

@@ -1,4 +1,4 @@
-"""Which days a retrospective speaks of, and what it is called.
+"""The period of a retrospective, and its title.
 
 The week of the month follows the rule of ISO 8601 for the weeks of a year: a week runs from Monday to Sunday,
 belongs to the month that holds its Thursday, and is numbered by that Thursday's place among the month's
@@ -157,11 +157,11 @@ def _monday(week: str) -> datetime.date:
             return datetime.date.fromisocalendar(int(match[1]), int(match[2]), 1)
     except ValueError:
         pass
-    raise UsageError(f"{week!r} is no week.", remedy="Give it as 2022-W09.")
+    raise UsageError(f"{week!r} is not a week.", remedy="Give it as 2022-W09.")
 
 
 def _day(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text.strip())
     except ValueError:
-        raise UsageError(f"{text!r} is no day.", remedy="Give it as 2022-03-04.") from None
+        raise UsageError(f"{text!r} is not a day.", remedy="Give it as 2022-03-04.") from None

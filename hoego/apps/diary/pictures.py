@@ -75,9 +75,11 @@ def ledger_picture(facts: PeriodRecords, say: Phrases) -> tuple[Chart, ...]:
     """Return what was expected of each submission, and under it what the leaderboard said."""
     rows: list[ForestRow] = []
     for sent in facts.sent[-MOST_ROWS // 2 :]:
-        told = sent.expected
-        if told is not None and sent.public is not None:
-            rows.append(ForestRow(label=sent.file, value=told.value, low=told.low, high=told.high))
+        estimate = sent.expected
+        if estimate is not None and sent.public is not None:
+            rows.append(
+                ForestRow(label=sent.file, value=estimate.value, low=estimate.low, high=estimate.high)
+            )
             rows.append(ForestRow(label=say("public_line"), value=sent.public, mark=1))
     if not rows:
         return ()

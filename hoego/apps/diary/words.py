@@ -100,8 +100,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "not distinguishable": ("구별되지 않는다", "not distinguishable"),
     "cannot say": ("말할 수 없다", "cannot say"),
     "already so": ("이미 그 설정이다", "already so"),
-    "verdict": ("`{subject}`: {word}. {metric} {difference}{p}. {scope}", "`{subject}`: {word}. {metric} {difference}{p}. {scope}"),
-    "verdict_bare": ("`{subject}`: {word}. {reason}", "`{subject}`: {word}. {reason}"),
+    "verdict": ("`{change}`: {word}. {metric} {difference}{p}. {scope}", "`{change}`: {word}. {metric} {difference}{p}. {scope}"),
+    "verdict_bare": ("`{change}`: {word}. {reason}", "`{change}`: {word}. {reason}"),
     "scope_recipes": ("레시피에 대한 결론이다 (한쪽 {n}회).", "This is about the recipes ({n} runs a side)."),
     "scope_models": (
         "이 두 모델에 대한 것이고, 레시피에 대한 결론은 아니다.",
@@ -115,14 +115,14 @@ PHRASES: dict[str, tuple[str, str]] = {
         "숫자가 뒷받침하는 결론은 이 기간의 기록에 없다.",
         "The records of this period hold no conclusion that a number supports.",
     ),
-    "failed_idea": ("`{subject}`: 실험이 실패해 알 수 없다. {reason}", "`{subject}`: unknown, its runs failed. {reason}"),
+    "failed_idea": ("`{change}`: 실험이 실패해 알 수 없다. {reason}", "`{change}`: unknown, its runs failed. {reason}"),
     "ledger_gap": (
         "리더보드는 정직한 점수보다 평균 {gap} 달랐다 (제출 {n}건).",
         "The leaderboard differed from the honest score by {gap} on average ({n}).",
     ),
     "undecided": (
-        "`{subject}`: 아직 모른다. 효과의 구간은 {low} ~ {high}이다. {need}",
-        "`{subject}`: undecided. The effect lies between {low} and {high}. {need}",
+        "`{change}`: 아직 모른다. 효과의 구간은 {low} ~ {high}이다. {need}",
+        "`{change}`: undecided. The effect lies between {low} and {high}. {need}",
     ),
     "need_runs": (
         "한쪽에 {n}회씩 돌리면 지금 본 차이({d})를 80 %의 확률로 가려낸다.",
@@ -130,7 +130,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "need_seeds": (
         "먼저 한쪽에 시드 3개씩 돌려야 레시피에 대해 말할 수 있다.",
-        "Three seeds a side come first: then it speaks of the recipes.",
+        "Three seeds a side come first: then the claim is about the recipes.",
     ),
     "need_subjects": (
         "횟수를 늘려도 가려지지 않는다. 검증 대상이 지금의 약 {x}배 필요하다 (`--fold all`은 모든 사진을 검증에 쓴다).",
@@ -150,7 +150,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "source": ("출처: {source}.", "Source: {source}."),
     "nothing_next": ("아직 모르는 비교도, 해 보지 않은 생각도 기록에 없다.", "The records hold no undecided comparison and no untried idea."),
     "now": ("지금 대기 {waiting}건, 실행 중 {running}건, 중단 {interrupted}건.", "Now {waiting} waiting, {running} running, {interrupted} interrupted."),
-    "resume": ("중단된 채로 있는 실험: `{name}` (`hoego train --resume {id}`)", "`{name}` stands interrupted (`hoego train --resume {id}`)"),
+    "resume": ("중단된 채로 있는 실험: `{name}` (`hoego train --resume {id}`)", "`{name}` is interrupted (`hoego train --resume {id}`)"),
     "span": ("{first}부터 {last}까지의 기록이다.", "The records from {first} to {last}."),
     "dataset": (
         "데이터 {dataset}, 분할 {split}: 많게는 사진 {images}장, 독립 대상 {subjects}개로 점수를 냈다.",
@@ -161,7 +161,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "There are {n} versions of the labels ({versions}); scores across them must not be set side by side as they are.",
     ),
     "no_data": ("점수를 낸 데이터가 기록에 없다.", "The records name no data that was scored."),
-    "leader": ("앞선 레시피 `{name}`: {settings}.", "The recipe in front, `{name}`: {settings}."),
+    "leader": ("앞선 레시피 `{name}`: {settings}.", "The leading recipe, `{name}`: {settings}."),
     "combined": ("가장 높은 점수의 `{name}`: 실험 {n}개를 합친 것이다 ({members}).", "The highest score is that of `{name}`, which combines {n} runs ({members})."),
     "attributes": ("속성별 macro F1: {scores}.", "Macro F1 by attribute: {scores}."),
     "all_well": ("실패한 실험이 없다.", "No run failed."),
@@ -246,7 +246,7 @@ _MARKS = {
 
 
 class Phrases:
-    """Says the phrases in one language. Raises UsageError for any other than ko and en."""
+    """The phrases of one language. Raises UsageError for any other than ko and en."""
 
     def __init__(self, lang: str) -> None:
         if lang not in LANGUAGES:
@@ -257,7 +257,7 @@ class Phrases:
         return PHRASES[key][LANGUAGES.index(self.lang)].format(**values).strip()
 
     def n(self, count: int, noun: str) -> str:
-        """Return a counted noun: `3 runs`; in Korean the number alone, whose counter stands in the phrase."""
+        """Return a counted noun: `3 runs`; in Korean the number alone, since the phrase holds the counter."""
         if self.lang == "ko":
             return str(count)
         one, many = _NOUNS[noun]

@@ -36,7 +36,7 @@ DEFECTS: tuple[Defect, ...] = (
         id="photo-split",
         title="The split is drawn over photos, not over people",
         severity="error",
-        why="Photos of one person stand on both sides, so validation asks whether a face is remembered. One team "
+        why="Photos of one person are on both sides, so validation asks whether a face is remembered. One team "
         "measured F1 0.92 in validation and 0.69 on the test; with a split by person 0.65 and 0.64.",
         remedy='`hoego split` splits by subject and proves that no subject is on two sides; `split.kind = "naive"` '
         "measures the leak.",
@@ -109,7 +109,7 @@ DEFECTS: tuple[Defect, ...] = (
         id="unused-flag",
         title="A flag is read from the command line and never used",
         severity="warning",
-        why="Whoever sets it believes to have changed something; the record says so, and the run did not.",
+        why="Whoever sets it believes that something has changed; the record says so, and the run ignored it.",
         remedy="A Hoego recipe refuses unknown keys, and what is recorded is the object that ran.",
         source="baseline 7",
     ),
@@ -238,7 +238,7 @@ DEFECTS: tuple[Defect, ...] = (
         id="no-seed",
         title="No seed is set",
         severity="warning",
-        why="Neither the split nor the run can be had again, and two runs differ by luck.",
+        why="Neither the split nor the run can be repeated, and two runs differ by luck.",
         remedy="`seed` is part of every Hoego recipe; `hoego reproduce RUN` checks it.",
         source="added by teams",
     ),

@@ -198,7 +198,7 @@ class SourceProject:
         return module, node
 
     def constant(self, module: SourceModule, node: ast.expr | None, depth: int = 12) -> Any:
-        """Return the plain value of an expression where reading alone tells it, else None.
+        """Return the plain value of an expression where reading alone gives it, else None.
 
         Numbers, strings, lists, arithmetic of them, names given once, and flags with a default.
         """

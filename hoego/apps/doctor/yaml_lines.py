@@ -11,7 +11,7 @@ import yaml
 _NUMBER = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 MOST_VALUES = 50_000
-"""More than so many values (aliases of aliases make them) are no settings."""
+"""More than so many values (aliases of aliases make them) are not settings."""
 
 
 def read_yaml(text: str) -> Iterator[tuple[str, Any, int]]:

@@ -38,7 +38,7 @@ _EXTENSIONS = ((".jpg", 8.0), (".jpeg", 1.0), (".png", 1.0))
 class CastMember:
     """A person of the data set as the files name it.
 
-    `id`, `written_gender`, `written_age` stand in the folder's name and the table; `gender` and `age` are
+    `id`, `written_gender`, `written_age` are in the folder's name and the table; `gender` and `age` are
     true. `stems` maps each written file stem to the stem of the shot that the file holds.
     """
 
@@ -185,7 +185,7 @@ def make_cast(
 
 
 def eval_name(seed: int, index: int, stem: str) -> str:
-    """Return the 40-hex file name of an eval photo; it tells nothing about the photo."""
+    """Return the 40-hex file name of an eval photo; it says nothing about the photo."""
     return (
         hashlib.sha1(f"hoego people {seed} {index} {stem}".encode(), usedforsecurity=False).hexdigest()
         + ".jpg"

@@ -1,4 +1,4 @@
-"""/mistakes and /slices: which photos are wrong, and of whom."""
+"""/mistakes and /slices: wrong photos, and accuracy by group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 120
 """Photos of a page."""
 
 ENOUGH = 10
-"""People below whom a crossing is grey unless the address says otherwise."""
+"""Crossings of fewer people are grey, unless the address says otherwise."""
 
 
 def mistakes_page(request: Request) -> Response:
@@ -124,12 +124,12 @@ def _class(photos: PhotoPredictions, name: str) -> int | None:
 
 def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
-        raise UsageError(f"{text!r} is no number.", remedy="Give a number from 0.")
+        raise UsageError(f"{text!r} is not a number.", remedy="Give a number from 0.")
     return int(text)
 
 
 def by_person(photos: tuple[PhotoPrediction, ...]) -> list[tuple[str, list[PhotoPrediction]]]:
-    """Return the photos of each person together, who has the surest mistake first."""
+    """Return the photos of each person together, by the most confident mistake."""
     place: dict[str, int] = {}
     for photo in photos:
         place.setdefault(photo.subject, len(place))
@@ -143,7 +143,7 @@ def _confusion(request: Request, photos: PhotoPredictions, chosen: tuple[int | N
 
     c = len(photos.classes)
     counts = np.zeros((c, c), dtype=np.int64)
-    np.add.at(counts, (photos.truth, photos.said), 1)
+    np.add.at(counts, (photos.truth, photos.predicted), 1)
     change = query_changer(request)
 
     def link(i: int, j: int) -> str:

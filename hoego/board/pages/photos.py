@@ -1,4 +1,4 @@
-"""/photo: pictures by the hash of their bytes. No path comes from a browser, and none is told to one."""
+"""/photo: pictures by the hash of their bytes. No path comes from a browser or goes to one."""
 
 from __future__ import annotations
 

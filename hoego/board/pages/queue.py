@@ -65,7 +65,7 @@ def home_page(request: Request) -> Response:
 
 
 def _status(board: Board) -> QueueStatus:
-    # Progress is read from the epochs, which no version of the records tells of: at most a second old.
+    # Progress is read from the epochs, which the version of the records does not cover: at most a second old.
     key = ("queue", board.store.version, int(datetime.datetime.now().timestamp()))
     found: QueueStatus = board.results.get(key, lambda: status(board.store))
     return found

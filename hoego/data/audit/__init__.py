@@ -1,4 +1,4 @@
-"""What is wrong with the data before a model is trained."""
+"""The audit: problems in the data, found before a model is trained."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def audit(
         test: photos without labels to compare with; `recipe.dataset.unlabelled` where not given.
 
     Raises:
-        UsageError: `audit.accept` names what is no check.
+        UsageError: `audit.accept` names an unknown check.
         DataError: the test set cannot be listed.
     """
     seen = thumbnails(dataset) if photos else Thumbnails()

@@ -43,7 +43,7 @@ _TABLE = (
         name="two-labels",
         severity="error",
         help="Identical photos under different labels.",
-        remedy="Correct one of them by a row of the overlay, or take one out.",
+        remedy="Correct one of them by a row of the overlay, or remove one.",
     ),
     AuditCheck(
         name="one-class",
@@ -69,27 +69,27 @@ _TABLE = (
     AuditCheck(
         name="duplicates",
         severity="warning",
-        help="Identical photos. Their subjects are joined, so they never stand on two sides.",
-        remedy="Take copies out if they should not weigh more.",
+        help="Identical photos. Their subjects are merged, so they are never on two sides.",
+        remedy="Remove copies if they should not weigh more.",
     ),
     AuditCheck(
         name="two-subjects",
         severity="warning",
-        help="Identical photos under different subjects. The subjects are joined before splitting.",
+        help="Identical photos under different subjects. The subjects are merged before splitting.",
         remedy="Check which subject is right: one of the names may be a mistake.",
     ),
     AuditCheck(
         name="near-duplicates",
         severity="warning",
         help="Nearly identical photos of different subjects (64-bit perceptual hash, confirmed by correlation).",
-        remedy="Look at them; join subjects that are one by split.join, so that they stay on one side.",
+        remedy="Look at them; merge subjects that are the same by split.join, so that they stay on one side.",
         beside_score=True,
     ),
     AuditCheck(
         name="suffixed-subjects",
         severity="warning",
         help="Subject ids that differ only by a suffix, by case, by spaces or by leading zeros.",
-        remedy="If they are one subject, join them by split.join.",
+        remedy="If they are one subject, merge them by split.join.",
         beside_score=True,
     ),
     AuditCheck(
@@ -160,7 +160,7 @@ _TABLE = (
         name="constant-photos",
         severity="warning",
         help="Photos of one colour.",
-        remedy="Take them out, or copy them again.",
+        remedy="Remove them, or copy them again.",
     ),
     AuditCheck(
         name="odd-photos",

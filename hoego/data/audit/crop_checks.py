@@ -12,7 +12,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.preprocess import Box
 from hoego.results.audit import AuditFinding
 
-RELATED = 0.5
+RELATED = 0.5  # Cramér's V; a large effect by Cohen (1988) where one side has two values
 
 
 def crop_findings(dataset: Dataset, boxes: Mapping[str, Box | None]) -> Iterator[AuditFinding]:

@@ -1,4 +1,4 @@
-"""Make findings of the table's checks, accept them by name, and say what to do about those that stand."""
+"""Make findings of the table's checks, accept them by name, and say what to do about those that remain."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
 def advice_on(report: AuditReport) -> str:
-    """Say what to do about the errors that stand; acceptance is offered where training could then go on."""
+    """Say what to do about the errors that remain; acceptance is offered where training could then go on."""
     must = [f.remedy for f in report.open_errors if not CHECKS[f.check].acceptable]
     may = [f.check for f in report.open_errors if CHECKS[f.check].acceptable]
     if may:
         must.append(
-            f"Mend {', '.join(may)}, or accept by name in hoego.toml: [audit] accept = {json.dumps(may)}"
+            f"Correct {', '.join(may)}, or accept by name in hoego.toml: [audit] accept = {json.dumps(may)}"
         )
     return " ".join(must)
 
@@ -43,11 +43,13 @@ def accepting(findings: Sequence[AuditFinding], accept: Sequence[str]) -> tuple[
     """Return the findings sorted, errors first, with those that are accepted by name marked.
 
     Raises:
-        UsageError: a name that is no check.
+        UsageError: an unknown check.
     """
     for name in accept:
         if name not in CHECKS:
-            raise UsageError(f"audit.accept names {name!r}, no check.", remedy=nearest(name, CHECKS))
+            raise UsageError(
+                f"audit.accept names {name!r}, which is not a check.", remedy=nearest(name, CHECKS)
+            )
     names = set(accept) - FINAL
     marked = [f.with_(accepted=f.check in names) if f.severity == "error" else f for f in findings]
     return tuple(sorted(marked, key=lambda f: ORDER[f.severity]))

@@ -1,4 +1,4 @@
-"""Checks of the labels: how many of each class, held by whom, and which attribute follows from which."""
+"""Checks of the labels: photos and subjects of each class, and which attribute follows from which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from hoego.recipe import SplitSettings
 from hoego.results.audit import AuditFinding
 
 UNEVEN = 10.0
-RELATED = 0.5
+RELATED = 0.5  # Cramér's V; a large effect by Cohen (1988) where one side has two values
+# Share of the subjects that agree, and of how many: the few exceptions are then suspects.
 NEARLY_ALL, FEWEST = 0.9, 20
 
 

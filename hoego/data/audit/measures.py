@@ -1,4 +1,4 @@
-"""How far one labelling follows another."""
+"""Association between two labellings."""
 
 from __future__ import annotations
 

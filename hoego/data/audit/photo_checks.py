@@ -16,11 +16,11 @@ from hoego.data.audit.thumbnails import Thumbnails, thumbnails
 from hoego.data.dataset import Dataset
 from hoego.results.audit import AuditFinding
 
-FEW = 0.02
-TINY = 16
-LARGE, NARROW = 8.0, 2.5
-SHORTCUT = 0.5
-MOST_VALUES = 20
+FEW = 0.02  # a value that fewer of the photos have is odd, and no model can learn it as a shortcut
+TINY = 16  # pixels of the shorter side
+LARGE, NARROW = 8.0, 2.5  # times the median of the set: other photos of it are normal whatever their size
+SHORTCUT = 0.5  # Cramér's V; a large effect by Cohen (1988) where one side has two values
+MOST_VALUES = 20  # sizes: with more, nearly every photo has its own, and its area is looked at instead
 
 
 def photo_findings(
@@ -121,7 +121,7 @@ def _facts(table: pl.DataFrame) -> dict[str, Codes]:
         facts[fact] = np.where(column.is_null().to_numpy(), -1, codes).astype(np.int32)
     height, width = (table[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("height", "width"))
     if (facts["size in pixels"].max(initial=0)) < MOST_VALUES:
-        return facts  # few sizes: each is told apart already
+        return facts  # few sizes: each is a value already
     return {
         **facts,
         "area in pixels": fifths(height * width),

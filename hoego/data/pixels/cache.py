@@ -166,7 +166,7 @@ class PixelCache(ShortRepr):
 def photo_keys(
     contents: NDArray[np.uint64], preprocess: Preprocess, images: Sequence[str] | None = None
 ) -> NDArray[np.uint64]:
-    """Return what tells the pixels of photos apart under a preprocessing, uint64 [N]: content and box.
+    """Return keys of the pixels of photos under a preprocessing, uint64 [N]: content and box.
 
     Args:
         contents: content hashes [N].

@@ -41,7 +41,7 @@ _TAKEN = "camera site scanner device machine hospital batch session visit operat
 BOOKS, BOOKS_IF_NUMBERS = frozenset(_BOOKS.split()), frozenset(_BOOKS_IF_NUMBERS.split())
 """Words in a column's name that mean bookkeeping: whatever it holds, or where it holds numbers or many texts."""
 TAKEN = frozenset(_TAKEN.split())
-"""Words that mean where, how or by whom a photo was taken: something to slice scores by, not to predict."""
+"""Words for where, how or by which operator a photo was taken: something to slice scores by, not to predict."""
 
 _ID_ENDS = frozenset(
     ["id", "ids", "uid", "no", "nr", "num", "number", "code", "key", "name", "names", "index"]

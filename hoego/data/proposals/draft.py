@@ -1,4 +1,4 @@
-"""A proposal in the making: settings, and what was said of each."""
+"""A draft of the proposal: settings, and the inferences behind them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Draft:
     Args:
         root: the folder of the photos.
         dataset, labels, split, submission: sections of a recipe.
-        said: in the order of the file.
+        inferences: in the order of the file.
     """
 
     root: Path
@@ -24,11 +24,11 @@ class Draft:
     labels: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
     submission: dict[str, Any] = field(default_factory=dict)
-    said: list[InferredSetting] = field(default_factory=list)
+    inferences: list[InferredSetting] = field(default_factory=list)
 
-    def say(self, what: str, value: object, certainty: str, reason: str, question: str = "") -> None:
+    def infer(self, what: str, value: object, certainty: str, reason: str, question: str = "") -> None:
         """Note an inference."""
-        self.said.append(
+        self.inferences.append(
             InferredSetting(
                 what=what, value=str(value), certainty=certainty, reason=reason, question=question
             )
@@ -36,7 +36,7 @@ class Draft:
 
     def pass_over(self, what: object, reason: str) -> None:
         """Note what is left out."""
-        self.say("passed over", what, "sure", reason)
+        self.infer("passed over", what, "sure", reason)
 
     def settings(self) -> Settings:
         """Return the sections that hold settings."""

@@ -1,4 +1,4 @@
-"""What the names of photos say: whom a photo shows, and what it shows."""
+"""Subjects and labels in the names of photos."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _chosen(found: Sequence[tuple[str, list[str], bool]]) -> NamedSubject:
     by_word = regex.startswith("(?i)")
     if regex.removeprefix("(?i)").startswith("([^/]+/"):
         alone = groups[0].rsplit("/", 1)[-1]
-        asked = f"Does {alone!r} name another subject in every folder? If not, take the folder out of subject_regex."
+        asked = f"Does {alone!r} name another subject in every folder? If not, remove the folder from subject_regex."
         return NamedSubject(regex, "unsure", reason, asked)
     if by_word or (recurs and not dated and finer is None):
         return NamedSubject(regex, "likely", reason)
@@ -112,7 +112,7 @@ def _with_folder(pattern: str) -> str:
 
 
 def _is_label(groups: Sequence[str], values: Sequence[str]) -> bool:
-    """Return whether each value of a label stands in one group: then the names repeat the label."""
+    """Return whether each value of a label is in one group: then the names repeat the label."""
     return len(set(zip(groups, values, strict=True))) == len(set(values))
 
 
@@ -122,7 +122,7 @@ def _are_groups(groups: Sequence[str]) -> bool:
 
 
 def _recurs_in_folders(groups: Sequence[str], paths: Sequence[str]) -> bool:
-    """Return whether the groups are counts, and most of them stand in several folders."""
+    """Return whether the groups are counts, and most of them are in several folders."""
     matches = [_COUNT.match(group) for group in set(groups)]
     if not all(matches) or len({m.group(1) for m in matches if m}) > 1:
         return False
@@ -144,7 +144,7 @@ def _in_some_names(paths: Sequence[str]) -> NamedSubject | None:
         "of one can part unless they are held together, and every other photo counts as its own subject"
     )
     regex = f"(?i)((?:{_WHO})[-_ ]?[A-Za-z]*\\d+|[^/]+$)"
-    return NamedSubject(regex, "unsure", reason, "Whom do the photos show whose names hold no subject?")
+    return NamedSubject(regex, "unsure", reason, "Which subjects do the photos show whose names hold none?")
 
 
 def _holds_together(groups: Sequence[str], values: Sequence[str]) -> bool:

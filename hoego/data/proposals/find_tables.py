@@ -1,4 +1,4 @@
-"""Which table names the photos and says something of them; and what is said of the tables that do not."""
+"""Find the table that names and labels the photos, and say why the others are not used."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _look(file: Path, root: Path, tables: Tables, *, beside: bool = False) -> No
 def _one_up(table: DataTable, root: Path) -> Labelled | None:
     try:
         return _labelled(table, root)
-    except DataError:  # Folders of other people lie there too; one that cannot be read is none of ours.
+    except DataError:  # Other people's folders may be there too; skip one that cannot be read.
         return None
 
 

@@ -60,14 +60,14 @@ def folder_proposal(root: Path, said: Sequence[str]) -> Draft:
 
 def _by_folders(root: Path, shape: FolderShape) -> Draft:
     draft = Draft(root=root, dataset={"layout": "folders", "pattern": shape.pattern})
-    draft.say("layout", "folders", shape.certainty, shape.reason, shape.question)
+    draft.infer("layout", "folders", shape.certainty, shape.reason, shape.question)
     _parts(draft, shape)
     frame = pl.DataFrame({n: shape.values[n] for n in shape.labels})
     columns = guess_columns(frame, [], trusted=True)
     if shape.subject is not None:
         draft.dataset["subject"] = [shape.subject]
         reason = f"{len(set(shape.values[shape.subject])):,} folders that look like subjects"
-        draft.say("subject", shape.subject, shape.certainty, reason, shape.question)
+        draft.infer("subject", shape.subject, shape.certainty, reason, shape.question)
     else:
         subject_by_name(draft, shape.paths, [shape.values[n] for n in shape.labels], NO_NAMES)
     if shape.question and "label" in shape.labels:
@@ -75,7 +75,7 @@ def _by_folders(root: Path, shape: FolderShape) -> Draft:
         draft.labels["attributes"] = {a.name: {"kind": "nominal"} for a in columns.attributes}
         draft.labels["target"] = "label"
         reason = shape.reason + (f"; {extra[0].name} is the other level" if extra else "")
-        draft.say("target", "label", shape.certainty, reason, shape.question)
+        draft.infer("target", "label", shape.certainty, reason, shape.question)
     else:
         propose_labels(draft, columns, frame)
     for what, n in shape.passed.items():
@@ -85,15 +85,15 @@ def _by_folders(root: Path, shape: FolderShape) -> Draft:
 
 def _by_names(root: Path, parts: Parts, named: NamedLabels) -> Draft:
     draft = Draft(root=root, dataset={"layout": "folders", "label_regex": named.regex})
-    draft.say("layout", "file names", "unsure", named.reason, named.question)
+    draft.infer("layout", "file names", "unsure", named.reason, named.question)
     _parts(draft, parts)
     frame = pl.DataFrame(named.values)
     columns = guess_columns(frame, [], trusted=True)
     subject_by_name(draft, parts.paths, list(named.values.values()), NO_NAMES)
     propose_labels(draft, columns, frame)
-    at = next(i for i, one in enumerate(draft.said) if one.what == "target")
-    target = draft.said.pop(at)
-    draft.say("target", target.value, "unsure", target.reason, named.question)
+    at = next(i for i, one in enumerate(draft.inferences) if one.what == "target")
+    target = draft.inferences.pop(at)
+    draft.infer("target", target.value, "unsure", target.reason, named.question)
     return draft
 
 
@@ -104,7 +104,7 @@ def _parts(draft: Draft, shape: FolderShape | Parts) -> None:
     if not shape.parts:
         return
     said = "Hoego makes its own split, of the photos outside the test folder"
-    draft.say("parts", ", ".join(shape.parts), "sure", said)
+    draft.infer("parts", ", ".join(shape.parts), "sure", said)
     if shape.test is not None:
         draft.dataset["unlabelled"] = shape.test
-        draft.say("unlabelled", shape.test, "likely", "kept apart as the test set")
+        draft.infer("unlabelled", shape.test, "likely", "kept apart as the test set")

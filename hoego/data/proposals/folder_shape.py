@@ -1,4 +1,4 @@
-"""What a tree of folders says: parts such as train and test, classes, subjects, and what is passed over."""
+"""Labels and subjects in a tree of folders: parts such as train and test, classes, subjects, and what is left out."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _stripped(paths: Sequence[str]) -> _Stripped | None:
 
 
 def _leave_out(tree: _Stripped, names: set[str], parts: set[str]) -> None:
-    """Take the test part out, and folders that stand beside the parts."""
+    """Remove the test part, and folders beside the parts."""
     tests = sorted(n for n in parts if _words(n) & _TEST)
     if len(tests) < len(parts):
         ours = {n: sum(f[0] == n for f in tree.inner) for n in tests}
@@ -177,11 +177,11 @@ def _folder_of(tree: _Stripped, name: str) -> str:
 
 def _roles(tree: _Stripped, levels: list[list[str]]) -> FolderShape | None:
     """Return which level of the folders is the label and which the subject."""
-    said, masks = [], []
+    known, masks = [], []
     for k, level in enumerate(levels):
         names = {n.lower() for n in level}
         kinds = len(levels) > 1 and names <= _KIND | _MASK and bool(names & _KIND)
-        said.append((len(names) == 1 and len(levels) > 1) or kinds)
+        known.append((len(names) == 1 and len(levels) > 1) or kinds)
         masks += [(k, name) for name in sorted(set(level)) if kinds and name.lower() in _MASK]
     for k, name in masks:
         tree.exclude.append(f"*/{name}/*")
@@ -189,7 +189,7 @@ def _roles(tree: _Stripped, levels: list[list[str]]) -> FolderShape | None:
         kept = [i for i, n in enumerate(levels[k]) if n != name]
         tree.paths = [tree.paths[i] for i in kept]
         levels = [[level[i] for i in kept] for level in levels]
-    open_ = [k for k, spoken in enumerate(said) if not spoken]
+    open_ = [k for k, done in enumerate(known) if not done]
     if not open_:
         return None
     if len(open_) == 1:
@@ -241,8 +241,10 @@ def _one_level(tree: _Stripped, levels: list[list[str]], k: int) -> FolderShape 
     if labels != ("label",) and certainty == "sure":
         certainty, question = "likely", ""
     reason = f"{len(names)} class folders, such as {names[0]!r}"
-    said = _Spelling(names={k: pattern}, labels=labels, certainty=certainty, reason=reason, question=question)
-    return _spelled(tree, len(levels), said)
+    spelling = _Spelling(
+        names={k: pattern}, labels=labels, certainty=certainty, reason=reason, question=question
+    )
+    return _spelled(tree, len(levels), spelling)
 
 
 def _how_sure(names: Sequence[str], counts: Counter[str]) -> tuple[Certainty, str]:
@@ -276,14 +278,14 @@ def _several_levels(tree: _Stripped, levels: list[list[str]], open_: list[int]) 
             "and what is the other?"
         )
         names, labels = {a: "{group}", b: "{label}"}, ("label", "group")
-        said = _Spelling(names=names, labels=labels, certainty="unsure", reason=shown, question=ask)
-        return _spelled(tree, len(levels), said)
+        spelling = _Spelling(names=names, labels=labels, certainty="unsure", reason=shown, question=ask)
+        return _spelled(tree, len(levels), spelling)
     label, subject = (b, a) if role.subject == "outer" else (a, b)
     names = {label: "{label}", subject: "{subject}"}
-    said = _Spelling(
+    spelling = _Spelling(
         names=names, labels=("label",), certainty=role.certainty, reason=shown, question=role.question
     )
-    return _spelled(tree, len(levels), said)
+    return _spelled(tree, len(levels), spelling)
 
 
 def _deep(levels: list[list[str]], open_: list[int]) -> _Spelling:

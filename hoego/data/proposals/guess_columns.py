@@ -36,7 +36,7 @@ ORDERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnGuess:
-    """What a column was taken for.
+    """The role of a column.
 
     Args:
         column: its name in the table.
@@ -66,7 +66,7 @@ class GuessedColumns:
         subject: the subject column, or that there is none.
         attributes: in the order of the table.
         several: labels in several columns, or several in a cell.
-        others: column -> why it is no label.
+        others: column -> why it is not a label.
         aliases: column left out -> the one that says the same.
     """
 

@@ -157,23 +157,23 @@ def _checked(draft: Draft) -> RawTable | None:
         raw = read_layout(recipe.dataset, recipe.labels)
         schema, codes, _ = encode_labels(raw)
     except DataError as error:
-        draft.say("problem", "the data cannot be read yet", "problem", str(error).replace("\n", " "))
+        draft.infer("problem", "the data cannot be read yet", "problem", str(error).replace("\n", " "))
         return None
     if schema.target == "composite" and draft.dataset["layout"] != "competition":
         lonely = _lonely(raw, schema.target_codes(codes))
         if lonely > 0.3:
             first = schema.names[0]
             draft.labels = {"target": first, "attributes": draft.labels["attributes"]}
-            draft.said = [i for i in draft.said if i.what != "target"]
+            draft.inferences = [i for i in draft.inferences if i.what != "target"]
             why = f"the first attribute; {lonely:.0%} of the photos are of a composite class that one subject alone has"
             names = ", ".join(schema.names)
-            draft.say("target", first, "unsure", why, f"Which is to be predicted (labels.target): {names}?")
+            draft.infer("target", first, "unsure", why, f"Which is to be predicted (labels.target): {names}?")
             return raw
         combinations = len({tuple(row) for row in codes.tolist() if min(row) >= 0})
         possible = schema.n_target_classes
         if combinations < possible:
             draft.labels["sparse"] = True
-            draft.say("sparse", "true", "likely", f"{combinations} of {possible} combinations occur")
+            draft.infer("sparse", "true", "likely", f"{combinations} of {possible} combinations occur")
     return raw
 
 
@@ -191,20 +191,20 @@ def _size(draft: Draft, raw: RawTable | None) -> None:
     size, certainty, reason = typical_size([p for p in paths if is_photo(p)])
     if certainty == "sure":
         draft.dataset["size"] = list(size)
-        draft.say("size", f"{size[0]} x {size[1]}", certainty, reason)
+        draft.infer("size", f"{size[0]} x {size[1]}", certainty, reason)
     else:
-        draft.say("size", "chosen by each training", certainty, f"{reason}; dataset.size fixes it")
+        draft.infer("size", "chosen by each training", certainty, f"{reason}; dataset.size fixes it")
 
 
 def _split(draft: Draft, raw: RawTable | None) -> None:
     if raw is None:
         draft.split |= {"kind": "folds", "folds": 5}
-        draft.say("split", "5 folds", "unsure", "the photos cannot be counted yet")
+        draft.infer("split", "5 folds", "unsure", "the photos cannot be counted yet")
         return
     n = raw.rows.height
     if n >= SMALL:
         draft.split |= {"kind": "holdout", "ratio": 0.2}
-        draft.say(
+        draft.infer(
             "split", "holdout", "likely", f"{n:,} photos: a fifth of the subjects is enough to score on"
         )
         return
@@ -213,6 +213,6 @@ def _split(draft: Draft, raw: RawTable | None) -> None:
         subjects = raw.rows[raw.subject_columns[0]].n_unique()
     folds = max(2, min(5, subjects))
     draft.split |= {"kind": "folds", "folds": folds}
-    draft.say(
+    draft.infer(
         "split", f"{folds} folds", "likely", f"{n:,} photos are few: with --fold all every one is scored"
     )

@@ -1,4 +1,4 @@
-"""Labels that stand in several columns, or several in one cell: what a table's values say of it."""
+"""Labels in several columns, or several in one cell, found in the values of a table."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Several:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the table that are spoken for."""
+        """The columns of the table that are used."""
         return self.one_hot or self.multi.columns
 
 
 def find_several(texts: dict[str, pl.Series]) -> Several:
-    """Return the labels of a table's columns (texts [N], blank = null) that stand in several columns or several
+    """Return the labels of a table's columns (texts [N], blank = null) in several columns or several
     in a cell.
     """
     for column, values in texts.items():

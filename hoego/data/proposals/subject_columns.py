@@ -1,6 +1,6 @@
 """Which column of a table is the subject: decided by what it is called, by its values and by the photos' names.
 
-An identifier repeats over photos, has many values, and stands in the names of its photos; a class does not.
+An identifier repeats over photos, has many values, and occurs in the names of its photos; a class does not.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def guess_subject(texts: dict[str, pl.Series], paths: Sequence[str]) -> SubjectG
     question = ""
     if certainty == "unsure":
         others = ", or ".join([best.column, *(e.column for e in rivals[:2])])
-        question = f"Which column tells the subject: {others}, or another one (dataset.subject)?"
+        question = f"Which column names the subject: {others}, or another one (dataset.subject)?"
     return SubjectGuess(best.column, certainty, best.said + also, question)
 
 
@@ -104,8 +104,8 @@ def _certainty(best: _Evidence, rivals: Sequence[_Evidence], values: pl.Series) 
     if best.strength == 2 and best.n_values >= FEWEST and best.n_photos >= 1.2 * best.n_values:
         numbered = values.str.contains(r"\d").mean()
         return "sure" if best.marked or best.named or numbered == 1 else "likely"
-    told = best.strength > 0 or best.named
-    return "likely" if told and best.n_values >= FEWEST else "unsure"
+    certain = best.strength > 0 or best.named
+    return "likely" if certain and best.n_values >= FEWEST else "unsure"
 
 
 def _weigh(column: str, values: pl.Series, paths: Sequence[str]) -> _Evidence | None:

@@ -37,11 +37,11 @@ def table_proposal(found: Labelled, columns: GuessedColumns) -> Draft:
     draft = Draft(root=found.root)
     name = os.path.relpath(found.table.path, found.root).replace(os.sep, "/")
     draft.dataset |= {"layout": "table", "table": name, "path": found.path_column}
-    draft.say("layout", f"table {name}", found.certainty, f"its column {found.path_column!r} names photos")
+    draft.infer("layout", f"table {name}", found.certainty, f"its column {found.path_column!r} names photos")
     propose_subject(draft, columns, found)
     propose_labels(draft, columns, found.frame)
     for column, why in columns.others.items():
-        draft.say(f"column {column}", "no label", "likely", why)
+        draft.infer(f"column {column}", "no label", "likely", why)
     _test_set(draft, found.table.path)
     _passed_over(draft, found)
     return draft
@@ -75,7 +75,7 @@ def no_label(found: Labelled, columns: GuessedColumns) -> DataError:
         remedy=(
             "Write hoego.toml by hand. If it is what is to be predicted:\n"
             f'    [labels]\n    target = "{column}"\n'
-            "  If it tells whom a photo shows, and another column is the label:\n"
+            "  If it is the subject of a photo, and another column is the label:\n"
             f'    [dataset]\n    subject = ["{column}"]\n  Left out: {reasons}.'
         ),
     )
@@ -89,7 +89,7 @@ def propose_subject(draft: Draft, columns: GuessedColumns, found: Labelled) -> N
     labels = [found.frame[c].cast(pl.String).fill_null("").to_list() for c in classes]
     if guess.column is not None:
         draft.dataset["subject"] = [guess.column]
-        draft.say("subject", guess.column, guess.certainty, guess.reason, guess.question)
+        draft.infer("subject", guess.column, guess.certainty, guess.reason, guess.question)
         return
     subject_by_name(draft, [p for p in found.paths if p], labels, guess.reason)
 
@@ -100,10 +100,10 @@ def subject_by_name(
     """Propose the subject by a regular expression over the photos' paths; else none, and ask."""
     named = subject_in_names(paths, [v for v in labels if len(v) == len(paths)]) if paths else None
     if named is None:
-        draft.say("subject", "none", "unsure", otherwise, ASK)
+        draft.infer("subject", "none", "unsure", otherwise, ASK)
         return
     draft.dataset["subject_regex"] = named.regex
-    draft.say("subject", named.regex, named.certainty, named.reason, named.question)
+    draft.infer("subject", named.regex, named.certainty, named.reason, named.question)
 
 
 def _test_set(draft: Draft, table: Path) -> None:
@@ -118,7 +118,7 @@ def _test_set(draft: Draft, table: Path) -> None:
             found.append((not listed, rank, os.path.relpath(other, draft.root)))
     if found:
         draft.dataset["unlabelled"] = min(found)[2]
-        draft.say("unlabelled", min(found)[2], "likely", "by its name it is the test set")
+        draft.infer("unlabelled", min(found)[2], "likely", "by its name it is the test set")
 
 
 def _passed_over(draft: Draft, found: Labelled) -> None:
@@ -137,8 +137,8 @@ def _passed_over(draft: Draft, found: Labelled) -> None:
     named = len(found.paths) - found.missing
     if named > len(taken - {""}):
         more = named - len(taken - {""})
-        why = f"{more:,} rows name a photo that stands in another row already: a row is one photo"
-        draft.say("problem", "repeated photos", "problem", why)
+        why = f"{more:,} rows name a photo that another row names already: a row is one photo"
+        draft.infer("problem", "repeated photos", "problem", why)
     beside = [p for p in photos_below(found.root) if p not in taken]
     test = [p for p in beside if any(word in p.lower() for word in _NOT_OURS)]
     rest = [p for p in beside if p not in set(test)]

@@ -1,4 +1,4 @@
-"""What is to be predicted, of several attributes: by their names, by which determines which, or not decided."""
+"""Choose the target among several attributes: by its name, by which determines which, or leave it open."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def propose_labels(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -
 def _beside(draft: Draft, attributes: Sequence[ColumnGuess]) -> None:
     why = "not among the labels; list it under [labels.attributes] to predict it as well"
     for guess in attributes:
-        draft.say(f"column {guess.column}", "no label", "likely", why)
+        draft.infer(f"column {guess.column}", "no label", "likely", why)
 
 
 def _one_hot(draft: Draft, columns: GuessedColumns) -> None:
     held = columns.several.one_hot
     draft.labels["attributes"] = {"label": {"one_hot": list(held)}}
     draft.labels["target"] = "label"
-    draft.say("attribute label", "one-hot", "likely", columns.several.reason)
+    draft.infer("attribute label", "one-hot", "likely", columns.several.reason)
     shown = ", ".join(held[:SHOWN])
-    draft.say("target", "label", "likely", f"the column that holds 1: {shown}")
+    draft.infer("target", "label", "likely", f"the column that holds 1: {shown}")
     _beside(draft, columns.attributes)
 
 
@@ -68,11 +68,11 @@ def _several(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> None
         question = (
             "What do -1 and a blank cell mean: mask, yes or no (labels.multi.uncertain, labels.multi.blank)?"
         )
-    draft.say("multi", f"{len(counts)} labels", "likely", said)
+    draft.infer("multi", f"{len(counts)} labels", "likely", said)
     why = (
         "several labels for a photo: each is scored by itself, runs are ranked by this one, the most balanced"
     )
-    draft.say(
+    draft.infer(
         "target", draft.labels["target"], "unsure", why, question or "Which label are runs to be ranked by?"
     )
     _beside(draft, columns.attributes)
@@ -115,7 +115,7 @@ def _attributes(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> N
         return
     draft.labels |= {"target": "composite", "composite": [a.name for a in attributes]}
     why = f"the class is made of {', '.join(a.name for a in attributes)}"
-    draft.say("target", "composite", "unsure", why, asked)
+    draft.infer("target", "composite", "unsure", why, asked)
 
 
 def _asked(attributes: Sequence[ColumnGuess]) -> str:
@@ -129,7 +129,7 @@ def _choose(draft: Draft, guess: ColumnGuess, certainty: Certainty, why: str, qu
         certainty = "unsure"
         question = _one_class(alike)
     draft.labels["target"] = guess.name
-    draft.say("target", guess.name, certainty, why, question)
+    draft.infer("target", guess.name, certainty, why, question)
 
 
 def _one_class(alike: Sequence[Sequence[str]]) -> str:
@@ -190,5 +190,5 @@ def _settings(draft: Draft, a: ColumnGuess) -> dict[str, Any]:
     alike = written_alike(a.classes)
     question = _one_class(alike) if alike else ""
     certainty = "unsure" if alike else a.certainty
-    draft.say(f"attribute {a.name}", a.kind, certainty, a.reason + blank, question)
+    draft.infer(f"attribute {a.name}", a.kind, certainty, a.reason + blank, question)
     return out

@@ -1,4 +1,4 @@
-"""Three layouts behind one contract: each gives a RawTable of the photos, their subjects and what is said of them."""
+"""Three layouts behind one contract: each gives a RawTable of the photos, their subjects and their labels."""
 
 from __future__ import annotations
 

@@ -159,11 +159,11 @@ def _listed(table: Path, images: Path) -> list[_Person]:
         where = inside(path, images, file=table, row=line, column="path")
         if where in folders:
             raise DataError(
-                f"The folder {where!r} stands in row {folders[where]} already.",
+                f"The folder {where!r} is already in row {folders[where]}.",
                 file=table,
                 row=line,
                 column="path",
-                remedy="Take one of the two rows out.",
+                remedy="Remove one of the two rows.",
             )
         folders[where] = line
         people.append(_Person(id=person, gender=gender, race=race, age=age, folder=where, row=line))
@@ -193,7 +193,7 @@ def _photos(images: Path, person: _Person, file: Path) -> list[str]:
             file=file,
             row=person.row,
             column="path" if person.row else None,
-            remedy="Restore its photos, or take its row out.",
+            remedy="Restore its photos, or remove its row.",
         )
     return names
 

@@ -1,4 +1,4 @@
-"""From what a table calls a photo to its file, though the table was written elsewhere."""
+"""Find the file of a photo by its name in a table, also one that was written on another machine."""
 
 from __future__ import annotations
 

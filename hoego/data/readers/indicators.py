@@ -1,4 +1,4 @@
-"""Labels that stand in several columns, or several in one cell: made into one column of classes per attribute."""
+"""Labels in several columns, or several in one cell: made into one column of classes per attribute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies among the photos and is not read: its kind, its number, where, and what to do about it."""
+"""Files among the photos that are not read: their kind, number and place, and the remedy."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from hoego.data.readers.finder import PhotoFinder
+from hoego.data.readers.frames import SHOWN_AS as FRAME
 from hoego.data.readers.indicators import expanded
 from hoego.data.readers.photo_files import inside, left_out, shown
 from hoego.data.readers.raw_table import RawTable
@@ -171,10 +172,12 @@ def locate(table: DataTable, column: str, root: Path) -> pl.DataFrame:
 def _refuse(text: str, table: DataTable, k: int, column: str, root: Path) -> NoReturn:
     where: dict[str, Any] = {"file": table.path, "row": table.line(k), "column": column}
     inside(text, root, **where)
+    # A frame lies in no folder, so its relative paths start from the working directory unless root= names another.
+    place = (
+        "Give root=, the folder that the paths start from" if table.path == FRAME else "Check dataset.root"
+    )
     raise DataError(
-        f"There is no photo {shown(text)} below {root}.",
-        **where,
-        remedy="Check dataset.root, or take the row out.",
+        f"There is no photo {shown(text)} below {root}.", **where, remedy=f"{place}, or remove the row."
     )
 
 

@@ -147,7 +147,7 @@ def _no_long_cell(table: TextTable) -> None:
                 f"The cell {longest[:40] + '…'!r} has {len(longest):,} characters, more than {LONGEST_CELL:,}.",
                 file=table.path,
                 row=number,
-                remedy="Correct the row, or take it out.",
+                remedy="Correct the row, or remove it.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Runs side by side on the same subjects: differences, what they could be, and what cannot be told apart."""
+"""Compare runs on the same subjects: paired differences, intervals and p-values."""
 
 from hoego.evaluate.compare.comparing import CompareOptions, Side, compare, verdict
 from hoego.evaluate.compare.flips import Flips, flips

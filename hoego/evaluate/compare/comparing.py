@@ -29,7 +29,7 @@ from hoego.results.honesty import ScoreHonesty
 from hoego.results.score import DefinedEstimate
 
 Side = Predictions | Sequence[Predictions]
-SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05  # benchmarks/coverage_compare.py measures how often a verdict is wrong at this level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class CompareOptions:
     """How sides are compared.
 
     Args:
-        metric: a name of METRICS, or one's own ("module:function").
+        metric: a name of METRICS, or a custom one ("module:function").
         label: an attribute or "composite"; "" for the target.
         level: confidence level of the interval.
         resamples, permutations: over subjects.
@@ -71,7 +71,7 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
             predictions beside honest ones.
         LeakError: in-sample rows.
         UsageError: the metric means nothing for the label that is compared.
-        CannotSay: nothing to compare.
+        NotEstimableError: nothing to compare.
     """
     settings = options or CompareOptions()
     grouped, repeated = _grouped(sides)
@@ -114,7 +114,7 @@ def compare(sides: Sequence[Side], dataset: Dataset, options: CompareOptions | N
 
 
 def _grouped(sides: Sequence[Side]) -> tuple[list[list[Predictions]], list[str]]:
-    """Return the distinct runs of each side, and a note where one stood twice."""
+    """Return the distinct runs of each side, and a note if one is named twice."""
     if len(sides) < 2:
         raise UsageError("A comparison needs two runs or more.")
     given = [[s] if isinstance(s, Predictions) else list(s) for s in sides]
@@ -122,7 +122,7 @@ def _grouped(sides: Sequence[Side]) -> tuple[list[list[Predictions]], list[str]]
         raise UsageError("One side of the comparison has no runs.")
     grouped = [_distinct(side) for side in given]
     repeated = sum(map(len, grouped)) < sum(map(len, given))
-    note = "a run that stands twice on one side is counted once: it is one seed"
+    note = "a run named twice on one side is counted once: it is one seed"
     return grouped, [note] if repeated else []
 
 
@@ -311,7 +311,7 @@ def _sentence(
         f"p = {found.p_value:.4f}, {n_subjects} subjects)"
     )
     if found.standard_error == 0 and found.difference == 0:
-        # An equal metric is not equal predictions: a metric of one's own may be constant.
+        # An equal metric is not equal predictions: a custom metric may be constant.
         equal = (
             "they predict the same class for every image"
             if found.same_classes

@@ -18,7 +18,7 @@ class Flips:
 
     Args:
         first, second: both runs' photos; position k is the same photo in both.
-        gained: positions [n] that are wrong in the first and right in the second, the surest mistake first.
+        gained: positions [n] that are wrong in the first and right in the second, the most confident mistake first.
         lost: positions [n] that are right in the first and wrong in the second, likewise.
     """
 

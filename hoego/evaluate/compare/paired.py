@@ -25,10 +25,10 @@ from hoego.results.base import number
 from hoego.results.score import DefinedEstimate, IntervalEstimate
 
 Float = NDArray[np.float64]
-POWER = 2.8
-ENOUGH_SEEDS = 3
-ENOUGH_SUBJECTS = 6
-TIE = 1e-9
+POWER = 2.8  # 1.96 + 0.84: the normal quantiles of a level of 5 %, two-sided, and of a power of 80 %
+ENOUGH_SEEDS = 3  # with two, the variance between seeds would have one degree of freedom
+ENOUGH_SUBJECTS = 6  # swapping S subjects gives p of 2 / 2^S at least: 0.06 with five, 0.03 with six
+TIE = 1e-9  # rounding: a swap that gives the observed difference again counts as reaching it
 
 
 @dataclass(frozen=True, kw_only=True)

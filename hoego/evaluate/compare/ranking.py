@@ -1,4 +1,4 @@
-"""Many sides: who is best, and who cannot be told from the best.
+"""Rank many sides: the best, and those that are not distinguishable from it.
 
 The best is itself chosen by these scores, so p-values against it are corrected as if all pairs had been compared:
 Holm's step-down (1979) with the multiplicity of all k (k - 1) / 2 pairs, which holds the chance of any false
@@ -18,7 +18,7 @@ from hoego.results.base import number
 from hoego.results.comparison import RankedSide
 from hoego.results.score import DefinedEstimate
 
-RESOLVED = 10
+RESOLVED = 10  # permutations that reach the difference; a count of ten is known to about 1 / sqrt(10) = 32 %
 
 
 def ranked(

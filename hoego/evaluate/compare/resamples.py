@@ -70,7 +70,7 @@ class ResampledMetric(ABC):
 
     @abstractmethod
     def jackknife(self) -> Jackknife | None:
-        """Return jackknife values; None where they would cost too much (one's own metric)."""
+        """Return jackknife values; None where they would cost too much (a custom metric)."""
 
     @abstractmethod
     def swapped(self, a: int, b: int) -> Float:
@@ -164,7 +164,7 @@ class SubjectSumMetric(ResampledMetric):
 
 
 class CustomMetric(ResampledMetric):
-    """One's own metric, by resampling rows; fewer draws, since each calls the function."""
+    """A custom metric, by resampling rows; fewer draws, since each calls the function."""
 
     def __init__(self, spaces: Sequence[LabelSpace], function: OwnMetric, draws: ResamplingOptions) -> None:
         self.spaces, self.function, self.draws = spaces, function, draws

@@ -1,4 +1,4 @@
-"""Several predictions of the same images on one bench: oracle substitutions, members left out, thresholds moved."""
+"""Compare variants of the predictions of the same images: oracle substitutions, members left out, thresholds moved."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def variants_of(
     draws: tuple[int, int] = (2_000, 0),
     swaps: int = SWAPS,
 ) -> Variants:
-    """Put V predictions of the same N images on one bench, by macro F1.
+    """Compare V predictions of the same N images by macro F1.
 
     Args:
-        predicted: name -> classes [N]; -1 is no class at all and counts as wrong.
+        predicted: name -> classes [N]; -1 is not a class, and counts as wrong.
         truth: classes [N]; -1 leaves the image out.
         subject: position of each image's subject [N].
         n_classes: C.
@@ -78,7 +78,7 @@ def variants_of(
         swaps: random swaps of subjects behind a p-value.
 
     Raises:
-        CannotSay: fewer than six subjects have a label.
+        NotEstimableError: fewer than six subjects have a label.
     """
     known = truth >= 0
     n_subjects = len(np.unique(subject[known]))

@@ -18,13 +18,13 @@ from hoego.results.diagnosis import Boundary, EdgeBin
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 GRID = np.round(np.arange(0.05, 0.96, 0.05), 2)
-REACH = 10
+REACH = 10  # units of the number (years of an age) on each side of an edge
 
 
 def boundaries(
     predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
 ) -> tuple[Boundary, ...]:
-    """Return the boundary analysis of every binned attribute that the predictions speak of."""
+    """Return the boundary analysis of every binned attribute that the predictions hold."""
     found = []
     for attribute in predictions.schema.attributes:
         if attribute.kind == "binned" and predictions.has(attribute.name):

@@ -1,4 +1,4 @@
-"""Are the probabilities what they say? Reliability, expected calibration error, and a temperature across folds."""
+"""Calibration: reliability, expected calibration error, and a temperature across folds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hoego.results.diagnosis import Calibration
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
-BINS = 15
+BINS = 15  # as in Guo et al. 2017, On Calibration of Modern Neural Networks
 
 
 def calibration(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> Calibration:

@@ -10,7 +10,7 @@ from hoego.errors import UsageError
 from hoego.evaluate.ensemble.compose import align_members, compose
 from hoego.predictions import Predictions
 
-MOST_DESIGNS = 64
+MOST_DESIGNS = 64  # the ranking corrects for all 2,016 pairs of so many
 
 
 @dataclass(frozen=True)

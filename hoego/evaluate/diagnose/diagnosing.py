@@ -25,7 +25,7 @@ from hoego.results.score import Optimism
 
 @dataclass(frozen=True)
 class DiagnoseOptions:
-    """How to look.
+    """Options of a diagnosis.
 
     Args:
         slice_by: columns to slice by; every one that can be where empty.
@@ -53,7 +53,7 @@ def diagnose(
     Args:
         predictions: of a run, an ensemble or a composition.
         dataset: their truth.
-        options: how to look.
+        options: see `DiagnoseOptions`.
         epochs: fold -> rows of epochs.jsonl, for reading the curves.
         optimism: of the selected epoch, where it was estimated.
 
@@ -61,7 +61,7 @@ def diagnose(
         LeakError: rows are in-sample.
         MismatchError: the predictions are of another data set, or do not give the target.
         UsageError: a column to slice by that the data set does not have.
-        CannotSay: fewer than six subjects, or no label at all.
+        NotEstimableError: fewer than six subjects, or no label at all.
     """
     chosen = options or DiagnoseOptions()
     honest = require_honest(predictions, dataset, allow_in_sample=chosen.allow_in_sample)

@@ -73,7 +73,7 @@ def oracle(predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OracleComparison(ShortRepr):
-    """Predictions with substitutions, on one bench."""
+    """Predictions with substitutions, compared."""
 
     found: Variants
     predicted: Mapping[str, Ints]
@@ -84,7 +84,7 @@ class OracleComparison(ShortRepr):
     def of(
         cls, predicted: Mapping[str, Ints], truth: Ints, subject: Ints, n_classes: int, draws: tuple[int, int]
     ) -> OracleComparison:
-        """Put predictions with substitutions on one bench. Raises CannotSay with fewer than six subjects."""
+        """Compare predictions with substitutions. Raises NotEstimableError with fewer than six subjects."""
         return cls(variants_of(predicted, truth, subject, n_classes, draws=draws), predicted, truth, subject)
 
     def corrected_images(self, name: str, base: str) -> NDArray[np.bool_]:
@@ -94,9 +94,9 @@ class OracleComparison(ShortRepr):
         return both
 
     def gain(self, name: str, base: str) -> IntervalEstimate:
-        """Return macro F1 of `name` less that of `base`, which it mends here and there.
+        """Return macro F1 of `name` less that of `base`, which it corrects in part.
 
-        A gain rests on the subjects that it mends. Where it also moves images from one wrong class to another, it may
+        A gain rests on the subjects that it corrects. If it also moves images from one wrong class to another, it may
         be a loss, and the interval is no narrower than that of a paired difference.
         """
         bench = self.found.bench
@@ -107,13 +107,13 @@ class OracleComparison(ShortRepr):
         weights[self.found.names.index(name)] += 1
         weights[self.found.names.index(base)] -= 1
         value = np.atleast_1d(evidence.values @ weights)
-        mended = self.corrected_images(name, base)
-        moved = (self.truth >= 0) & ~mended & (self.predicted[name] != self.predicted[base])
+        corrected = self.corrected_images(name, base)
+        moved = (self.truth >= 0) & ~corrected & (self.predicted[name] != self.predicted[base])
         rare = rare_interval(
             uneven_spread(value, moves.left_out @ weights, moves.sizes),
             bench.replicates @ weights,
             cautious_size(evidence.holders, evidence.n_subjects),
-            carriers(self.subject, mended),
+            carriers(self.subject, corrected),
             (0.0, 1.0),
         )
         if not moved.any():

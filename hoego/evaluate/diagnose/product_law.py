@@ -33,7 +33,7 @@ Ints = NDArray[np.integer[Any]]
 def product_law(
     predictions: Predictions, dataset: Dataset, *, resamples: int = 2_000, seed: int = 0
 ) -> ProductLaw | None:
-    """Return the product law over the attributes of the composite; None where the target is no composite of two or
+    """Return the product law over the attributes of the composite; None where the target is not a composite of two or
     more.
 
     The attributes are those into which the predicted composite class decodes, so that `observed` is its accuracy.

@@ -1,4 +1,4 @@
-"""Who is served worse: accuracy by slice against the rest, over subjects, with multiplicity corrected.
+"""Slices: accuracy inside a slice against the rest, over subjects, corrected for multiplicity.
 
 How often the intervals hold and how often a slice is called different where none is: `benchmarks/coverage_diagnose.py`.
 """
@@ -26,8 +26,8 @@ from hoego.results.score import LEVEL, IntervalEstimate
 from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
-MOST_VALUES = 12
-FEW_SUBJECTS = 5
+MOST_VALUES = 12  # numbers of more values become quarters: Holm's correction takes power for every slice
+FEW_SUBJECTS = 5  # fewer on a side have no interval that holds (see hoego.evaluate.score.interval)
 MOST_BITS = 40.0  # p no smaller than 2 to the minus this
 
 
@@ -58,7 +58,7 @@ def slices(
         values = values_of(table[column])
         if columns and not values:
             raise UsageError(
-                f"{column!r} cannot be sliced by: it has one value, or more than {MOST_VALUES} that are no numbers."
+                f"{column!r} cannot be sliced by: it has one value, or more than {MOST_VALUES} that are not numbers."
             )
         masks += [(column, value, mask) for value, mask in values]
     return compared(masks, right, subject)

@@ -1,7 +1,7 @@
 """Labels that out-of-fold probabilities contradict, ready to be reviewed as an overlay.
 
 With the extra `clean`, images are found by cleanlab's confident learning (Northcutt et al., Confident Learning:
-Estimating Uncertainty in Dataset Labels, 2021). Without it a small ranking stands in: an image is suspected when
+Estimating Uncertainty in Dataset Labels, 2021). Without it a small ranking takes its place: an image is suspected when
 another class reaches that class's own mean self-confidence. Labels that are contradicted without that confidence
 follow after; within both, the further the other class is ahead, the earlier.
 An attribute that is constant within subjects is judged by the mean over a subject's photos, one suspect per subject.

@@ -41,10 +41,10 @@ def compose_best(
 
     Raises:
         UsageError: an attribute of the composite is not named, or has no candidate.
-        MismatchError: the runs are of different data sets, splits or schemas, lack images, or say nothing of the
+        MismatchError: the runs are of different data sets, splits or schemas, lack images, or do not predict the
             attribute asked of them.
         LeakError: a candidate's row is in-sample.
-        CannotSay: an attribute has no label outside a part to choose by.
+        NotEstimableError: an attribute has no label outside a part to choose by.
     """
     for attribute, runs in candidates.items():
         if not runs:

@@ -18,8 +18,8 @@ from hoego.short_repr import ShortRepr
 
 Stack = NDArray[np.float32]
 Floats = NDArray[np.float64]
-FLOOR = 1e-7
-TIE_BREAK = 1e-3
+FLOOR = 1e-7  # keeps the logarithm of a probability of 0 finite; about the resolution of float32 near 1
+TIE_BREAK = 1e-3  # of a vote: probabilities decide between equal votes only, up to 1,000 members
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def fit(method: str, stack: Stack, truth: NDArray[np.integer[Any]], *, steps: in
     """Return the combiner of a method, fitted on probabilities [M, N, C] and the truth [N] where the method needs it.
 
     Raises:
-        CannotSay: the method is fitted, and no image has a label.
+        NotEstimableError: the method is fitted, and no image has a label.
     """
     if not method_named(method).fitted:
         return Combiner(method, np.full(len(stack), 1 / len(stack)))

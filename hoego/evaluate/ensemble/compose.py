@@ -53,7 +53,7 @@ def compose(parts: Mapping[str, Predictions], *, name: str = "") -> Composition:
 
     Raises:
         UsageError: an attribute of the composite is not named.
-        MismatchError: the runs are of different data sets, splits or schemas, lack images, or say nothing of the
+        MismatchError: the runs are of different data sets, splits or schemas, lack images, or do not predict the
             attribute asked of them.
     """
     first = next(iter(parts.values()))

@@ -14,7 +14,7 @@ from hoego.errors import NotEstimableError
 from hoego.predictions import Predictions, Provenance, RowProvenance, fitted_source, join_sources
 
 Ints = NDArray[np.int64]
-HOLDOUT_PARTS = 5
+HOLDOUT_PARTS = 5  # as many as a split into folds has by default
 T = TypeVar("T")
 
 
@@ -25,7 +25,7 @@ def parts_of(predictions: Predictions, dataset: Dataset, *, seed: int = 0) -> In
     split), they are five groups of the held-out subjects, drawn by seed, a subject in one group only.
 
     Raises:
-        CannotSay: there are fewer than two subjects to divide.
+        NotEstimableError: there are fewer than two subjects to divide.
     """
     subject = dataset.subject_index[dataset.positions(predictions.images)]
     held, owner = np.unique(subject, return_inverse=True)

@@ -40,11 +40,12 @@ RULES = {
     "prior": "prior correction: minus a strength times the log of the class's share",
     "thresholds": "one offset per class, by coordinate ascent on macro F1",
 }
-FLOOR = 1e-12
+FLOOR = 1e-12  # keeps the logarithm of a probability of 0 finite
+# 0 changes nothing and 1 takes out the whole prior (Menon et al. 2021, equation 9).
 STRENGTHS = np.round(np.arange(0.0, 1.51, 0.05), 2)
 LARGEST = 5.0  # of an offset: a factor of 148 on the odds
-ROUNDS = 10
-SWAPS = 9_999
+ROUNDS = 10  # of coordinate ascent at most: it ends earlier, once a whole round changes nothing
+SWAPS = 9_999  # with the observed one, p in steps of 1 / 10,000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,8 +110,8 @@ def decide(
 
     Raises:
         UsageError: no such rule.
-        MismatchError: the predictions say nothing of the target.
-        CannotSay: fewer than six subjects have a label.
+        MismatchError: the predictions do not hold the target.
+        NotEstimableError: fewer than six subjects have a label.
     """
     chosen = options or DecideOptions()
     require_rule(chosen.rule)
@@ -164,7 +165,7 @@ def fit_offsets(rule: str, p: Floats, truth: Ints) -> Offsets:
     """Return the offsets of a rule with the best macro F1 on probabilities [N, C] and their truth [N] (-1 is left out).
 
     Raises:
-        CannotSay: no image has a label.
+        NotEstimableError: no image has a label.
     """
     require_rule(rule)
     known = truth >= 0

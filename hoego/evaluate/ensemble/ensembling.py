@@ -136,7 +136,7 @@ def ensemble(
         UsageError: fewer than two members and no rule, a member named twice, an unknown method or rule.
         MismatchError: members of other data sets, splits, schemas or images; naive members among honest ones.
         LeakError: a member's row is in-sample.
-        CannotSay: too few subjects.
+        NotEstimableError: too few subjects.
     """
     chosen = options or EnsembleOptions()
     method = method_named(chosen.method)

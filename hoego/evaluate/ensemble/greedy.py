@@ -18,7 +18,7 @@ Stack = NDArray[np.float32]
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 ROUNDING = 1e-4  # more than 50 additions in single precision can be off by
-PATIENCE = 10
+PATIENCE = 10  # steps in a row without a better macro F1 that end the search; as many are always made
 BLOCKS = 16  # of members, shared out among the threads
 
 

@@ -22,8 +22,8 @@ from hoego.short_repr import ShortRepr
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
-SWAPS = 9_999
-ENOUGH = 1e-9
+SWAPS = 9_999  # with the observed one, p in steps of 1 / 10,000
+ENOUGH = 1e-9  # a sum of weights below this is rounding: nobody but the member left out was picked
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,7 +123,7 @@ def evaluate_members(
     """Return the members with their marginals, the best of them, and the gain over the best chosen on other parts.
 
     Raises:
-        CannotSay: fewer than six subjects have a label.
+        NotEstimableError: fewer than six subjects have a label.
     """
     rows = dataset.positions(how.scored.images)
     truth, subject = dataset.target[rows], dataset.subject_index[rows]

@@ -1,4 +1,4 @@
-"""When to answer at all, so that "wrong on at most x of the people answered" holds for new people.
+"""Abstention: when to answer, so that "wrong on at most x of the people answered" holds for new people.
 
 People are ordered by their most probable answer. For a rising number of people the hypothesis "more than x of them get
 wrong answers" is tested, and the last rejected one before the first that is not gives the rule (fixed-sequence
@@ -25,7 +25,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 CONFIDENCE = 0.95
 FIRST = 7.75
-"""The sequence starts with FIRST / error people, of whom three may get wrong answers (half the 95 % point of chi
+"""The sequence starts with FIRST / error people, three of which may get wrong answers (half the 95 % point of chi
 squared with 8 degrees of freedom), or with half of all if those are fewer: a smaller start falls with one mistake."""
 STEP = 1.1
 
@@ -69,7 +69,7 @@ def abstention_rule(attribute: str, p: Floats, truth: Ints, subject: Ints, error
         error: promised share of the people answered, between 0 and 1.
 
     Raises:
-        UsageError: `error` is no share.
+        UsageError: `error` is not a share.
         NotEstimableError: so few people, or so many mistakes, cannot support it; the message says what could.
     """
     if not 0 < error < 1:
@@ -122,7 +122,7 @@ def _lowest_confidence(photos: JudgedPhotos, error: float, attribute: str) -> fl
     if found is None:
         raise NotEstimableError(
             f"{attribute} is too often wrong for the promise to be wrong on at most {error:.2g} of the people "
-            f"answered: already among the {tried:,} people of whom it is most certain more cannot be ruled out.",
+            f"answered: already among the {tried:,} people with the most certain answers, more cannot be ruled out.",
             remedy="Name a larger share.",
         )
     return found

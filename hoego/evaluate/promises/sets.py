@@ -1,6 +1,6 @@
 """Prediction sets by conformal prediction with people as the unit.
 
-The photos of one person are no independent witnesses: a quantile over photos would promise more than it keeps. Each of
+The photos of one person are not independent: a quantile over photos would promise more than it keeps. Each of
 the S held-out people weighs the same, 1 / (S + 1), shared among their photos, and the new person weighs 1 / (S + 1)
 too (Lee, Barber and Willett 2023, Distribution-free inference with hierarchical data, HCP; Vovk et al. 2005 for one
 photo each). The probabilities are those that the models gave before any temperature, so that nothing was fitted on the
@@ -35,7 +35,7 @@ def prediction_set_rule(
         error: promised, between 0 and 1.
 
     Raises:
-        UsageError: `error` is no share.
+        UsageError: `error` is not a share.
         NotEstimableError: so few people cannot support it; the message says how many could.
     """
     if not 0 < error < 1:

@@ -1,4 +1,4 @@
-"""What predictions are worth, with intervals over subjects that hold their level."""
+"""Score predictions, with intervals over subjects that hold their level."""
 
 from hoego.evaluate.score.metric_contract import MetricContract
 from hoego.evaluate.score.metrics import METRICS, PRIMARY, Metric, load_own, metric, require_applicable

@@ -1,4 +1,4 @@
-"""What one's own metric must do; subclass `MetricContract` in a test.
+"""Tests for a custom metric; subclass `MetricContract` in a test.
 
 Example::
 

@@ -1,7 +1,7 @@
 """The table of metrics: name, whether it is shown by default, help, what it needs.
 
 Three kinds: functions of counts (see `formulas`), functions of the probabilities with a value per subject (log loss,
-AUROC), and one's own, given as "module:function" or "file.py:function".
+AUROC), and custom ones, given as "module:function" or "file.py:function".
 """
 
 from __future__ import annotations
@@ -131,13 +131,16 @@ PRIMARY = "macro_f1"
 
 
 def metric(name: str) -> Metric:
-    """Return the row called `name`; one's own ("module:function") becomes a row of its own. Raises UsageError."""
+    """Return the row called `name`; a custom one ("module:function") becomes a row of its own. Raises UsageError."""
     if name in METRICS:
         return METRICS[name]
     if ":" in name:
         lower = getattr(load_own(name), "better", "higher") == "lower"
         return Metric(
-            name=name, help="One's own metric.", needs="probabilities", better="lower" if lower else "higher"
+            name=name,
+            help="A metric of your own.",
+            needs="probabilities",
+            better="lower" if lower else "higher",
         )
     raise UsageError(
         f"There is no metric {name!r}.",
@@ -183,7 +186,7 @@ def load_own(name: str) -> OwnMetric:
     place, _, function = name.rpartition(":")
     remedy = 'Give "module:function" (importable from here) or "file.py:function".'
     if not function or not place or (place.startswith(".") and not place.endswith(".py")):
-        raise UsageError(f"The metric {name!r} names no module and function.", remedy=remedy)
+        raise UsageError(f"The metric {name!r} does not name a module and a function.", remedy=remedy)
     try:
         if place.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(place).stem, place)
@@ -200,12 +203,12 @@ def load_own(name: str) -> OwnMetric:
     except (ImportError, AttributeError, OSError, SyntaxError) as e:
         raise UsageError(f"The metric {name!r} cannot be loaded: {e}.", remedy=remedy) from None
     if not callable(found):
-        raise UsageError(f"The metric {name!r} is no function.", remedy=remedy)
+        raise UsageError(f"The metric {name!r} is not a function.", remedy=remedy)
     return found
 
 
 def own_value(function: OwnMetric, truth: Ints, probabilities: Float) -> float:
-    """Compute one's own metric of N images, on arrays that it cannot change.
+    """Compute a custom metric of N images, on arrays that it cannot change.
 
     Raises:
         UsageError: the function fails, or tries to write into what it was given.

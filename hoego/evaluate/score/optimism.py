@@ -6,7 +6,7 @@ scores is free of the choice. Out-of-bag sets hold about 0.368 of the subjects, 
 whole set because it is concave in the counts of rare classes; that difference is measured on choices made in *other*
 bags, which know nothing of this resample's subjects, and taken off. For the same reason a set of S subjects lies a
 little below the population: the bootstrap's bias (the score of a bag under another bag's choice, less that of the
-whole set) is taken off too, so that the corrected score speaks of new subjects at large.
+whole set) is taken off too, so that the corrected score is about new subjects.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Float = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
 CELLS = 2_000_000_000  # multiplications that one fold's resamples may cost
 HELD = 60_000_000  # totals held at once
-PLACEBOS = 8
+PLACEBOS = 8  # other bags, whose choices show the effect of resampling alone; their mean is less noisy
 GROUPS = ("placebo", "bag", "full")
 
 
@@ -69,7 +69,7 @@ def optimism(
         fold: fold of each image [N]; None for one.
 
     Raises:
-        CannotSay: fewer than ten subjects in a fold: bags would leave too few out.
+        NotEstimableError: fewer than ten subjects in a fold: bags would leave too few out.
         MismatchError: shapes differ.
     """
     settings = options or OptimismOptions()
@@ -127,7 +127,7 @@ def _less_flattery(pooled: _Pool, judge: _Judge) -> Float:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Judge(ShortRepr):
-    """By what candidates are chosen and scored."""
+    """The metric by which candidates are chosen and scored."""
 
     at: CountColumns
     present: NDArray[np.bool_]

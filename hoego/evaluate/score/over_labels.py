@@ -1,4 +1,4 @@
-"""Several labels for a photo: the mean over labels of what each label's own score says."""
+"""Several labels for a photo: the mean over the labels' own scores."""
 
 from __future__ import annotations
 

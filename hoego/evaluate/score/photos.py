@@ -1,4 +1,4 @@
-"""Photo by photo: what each was said to be, and what it is."""
+"""The prediction of each photo beside its truth."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class PhotoPrediction:
 
     Args:
         image: its id.
-        subject: whom it shows.
+        subject: the subject that it shows.
         content: hash of its bytes.
-        truth, said: names of the classes.
-        confidence: probability of the class that was said.
+        truth, predicted: names of the classes.
+        confidence: probability of the predicted class.
     """
 
     image: str
     subject: str
     content: int
     truth: str
-    said: str
+    predicted: str
     confidence: float
 
 
@@ -46,8 +46,8 @@ class PhotoPredictions(ShortRepr):
         label: attribute or "composite".
         classes: names [C].
         rows: position in the data set of each photo [N].
-        truth, said: classes [N].
-        confidence: probability of the class that was said [N].
+        truth, predicted: classes [N].
+        confidence: probability of the predicted class [N].
     """
 
     dataset: Dataset
@@ -55,23 +55,23 @@ class PhotoPredictions(ShortRepr):
     classes: tuple[str, ...]
     rows: Rows
     truth: Rows
-    said: Rows
+    predicted: Rows
     confidence: NDArray[np.float64]
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether each photo was said to be what it is [N]."""
-        right: NDArray[np.bool_] = self.truth == self.said
+        """Whether each photo is predicted right [N]."""
+        right: NDArray[np.bool_] = self.truth == self.predicted
         return right
 
-    def mistakes(self, truth: int | None = None, said: int | None = None) -> Rows:
-        """Return the photos [n] that are wrong, the surest mistake first.
+    def mistakes(self, truth: int | None = None, predicted: int | None = None) -> Rows:
+        """Return the photos [n] that are wrong, the most confident mistake first.
 
-        With `truth` and `said` those of one cell of the confusion matrix, which may be one of its diagonal.
+        With `truth` and `predicted`, return those of one cell of the confusion matrix, which may be on its diagonal.
         """
-        chosen = ~self.right if truth is None or said is None else np.ones(len(self.rows), dtype=bool)
+        chosen = ~self.right if truth is None or predicted is None else np.ones(len(self.rows), dtype=bool)
         chosen &= (truth is None) | (self.truth == truth)
-        chosen &= (said is None) | (self.said == said)
+        chosen &= (predicted is None) | (self.predicted == predicted)
         return by_confidence(np.flatnonzero(chosen), self.confidence)
 
     def photos(self, which: Iterable[Any]) -> tuple[PhotoPrediction, ...]:
@@ -85,13 +85,13 @@ class PhotoPredictions(ShortRepr):
             subject=str(self.dataset.subjects[self.dataset.subject_index[row]]),
             content=int(self.dataset.contents[row]),
             truth=self.classes[self.truth[i]],
-            said=self.classes[self.said[i]],
+            predicted=self.classes[self.predicted[i]],
             confidence=float(self.confidence[i]),
         )
 
 
 def by_confidence(which: Rows, confidence: NDArray[np.float64]) -> Rows:
-    """Sort positions [n] by the confidence [N] of their photos, the surest first."""
+    """Sort positions [n] by the confidence [N] of their photos, the most confident first."""
     ordered: Rows = which[np.argsort(-confidence[which], kind="stable")]
     return ordered
 
@@ -112,13 +112,13 @@ def predicted_photos(predictions: Predictions, dataset: Dataset, label: str = ""
     label = label or (target if predictions.has(target) else predictions.attributes[0])
     aligned = scored_rows(predictions, dataset)
     space = space_of(label, aligned.predictions, dataset, aligned.positions)
-    said = space.predicted
+    predicted = space.predicted
     return PhotoPredictions(
         dataset=dataset,
         label=label,
         classes=space.classes,
         rows=aligned.positions[space.rows],
         truth=space.truth,
-        said=said,
-        confidence=space.probabilities[np.arange(len(said)), said],
+        predicted=predicted,
+        confidence=space.probabilities[np.arange(len(predicted)), predicted],
     )

@@ -70,7 +70,7 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
         LeakError: rows are in-sample; names the subjects and how they were seen.
         MismatchError: the predictions are of another data set.
         UsageError: a metric that is asked for means nothing for these labels.
-        CannotSay: nothing to score: no rows, no labels, or none of the scored attributes is predicted.
+        NotEstimableError: nothing to score: no rows, no labels, or none of the scored attributes is predicted.
     """
     settings = options or ScoreOptions()
     _require_sensible(predictions, dataset, settings)

@@ -48,6 +48,7 @@ from hoego.results.score import ClassScore, LabelSpaceScore, MetricEstimate
 from hoego.short_repr import ShortRepr
 
 Float = NDArray[np.float64]
+# Each resample calls the user's function. They give a standard error, which takes fewer of them than a quantile.
 OWN_RESAMPLES = 400
 CLASS_FORMULAS: Mapping[str, tuple[Formula, Marks]] = {
     "f1": (formulas.class_f1, f1_mark),
@@ -64,7 +65,7 @@ CANNOT = {
 
 @dataclass(frozen=True)
 class MetricOptions:
-    """Confidence level, resamples over subjects, seed, and metrics of one's own."""
+    """Confidence level, resamples over subjects, seed, and custom metrics."""
 
     level: float = 0.95
     resamples: int = 10_000
@@ -332,7 +333,7 @@ def _log_loss(ground: _Ground) -> MetricEstimate:
 
 
 def _own(ground: _Ground, name: str) -> MetricEstimate:
-    """Compute a metric of the user's own; its interval comes from fewer resamples: Student's t around the value
+    """Compute a custom metric; its interval comes from fewer resamples: Student's t around the value
     less the bootstrap's bias.
     """
     function, space = load_own(name), ground.space

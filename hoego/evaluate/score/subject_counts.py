@@ -45,7 +45,7 @@ class SubjectTable(ShortRepr):
 
     @classmethod
     def of(cls, counts: csr_array) -> SubjectTable:
-        """Group the subjects of counts [S, columns]; sums that are no counts (floats) stay one by one."""
+        """Group the subjects of counts [S, columns]; sums that are not counts (floats) stay one by one."""
         n = counts.shape[0]
         if not np.issubdtype(counts.dtype, np.integer):
             return cls(counts, np.ones(n, dtype=np.int64), np.arange(n))
@@ -90,7 +90,7 @@ class SubjectTable(ShortRepr):
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
         """Yield chunks of totals [r, columns] in the bag and, where asked for, of the subjects out of it.
 
-        The subjects out of the bag need to be told apart, so with `held_out` no group is drawn as one.
+        The subjects out of the bag need to be distinct, so with `held_out` no group is drawn as one.
         """
         if held_out:
             yield from self._with_held_out(resamples, seed)

@@ -42,7 +42,7 @@ class ExportMembers(ShortRepr):
         all_rows: the row of the cache's array of every photo of the data set.
         preprocess: that made them.
         values: float32 probabilities [N, C] by head of the model that held each photo out (of the refit: of all).
-        provenance: whom the models have seen.
+        provenance: the subjects that the models have seen.
         precision: in which the run trained and predicted.
     """
 
@@ -101,7 +101,7 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
         recorded = recorded.take(recorded.fold == int(chosen.name))
     if dataset.schema.fingerprint != models[0].schema.fingerprint:
         raise RecordError(
-            f"The labels of {record.id} have other classes today than it was trained on.",
+            f"The labels of {record.id} have other classes now than those it was trained on.",
             remedy="Restore the label schema, or train it again.",
         )
     preprocess = preprocess_of(models[0].recipe)

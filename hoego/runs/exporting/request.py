@@ -1,4 +1,4 @@
-"""What is asked for, and what of it a run can give."""
+"""Check what a run can export."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Int8 = Literal["", "static", "dynamic"]
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """What `hoego export` is asked for.
+    """Options of `hoego export`.
 
     Args:
         to: the folder to make; it must not hold anything yet.
@@ -76,7 +76,7 @@ def require_exportable(record: Record) -> Recipe:
     if is_combined(record):
         members = ", ".join(dict.fromkeys(member_names(record)))
         raise RecordError(
-            f"{record.id} is made of several runs ({members}), and a file holds the models of one.",
+            f"{record.id} is made of several runs ({members}), and an exported file holds the models of one.",
             remedy="Export one of them; the mean of its folds is an ensemble too (--weights folds).",
         )
     if is_outside(record):
@@ -87,7 +87,7 @@ def require_exportable(record: Record) -> Recipe:
     if record.refresh().state != "done":
         raise RecordError(
             f"The run {record.id} is {record.state}: it has no model to export.",
-            remedy=f"Go on with it: hoego train --resume {record.id}",
+            remedy=f"Continue it: hoego train --resume {record.id}",
         )
     recipe = build(record.recipe)
     if recipe.views.n:

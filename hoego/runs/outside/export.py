@@ -56,7 +56,7 @@ class SideSize(Result):
 
 
 class ExportedFolds(Result):
-    """What was written; the subjects' names stand in sealed.json alone.
+    """What was written; only sealed.json holds the subjects' names.
 
     Args:
         folder: that was made.

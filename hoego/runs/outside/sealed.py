@@ -63,7 +63,7 @@ class SealedFolds(Result):
         layout: imagefolder, csv or frame.
         attribute: whose classes the folders are, or which the table calls target.
         salt: from which the neutral names are made.
-        folds: fold -> side (train, inner, predict) -> what stands there.
+        folds: fold -> side (train, inner, predict) -> what is on it.
     """
 
     format: int = 1
@@ -110,7 +110,7 @@ class SealedFolds(Result):
             image = known.get(Path(str(name).replace("\\", "/")).name.split(".")[0])
             if image is None:
                 raise DataError(
-                    f"{str(name)!r} (row {row}, from 0) is no photo of the export.",
+                    f"{str(name)!r} (row {row}, from 0) is not a photo of the export.",
                     remedy="Name photos as the exported files are called (photo-...).",
                 )
             out.append(image)

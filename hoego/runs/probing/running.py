@@ -56,7 +56,7 @@ TRAINED = (
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeOptions:
-    """What a probe is told besides its recipe.
+    """Options of a probe beside its recipe.
 
     Args:
         folder: the project's folder, in which `runs/` and `splits/` lie.

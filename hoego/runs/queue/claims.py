@@ -18,12 +18,13 @@ from hoego.runs.records.environment import code_state, machine_key
 from hoego.storage import storing
 
 MAX_DEATHS = 3
-"""A run whose worker died this often without finishing one more epoch ends as failed."""
+"""A run whose worker died this often without finishing one more epoch ends as failed: one death may be the machine's, a
+run that kills its worker each time would keep the queue from ever ending."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueueOptions:
-    """What may be said of a run that is queued, beside its recipe.
+    """Options of a queued run beside its recipe.
 
     `after`: ids of runs that must be done first. `value`: what it is worth beside others of its priority when
     the time is not enough for all. `fold`: what is held out; None takes what the recipe says. `spread`: its folds

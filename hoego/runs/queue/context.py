@@ -1,4 +1,4 @@
-"""What a runner is given, and what it gives back."""
+"""The arguments and the result of a runner."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class WorkerContext:
         self._fold = self.record.fold
 
     def should_stop(self) -> str:
-        """Return why to stop now (cancelled, the worker is told to end, the deadline); empty to go on."""
+        """Return why to stop now (cancelled, the worker is asked to end, the deadline); empty to go on."""
         self._asked = time.monotonic()
         self._mark = self.clock() if self._mark is None else self._mark
         return self._why_stop()

@@ -1,4 +1,4 @@
-"""Why a run failed, in one line that says what to do."""
+"""Why a run failed, in one line with the remedy."""
 
 from __future__ import annotations
 

@@ -36,15 +36,15 @@ def tidy_run(record: Record, *, keep: str | None = None, look: bool = False) -> 
     if record.state != "done" or policy == "all" or "keep" in record.meta.tags:
         return DeletedFiles((), 0)
     chosen = str(record.recipe.get("select", {}).get("by", "macro_f1"))
-    doomed: list[Path] = []
+    to_delete: list[Path] = []
     for fold in record.folds():
         folder = record.folder / f"fold-{fold}"
         weights = sorted(folder.glob("*.safetensors"))
         others = [p for p in weights if p.name not in STATE_FILES]
-        doomed += [folder / name for name in STATE_FILES if others and (folder / name).is_file()]
+        to_delete += [folder / name for name in STATE_FILES if others and (folder / name).is_file()]
         if policy == "selected" and any(p.stem == chosen for p in others):
-            doomed += [p for p in others if p.stem not in (chosen, "refit")]
-    return _delete(doomed, record.folder, look)
+            to_delete += [p for p in others if p.stem not in (chosen, "refit")]
+    return _delete(to_delete, record.folder, look)
 
 
 def tidy(store: RunStore, *, recent: int = 20, best: int = 5, look: bool = False) -> DeletedFiles:
@@ -62,10 +62,10 @@ def tidy(store: RunStore, *, recent: int = 20, best: int = 5, look: bool = False
     return DeletedFiles(tuple(f for t in deleted for f in t.files), sum(t.bytes for t in deleted))
 
 
-def _delete(doomed: list[Path], folder: Path, look: bool) -> DeletedFiles:
+def _delete(to_delete: list[Path], folder: Path, look: bool) -> DeletedFiles:
     freed = 0
     gone = []
-    for path in doomed:
+    for path in to_delete:
         with contextlib.suppress(OSError):
             size = path.stat().st_size
             if not look:

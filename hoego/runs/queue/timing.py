@@ -28,10 +28,11 @@ from hoego.runs.records.environment import machine_key
 LEVELS = ("the same recipe", "the same model, image size and data", "the same model at another size")
 """What past runs a prediction may rest on, nearest first."""
 
+# The spread of the logarithm of a time at each of LEVELS before errors are known; it counts like four past errors.
 _PRIOR_SPREAD = (0.04, 0.15, 0.50)
 _PRIOR_WEIGHT = 4.0
 _IRRELEVANT = {"name", "seed", "epochs", "fold", "queue", "submission", "score", "refit", "threads", "audit"}
-_DEFAULT_OVERHEAD = 5.0
+_DEFAULT_OVERHEAD = 5.0  # seconds, until a run of this machine has shown its own
 _UNFINISHED = ("waiting", "running", "interrupted", "failed")
 
 

@@ -1,4 +1,4 @@
-"""The real runner: a queued record is trained by `hoego.runs`."""
+"""Train a queued record."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ def queue_run(runs: Path, recipe: Recipe, ask: QueueOptions | None = None) -> Re
             "--spread shares out the folds of a run, and this run has one.", remedy="Add --fold all."
         )
     keep_names(RunStore(runs), recipe)
-    return _asked(runs, recipe, ask)
+    return _queued(runs, recipe, options)
 
 
-def enqueue(store: RunStore, recipe: Mapping[str, Any], ask: QueueOptions) -> Record:
+def enqueue(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions) -> Record:
     """Queue a run of plain settings, as `queue_run`, for callers that queue several."""
-    return _asked(store.root, build(recipe), ask)
+    return _queued(store.root, build(recipe), options)
 
 
-def _asked(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
-    after = after_of(RunStore(runs), ask)
-    record = _prepared(runs, recipe, ask)
+def _queued(runs: Path, recipe: Recipe, options: QueueOptions) -> Record:
+    after = after_of(RunStore(runs), options)
+    record = _prepared(runs, recipe, options)
     record.update(
         state="waiting",
         reason="",
-        name=ask.name or record.meta.name,
+        name=options.name or record.meta.name,
         after=after,
-        priority=ask.priority,
-        value=ask.value,
+        priority=options.priority,
+        value=options.value,
     )
     return record
 
 
-def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
+def _prepared(runs: Path, recipe: Recipe, options: QueueOptions) -> Record:
     """Make a complete record (its split included) that no worker takes yet."""
     from hoego.runs.project import open_project
     from hoego.runs.train import TrainOptions, prepare
 
-    options = TrainOptions(
+    training = TrainOptions(
         folder=_project_folder(runs),
         fold=ask.fold,
         why=ask.why,
@@ -68,7 +68,7 @@ def _prepared(runs: Path, recipe: Recipe, ask: QueueOptions) -> Record:
         parents=ask.parents,
         fields={"queue": ask.queue_facts, "training": dict(ask.training or {})},
     )
-    return prepare(open_project(recipe, options.folder), options, state="interrupted")
+    return prepare(open_project(recipe, training.folder), training, state="interrupted")
 
 
 def start_in_background(runs: Path, recipe: Recipe, ask: QueueOptions | None = None) -> BackgroundWorker:

@@ -60,7 +60,7 @@ class _Worker:
 
 
 def work(store: RunStore, runner: Runner, options: WorkOptions | None = None) -> WorkReport:
-    """Run what waits, best first, until the queue is empty, nothing more fits, or the worker is told to end.
+    """Run what waits, best first, until the queue is empty, nothing more fits, or the worker is asked to end.
 
     At the start it says what will fit before the deadline and what will not. It starts no run that is predicted
     not to end in time; a run of unknown length is tried, and stopped between two epochs if it will not end. Every
@@ -365,7 +365,7 @@ def _signals(stop: _Stop) -> Iterator[None]:
     def ask(number: int, _: object) -> None:
         if stop.reason:
             raise KeyboardInterrupt
-        stop.reason = "stopped by hand" if number == signal.SIGINT else "the worker was told to end"
+        stop.reason = "stopped by hand" if number == signal.SIGINT else "the worker was asked to end"
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -71,7 +71,7 @@ def work_many(store: RunStore, runner: Runner, options: WorkOptions, *, workers:
 
 
 class WorkerPool:
-    """Workers that take what waits until they are told to end; for a program that queues as it goes.
+    """Workers that take waiting runs until they are asked to end; for a program that queues as it goes.
 
     One that dies is replaced, MAX_REPLACED times at most. They end by themselves soon after this process has died.
 
@@ -93,8 +93,8 @@ class WorkerPool:
             self._options, name=f"{self._options.name or 'worker'}-{k}", wait=True, idle=OrphanIdle()
         )
         cores = () if gpu is not None else own_cores(k, workers)
-        told = (None, str(self._store.root), self._runner, own, gpu, cores)
-        child = self._context.Process(target=_child, args=told, daemon=True)
+        arguments = (None, str(self._store.root), self._runner, own, gpu, cores)
+        child = self._context.Process(target=_child, args=arguments, daemon=True)
         child.start()
         return child
 
@@ -108,7 +108,7 @@ class WorkerPool:
         """Their process ids."""
         return [child.pid or 0 for child in self._children]
 
-    def mend(self) -> None:
+    def replace_dead(self) -> None:
         """Start a worker in the place of each that died.
 
         Raises:
@@ -126,7 +126,7 @@ class WorkerPool:
             self._children[k] = self._start(k, len(self._children))
 
     def end(self, patience: float = 30.0) -> None:
-        """Tell all to end, and wait: a run that is being trained goes back to waiting at its next step."""
+        """Ask all to end, and wait: a run that is being trained goes back to waiting at its next step."""
         for child in self._children:
             if child.is_alive():
                 child.terminate()

@@ -93,7 +93,7 @@ def _usual(runs: Path) -> Recipe:
 
 
 def reserve_of(text: str | None) -> float | None:
-    """Seconds kept before the deadline, as they were asked for; None where they were not."""
+    """Return the seconds kept before the deadline as asked for; None if they were not."""
     if not text:
         return None
     return 0.0 if text.strip() in ("0", "0s", "0m") else parse_duration(text)

@@ -35,7 +35,7 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def objection(folder: Path) -> str:
-    """Say why a record is not copied: its first entry that is no plain file or folder; "" where all are."""
+    """Say why a record is not copied: its first entry that is not a plain file or folder; "" where all are."""
     try:
         if why := _objection(folder.name, os.lstat(folder).st_mode):
             return why
@@ -50,13 +50,13 @@ def objection(folder: Path) -> str:
 
 def _objection(name: str, mode: int) -> str:
     if stat.S_ISLNK(mode):
-        return f"{name} is a link, and what it points to is no part of the record"
+        return f"{name} is a link, and what it points to is not part of the record"
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return f"{name} is no file: a pipe, a socket or a device"
+        return f"{name} is not a file: a pipe, a socket or a device"
     if "\\" in name:
         return f"the name {name} holds a backslash, which another system reads as a folder"
     if not _is_text(name):
-        return f"the name {name!a} is no text"
+        return f"the name {name!a} is not text"
     return ""
 
 

@@ -16,7 +16,7 @@ _LOOKED_AT = 3
 def home_datasets(records: Iterable[Record]) -> frozenset[str]:
     """Return the fingerprints of the data sets whose photos lie where the hoego.toml beside the records says.
 
-    Empty where there is one data set alone, or none is known to be at home: then nothing is told apart.
+    Empty where there is one data set alone, or none is known to be at home: then no distinction is made.
     """
     found: dict[str, list[Record]] = {}
     for record in records:

@@ -32,7 +32,7 @@ _BESIDE = ("honesty", "marks")
 
 @dataclass(frozen=True, kw_only=True)
 class RunsQuery:
-    """What to list. `sort` is a column, with a leading "-" for the largest first; `limit` 0 lists all."""
+    """The records to list. `sort` is a column, with a leading "-" for the largest first; `limit` 0 lists all."""
 
     states: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def merge(source: RunStore, target: RunStore) -> MergeResult:
     A run that both hold is compared file by file: equal ones are `same`, others `conflicts`, which are named
     and left untouched on both sides. Runs that are running or broken are skipped with the reason. A record with a
     link, a pipe or a name that another system reads as a path is refused, and nothing of it is copied. A run that
-    waits there comes in as cancelled: what runs here is asked for here.
+    waits there is copied as cancelled: only runs queued here run here.
 
     Raises:
         RecordError: `source` is not a folder, or is `target` itself; or a diary is broken (all else is merged then).

@@ -1,4 +1,4 @@
-"""The one rule for ranking records: what may be ranked at all, and which scores may stand beside which."""
+"""The one rule for ranking records: what may be ranked at all, and which scores may be compared."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ class Record:
             wrong = [key for key, value in row.items() if not _is_figure(value)]
             if wrong or row.get("epoch", place) is None:
                 raise RecordError(
-                    "an epoch's figure is no number",
+                    "an epoch's figure is not a number",
                     file=path,
                     row=line,
                     column=wrong[0] if wrong else "epoch",

@@ -62,7 +62,7 @@ class ReviewDecision(Result):
 
 @dataclass(frozen=True)
 class ReviewJournal:
-    """The journal as it stands.
+    """The journal at one moment.
 
     Args:
         decisions: that hold, by suspect; the latest of each.

@@ -1,4 +1,4 @@
-"""Where the corrections of a review go: the overlay that hoego.toml names."""
+"""The file of a review's corrections: the overlay that hoego.toml names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A review: what is asked next, what an answer does, and how two reviewers keep out of each other's way."""
+"""A review: its next question, the effect of an answer, and two reviewers at once."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ REASONS = {
 
 
 class ReviewConflict(HoegoError):
-    """Somebody has decided meanwhile: nothing was changed."""
+    """Somebody else has decided meanwhile: nothing was changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewAnswer:
-    """What a reviewer says.
+    """The answer of a reviewer.
 
     Args:
         suspect: its key.
         answer: a class; CANNOT_BE_TOLD.
         seen: version of the suspect that they saw.
-        who: says it.
+        who: the reviewer.
         reason: a letter of REASONS, or "".
     """
 
@@ -55,7 +55,7 @@ class ReviewAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewItem:
-    """A suspect as it stands for one reviewer.
+    """A suspect as one reviewer sees it.
 
     Args:
         suspect: what is asked about.
@@ -113,7 +113,7 @@ class Review:
         self._images = given.image_ids.tolist()
 
     def item(self, key: str, who: str) -> ReviewItem:
-        """Return a suspect as it stands for a reviewer. Raises UsageError where there is no such suspect."""
+        """Return a suspect as a reviewer sees it. Raises UsageError if there is no such suspect."""
         return self._item(self._state(), key, who)
 
     def progress(self, who: str) -> ReviewProgress:
@@ -134,7 +134,7 @@ class Review:
         return tuple(sorted((d for k, d in held.items() if k in self.suspects), key=lambda d: d.time))
 
     def answer(self, said: ReviewAnswer) -> ReviewItem:
-        """Take an answer, and return the suspect as it stands then.
+        """Take an answer, and return the suspect as it is then.
 
         A first answer that agrees with the suggestion decides; so does any second one. A first one that does not is
         written down, and the suggestion may be shown.
@@ -300,5 +300,5 @@ def _conflict(item: ReviewItem) -> ReviewConflict:
     what = f"answered {made.answer!r}" if made.answer else "found that it cannot be told"
     return ReviewConflict(
         f"{made.who} has decided meanwhile: {what}. Your answer was not written.",
-        remedy="Go on to the next one, or take up the decision with them.",
+        remedy="Continue with the next one, or discuss the decision with them.",
     )

@@ -24,7 +24,7 @@ class ReviewSuspect:
     Args:
         key: names it whatever run suspects it: a digest of the attribute and the photos.
         attribute: whose label it is.
-        subject: whom the photos show.
+        subject: that the photos show.
         images: ids of all photos that carry the label: those of the person where the attribute is constant within
             people, else one.
         contents: hashes of the photos' bytes, in the same order.

@@ -34,7 +34,7 @@ class Finding:
         name: of the recipe.
         metric, better, sampler, space: as in SearchResult.
         trials: of the search.
-        start: the recipe as it stands, as a point; None where it is not in the space.
+        start: the unchanged recipe, as a point; None where it is not in the space.
         ended: why no further trial was started.
     """
 
@@ -117,7 +117,7 @@ def _notes(finding: Finding) -> list[str]:
     if waiting:
         notes.append(f"{waiting} trials have not ended; the same command goes on with them")
     if finding.start is None:
-        notes.append("the recipe as it stands is not in the space, so it is no trial")
+        notes.append("the recipe as it stands is not in the space, so it is not a trial")
     elif finding.best is not None and finding.best.point == finding.start:
         notes.append("no trial was better than the recipe as it stands: there is no gain to confirm")
     return notes
@@ -140,7 +140,7 @@ def _gain(
     sides = [[r for r in side if r.refresh().state == "done"] for side in (winners, starts)]
     lost = [r.id for r in (*winners, *starts) if r.state in ("failed", "cancelled", "stopped")]
     if lost:
-        notes.append(f"runs of the confirmation did not end well: {', '.join(lost)}")
+        notes.append(f"runs of the confirmation failed: {', '.join(lost)}")
     if not all(sides):
         return None
     for record in sides[0]:

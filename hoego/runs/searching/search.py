@@ -68,13 +68,13 @@ class SearchRequest:
     why: str = ""
 
 
-def search(recipe: Recipe, request: SearchRequest, workshop: StudyRunner) -> SearchResult:
+def search(recipe: Recipe, request: SearchRequest, runner: StudyRunner) -> SearchResult:
     """Search, or go on with the search of the same recipe, space, sampler and metric as far as its records tell.
 
     Args:
         recipe: the start.
         request: see `SearchRequest`.
-        workshop: where to train.
+        runner: where to train.
 
     Returns:
         What was found; where the time ended first, with what is still to be done.
@@ -90,8 +90,8 @@ def search(recipe: Recipe, request: SearchRequest, workshop: StudyRunner) -> Sea
         raise UsageError("The search has no end.", remedy="Give --trials, --until, --for or --hours.")
     space = SearchSpace.of(recipe, request.space)
     require_sampler(request.sampler, space)
-    project = open_project(recipe, workshop.folder)
-    return _Search(recipe, request, workshop, space, project).run()
+    project = open_project(recipe, runner.folder)
+    return _Search(recipe, request, runner, space, project).run()
 
 
 def search_id(recipe: Recipe, request: SearchRequest, space: SearchSpace, fold: object) -> str:
@@ -101,13 +101,13 @@ def search_id(recipe: Recipe, request: SearchRequest, space: SearchSpace, fold: 
 
 
 class _Search:
-    """One search, from where its records stand."""
+    """One search, from the state of its records."""
 
     def __init__(
         self,
         recipe: Recipe,
         request: SearchRequest,
-        workshop: StudyRunner,
+        runner: StudyRunner,
         space: SearchSpace,
         project: ProjectData,
     ) -> None:
@@ -121,7 +121,7 @@ class _Search:
         self._told: dict[str, str] = {}
 
     def run(self) -> SearchResult:
-        self.workshop.log(f"search {self.id}: {len(self.trials())} trials are on record")
+        self.runner.log(f"search {self.id}: {len(self.trials())} trials are on record")
         # Decoded once, before the workers start: they share the pixels.
         open_photos(self.recipe, self.project.dataset)
         with self._workers() as pool:
@@ -164,7 +164,7 @@ class _Search:
         while True:
             began = time.monotonic()
             recover(self.store)
-            pool.mend()
+            pool.replace_dead()
             trials = self.trials()
             self._tell(trials)
             self._refuse_hopeless(trials)
@@ -207,16 +207,16 @@ class _Search:
             )
 
     def _queue(self, recipe: Recipe, facts: SearchFacts) -> Record:
-        tags = tuple(dict.fromkeys((TAG, f"{TAG}-{self.id}", *self.workshop.tags)))
+        tags = tuple(dict.fromkeys((TAG, f"{TAG}-{self.id}", *self.runner.tags)))
         asked = QueueOptions(
             name=recipe.name,
             why=self.request.why,
             tags=tags,
-            fold=self.workshop.fold_of(recipe),
+            fold=self.runner.fold_of(recipe),
             facts={"search": facts.model_dump(mode="json")},
         )
         record = enqueue(self.store, recipe.to_dict(), asked)
-        self.workshop.log(f"{recipe.name}: waits as {record.id}")
+        self.runner.log(f"{recipe.name}: waits as {record.id}")
         return record
 
     def _stop_those_behind(self, trials: Sequence[SearchTrial]) -> None:
@@ -251,7 +251,7 @@ class _Search:
         for t in trials:
             if not t.open and self._told.get(t.run) != t.state:
                 value = "" if t.value is None else f" {self.request.metric} {self.sign * t.value:.4f}"
-                self.workshop.log(f"trial {t.number} {t.state}{value} ({format_duration(t.seconds)})")
+                self.runner.log(f"trial {t.number} {t.state}{value} ({format_duration(t.seconds)})")
             self._told[t.run] = t.state
 
     def _refuse_hopeless(self, trials: Sequence[SearchTrial]) -> None:
@@ -270,7 +270,7 @@ class _Search:
         sides = [self._side("winner", best.point), self._side("start", {})]
         while not self._late():
             recover(self.store)
-            pool.mend()
+            pool.replace_dead()
             if all(self.store.find(r.id).state not in OPEN for side in sides for r in side):
                 break
             time.sleep(POLL)

@@ -109,7 +109,7 @@ def _range(key: str, text: str, found: re.Match[str]) -> Axis:
         low, high = float(found["low"]), float(found["high"])
     except ValueError:
         raise UsageError(
-            f"--space {text!r}: the ends are no numbers.", remedy="Example: 1e-4..1e-2."
+            f"--space {text!r}: the ends are not numbers.", remedy="Example: 1e-4..1e-2."
         ) from None
     log = found["log"] is not None
     if not (math.isfinite(low) and math.isfinite(high) and low < high) or (log and low <= 0):

@@ -28,7 +28,7 @@ class SearchTrial:
         curve: the metric after each epoch (the mean over folds that have got there), larger where better.
         epochs: that it was asked to train.
         seconds: of training so far.
-        run: id of its run; "" for trials that were only thought of.
+        run: id of its run; "" for trials that are only planned.
     """
 
     number: int

@@ -23,7 +23,7 @@ from hoego.runs.submission.ledger_entry import LedgerEntry, SubmittedScore
 
 WHY_NOT_EXPECTED = {
     "naive": (
-        "its split lets a person stand on both sides",
+        "its split lets a person be on both sides",
         'train the same recipe with split.kind = "holdout" or "folds"',
     ),
     "in-sample": (
@@ -36,7 +36,7 @@ WHY_NOT_EXPECTED = {
 
 @dataclass(frozen=True, kw_only=True)
 class SubmitRequest:
-    """What is sent, and what is known of it.
+    """A submission to write, and the facts that it is checked with.
 
     Args:
         project: folder of hoego.toml; the ledger lies beside it.
@@ -109,7 +109,7 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
         ledger.add(entry, content)
     warnings = [picked_by_leaderboard(predictions.lineage, entries)]
     warnings += [
-        f"identical to the file of {name}: it would spend a submission on the same answers"
+        f"identical to the file of {name}: it would use a submission for the same answers"
         for name, share in agreement.items()
         if share == 1.0
     ]

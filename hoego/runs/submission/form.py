@@ -111,7 +111,7 @@ def read_form(
         answers: every answer there is (see `answers_in_use`): names of columns of probabilities.
 
     Raises:
-        DataError: a column is missing, an id is blank or stands twice, or the form has more columns than are filled.
+        DataError: a column is missing, an id is blank or repeated, or the form has more columns than are filled.
     """
     with parsing(file, error=DataError, remedy="Write the form again, as CSV UTF-8 with a header."):
         try:
@@ -132,7 +132,7 @@ def read_form(
         )
     if ids.is_duplicated().any():
         at = int(np.flatnonzero(ids.is_duplicated().to_numpy())[1])
-        raise DataError(f"The id {ids[at]!r} stands twice.", file=file, row=at + 2, column=id_column)
+        raise DataError(f"The id {ids[at]!r} appears twice.", file=file, row=at + 2, column=id_column)
     others = tuple(c for c in table.columns if c != id_column)
     return SubmissionForm(
         file=file,

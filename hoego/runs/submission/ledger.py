@@ -25,7 +25,7 @@ FOLDER = "submissions"
 
 
 class LedgerView(Result):
-    """The ledger as it stands: entries in order, submissions left today, warnings."""
+    """The ledger: entries in order, submissions left today, warnings."""
 
     entries: tuple[LedgerEntry, ...]
     left_today: int
@@ -58,11 +58,11 @@ class Ledger:
         append_event(self.file, "submission", entry.model_dump(mode="json"))
 
     def record_score(self, file: str | Path, value: float, time: str) -> LedgerEntry:
-        """Enter what the leaderboard said of a file (or of an entry's id).
+        """Record the leaderboard's score of a file (or of an entry's id).
 
         Raises:
             RecordError: no submission wrote that file.
-            UsageError: the value is no score.
+            UsageError: the value is not a score.
         """
         if not 0 <= value <= 1:
             raise UsageError(f"A score lies between 0 and 1, not {value}.", remedy="77.35 % is 0.7735.")
@@ -78,7 +78,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes out: what is left today is counted and used up within one hold."""
+        """Lock the ledger: the submissions left today are counted and used within one lock."""
         with storing(self.file):
             self.folder.mkdir(parents=True, exist_ok=True)
         with files.locked(self.folder / ".ledger.lock"):
@@ -99,7 +99,7 @@ class Ledger:
         try:
             zone = zoneinfo.ZoneInfo(timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-            raise UsageError(f"{timezone!r} is no time zone.", remedy="Example: Asia/Seoul") from None
+            raise UsageError(f"{timezone!r} is not a time zone.", remedy="Example: Asia/Seoul") from None
         today = now.astimezone(zone).date()
         sent = [datetime.datetime.fromisoformat(e.time).astimezone(zone).date() for e in self.entries()]
         return max(0, per_day - sent.count(today))
@@ -108,7 +108,7 @@ class Ledger:
 def winners_curse(entries: tuple[LedgerEntry, ...]) -> str:
     """Say how much the best of several public scores owes to chance; "" below three scores.
 
-    The highest of m equally good submissions is expected to stand sd * z above their common truth, with z the expected
+    The highest of m equally good submissions is expected to be sd * z above their common truth, with z the expected
     maximum of m standard normals (Blom's approximation, 1958) and sd the mean error of the expected scores: an upper
     bound, since files that agree share their error.
     """

@@ -67,7 +67,7 @@ def predict_test(runs: Path, name: str, info: Path | None = None, project: Path 
 
 
 def _as_of_today(recipe: Mapping[str, Any], project: Path | None) -> dict[str, Any]:
-    """Lay today's form over a run's recipe: what is handed in is known only after the training, as a rule."""
+    """Use today's form with a run's recipe: the form is usually known only after the training."""
     if project is None:
         return dict(recipe)
     today = anchored(read_toml(project), project.parent)

@@ -129,7 +129,7 @@ def _owner(reader: Callable[[Tensor], Tensor]) -> OrdinalHead:
 
 
 def plain_network(network: Network) -> Network:
-    """Return a copy on the CPU whose convolutions are PyTorch's own: the faster ones are no single operator."""
+    """Return a copy on the CPU whose convolutions are PyTorch's own: the faster ones are not single operators."""
     out = copy.deepcopy(network).cpu().float().eval()
     for module in out.modules():
         if isinstance(module, SmallMapConv2d):

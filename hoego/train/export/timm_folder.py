@@ -154,7 +154,7 @@ def _slices(model: TrainedModel) -> list[dict[str, Any]]:
 
 
 def label_names(schema: LabelSchema, heads: Sequence[str], sizes: Sequence[int]) -> list[str]:
-    """Name every output: the classes of the only head, or "attribute: class"; numbers where a head is no softmax."""
+    """Name every output: the classes of the only head, or "attribute: class"; numbers where a head is not a softmax."""
     out: list[str] = []
     for head, size in zip(heads, sizes, strict=True):
         classes = schema.classes(head)

@@ -33,7 +33,7 @@ class WatchedCommand(Result):
 def run_watched(watch: Watch, command: Sequence[str], *, output_to_stderr: bool = False) -> WatchedCommand:
     """Run a command to its end, and note which photos any process opens meanwhile.
 
-    Ctrl-C reaches the command too; the evidence then says that the training did not end well.
+    Ctrl-C reaches the command too; the evidence then says that the training failed.
 
     Args:
         watch: not started.

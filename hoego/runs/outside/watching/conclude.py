@@ -63,7 +63,7 @@ def opened_photos(listener: Listener, dataset: Dataset) -> OpenedPhotos:
         strange += [] if rows else [path]
     caches += [path for path in sorted({*listener.pixels, *listener.containers}) if path not in caches]
     if strange:
-        message = "photos that are not in the data set were opened beside it: nobody knows whom they show"
+        message = "photos that are not in the data set were opened beside it: their subjects are not known"
         out.gaps.append(gap("unknown photo", message, strange))
     if caches:
         message = "files were opened that were there before and can hold the pixels of many photos"
@@ -123,7 +123,7 @@ def changed_photos(places: Places, held: set[int]) -> Iterator[Gap]:
     for k in sorted(held):
         photo = places.photos[k]
         try:
-            same = stated(photo.path) == photo.said
+            same = stated(photo.path) == photo.status
         except OSError:
             same = False
         if not same:

@@ -21,30 +21,30 @@ Stated = tuple[int, ...]
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A file that holds a photo: the photo's row in the data set, and what the file system said of the file.
+    """A file that holds a photo: the photo's row in the data set, and its state in the file system.
 
     Args:
         path: without symbolic links.
         row: of the data set.
         copy: it is one of an export, not the data set's own file.
-        said: device, inode, size, times and number of hard links; a change of one shows a link, a copy over it or
+        status: device, inode, size, times and number of hard links; a change of one shows a link, a copy over it or
             a move.
     """
 
     path: Path
     row: int
     copy: bool
-    said: Stated
+    status: Stated
 
     @property
     def inode(self) -> tuple[int, int]:
         """Device and inode: the same for every hard link."""
-        return self.said[0], self.said[1]
+        return self.status[0], self.status[1]
 
     @property
     def links(self) -> int:
         """How many hard links the file has."""
-        return self.said[-1]
+        return self.status[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Places:
     Args:
         photos: every file that holds a photo of the data set.
         folders: folder -> name -> positions in `photos`; a folder without photos has no names.
-        beside: files that lie in the folders and are no photo of the data set.
+        beside: files that lie in the folders and are not photos of the data set.
         pixels: folders of Hoego's own cache of decoded pixels.
     """
 

@@ -56,7 +56,7 @@ def _stat(pid: int) -> tuple[str, int, Process] | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The name of the program stands in brackets and may hold anything. proc(5): state is field 3, parent 4, start 22.
+    # The name of the program is in brackets and may hold anything. proc(5): state is field 3, parent 4, start 22.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[1]), Process(pid, int(fields[19]))
 

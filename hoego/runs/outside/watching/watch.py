@@ -28,7 +28,7 @@ from hoego.runs.outside.watching.places import Places, find_places
 from hoego.split import Split
 
 SMALLEST_PHOTO, SMALLEST_FILE = 64, 10_000
-"""Bytes of the smallest photo that a container is thought to hold (8 x 8, grey), and of the smallest container."""
+"""Bytes of the smallest photo that a container may hold (8 x 8, grey), and of the smallest container."""
 
 
 class Watch:
@@ -83,7 +83,7 @@ class Watch:
 
         Raises:
             LeakError: a photo that they predict was opened during the training.
-            UsageError: the training did not end well.
+            UsageError: the training failed.
         """
         return with_evidence(predictions, [self.evidence], self.split)
 

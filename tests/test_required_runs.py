@@ -54,12 +54,12 @@ def done(asked: Recipe, folder: Path, **fields: Any) -> Record:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a workshop says; its training is a word."""
+    """Log of a study whose training only logs a word."""
     words: list[str] = []
 
-    def train(shop: StudyRunner, asked: Recipe, *, why: str = "") -> Record:
+    def train(runner: StudyRunner, asked: Recipe, *, why: str = "") -> Record:
         words.append(TRAINED)
-        return done(asked, shop.folder)
+        return done(asked, runner.folder)
 
     monkeypatch.setattr(StudyRunner, "train", train)
     return words
