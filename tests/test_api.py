@@ -161,7 +161,7 @@ def test_the_ten_lines_of_the_readme_run(
     assert place["mixed"].score.n_images == 60
     printed = capsys.readouterr().out
     assert "plain" in printed
-    assert re.search(r"macro F1 0\.\d+ \[.*\]   honesty: .* \(60 images of \d+ subjects\)", printed)
+    assert re.search(r"honesty \S+.*; macro f1 0\.\d+ \(95 % interval .*; images 60; subjects \d+", printed)
     assert place["mixed"].recipe.mixing.mixup.share == 0.5
 
 

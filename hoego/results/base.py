@@ -130,6 +130,10 @@ class Result(BaseModel):
         chart = notebook_chart(forest(rows, zero=self._zero())) if rows else ""
         return card(escape(self.TITLE or type(self).__name__), stated, chart, getattr(self, "notes", ()))
 
+    def __str__(self) -> str:
+        stated = {"honesty": self._honesty_text(), **self._summary()}
+        return "; ".join(f"{name} {text}".strip() for name, text in stated.items() if text)
+
     def _honesty_text(self) -> str:
         """Return the honesty, which every display of the numbers carries; "" only for results without a score."""
         stated = getattr(self, "honesty", None)

@@ -303,13 +303,6 @@ class Score(Result):
         """Macro F1 of the target."""
         return self.target.metrics["macro_f1"]
 
-    def __str__(self) -> str:
-        e = self.primary
-        limits = "" if e.low is None or e.high is None else f" [{e.low:.3f}, {e.high:.3f}]"
-        value = "cannot say" if e.value is None else f"{e.value:.3f}{limits}"
-        size = f"{self.n_images:,} images of {self.n_subjects:,} subjects"
-        return f"macro F1 {value}   honesty: {self.stated}   ({size})"
-
     def _summary(self) -> dict[str, str]:
         return _score_facts(self, self.target.name)
 
