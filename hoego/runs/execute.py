@@ -131,7 +131,7 @@ class RunExecution:
         photos = [n - int(self.split.val_mask(k).sum()) for k in folds] + [n] * self.recipe.refit
         self.time = RunTime(self.record.meta.training.seconds, photos)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
-        self.lessons = {k: self._soft_targets(k) for k in folds}
+        self.fold_targets = {k: self._soft_targets(k) for k in folds}
         require_weights_unseen(ProjectData(self.recipe, self.dataset, self.split), folds)
         return folds
 
@@ -213,10 +213,10 @@ class RunExecution:
 
         recipe = refit_recipe(self.recipe, self._chosen_epochs()) if fold is None else self.recipe
         recipe, runtime = self._runtime(recipe)
-        lesson, held, inner = self._soft_targets(None) if fold is None else self.lessons[fold]
-        if lesson.report:
-            tell_training(self.record, "pseudo", name, lesson.report)
-            self._note(f"{name}: {lesson.text}.")
+        targets, held, inner = self._soft_targets(None) if fold is None else self.fold_targets[fold]
+        if targets.report:
+            tell_training(self.record, "pseudo", name, targets.report)
+            self._note(f"{name}: {targets.text}.")
         return FoldTask(
             recipe=recipe,
             dataset=self.trained_on,

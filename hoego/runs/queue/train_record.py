@@ -33,7 +33,7 @@ def queue_run(runs: Path, recipe: Recipe, ask: QueueOptions | None = None) -> Re
             "--spread shares out the folds of a run, and this run has one.", remedy="Add --fold all."
         )
     keep_names(RunStore(runs), recipe)
-    return _queued(runs, recipe, options)
+    return _queued(runs, recipe, ask)
 
 
 def enqueue(store: RunStore, recipe: Mapping[str, Any], options: QueueOptions) -> Record:
@@ -62,11 +62,11 @@ def _prepared(runs: Path, recipe: Recipe, options: QueueOptions) -> Record:
 
     training = TrainOptions(
         folder=_project_folder(runs),
-        fold=ask.fold,
-        why=ask.why,
-        tags=ask.tags,
-        parents=ask.parents,
-        fields={"queue": ask.queue_facts, "training": dict(ask.training or {})},
+        fold=options.fold,
+        why=options.why,
+        tags=options.tags,
+        parents=options.parents,
+        fields={"queue": options.queue_facts, "training": dict(options.training or {})},
     )
     return prepare(open_project(recipe, training.folder), training, state="interrupted")
 
