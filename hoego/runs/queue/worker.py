@@ -122,7 +122,7 @@ def jobs(store: RunStore) -> list[PlannedJob]:
 
 
 def _waiting(worker: _Worker) -> list[Record]:
-    """The waiting runs that are this worker's to take."""
+    """Return the waiting runs that this worker may take."""
     only = worker.options.only
     return [record for record in claims.waiting(worker.store) if only in ("", record.id)]
 
