@@ -111,9 +111,9 @@ class _Search:
         space: SearchSpace,
         project: ProjectData,
     ) -> None:
-        self.recipe, self.request, self.workshop = recipe, request, workshop
-        self.space, self.project, self.store = space, project, workshop.store
-        self.id = search_id(recipe, request, space, workshop.fold_of(recipe))
+        self.recipe, self.request, self.runner = recipe, request, runner
+        self.space, self.project, self.store = space, project, runner.store
+        self.id = search_id(recipe, request, space, runner.fold_of(recipe))
         schema = project.dataset.schema
         self.better = require_applicable(request.metric, schema, [schema.target]).better
         self.sign = 1.0 if self.better == "higher" else -1.0
