@@ -26,7 +26,7 @@ from hoego.runs.records import Record
 from hoego.runs.required_runs import StudyRunner, varied
 
 
-def measure_leak(recipe: Recipe, workshop: StudyRunner) -> LeakStudy:
+def measure_leak(recipe: Recipe, runner: StudyRunner) -> LeakStudy:
     """Train a recipe on a photo-level split and on a subject-level one of the same size, and compare the promises.
 
     Args:
@@ -48,7 +48,7 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
 
     Raises:
         MismatchError: the runs are of different data sets or labels, or not one of each kind of split.
-        NotEstimableError: a run has no score.
+        CannotSay: a run has no score.
     """
     for what in ("dataset", "labels"):
         if len({r.meta.fingerprints.get(what) for r in (naive, honest)}) > 1:

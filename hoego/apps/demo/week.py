@@ -81,13 +81,13 @@ timezone = "Asia/Seoul"
 
 
 class DemoWeek:
-    """The demo while it runs: its project, its runs, its chapters."""
+    """The demo while it runs: its project, its shop, its chapters."""
 
     def __init__(self, folder: Path, scale: DemoSize, seed: int, log: Callable[[str], None]) -> None:
         self.folder, self.scale, self.seed, self.log = folder, scale, seed, log
         self.started = time.perf_counter()
         self.chapters: list[DemoChapter] = []
-        self.runner = StudyRunner(
+        self.shop = StudyRunner(
             folder=folder, log=lambda text: self.log_step(f"  {text}"), progress=False, measure_seconds=0.0
         )
 
@@ -131,7 +131,7 @@ class DemoWeek:
                 answer=(
                     f"{_sentence(self.leak.words)}",
                     "With the same photos, the same model and the same number of epochs, the only difference is "
-                    "whether a person may be on both sides. From here on nobody is.",
+                    "whether a person may stand on both sides. From here on nobody does.",
                 ),
                 rows=tuple((label, e.value, e.low, e.high, "") for label, e in rows),
                 runs=(self.leak.naive.run, self.leak.honest.run),
@@ -145,7 +145,7 @@ class DemoWeek:
         changes = ((), *changes_of(recipe, request))
         records = [
             [
-                self.runner.find_or_train(
+                self.shop.find_or_train(
                     varied(recipe, change, name=_name(recipe, change), seed=self.seed + s, refit=False),
                     why=why,
                 )
@@ -172,7 +172,7 @@ class DemoWeek:
     def combine(self) -> None:
         """Combine the finished runs into an ensemble."""
         self.log_step("Thursday: an ensemble")
-        store = self.runner.store
+        store = self.shop.store
         records = {r.id: r for r in store.list(states=("done",)) if r.kind is RunKind.RUN}
         able = [
             r
@@ -238,7 +238,7 @@ class DemoWeek:
             change = [f"model.head={head}"] + ([f"model.attribute={attribute}"] if attribute else [])
             recipe = varied(self.recipe, change, name=attribute or "one composite head")
             runs.append(
-                self.runner.find_or_train(recipe, why="the product of three probabilities must be lower")
+                self.shop.find_or_train(recipe, why="the product of three probabilities must be lower")
             )
         names = {self.base.id: "one multi-head model"} | {r.id: r.meta.name for r in runs[1:]}
         specialists = runs[2:]
@@ -267,7 +267,7 @@ class DemoWeek:
         """Refit on everybody, predict the test people, and look up the truth that only the demo has."""
         self.log_step("Sunday: refit on everybody, predict, hand in")
         chosen = varied(self.recipe, ["refit=true"], name="final")
-        final = self.runner.find_or_train(chosen, why="the held-out people are training data, too")
+        final = self.shop.find_or_train(chosen, why="the held-out people teach as well")
         eval_folder = self.folder / "people" / "eval"
         truth = truth_of(eval_folder, self.folder / "people" / "eval_truth.csv", self.dataset)
         test = predict_run(final, truth)

@@ -31,7 +31,7 @@ def next_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
         for r in facts.waiting
         if r.state == "interrupted"
     ]
-    statements += _ideas(facts, say)
+    told += _ideas(facts, say)
     states = [r.state for r in facts.waiting]
     if states:
         counts = {s: states.count(s) for s in ("waiting", "running", "interrupted")}
@@ -59,7 +59,7 @@ def _ideas(facts: PeriodRecords, say: Phrases) -> list[Statement]:
     """Return kept ideas that were not tried, then bundled ones of the field, the most often helpful first."""
     from hoego.runs.idea_lists import LISTS
 
-    statements = []
+    told = []
     kept = [i for i in facts.ideas if i.state in ("untried", "queued")]
     for idea in sorted(kept, key=lambda i: (i.state != "queued", -i.promise)):
         source = (RecordReference(kind="idea", id=idea.id, file="ideas.jsonl"),)
@@ -280,7 +280,7 @@ def _bad(facts: PeriodRecords, say: Phrases, gaps: ReportSection) -> Iterator[St
 def gaps_section(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """Return what the records themselves lack."""
     done = facts.done
-    statements: list[Statement] = []
+    told: list[Statement] = []
 
     def gap(key: str, runs: Sequence[RunSummary], noun: str = "run") -> None:
         if runs:

@@ -142,7 +142,7 @@ def diary(facts: PeriodRecords, say: Phrases) -> ReportSection:
 
 
 def day_entries(facts: PeriodRecords, day: datetime.date, say: Phrases) -> list[Statement]:
-    """Return the statements of a day, in order of time."""
+    """Return what the records say of a day, in order of time."""
     found: list[tuple[datetime.datetime, Statement]] = []
     runs = [r for r in facts.runs if r.day == day]
     for trial in facts.trials([r for r in runs if r.state == "done"]):
@@ -276,9 +276,9 @@ _WORDS = ("better", "worse", "not distinguishable", "cannot say", "already so")
 def learned(facts: PeriodRecords, say: Phrases) -> ReportSection:
     """Write the decided comparisons, better first; then what the leaderboard showed of the honest score."""
     order = {"better": 0, "worse": 1, "not distinguishable": 2}
-    decided = [v for v in facts.verdicts if v.difference is not None]
-    decided.sort(key=lambda v: (order.get(v.outcome, 3), -_size(v.difference)))
-    statements = [*_leaks(facts, say), *(verdict_statement(v, say) for v in decided)]
+    told = [v for v in facts.verdicts if v.difference is not None]
+    told.sort(key=lambda v: (order.get(v.outcome, 3), -_size(v.difference)))
+    statements = [*_leaks(facts, say), *(verdict_statement(v, say) for v in told)]
     pairs = [(s, s.public - s.honest) for s in facts.sent if s.public is not None and s.honest is not None]
     if len(pairs) >= 2:
         gap = f"{mean(g for _, g in pairs):+.4f}"

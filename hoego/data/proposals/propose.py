@@ -84,7 +84,7 @@ def propose(path: Path | str) -> Proposal:
     return Proposal(
         root=draft.root,
         settings=draft.settings(),
-        inferences=tuple(draft.said),
+        inferences=tuple(draft.inferences),
         images=0 if raw is None else raw.rows.height,
     )
 
