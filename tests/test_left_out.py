@@ -199,4 +199,4 @@ def test_subjects_that_a_few_suffixes_tell_apart_are_warned_of_beside_the_score(
     assert "audit warned" in found.stated
     (said,) = (note for note in found.notes if "suffix" in note)
     assert said.startswith("3 subject ids differ")
-    assert "it may stand on both sides" in said
+    assert "it may be on both sides" in said

@@ -88,7 +88,7 @@ def runs(
 
 
 def _looks(found: RunsTable, ranking: Ranking, sort: str) -> RankingLooks | None:
-    """What the first place is flattered by, where the table is a choice of the highest."""
+    """Return how much the choice flatters the first place, if the table is a choice of the highest."""
     if found.chosen_of < 2:
         return None
     from hoego.runs.looks import looks

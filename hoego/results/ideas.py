@@ -13,7 +13,7 @@ STATES: tuple[IdeaState, ...] = ("untried", "queued", "tried", "failed")
 
 
 def _verdict_of_comparison(content: Content) -> Content:
-    """The JSON holds the verdict's outcome as `verdict`, the whole of it as `comparison`."""
+    """Read the JSON, which holds the verdict's outcome as `verdict`, the whole of it as `comparison`."""
     if "comparison" not in content:
         return content
     rest = {k: v for k, v in content.items() if k != "comparison"}

@@ -98,7 +98,7 @@ class Reproduction(Result):
 
 
 def _rows_of_objects(content: Content) -> Content:
-    """The JSON holds each row as an object, under `runs`."""
+    """Read the JSON, which holds each row as an object, under `runs`."""
     if "runs" not in content:
         return content
     rest = {k: v for k, v in content.items() if k != "runs"}

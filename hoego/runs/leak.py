@@ -48,7 +48,7 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
 
     Raises:
         MismatchError: the runs are of different data sets or labels, or not one of each kind of split.
-        CannotSay: a run has no score.
+        NotEstimableError: a run has no score.
     """
     for what in ("dataset", "labels"):
         if len({r.meta.fingerprints.get(what) for r in (naive, honest)}) > 1:

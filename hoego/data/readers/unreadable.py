@@ -18,7 +18,7 @@ def apart_where_unreadable(
 ) -> tuple[NDArray[np.uint64], tuple[str, ...]]:
     """Return the content hashes [N] by which subjects are joined, and a sentence on what was told apart.
 
-    Equal photos are of one subject. Equal files that cannot be decoded say nothing of whom they should show: each
+    Equal photos are of one subject. Equal files that cannot be decoded do not say which subject they should show: each
     gets a hash of its own here. Only files that would join subjects are decoded, one of each content.
     """
     images = raw.rows["image"].to_list()

@@ -129,7 +129,7 @@ def submit(predictions: Predictions, form: SubmissionForm, request: SubmitReques
 
 
 def _expected(n: int, request: SubmitRequest) -> Expected | None:
-    """What the leaderboard will probably say of `n` answers; None without a score."""
+    """Return the score that the leaderboard will probably give `n` answers; None without a score."""
     if request.score is None:
         return None
     public = max(1, round(n * request.settings.public_share))
