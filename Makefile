@@ -13,7 +13,7 @@ help:
 	@echo "make test-wheel  build the wheel, install it without extras, and use it"
 	@echo "make fuzz        damage files and recipes, 20,000 times (half an hour; N=2000 for fewer, SEED=1 for others)"
 	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
-	@echo "make test-cluster  workers started by Ray and submitit, on this machine"
+	@echo "make test-cluster  workers started by Ray and submitit, and the sync with an object store, on this machine"
 	@echo "make test-integrations  the pages for other trainers, each with the real package in its own environment"
 	@echo "make test-browser  drive the board in the Chromium of this machine"
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
@@ -76,8 +76,8 @@ test-browser: .venv/ready
 test-cluster: requirements.lock pyproject.toml | .uv/bin/uv
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-cluster
 	$(UV) pip install --quiet --compile-bytecode --python .venv-cluster --constraint requirements.lock \
-		--group test --editable ".[train,cluster]"
-	.venv-cluster/bin/python -m pytest -p no:cacheprovider tests/test_cluster.py
+		--group test --editable ".[train,cluster,sync]"
+	.venv-cluster/bin/python -m pytest -p no:cacheprovider tests/test_cluster.py tests/test_sync.py
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python tests/golden_run.py

@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "board": ("starlette", "uvicorn"),
     "search": ("optuna",),
     "cluster": ("ray", "submitit"),
+    "sync": ("obstore",),
     "heic": ("pi_heif",),
     "dicom": ("pydicom",),
     "export": ("onnx", "onnxruntime", "onnxscript"),

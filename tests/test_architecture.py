@@ -300,6 +300,7 @@ WRITES_FOLDERS = {
     "runs/queue/claims.py",  # moves the folders of a run that starts again
     "runs/records/merging.py",  # a record, which is a folder
     "runs/records/store.py",
+    "runs/syncing/sync.py",  # a record that was fetched, which is a folder
     "train/selection.py",  # a second name for a checkpoint: a link, no second copy
 }
 """Modules that rename folders or links, which `hoego.files.writing` does not do."""

@@ -36,7 +36,7 @@ SECTIONS = {
     "Other trainers": ("folds", "watch", "import"),
     "Deployment": ("export", "check", "serve", "serve-score"),
     "Evidence": ("compare", "diagnose", "design", "ablate", "search", "compose", "ensemble", "report"),
-    "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "tag", "mirror"),
+    "Records": ("board", "runs", "show", "diff", "reproduce", "merge", "sync", "tag", "mirror"),
     "Overnight": ("queue", "idea"),
     "Diary and leaderboard": ("note", "retro", "submit", "doctor"),
 }

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoego.cli.options import Json, RunsFolder, runs_folder
-from hoego.cli.output import echo, emit, literal, print_json, styled, table
+from hoego.cli.output import console, echo, emit, literal, print_json, styled, table
 
 if TYPE_CHECKING:
     from hoego.results.looks import RankingLooks
     from hoego.results.score import Score, ScoreSummary
+    from hoego.results.sync import SyncReport
     from hoego.runs.records import MergeResult, Ranking, RunsTable
 
 STATE_STYLE = {
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command()(diff)
     app.command()(reproduce)
     app.command()(merge)
+    app.command()(sync)
     app.command()(tag)
     app.command()(mirror)
 
@@ -236,6 +238,40 @@ def _show_merged(merged: MergeResult) -> None:
         if key != "refused":
             echo(literal(f"{key}: {shown}"))
     for name, why in merged.refused.items():
+        echo(f"[yellow]refused[/] {literal(name)}: {literal(why)}")
+
+
+def sync(
+    url: Annotated[str, typer.Argument(help="s3://BUCKET/PREFIX; gs://, az:// and file:/// too.")],
+    push: Annotated[bool, typer.Option("--push", help="Send only.")] = False,
+    pull: Annotated[bool, typer.Option("--pull", help="Fetch only.")] = False,
+    look: Annotated[bool, typer.Option("--look", help="Show what would be done, and do nothing.")] = False,
+    folder: RunsFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Send records to an object store, and fetch. Exit status 1 on a conflict, or where one is refused."""
+    from hoego.runs.records import RunStore
+    from hoego.runs.syncing.sync import SyncRequest
+    from hoego.runs.syncing.sync import sync as sync_stores
+
+    asked = SyncRequest(push=push or not pull, pull=pull or not push, look=look)
+    err = console(stderr=True)
+    found = sync_stores(
+        RunStore(runs_folder(folder)), url, asked, lambda text: err.print(text, highlight=False, markup=False)
+    )
+    emit(found, as_json, _show_synced)
+    raise typer.Exit(1 if found.conflicts or found.refused else 0)
+
+
+def _show_synced(found: SyncReport) -> None:
+    echo(literal(f"sent: {len(found.pushed)} runs, {found.sent / 1e6:,.1f} MB"))
+    echo(literal(f"fetched: {len(found.pulled)} runs, {found.received / 1e6:,.1f} MB"))
+    echo(literal(f"the same on both sides: {len(found.same)}"))
+    for name, why in found.skipped.items():
+        echo(literal(f"left out: {name}: {why}"))
+    for name, differing in found.conflicts.items():
+        echo(f"[yellow]conflict[/] {literal(name)}: {literal(', '.join(differing[:8]))}")
+    for name, why in found.refused.items():
         echo(f"[yellow]refused[/] {literal(name)}: {literal(why)}")
 
 
