@@ -147,23 +147,6 @@ def test_logits_for_probabilities_and_the_reverse_are_refused(dataset: Dataset, 
         Predictions.from_logits(z[:, :2], dataset.image_ids, dataset, split, "mask")
 
 
-def test_one_line_from_cross_val_predict_to_a_score(dataset: Dataset, split: Split) -> None:
-    sklearn = pytest.importorskip("sklearn.linear_model")
-    from sklearn.model_selection import GridSearchCV, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    x, y = said(dataset), dataset.classes_of("mask")
-    search = GridSearchCV(sklearn.LogisticRegression(), {"C": [0.1, 1.0]}, cv=2)
-    for model in (sklearn.LogisticRegression(), make_pipeline(StandardScaler(), search)):
-        p = cross_val_predict(model, x, y, cv=split.folds(), method="predict_proba")
-        found = score(
-            Predictions.from_probabilities(p, dataset.image_ids, dataset, split, "mask"), dataset, FAST
-        )
-        assert found.honesty == "declared"
-        assert (found.primary.value or 0.0) > 0.5
-
-
 def test_the_mark_outlives_a_file_and_old_files_have_none(
     dataset: Dataset, split: Split, tmp_path: Path
 ) -> None:

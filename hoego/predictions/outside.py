@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hoego.data.dataset import Dataset
-from hoego.errors import DataError, LeakError, MismatchError, nearest
+from hoego.errors import DataError, LeakError, MismatchError, UsageError, nearest
 from hoego.predictions.fields import PredictionFields
 from hoego.predictions.match_images import match_images
 from hoego.predictions.provenance import Outside, RowProvenance, SubjectUniverse
 from hoego.predictions.scale import Scale, require_scale
 from hoego.split import Split
+from hoego.split.by_splitter import split_by
+from hoego.split.sklearn_splitters import SubjectKFold
 
 NAME = "outside"
 
@@ -39,6 +41,31 @@ class HeldOut:
     split: Split
     attribute: str | None = None
     fold: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        images: Sequence[Any] | NDArray[Any],
+        dataset: Dataset,
+        split: Split | SubjectKFold,
+        attribute: str | None = None,
+        fold: int | None = None,
+    ) -> HeldOut:
+        """Say which photos [N] these are; a splitter of scikit-learn's tools stands for the split that it made.
+
+        Raises:
+            LeakError: a subject of the data set is in two folds of the splitter.
+            MismatchError: the splitter has divided other samples.
+            UsageError: this is no split.
+        """
+        if isinstance(split, SubjectKFold):
+            split = split_by(split, match_images(images, dataset), dataset)
+        if not isinstance(split, Split):
+            raise UsageError(
+                f"{type(split).__name__} is no split.",
+                remedy="Give a Split (hoego.make_split) or the hoego.SubjectKFold that divided the rows.",
+            )
+        return cls(dataset=dataset, split=split, attribute=attribute, fold=fold)
 
     @property
     def column(self) -> str:

@@ -20,12 +20,14 @@ from hoego.errors import DataError, MismatchError, RecordError
 from hoego.predictions.fields import PredictionFields
 from hoego.predictions.frame_columns import class_values, read_frame
 from hoego.predictions.html import predictions_html
+from hoego.predictions.labels_alone import LABELS_ALONE, one_hot
 from hoego.predictions.outside import HeldOut, held_out_fields
 from hoego.predictions.parquet import read_fields, write_fields
 from hoego.predictions.provenance import Provenance, RowProvenance, SubjectUniverse
 from hoego.predictions.scale import Scale, require_probabilities, softmax
 from hoego.predictions.whole_runs import WholeRun, WholeRuns
 from hoego.split import Split
+from hoego.split.sklearn_splitters import SubjectKFold
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -46,6 +48,7 @@ class Predictions:
         name: run id, or the name of a combination.
         lineage: ids of all runs behind the rows.
         whole: run -> all that it predicted, where rows of it were left out.
+        notes: sentences to show beside every score of them.
     """
 
     images: NDArray[Any]
@@ -104,7 +107,7 @@ class Predictions:
         p: Any,
         images: Sequence[Any] | NDArray[Any],
         dataset: Dataset,
-        split: Split,
+        split: Split | SubjectKFold,
         attribute: str | None = None,
         fold: int | None = None,
     ) -> Predictions:
@@ -115,7 +118,7 @@ class Predictions:
                 in any order.
             images: ids [N] of the photos, or their files.
             dataset: of the photos.
-            split: by whose folds the models were trained.
+            split: by whose folds the models were trained; also the SubjectKFold that divided the rows.
             attribute: what is predicted; the target where None.
             fold: the fold that the model held out; None for rows of all folds, each made by its fold's model.
 
@@ -132,7 +135,7 @@ class Predictions:
         >>> Predictions.from_probabilities(p, dataset.image_ids, dataset, split).attributes
         ('label',)
         """
-        held_out = HeldOut(dataset=dataset, split=split, attribute=attribute, fold=fold)
+        held_out = HeldOut.of(images, dataset, split, attribute, fold)
         return cls(**held_out_fields(class_values(p, held_out), images, held_out, "probabilities"))
 
     @classmethod
@@ -141,13 +144,37 @@ class Predictions:
         logits: Any,
         images: Sequence[Any] | NDArray[Any],
         dataset: Dataset,
-        split: Split,
+        split: Split | SubjectKFold,
         attribute: str | None = None,
         fold: int | None = None,
     ) -> Predictions:
         """Take the logits of a model that was trained outside Hoego. Arguments and errors as `from_probabilities`."""
-        held_out = HeldOut(dataset=dataset, split=split, attribute=attribute, fold=fold)
+        held_out = HeldOut.of(images, dataset, split, attribute, fold)
         return cls(**held_out_fields(class_values(logits, held_out), images, held_out, "logits"))
+
+    @classmethod
+    def from_labels(
+        cls,
+        labels: ArrayLike,
+        images: Sequence[Any] | NDArray[Any],
+        dataset: Dataset,
+        split: Split | SubjectKFold,
+        attribute: str | None = None,
+        fold: int | None = None,
+    ) -> Predictions:
+        """Take the classes [N] that a model predicted, by name or by number; each probability is then 0 or 1.
+
+        Other arguments and errors as `from_probabilities`.
+
+        >>> from hoego.data.example import example_dataset
+        >>> dataset = example_dataset()
+        >>> said = np.where(dataset.target == 0, "x", "y")
+        >>> Predictions.from_labels(said, dataset.image_ids, dataset, SubjectKFold(3)).n_images
+        48
+        """
+        held_out = HeldOut.of(images, dataset, split, attribute, fold)
+        made = cls(**held_out_fields(one_hot(labels, held_out), images, held_out, "probabilities"))
+        return replace(made, notes=(LABELS_ALONE,))
 
     @classmethod
     def from_frame(

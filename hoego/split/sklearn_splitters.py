@@ -72,6 +72,10 @@ class SubjectKFold(_SubjectSplitter):
         random_state: seed of the division, an integer.
         stratify: spread the classes of `y` evenly; False reads the groups alone (for a continuous `y`).
 
+    Attributes:
+        folds_: int16 [N], the fold that holds out each sample of the last division; None before the first one.
+            `Predictions.from_probabilities` and `from_labels` take the splitter for a split by it.
+
     >>> subjects = ["ann", "ann", "bob", "bob", "cho", "cho", "dan", "dan"]
     >>> y = [0, 1, 0, 1, 0, 1, 0, 1]
     >>> folds = list(SubjectKFold(2).split(X=y, y=y, groups=subjects))
@@ -87,6 +91,7 @@ class SubjectKFold(_SubjectSplitter):
         self.n_splits = n_splits
         self.random_state = random_state
         self.stratify = stratify
+        self.folds_: NDArray[np.int16] | None = None
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return K; the arguments are there for scikit-learn's contract."""
@@ -107,6 +112,7 @@ class SubjectKFold(_SubjectSplitter):
         """
         subjects, strata = _checked(X, y if self.stratify else None, groups)
         fold = assign_folds(subjects, strata, self.n_splits, _seed(self.random_state))
+        self.folds_ = fold
         for k in range(self.n_splits):
             yield _proved(subjects, fold == k)
 
@@ -179,7 +185,9 @@ def _checked(
     if groups is None:
         raise SplitError(
             "groups is missing: without it the subjects of the samples are unknown.",
-            remedy="Pass groups=, the subject of each sample (cross_val_predict(..., groups=subjects)).",
+            remedy="Pass groups=, the subject of each sample (cross_val_predict(..., groups=subjects)). A search "
+            "inside of a cross-validation gets them by metadata routing: "
+            "sklearn.set_config(enable_metadata_routing=True) and params={'groups': subjects}.",
         )
     named = np.asarray(groups)
     if named.shape != (n,):

@@ -76,7 +76,7 @@ def score(predictions: Predictions, dataset: Dataset, options: ScoreOptions | No
     _require_sensible(predictions, dataset, settings)
     found = require_honest(predictions, dataset, allow_in_sample=settings.allow_in_sample)
     rows = scored_rows(predictions, dataset)
-    notes = [*found.notes]
+    notes = [*predictions.notes, *found.notes]
     target = scored_target(predictions, notes)
     spaces = _spaces(target, rows, dataset)
     votes = _votes(spaces, dataset, notes)
