@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hoego.api.evaluating import audit, compare, diagnose, ensemble, predict, report, score
     from hoego.api.records import Runs, runs
     from hoego.api.run import Run
+    from hoego.api.torch_data import torch_dataset
     from hoego.api.training import load_recipe, train
     from hoego.api.watching import watch
     from hoego.data.dataset import Dataset
@@ -60,6 +61,7 @@ _HOME = {
     "report": "hoego.api.evaluating",
     "runs": "hoego.api.records",
     "score": "hoego.api.evaluating",
+    "torch_dataset": "hoego.api.torch_data",
     "train": "hoego.api.training",
     "watch": "hoego.api.watching",
 }
@@ -93,6 +95,7 @@ __all__ = [
     "report",
     "runs",
     "score",
+    "torch_dataset",
     "train",
     "watch",
 ]

@@ -23,8 +23,8 @@ XRAY = ROOT.parent / "shared" / "data" / "xray"
 NAMES = [
     "AuditReport", "Comparison", "Dataset", "Diagnosis", "Ensemble", "HoegoError", "LeakError", "Predictions",
     "Recipe", "Run", "Runs", "Score", "Split", "SubjectHoldout", "SubjectKFold", "__version__", "audit", "compare",
-    "diagnose", "ensemble", "load_dataset", "load_recipe", "make_split", "predict", "report", "runs", "score", "train",
-    "watch",
+    "diagnose", "ensemble", "load_dataset", "load_recipe", "make_split", "predict", "report", "runs", "score",
+    "torch_dataset", "train", "watch",
 ]  # fmt: skip
 TINY: dict[str, Any] = {
     "dataset.size": [16, 16],

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from hoego.data.dataset import Dataset
-from hoego.integrations.sides import FoldSides, fold_sides
 from hoego.predictions import Predictions
 from hoego.split import Split
+from hoego.split.sides import FoldSides, fold_sides
 
 
 def splitter(sides: FoldSides) -> Callable[[Sequence[Any]], tuple[list[int], list[int]]]:

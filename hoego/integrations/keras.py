@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.data.preprocess import Preprocess
-from hoego.integrations.sides import fold_sides
 from hoego.predictions import Predictions
 from hoego.split import Split
+from hoego.split.sides import fold_sides
 
 
 def pixels(dataset: Dataset, rows: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -19,9 +19,9 @@ import numpy as np
 from hoego.data.dataset import Dataset
 from hoego.errors import MismatchError, UsageError
 from hoego.evaluate.score.formulas import macro_f1_score
-from hoego.integrations.sides import FoldSides
 from hoego.predictions import Predictions
 from hoego.split import Split
+from hoego.split.sides import FoldSides
 
 try:
     from lightning.pytorch import Callback

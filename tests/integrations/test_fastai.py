@@ -14,7 +14,7 @@ from torch import nn
 
 import hoego
 from hoego.integrations import fastai as page
-from hoego.integrations.sides import fold_sides
+from hoego.split.sides import fold_sides
 
 
 def test_a_learner_trains_on_a_fold_opens_no_held_out_photo_and_predicts_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from transformers import ResNetConfig, ResNetForImageClassification, Trainer, Tr
 from hoego.errors import MismatchError
 from hoego.integrations import hugging_face as page
 from hoego.integrations.keras import pixels
-from hoego.integrations.sides import fold_sides
+from hoego.split.sides import fold_sides
 
 
 def test_a_trainer_scores_the_whole_side_and_its_output_is_taken(tmp_path: Path) -> None:

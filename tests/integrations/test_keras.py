@@ -15,7 +15,7 @@ from bench import check, photos
 
 from hoego.errors import DataError
 from hoego.integrations import keras as page
-from hoego.integrations.sides import fold_sides
+from hoego.split.sides import fold_sides
 
 
 def test_a_model_fits_the_arrays_of_a_fold_and_predicts_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hoego.errors import MismatchError
 from hoego.evaluate.score.formulas import macro_f1_score
 from hoego.integrations import lightning as page
 from hoego.integrations.keras import pixels
-from hoego.integrations.sides import fold_sides
+from hoego.split.sides import fold_sides
 
 
 class Model(LightningModule):
