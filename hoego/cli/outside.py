@@ -131,7 +131,14 @@ def export(
     inner: Annotated[
         bool, typer.Option("--inner", help="Set training subjects apart for the tool's own validation.")
     ] = False,
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN", help="Also write the run's model of each fold, as a folder that timm reads."
+        ),
+    ] = "",
     overrides: Overrides = [],  # noqa: B006
+    folder: RunsFolder = None,
     as_json: Json = False,
 ) -> None:
     """Write each fold for another trainer: a training side with labels, a side to predict without."""
@@ -139,6 +146,7 @@ def export(
     from hoego.recipe import parse_fold
     from hoego.runs.outside.export import ExportRequest, export_folds
     from hoego.runs.outside.importing import project_with
+    from hoego.runs.records import RunStore
 
     recipe = recipe_of(None, overrides)
     project = project_with(recipe, load(recipe), project_folder(), split)
@@ -149,6 +157,7 @@ def export(
         attribute=on or None,
         link=link,
         inner=inner,
+        weights=RunStore(runs_folder(folder)).find(weights) if weights else None,
     )
     emit(export_folds(project, request), as_json, _show_exported)
 
@@ -161,6 +170,12 @@ def _show_exported(made: ExportedFolds) -> None:
         echo(f"fold {k}: {said}")
     if made.unlabelled:
         echo(f"{made.unlabelled:,} photos without a label are left out of training")
+    if made.weights:
+        echo(
+            literal(
+                f"fold-K/weights: the models of {made.weights}, which have seen no held-out photo of their fold"
+            )
+        )
     echo(f"written: {styled(made.folder, 'bold')}")
     echo(literal(f"predict the photos of fold-K/predict, then: hoego import FILE --sealed {made.folder}"))
 

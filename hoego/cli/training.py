@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +55,13 @@ def train(
         int | None,
         typer.Option(help="GPUs (or processes on the CPU) that train together; sets `devices`.", min=1),
     ] = None,
+    trained_on: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            help="What model.checkpoint was trained on: a table of photos or subjects, or evidence of a watch.",
+        ),
+    ] = [],  # noqa: B006
     resume: Annotated[str, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = "",
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run continues when the terminal closes.")
@@ -71,11 +79,10 @@ def train(
     from hoego.runs.train import train as run
 
     if resume:
-        _refuse_changes([recipe, overrides, profile, fold, minutes, tags, why, spread])
+        _refuse_changes([recipe, overrides, profile, fold, minutes, trained_on, tags, why, spread])
         require_devices_of(RunStore(runs_folder(None)).find(resume), devices)
     _require_spreadable(spread, recipe, profile, background)
-    if devices is not None:
-        overrides = [*overrides, f"devices={devices}"]
+    overrides = [*overrides, *_settings_of(devices, trained_on)]
     if background:
         first = None if resume else _asked(recipe, overrides, profile, minutes, fold)
         emit(_in_background(resume, first, fold, why, tags), as_json, _show_background)
@@ -171,13 +178,19 @@ def _asked(
     return found
 
 
+def _settings_of(devices: int | None, trained_on: list[Path]) -> list[str]:
+    """Return the overrides that options of the command line stand for."""
+    found = [] if devices is None else [f"devices={devices}"]
+    return [*found, f"model.trained_on={json.dumps([str(p) for p in trained_on])}"] if trained_on else found
+
+
 def _refuse_changes(given: list[Any]) -> None:
     from hoego.errors import UsageError
 
     if any(given):
         raise UsageError(
-            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --spread, --tag and "
-            "--why are not taken.",
+            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --trained-on, --spread, "
+            "--tag and --why are not taken.",
             remedy="Leave them out, or train anew without --resume. Tags: hoego tag RUN TAG.",
         )
 

@@ -124,7 +124,10 @@ def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         out["dataset"] = section
     model = out.get("model")
     if isinstance(model, Mapping) and isinstance(model.get("checkpoint"), str):
-        out["model"] = {**model, "checkpoint": str((folder / model["checkpoint"]).resolve())}
+        model = out["model"] = {**model, "checkpoint": str((folder / model["checkpoint"]).resolve())}
+    if isinstance(model, Mapping) and isinstance(told := model.get("trained_on"), list | tuple):
+        places = [str((folder / p).resolve()) if isinstance(p, str) else p for p in told]
+        out["model"] = {**model, "trained_on": places}
     weights = out.get("weights")
     if isinstance(weights, Mapping) and isinstance(weights.get("folder"), str):
         out["weights"] = {**weights, "folder": str((folder / weights["folder"]).resolve())}

@@ -172,6 +172,10 @@ class ModelSettings(SettingsSection):
     checkpoint: str | None = Field(
         None, description="Start from local weights: .safetensors, or .pth that holds weights only."
     )
+    trained_on: tuple[str, ...] = Field(
+        (),
+        description="What an outside checkpoint was trained on: tables of photos or subjects, or evidence of a watch.",
+    )
     head: Literal["composite", "multi", "single"] = Field(
         "multi", description="One head for the target, one per attribute, or one attribute alone."
     )

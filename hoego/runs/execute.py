@@ -132,7 +132,7 @@ class RunExecution:
         self.time = RunTime(self.record.meta.training.seconds, photos)
         # Of all folds, before the first: a teacher that has seen held-out subjects is refused at once.
         self.fold_targets = {k: self._soft_targets(k) for k in folds}
-        require_weights_unseen(ProjectData(self.recipe, self.dataset, self.split), folds)
+        self.started_from = require_weights_unseen(ProjectData(self.recipe, self.dataset, self.split), folds)
         return folds
 
     def _load(self) -> None:
@@ -231,6 +231,7 @@ class RunExecution:
             soft_targets=targets.soft_targets,
             pseudo_mask=targets.pseudo_mask,
             runtime=runtime,
+            started_from=self.started_from,
             head_start=self._head_start(targets.train_mask, inner),
             interleaved=self.callbacks.open_pixels is not None,
         )

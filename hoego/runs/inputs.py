@@ -14,7 +14,7 @@ from hoego.data.overlay import read_overlay
 from hoego.data.packing import open_packed
 from hoego.data.pixels import PixelCache
 from hoego.data.preprocess import Preprocess
-from hoego.predictions import require_unseen
+from hoego.predictions import Provenance, require_unseen
 from hoego.recipe import Recipe, SplitSettings, is_filled
 from hoego.runs.project import ProjectData
 from hoego.runs.records import Record
@@ -90,21 +90,19 @@ def refit_recipe(recipe: Recipe, epochs: list[int]) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def require_weights_unseen(project: ProjectData, folds: Sequence[int]) -> None:
+def require_weights_unseen(project: ProjectData, folds: Sequence[int]) -> Provenance | None:
     """Refuse starting weights that have seen a held-out subject, before a number of it can be shown.
 
-    Raises:
-        LeakError: they have.
+    Returns whom they have seen; None where nothing says it. Raises LeakError where a fold holds one of them out.
     """
-    from hoego.train.checkpoints import provenance_of_weights
+    from hoego.train.starting import seen_by_start
 
     recipe, dataset, split = project.recipe, project.dataset, project.split
-    if recipe.model.checkpoint is None:
-        return
-    known = provenance_of_weights(Path(recipe.model.checkpoint))
+    known = seen_by_start(recipe.model, dataset)
     if known is not None:
         for k in folds:
             require_unseen(known, dataset, split.val_mask(k), naive=split.naive)
+    return known
 
 
 def with_training(known: Mapping[str, T], name: str, value: T) -> dict[str, T]:

@@ -69,16 +69,20 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
     Returns the tensors and what is to be said of their choice. Raises TrainError.
     """
+    return _state_dict(read_content(path), path)
+
+
+def read_content(path: Path) -> Any:
+    """Read all that a file of torch.save holds, tensors and values alone. Raises TrainError where it holds more."""
     try:
         with torch.serialization.safe_globals(_VALUES):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         raise _refused(problem, path) from None
     except Exception as problem:
         raise TrainError(
             f"The checkpoint cannot be read: {' '.join(str(problem).split())[:200]}", file=path
         ) from None
-    return _state_dict(content, path)
 
 
 def _refused(problem: pickle.UnpicklingError, path: Path) -> TrainError:

@@ -190,7 +190,7 @@ def build_network(
         )
     network = Network(body, features, outputs, settings.drop, settings.cosine)
     if settings.checkpoint is not None and initialise:
-        _load(network, settings.name, Path(settings.checkpoint), start)
+        _load(network, settings, Path(settings.checkpoint), start)
     return BuiltNetwork(speed_up_small_maps(network), tuple(start.notes), tuple(start.external), start.seen)
 
 
@@ -282,10 +282,10 @@ def _probe(body: nn.Module, size: tuple[int, int], settings: ModelSettings) -> t
     return places, int(features.flatten(1).shape[1])
 
 
-def _load(network: Network, model: str, path: Path, start: _Start) -> None:
+def _load(network: Network, settings: ModelSettings, path: Path, start: _Start) -> None:
     weights = load_weights(path)
     heads = ("head.weight", "head.bias")
-    refuse_confused(model, weights.tensors, path)
+    refuse_confused(settings.name, weights.tensors, path)
     same_heads = weights.metadata.get("outputs") == network.outputs
     kept = {k: v for k, v in weights.tensors.items() if same_heads or stripped(k) not in heads}
     fitted = fit_weights(network, kept, path)
@@ -294,7 +294,6 @@ def _load(network: Network, model: str, path: Path, start: _Start) -> None:
         start.notes.append(
             f"The heads start anew: {path.name} has none of the same name and number of outputs."
         )
-    if weights.provenance is None:
+    start.seen = weights.provenance
+    if weights.provenance is None and not settings.trained_on:
         start.external.append(path.name)
-    else:
-        start.seen = weights.provenance

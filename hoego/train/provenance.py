@@ -39,8 +39,9 @@ def provenance_of(task: FoldTask, built: BuiltNetwork) -> Provenance:
 
 
 def _teachers(task: FoldTask, built: BuiltNetwork) -> Iterator[tuple[Provenance, str]]:
-    if built.started_from is not None:
-        yield built.started_from, "its starting checkpoint"
+    start = built.started_from if task.started_from is None else task.started_from
+    if start is not None:
+        yield start, "its starting checkpoint"
     if task.soft_targets is not None:
         yield task.soft_targets.provenance, "its teacher"
 

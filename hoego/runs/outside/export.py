@@ -20,11 +20,14 @@ from hoego.predictions.frame_columns import folder_name
 from hoego.recipe.fold import Fold
 from hoego.results.base import Result
 from hoego.runs.outside.sealed import SealedFolds, SealedSide, neutral_names, new_salt
+from hoego.runs.outside.weights_out import write_weights
 from hoego.runs.project import ProjectData, folds_of
+from hoego.runs.records import Record
 from hoego.split.make_split import make_split
 
 Layout = Literal["imagefolder", "csv", "frame"]
 INNER_SHARE = 0.2
+TRAINED_ON = "trained-on.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,7 @@ class ExportRequest:
         attribute: whose classes the folders are; None for the target.
         link: make hard links instead of copies.
         inner: set a fifth of the training subjects apart for the tool's own validation and early stopping.
+        weights: record of a run whose model of each fold goes along, as a folder that timm reads; None for none.
     """
 
     to: Path
@@ -46,6 +50,7 @@ class ExportRequest:
     attribute: str | None = None
     link: bool = False
     inner: bool = False
+    weights: Record | None = None
 
 
 class SideSize(Result):
@@ -63,6 +68,7 @@ class ExportedFolds(Result):
         layout: of the training sides.
         split: its name.
         unlabelled: photos that were left out of training, since they have no label.
+        weights: id of the run whose weights went along; "" for none.
         folds: fold -> side (train, inner, predict) -> its size.
     """
 
@@ -70,6 +76,7 @@ class ExportedFolds(Result):
     layout: Layout
     split: str
     unlabelled: int
+    weights: str = ""
     folds: Mapping[str, Mapping[str, SideSize]]
 
 
@@ -77,11 +84,13 @@ def export_folds(project: ProjectData, request: ExportRequest) -> ExportedFolds:
     """Write each fold's training side with labels, and the side to predict without, under neutral names.
 
     `fold-K/train` (and `fold-K/inner`) hold the photos in class folders or beside a table with the columns of the
-    source; `fold-K/predict` holds the held-out photos alone. The folder appears whole or not at all.
+    source; `fold-K/predict` holds the held-out photos alone; `fold-K/trained-on.csv` names the subjects of training,
+    for `model.trained_on`. The folder appears whole or not at all.
 
     Raises:
         UsageError: the folder holds something, the layout is not known, or hard links cannot be made there.
         DataError: a class cannot name a folder.
+        LeakError: the weights have seen subjects that a fold holds out.
     """
     if request.layout not in get_args(Layout):
         raise UsageError(f"No layout {request.layout!r}.", remedy=nearest(request.layout, get_args(Layout)))
@@ -92,6 +101,8 @@ def export_folds(project: ProjectData, request: ExportRequest) -> ExportedFolds:
     try:
         writer = _Writer(project.dataset, request, temporary)
         folds = {str(k): writer.fold(project, k) for k in folds_of(project.split, request.fold)}
+        if request.weights is not None:
+            write_weights(request.weights, project, [int(k) for k in folds], temporary)
         sealed = SealedFolds(
             dataset=project.dataset.fingerprint,
             split=project.split.fingerprint,
@@ -114,6 +125,7 @@ def export_folds(project: ProjectData, request: ExportRequest) -> ExportedFolds:
         layout=request.layout,
         split=sealed.split_name,
         unlabelled=writer.unlabelled,
+        weights="" if request.weights is None else request.weights.id,
         folds={
             k: {name: SideSize(images=side.images, subjects=side.subjects) for name, side in sides.items()}
             for k, sides in folds.items()
@@ -155,6 +167,10 @@ class _Writer:
         for name, rows in sides.items():
             self._labelled_side(k, name, rows)
             out[name] = SealedSide.of(self.dataset, rows, named=True)
+        trained = self.dataset.subjects[
+            np.unique(self.dataset.subject_index[np.flatnonzero(~held & labelled)])
+        ]
+        pl.DataFrame({"subject": trained}).write_csv(self.folder / f"fold-{k}" / TRAINED_ON)
         rows = np.flatnonzero(held)
         folder = self._photos(rows, self.folder / f"fold-{k}" / "predict")
         self._table(f"fold-{k}/predict", pl.DataFrame({"path": self._paths(rows, folder)}).sort("path"))

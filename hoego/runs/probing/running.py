@@ -148,18 +148,17 @@ def _scored(predictions: Predictions, dataset: Dataset, recipe: Recipe) -> Score
 
 
 def _require_unseen(start: Start, project: ProjectData, held: dict[int, NDArray[np.bool_]]) -> None:
-    known = _provenance_of(start)
+    known = _provenance_of(start, project.dataset)
     if known is not None:
         for mask in held.values():
             require_unseen(known, project.dataset, mask, naive=project.split.naive)
 
 
-def _provenance_of(start: Start) -> Provenance | None:
-    """Return who a checkpoint of Hoego's own has seen; None for published weights."""
-    from hoego.train.checkpoints import provenance_of_weights
+def _provenance_of(start: Start, dataset: Dataset) -> Provenance | None:
+    """Return whom a checkpoint has seen; None for published weights and where nothing says it."""
+    from hoego.train.starting import seen_by_start
 
-    checkpoint = start.recipe.model.checkpoint
-    return None if checkpoint is None else provenance_of_weights(Path(checkpoint))
+    return seen_by_start(start.recipe.model, dataset)
 
 
 def _record(
@@ -192,7 +191,7 @@ def _predictions(
     dataset, split = project.dataset, project.split
     name = f"{record.id}/fold-{fold}"
     source = RowProvenance.from_training(name, dataset, ~split.val_mask(fold), naive=split.naive)
-    known = _provenance_of(start)
+    known = _provenance_of(start, dataset)
     if start.found is not None:
         source = replace(source, external=(*source.external, start.found.text))
     elif known is None:
