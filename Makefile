@@ -42,7 +42,7 @@ test-all: | .uv/bin/uv
 	done; if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
 
 # Each tool lies in an environment of its own on top of .venv, which brings torch: it is not installed five times.
-INTEGRATIONS := fastai lightning hugging_face keras
+INTEGRATIONS := fastai lightning hugging_face keras opencv autogluon timm
 test-integrations: $(INTEGRATIONS:%=test-integration-%)
 
 test-integration-%: .venv/ready

@@ -14,7 +14,6 @@ from scored_people import people, predict
 
 import hoego
 from hoego.runs.records import RunStore
-from hoego.split.make_split import make_split
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -51,16 +50,20 @@ def with_a_record() -> dict[str, Any]:
 
 
 def with_features() -> dict[str, Any]:
-    linear = pytest.importorskip("sklearn.linear_model")
-    model_selection = pytest.importorskip("sklearn.model_selection")
+    sklearn = pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     dataset = people(40)
+    given = (LogisticRegression, GridSearchCV, cross_val_predict, make_pipeline, StandardScaler)
     return {
         "hoego": hoego,
+        "sklearn": sklearn,
         "dataset": dataset,
-        "split": make_split(dataset, folds=5),
         "X": np.random.default_rng(0).normal(size=(dataset.n_images, 3)),
-        "LogisticRegression": linear.LogisticRegression,
-        "cross_val_predict": model_selection.cross_val_predict,
+        **{f.__name__: f for f in given},
     }
 
 
