@@ -101,8 +101,7 @@ def export_folds(project: ProjectData, request: ExportRequest) -> ExportedFolds:
     try:
         writer = _Writer(project.dataset, request, temporary)
         folds = {str(k): writer.fold(project, k) for k in folds_of(project.split, request.fold)}
-        if request.weights is not None:
-            write_weights(request.weights, project, [int(k) for k in folds], temporary)
+        write_weights(request.weights, project, [int(k) for k in folds], temporary)
         sealed = SealedFolds(
             dataset=project.dataset.fingerprint,
             split=project.split.fingerprint,

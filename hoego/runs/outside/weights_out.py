@@ -17,11 +17,11 @@ from hoego.runs.records import Record
 WEIGHTS = "weights"
 
 
-def write_weights(record: Record, project: ProjectData, folds: Sequence[int], folder: Path) -> None:
+def write_weights(record: Record | None, project: ProjectData, folds: Sequence[int], folder: Path) -> None:
     """Write the run's model of each fold as `fold-K/weights`, for `timm.create_model("local-dir:...")`.
 
     Args:
-        record: of a run of one of timm's networks.
+        record: of a run of one of timm's networks; None writes nothing.
         project: the data set and the split that are exported.
         folds: that are exported.
         folder: in which `fold-K` lie.
@@ -31,6 +31,8 @@ def write_weights(record: Record, project: ProjectData, folds: Sequence[int], fo
         RecordError: the run has no model of a fold.
         TrainError: timm cannot build the model.
     """
+    if record is None:
+        return
     require("train", "Exporting weights")
     from hoego.train.export.timm_folder import write_timm
     from hoego.train.predict import load_model
