@@ -189,8 +189,8 @@ def _refuse_changes(given: list[Any]) -> None:
 
     if any(given):
         raise UsageError(
-            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --trained-on, --spread, "
-            "--tag and --why are not taken.",
+            "--resume goes on with what is recorded: RECIPE, --set, --profile, --fold, --minutes, --trained-on, "
+            "--spread, --tag and --why are not taken.",
             remedy="Leave them out, or train anew without --resume. Tags: hoego tag RUN TAG.",
         )
 
