@@ -93,7 +93,10 @@ def refit_recipe(recipe: Recipe, epochs: list[int]) -> Recipe:
 def require_weights_unseen(project: ProjectData, folds: Sequence[int]) -> Provenance | None:
     """Refuse starting weights that have seen a held-out subject, before a number of it can be shown.
 
-    Returns whom they have seen; None where nothing says it. Raises LeakError where a fold holds one of them out.
+    Returns the subjects that they have seen; None where nothing says it.
+
+    Raises:
+        LeakError: a fold holds one of them out.
     """
     from hoego.train.starting import seen_by_start
 

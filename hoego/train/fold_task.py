@@ -40,7 +40,7 @@ class FoldTask(ShortRepr):
         soft_targets: the teacher's predictions, of any of the images.
         pseudo_mask: bool [N], images of the training side whose labels are the teacher's; None where there are none.
         runtime: what `auto` became in an earlier part of this run; None resolves it here.
-        started_from: whom the starting weights have seen; None where they do not say.
+        started_from: the subjects that the starting weights have seen; None where they do not say.
         head_start: weights and intercepts by head that the heads start from; None starts them at random.
         interleaved: whether it takes its steps in turns with others. It is then not compiled: the CUDA graphs of
             compiled trainings share memory that two streams must not use at once.

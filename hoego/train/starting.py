@@ -1,4 +1,4 @@
-"""Whom the weights that a training starts from have seen."""
+"""Which subjects the weights that a training starts from have seen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hoego.train.checkpoints import provenance_of_weights
 
 
 def seen_by_start(model: ModelSettings, dataset: Dataset) -> Provenance | None:
-    """Return whom `model.checkpoint` has seen: what the file says, and what `model.trained_on` says.
+    """Return which subjects `model.checkpoint` has seen: what the file says, and what `model.trained_on` says.
 
     None for a file that says nothing and of which nothing is said, and for other starts.
 

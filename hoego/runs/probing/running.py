@@ -155,7 +155,7 @@ def _require_unseen(start: Start, project: ProjectData, held: dict[int, NDArray[
 
 
 def _provenance_of(start: Start, dataset: Dataset) -> Provenance | None:
-    """Return whom a checkpoint has seen; None for published weights and where nothing says it."""
+    """Return which subjects a checkpoint has seen; None for published weights and where nothing says it."""
     from hoego.train.starting import seen_by_start
 
     return seen_by_start(start.recipe.model, dataset)
