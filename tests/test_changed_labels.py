@@ -20,6 +20,7 @@ from hoego.evaluate.diagnose import diagnose
 from hoego.evaluate.ensemble import EnsembleOptions, ensemble
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.recipe import Recipe, build
+from hoego.report import render
 from hoego.runs.loading import dataset_of, dataset_of_all
 from hoego.runs.recorded_data import keep_first_data
 from hoego.runs.records import Record, RunStore
@@ -103,7 +104,6 @@ def test_a_record_keeps_the_labels_that_its_run_began_with(tmp_path: Path) -> No
     keep_first_data(record, load(recipe))
     table(tmp_path, "t.csv", ["x", "y", "y", "y"], ["a", "a", "b", "b"])
     now = dataset_of(record)
-    assert now is not None
     assert changed_labels(now.first_labels[record.id], label_table(now)).ravel().tolist() == [
         False, False, True, False,
     ]  # fmt: skip
@@ -114,11 +114,12 @@ def test_a_record_keeps_the_labels_that_its_run_began_with(tmp_path: Path) -> No
         dataset_of(record)
     (record.folder / "labels.parquet").unlink()
     now = dataset_of(record)
-    assert now is not None
     assert now.first_labels == {record.id: None}
     (record.folder / "labels.parquet").write_text("no table")
-    with pytest.raises(RecordError, match="not readable"):
+    with pytest.raises(RecordError, match="not readable") as caught:
         dataset_of(record)
+    assert "left out: " in (page := render(record, without=str(caught.value)))
+    assert "labels.parquet" in page
 
 
 def test_a_subject_of_one_photo_each_shows_no_independence(tmp_path: Path) -> None:

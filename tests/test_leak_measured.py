@@ -10,7 +10,7 @@ import pytest
 from round_trips import round_trip
 from scored_people import people, predict
 
-from hoego.errors import MismatchError, NotEstimableError
+from hoego.errors import DataError, MismatchError, NotEstimableError
 from hoego.evaluate.score import ScoreOptions, score
 from hoego.evaluate.score.space import LabelSpace
 from hoego.predictions import Predictions
@@ -72,9 +72,14 @@ def test_the_leak_has_an_interval_and_says_so_in_words(
     assert 0 < found.leak.low < found.leak.value < found.leak.high
     assert f"{found.leak.low:+.3f}" in found.words
     round_trip(found)
-    monkeypatch.setattr(study, "dataset_of", lambda *_, **__: None)
+
+    def gone(record: object) -> None:
+        raise DataError("the folder is gone")
+
+    monkeypatch.setattr(study, "dataset_of", gone)
     wider = compare_promises(*runs)
     assert wider.correlation == 0.0
+    assert wider.words.endswith("since the data cannot be read: the folder is gone")
 
 
 @pytest.mark.parametrize("what", ["dataset", "labels"])

@@ -294,12 +294,20 @@ def _show_scored(found: Score, names: list[str]) -> None:
 
 def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = False) -> None:
     """Write the page of a run as one self-contained HTML file."""
+    from hoego.errors import HoegoError
     from hoego.report import report as write_report
     from hoego.runs.loading import dataset_of
     from hoego.runs.records import RunStore
+    from hoego.runs.run_result import print_status
 
     record = RunStore(runs_folder(folder)).find(run)
-    path = write_report(record, dataset_of(record, required=False))
+    dataset, without = None, ""
+    try:
+        dataset = dataset_of(record)
+    except HoegoError as problem:
+        without = str(problem)
+        print_status(f"The photos of the mistakes are left out of the page: {without}")
+    path = write_report(record, dataset, without)
     if as_json:
         print_json({"run": record.id, "report": str(path)})
     else:

@@ -25,19 +25,20 @@ FEW_CLASSES = 45
 Facts = dict[str, Any]
 
 
-def report(record: Record, dataset: Dataset | None = None) -> Path:
+def report(record: Record, dataset: Dataset | None = None, without: str = "") -> Path:
     """Write the page of a run into its record, and return its path.
 
     Args:
         record: of the run; what it does not hold yet is left out.
         dataset: for the pictures of the mistakes; None leaves them out.
+        without: why there is no data set, for the page.
     """
     path = record.folder / "report.html"
-    files.write_text(path, render(record, dataset), durable=False)
+    files.write_text(path, render(record, dataset, without), durable=False)
     return path
 
 
-def render(record: Record, dataset: Dataset | None = None) -> str:
+def render(record: Record, dataset: Dataset | None = None, without: str = "") -> str:
     """Return the page as HTML."""
     score, diagnosis = record.full_score, record.diagnosis
     meta = record.meta
@@ -49,6 +50,7 @@ def render(record: Record, dataset: Dataset | None = None) -> str:
         "split": record.split,
         "audit": record.audit,
         "mistakes": _mistakes(record, dataset),
+        "without": without,
         "curves": curve_charts(record),
         "recipe": _text(record, "recipe.toml"),
         "environment": _text(record, "environment.json"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from hoego.data.dataset import Dataset
-from hoego.errors import MismatchError, NotEstimableError
+from hoego.errors import HoegoError, MismatchError, NotEstimableError
 from hoego.evaluate.compare.resamples import CountMetric, ResamplingOptions
 from hoego.evaluate.diagnose.rare import less
 from hoego.evaluate.score.metrics import METRICS, PRIMARY
@@ -65,16 +65,19 @@ def compare_promises(naive: Record, honest: Record) -> LeakStudy:
         for r in (naive, honest)
         if r.score is not None and r.score.primary is not None
     )
-    dataset = dataset_of(honest, required=False)
-    shared = 0.0
-    if dataset is not None:
+    shared, unknown = 0.0, ""
+    try:
+        dataset = dataset_of(honest)
+    except HoegoError as problem:
+        unknown = f"; the interval takes the two runs as independent, since the data cannot be read: {problem.message}"
+    else:
         first, second = (target_space(predictions_of(r), dataset) for r in (naive, honest))
         shared = together(first, second)
     leak = promised_less_kept(a.macro_f1, b.macro_f1, shared)
     limits = "" if leak.low is None else f" [{leak.low:+.3f}, {leak.high:+.3f}]"
     words = (
         f"the photo-level split promises {a.macro_f1.value:.3f}; on new subjects it is {b.macro_f1.value:.3f}: "
-        f"a leak of {leak.value:+.3f}{limits}"
+        f"a leak of {leak.value:+.3f}{limits}{unknown}"
     )
     return LeakStudy(naive=a, honest=b, leak=leak, correlation=shared, words=words)
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from hoego.data.dataset import Dataset
 from hoego.data.load import load
-from hoego.errors import HoegoError, MismatchError, RecordError
+from hoego.errors import MismatchError, RecordError
 from hoego.evaluate.score import Score, ScoreOptions
 from hoego.evaluate.score import score as score_predictions
 from hoego.predictions import Predictions
@@ -32,32 +32,22 @@ class LoadedRuns:
     dataset: Dataset
 
 
-def dataset_of(record: Record, *, required: bool = True) -> Dataset | None:
+def dataset_of(record: Record) -> Dataset:
     """Load the data set of a run as its recipe names it, with the overlay that hoego.toml names today.
 
     Subjects that hoego.toml has merged since count as one: a model that has seen one of them has seen them all.
 
-    Args:
-        record: of the run.
-        required: raise where it cannot be loaded; otherwise give None.
+    Raises:
+        HoegoError: the data set cannot be loaded, or the labels that the run began with cannot be read.
     """
-    try:
-        today = project_of(record, build(record.recipe))
-        recipe = corrected_recipe(record)
-        dataset = as_recorded(load(recipe), [record])
-        now = recipe
-        for section, key in (("dataset", "subject"), ("split", "join")):
-            if (value := today.get(section, {}).get(key)) is not None:
-                now = with_values(now, section, **{key: value})
-        return (
-            dataset
-            if now == recipe
-            else replace(dataset, merged_subjects=merged_subjects(dataset, load(now)))
-        )
-    except HoegoError:
-        if required:
-            raise
-        return None
+    today = project_of(record, build(record.recipe))
+    recipe = corrected_recipe(record)
+    dataset = as_recorded(load(recipe), [record])
+    now = recipe
+    for section, key in (("dataset", "subject"), ("split", "join")):
+        if (value := today.get(section, {}).get(key)) is not None:
+            now = with_values(now, section, **{key: value})
+    return dataset if now == recipe else replace(dataset, merged_subjects=merged_subjects(dataset, load(now)))
 
 
 def merged_subjects(dataset: Dataset, now: Dataset) -> tuple[tuple[str, ...], ...]:
@@ -106,7 +96,6 @@ def dataset_of_all(records: Sequence[Record], first: Dataset | None = None) -> D
             would depend on their order, and one side was trained on labels that the other is scored by.
     """
     dataset = first or dataset_of(records[0])
-    assert dataset is not None
     known = {records[0].meta.fingerprints.get("labels")}
     for record in records[1:]:
         # Equal fingerprints are equal labels; other ones may be those of an overlay that has grown since.
@@ -114,7 +103,7 @@ def dataset_of_all(records: Sequence[Record], first: Dataset | None = None) -> D
             continue
         known.add(labels)
         other = dataset_of(record)
-        if other is not None and other.fingerprint == dataset.fingerprint:
+        if other.fingerprint == dataset.fingerprint:
             _require_same_labels((records[0], dataset), (record, other))
     return as_recorded(dataset, records)
 

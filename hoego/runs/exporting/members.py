@@ -95,7 +95,6 @@ def load_members(record: Record, chosen: ChosenWeights) -> ExportMembers:
     """
     models = _float_models(record, chosen)
     dataset = dataset_of(record)
-    assert dataset is not None
     recorded = predictions_of(record)
     if chosen.name not in ("refit", "folds"):
         recorded = recorded.take(recorded.fold == int(chosen.name))
