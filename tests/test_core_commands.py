@@ -81,6 +81,7 @@ NEEDS = {
     "queue work": ("queue work",),
     "weights fetch": ("weights fetch resnet18",),
     "weights add": ("weights add weights/resnet18.mine.safetensors --name resnet18.mine --to kept",),
+    "sync": ("sync s3://bucket/records",),
     "mirror": ("mirror mlflow=http://localhost:1", "mirror wandb=hoego"),
     "diagnose": ("diagnose --leak recipe.toml",),
 }
@@ -166,12 +167,14 @@ def test_it_says_in_one_line_which_extra_it_needs(
         "serve": "serve",
         "serve-score": "serve",
         "search": "search",
+        "sync": "sync",
     }.get(line.split()[0], "train")
     named = {
         "track": line.split("=")[0].split()[-1],
         "board": "starlette",
         "serve": "onnxruntime",
         "search": "optuna",
+        "sync": "obstore",
     }
     module = named.get(extra, "torch")
     command = next(name for name, lines in NEEDS.items() if line in lines)

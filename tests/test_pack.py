@@ -20,7 +20,7 @@ from hoego.data.preprocess import Preprocess
 from hoego.errors import DataError, MismatchError
 from hoego.results.pixels import PackedPhotos
 
-SMALL = Preprocess((12, 10))
+SMALL = Preprocess(size=(12, 10))
 SHARD_BYTES = 1024 + 10 * 1024
 """Ten photos: each takes a header of 512 bytes and 488 of content, filled to 512."""
 
@@ -170,6 +170,6 @@ def test_a_pack_of_other_pixels_or_other_photos_is_refused(dataset: Dataset, tmp
     with pytest.raises(MismatchError, match=r"lacks 10 of 60 photos.*smiling-50"):
         open_packed(tmp_path / "pack", dataset, SMALL)
     with pytest.raises(MismatchError, match="12 x 10 pixels, not 10 x 12"):
-        open_packed(tmp_path / "pack", dataset, Preprocess((10, 12)))
+        open_packed(tmp_path / "pack", dataset, Preprocess(size=(10, 12)))
     with pytest.raises(MismatchError, match="another preprocessing"):
-        open_packed(tmp_path / "pack", dataset, Preprocess((12, 10), "pad"))
+        open_packed(tmp_path / "pack", dataset, Preprocess(size=(12, 10), fit="pad"))

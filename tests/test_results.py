@@ -217,6 +217,7 @@ CERTAIN = {
     ("Proposal", "settings"): st.just({"dataset": {"layout": "csv", "table": "a.csv"}}),
     ("LedgerEntry", "time"): st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
     ("LedgerEntry", "expected"): st.none(),  # a score that is not honest expects nothing
+    ("SyncedFile", "sha256"): st.binary(min_size=32, max_size=32).map(bytes.hex),
     ("RunsTable", "rows"): st.just(()),  # as many cells as columns: tests/test_records.py
     ("RunMeta", "state"): st.sampled_from(["waiting", "running", "done", "failed"]),
 }
