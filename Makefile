@@ -1,5 +1,5 @@
 # Every target does its own set-up: uv (bootstrapped into .uv when it is not on the machine) and the locked packages.
-.PHONY: demo test test-browser test-cluster test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
+.PHONY: demo test test-demo test-browser test-cluster test-all test-integrations test-wheel fuzz faults golden check docs site lock clean help
 .DEFAULT_GOAL := help
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -15,6 +15,7 @@ help:
 	@echo "make faults      a full disk, a read-only folder and kill -9 at any moment (half an hour)"
 	@echo "make test-cluster  workers started by Ray and submitit, and the sync with an object store, on this machine"
 	@echo "make test-integrations  the pages for other trainers, each with the real package in its own environment"
+	@echo "make test-demo  write the page of the demo's week, small"
 	@echo "make test-browser  drive the board in the Chromium of this machine"
 	@echo "make golden      renew tests/golden/ after a change that moves numbers on purpose"
 	@echo "make check  format, lint, types"
@@ -72,6 +73,9 @@ faults: .venv/ready
 # Without a Chromium every test of the browser is skipped, and the report says so.
 test-browser: .venv/ready
 	.venv/bin/python -m pytest -q -rs -p no:cacheprovider tests/browser_board.py
+
+test-demo: .venv/ready
+	.venv/bin/python -m pytest -q -p no:cacheprovider tests/quick_demo.py
 
 test-cluster: requirements.lock pyproject.toml | .uv/bin/uv
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-cluster
