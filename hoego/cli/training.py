@@ -305,9 +305,10 @@ def report(run: LastRun = "last", folder: RunsFolder = None, as_json: Json = Fal
     try:
         dataset = dataset_of(record)
     except HoegoError as problem:
-        without = str(problem)
-        print_status(f"The photos of the mistakes are left out of the page: {without}")
+        without = str(problem).splitlines()[0]
     path = write_report(record, dataset, without)
+    if without:
+        print_status(f"The photos of the mistakes are left out of the page: {without}")
     if as_json:
         print_json({"run": record.id, "report": str(path)})
     else:
