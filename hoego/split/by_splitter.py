@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import Dataset
 from hoego.errors import LeakError, MismatchError
 from hoego.split.plan import Split
-from hoego.split.prove import notes_on, verify_split
+from hoego.split.prove import SplitTerms, by_image_id, proved_split
 from hoego.split.sklearn_splitters import SubjectKFold
 
 
@@ -30,25 +30,12 @@ def split_by(splitter: SubjectKFold, images: NDArray[Any], dataset: Dataset) -> 
         MismatchError: the splitter has divided another number of samples, or not the whole data set.
         SplitError: a new splitter cannot divide the data set.
     """
-    order = np.argsort(dataset.image_ids, kind="stable")
-    dataset = dataset.take(order)
+    dataset = by_image_id(dataset)
     fold = _folds_of(splitter, images, dataset)
     _require_apart(fold, dataset)
-    guarantees, sides = verify_split(dataset, "folds", fold, splitter.n_splits, (1 / splitter.n_splits, ()))
-    return Split(
-        name=repr(splitter),
-        kind="folds",
-        seed=splitter.random_state,
-        n_folds=splitter.n_splits,
-        ratio=1 / splitter.n_splits,
-        stratify=(),
-        images=dataset.image_ids,
-        fold=fold,
-        dataset_fingerprint=dataset.fingerprint,
-        guarantees=guarantees,
-        sides=sides,
-        notes=notes_on(dataset, "folds", guarantees),
-    )
+    n, seed = splitter.n_splits, splitter.random_state
+    terms = SplitTerms(name=repr(splitter), kind="folds", seed=seed, n_folds=n, ratio=1 / n)
+    return proved_split(dataset, fold, terms)
 
 
 def _folds_of(splitter: SubjectKFold, images: NDArray[Any], dataset: Dataset) -> NDArray[np.int16]:

@@ -9,7 +9,7 @@ from hoego.errors import SplitError, nearest
 from hoego.recipe import SplitSettings
 from hoego.split.assign import assign_folds, assign_holdout
 from hoego.split.plan import Split
-from hoego.split.prove import notes_on, strata_of, verify_split
+from hoego.split.prove import SplitTerms, by_image_id, proved_split, strata_of
 
 
 def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
@@ -22,10 +22,7 @@ def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
         SplitError: fewer subjects than folds, no labels, an unknown attribute to balance.
     """
     settings = settings or SplitSettings()
-    # A split is stored sorted by image id, so that its fingerprint does not depend on the order of the table.
-    order = np.argsort(dataset.image_ids, kind="stable")
-    if (order != np.arange(dataset.n_images)).any():
-        dataset = dataset.take(order)
+    dataset = by_image_id(dataset)
     if not dataset.labelled or (dataset.target < 0).all():
         raise SplitError("A set without labels cannot be split.", remedy="Split the labelled photos.")
     known = dataset.schema.columns()
@@ -44,21 +41,15 @@ def make(dataset: Dataset, settings: SplitSettings | None = None) -> Split:
         if settings.kind == "naive":
             groups = np.unique(dataset.contents, return_inverse=True)[1].astype(np.int32)
         fold = assign_holdout(groups, strata, ratio, settings.seed)
-    guarantees, sides = verify_split(dataset, settings.kind, fold, n_folds, (ratio, settings.stratify))
-    return Split(
+    terms = SplitTerms(
         name=settings.name or default_name(settings),
         kind=settings.kind,
         seed=settings.seed,
         n_folds=n_folds,
         ratio=ratio,
         stratify=settings.stratify,
-        images=dataset.image_ids,
-        fold=fold,
-        dataset_fingerprint=dataset.fingerprint,
-        guarantees=guarantees,
-        sides=sides,
-        notes=notes_on(dataset, settings.kind, guarantees),
     )
+    return proved_split(dataset, fold, terms)
 
 
 def default_name(settings: SplitSettings) -> str:

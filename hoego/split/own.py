@@ -12,7 +12,7 @@ from hoego.data.dataset import Dataset
 from hoego.data.spelling import pack_names
 from hoego.results.split import SplitKind
 from hoego.split.plan import Split
-from hoego.split.prove import notes_on, verify_split
+from hoego.split.prove import SplitTerms, by_image_id, proved_split
 
 
 def split_of_held_out(dataset: Dataset, images: NDArray[Any]) -> Split:
@@ -29,28 +29,13 @@ def split_of_held_out(dataset: Dataset, images: NDArray[Any]) -> Split:
         MismatchError: a photo is not in the data set.
         SplitError: every photo is held out, or none.
     """
-    rows = dataset.positions(images)
+    dataset = by_image_id(dataset)
     fold = np.full(dataset.n_images, -1, dtype=np.int16)
-    fold[rows] = 0
-    order = np.argsort(dataset.image_ids, kind="stable")
-    dataset, fold = dataset.take(order), fold[order]
+    fold[dataset.positions(images)] = 0
     # A copy of a training photo among the held-out ones has the same subject, since identical photos join subjects.
     held = dataset.subject_index[fold == 0]
     kind: SplitKind = "naive" if np.isin(held, dataset.subject_index[fold < 0]).any() else "holdout"
     ratio = float(np.round((fold == 0).mean(), 6))
-    guarantees, sides = verify_split(dataset, kind, fold, 1, (ratio, ()))
     names = pack_names(dataset.image_ids[fold == 0].tolist())
-    return Split(
-        name=f"own-{blake2b(names, digest_size=4).hexdigest()}",
-        kind=kind,
-        seed=0,
-        n_folds=1,
-        ratio=ratio,
-        stratify=(),
-        images=dataset.image_ids,
-        fold=fold,
-        dataset_fingerprint=dataset.fingerprint,
-        guarantees=guarantees,
-        sides=sides,
-        notes=notes_on(dataset, kind, guarantees),
-    )
+    name = f"own-{blake2b(names, digest_size=4).hexdigest()}"
+    return proved_split(dataset, fold, SplitTerms(name=name, kind=kind, seed=0, n_folds=1, ratio=ratio))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hoego.data.dataset import Dataset
 from hoego.errors import SplitError
 from hoego.results.split import AbsentClass, Guarantees, SplitKind, SplitSide
 from hoego.split.balance import holders, side_counts, worst_deviation
-from hoego.split.plan import NAIVE_NOTE
+from hoego.split.plan import NAIVE_NOTE, Split
 
 Ints = NDArray[np.int64]
 
@@ -28,6 +29,52 @@ def sides_of(fold: NDArray[np.int16], n_folds: int) -> tuple[Ints, tuple[str, ..
     if n_folds == 1:
         return np.where(fold == 0, 0, 1).astype(np.int64), ("held out", "training")
     return fold.astype(np.int64), tuple(f"fold {k}" for k in range(n_folds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitTerms:
+    """What an assignment is said to be, before it is verified; fields as in Split."""
+
+    name: str
+    kind: SplitKind
+    seed: int
+    n_folds: int
+    ratio: float
+    stratify: tuple[str, ...] = ()
+
+
+def by_image_id(dataset: Dataset) -> Dataset:
+    """Return the data set in the order of its image ids: a split's fingerprint does not depend on the table's order."""
+    order = np.argsort(dataset.image_ids, kind="stable")
+    return dataset if (order == np.arange(dataset.n_images)).all() else dataset.take(order)
+
+
+def proved_split(dataset: Dataset, fold: NDArray[np.int16], terms: SplitTerms) -> Split:
+    """Verify an assignment and return the split.
+
+    Args:
+        dataset: N images, in the order of their ids.
+        fold: int16[N].
+        terms: what it is said to be.
+
+    Raises:
+        SplitError: see verify_split.
+    """
+    guarantees, sides = verify_split(dataset, terms.kind, fold, terms.n_folds, (terms.ratio, terms.stratify))
+    return Split(
+        name=terms.name,
+        kind=terms.kind,
+        seed=terms.seed,
+        n_folds=terms.n_folds,
+        ratio=terms.ratio,
+        stratify=terms.stratify,
+        images=dataset.image_ids,
+        fold=fold,
+        dataset_fingerprint=dataset.fingerprint,
+        guarantees=guarantees,
+        sides=sides,
+        notes=notes_on(dataset, terms.kind, guarantees),
+    )
 
 
 def verify_split(

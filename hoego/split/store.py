@@ -20,8 +20,8 @@ from hoego.recipe import SplitSettings
 from hoego.results.split import SplitHeader
 from hoego.short_repr import ShortRepr
 from hoego.split.make import default_name, make
-from hoego.split.plan import Split, fingerprint_of
-from hoego.split.prove import notes_on, verify_split
+from hoego.split.plan import Split
+from hoego.split.prove import SplitTerms, by_image_id, proved_split
 
 FORMAT = 2
 """1: without a digest. 2: with one over the rows and what is said of them."""
@@ -66,14 +66,19 @@ def load(path: Path, dataset: Dataset) -> Split:
     table, meta = saved.table, saved.header
     images = table["image"].to_numpy().astype(np.str_)
     _require_sorted(images, path)
-    order = np.argsort(dataset.image_ids, kind="stable")
-    if (order != np.arange(dataset.n_images)).any():
-        dataset = dataset.take(order)
+    dataset = by_image_id(dataset)
     _require_same_images(images, dataset, path)
-    kind, n_folds, ratio, stratify = meta.kind, meta.folds, meta.ratio, meta.stratify
+    terms = SplitTerms(
+        name=meta.name,
+        kind=meta.kind,
+        seed=meta.seed,
+        n_folds=meta.folds,
+        ratio=meta.ratio,
+        stratify=meta.stratify,
+    )
     fold = table["fold"].to_numpy().astype(np.int16)
     try:
-        guarantees, sides = verify_split(dataset, kind, fold, n_folds, (ratio, stratify))
+        split = proved_split(dataset, fold, terms)
     except SplitError as e:
         raise SplitError(e.message, file=path, column="fold", remedy=_why(meta, dataset)) from None
     if meta.dataset_fingerprint != dataset.fingerprint:
@@ -83,22 +88,9 @@ def load(path: Path, dataset: Dataset) -> Split:
             file=path,
             remedy=_REMAKE,
         )
-    _require_fingerprint(meta.fingerprint, fingerprint_of(kind, images, fold), path)
+    _require_fingerprint(meta.fingerprint, split.fingerprint, path)
     saved.require_unchanged()
-    return Split(
-        name=meta.name,
-        kind=kind,
-        seed=meta.seed,
-        n_folds=n_folds,
-        ratio=ratio,
-        stratify=stratify,
-        images=images,
-        fold=fold,
-        dataset_fingerprint=dataset.fingerprint,
-        guarantees=guarantees,
-        sides=sides,
-        notes=notes_on(dataset, kind, guarantees),
-    )
+    return split
 
 
 def _require_sorted(images: NDArray[Any], path: Path) -> None:
