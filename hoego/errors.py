@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -135,6 +135,15 @@ class NotEstimableError(HoegoError):
     """The data do not determine the requested number."""
 
 
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names in a row, with an ellipsis if there are more.
+
+    >>> first_few(["a", "b", "c"], 2), first_few(["a", "b"], 2)
+    ('a, b, …', 'a, b')
+    """
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the clause that names the closest valid name, or lists the few there are.
 
@@ -149,8 +158,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     )  # difflib's default: a typo, not another word
     if close:
         return f"did you mean {close[0]!r}?"
-    shown = ", ".join(names[:20])
-    return f"valid names: {shown}{', …' if len(names) > 20 else ''}"
+    return f"valid names: {first_few(names, 20)}"
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hoego.data.dataset import LabelCorrection
 from hoego.data.readers.raw_table import RawTable
 from hoego.data.schema import COMPOSITE, MISSING, Attribute, LabelSchema
-from hoego.errors import DataError, nearest
+from hoego.errors import DataError, first_few, nearest
 from hoego.recipe.sections import AttributeSettings, LabelSettings
 from hoego.results.labels import Kind
 
@@ -157,9 +157,8 @@ def _refuse(raw: RawTable, at: pl.Series, column: str, message: str, remedy: str
     """Raise DataError for the first of the rows that `at` marks, with the names of a few more."""
     marked = raw.rows.filter(at)
     row: Any = marked["row"][0] if "row" in marked.columns else None
-    named = ", ".join(map(repr, marked["image"][:SHOWN].to_list()))
-    n, more = marked.height, ", …" if marked.height > SHOWN else ""
-    where = f"image {named}" if n == 1 else f"{n:,} images: {named}{more}"
+    named = first_few([repr(i) for i in marked["image"][: SHOWN + 1].to_list()], SHOWN)
+    where = f"image {named}" if marked.height == 1 else f"{marked.height:,} images: {named}"
     raise DataError(f"{message} ({where})", remedy=remedy, file=raw.file, row=row, column=column)
 
 

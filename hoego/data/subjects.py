@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from hoego.data.spelling import plain_name
-from hoego.errors import SplitError, nearest
+from hoego.errors import SplitError, first_few, nearest
 
 Ints = NDArray[np.int64]
 
@@ -124,8 +124,7 @@ def _said(
         same, times = np.unique(contents[mine], return_counts=True)
         twice = images[mine][contents[mine] == same[times > 1][0]] if (times > 1).any() else None
         why = f"identical photos ({twice[0]} = {twice[1]})" if twice is not None else "split.join"
-        shown = ", ".join(members[:4].tolist()) + (", …" if len(members) > 4 else "")
-        sentences.append(f"{len(members)} subjects are joined by {why}: {shown}")
+        sentences.append(f"{len(members)} subjects are joined by {why}: {first_few(members.tolist(), 4)}")
     if len(affected) > 20:
         sentences.append(f"… and {len(affected) - 20} more joined groups")
     return sentences

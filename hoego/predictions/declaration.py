@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hoego.data.dataset import Dataset
 from hoego.data.readers.tables import read_table
-from hoego.errors import DataError, HoegoError, LeakError, MismatchError, UsageError, nearest
+from hoego.errors import DataError, HoegoError, LeakError, MismatchError, UsageError, first_few, nearest
 from hoego.predictions.frame_columns import IMAGE_COLUMNS
 from hoego.predictions.match_images import match_images
 from hoego.predictions.provenance import Outside, Provenance, RowProvenance, SubjectUniverse
@@ -112,9 +112,9 @@ def _require_told(
     known = np.isin(dataset.subject_index, dataset.subject_index[told])
     more = np.flatnonzero(opened & ~known)
     if len(more):
-        shown = ", ".join(map(repr, np.sort(dataset.image_ids[more])[:SHOWN].tolist()))
+        shown = first_few([repr(i) for i in np.sort(dataset.image_ids[more])[: SHOWN + 1].tolist()], SHOWN)
         raise LeakError(
             f"{len(more):,} photos were opened during the training whose subjects {tables[0].name} does not name: "
-            f"{shown}{', …' if len(more) > SHOWN else ''}.",
+            f"{shown}.",
             remedy="Name all photos that the weights were trained on.",
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hoego.errors import LeakError, MismatchError, UsageError
+from hoego.errors import LeakError, MismatchError, UsageError, first_few
 from hoego.predictions.outside import said_of_training
 from hoego.predictions.predictions import Predictions
 from hoego.predictions.provenance import RowProvenance
@@ -63,10 +63,10 @@ def require_unopened(evidence: Evidence, fold: int, split: Split) -> None:
     leaked = split.images[evidence.opened_mask() & split.val_mask(fold)].tolist()
     if not leaked:
         return
-    shown = [f"{i!r} (as {evidence.copies[i]})" if i in evidence.copies else repr(i) for i in leaked[:SHOWN]]
+    named = [f"{i!r} (as {evidence.copies[i]})" if i in evidence.copies else repr(i) for i in leaked]
     raise LeakError(
         f"{len(leaked):,} of {int(split.val_mask(fold).sum()):,} photos that fold {fold} of the split {split.name!r} "
-        f"holds out were opened during the training: {', '.join(shown)}{', …' if len(leaked) > SHOWN else ''}.",
+        f"holds out were opened during the training: {first_few(named, SHOWN)}.",
         remedy="Train on the other side alone (hoego folds export); predict and evaluate after the watch has ended. "
         "The kernel does not say who opened a photo: if it was a viewer, an indexer or a backup, watch again "
         "without it.",

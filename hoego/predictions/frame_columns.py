@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hoego.data.readers.frames import to_polars
 from hoego.data.schema import COMPOSITE
-from hoego.errors import DataError, LeakError, nearest
+from hoego.errors import DataError, LeakError, first_few, nearest
 from hoego.predictions.match_images import match_images
 from hoego.predictions.outside import HeldOut
 from hoego.short_repr import ShortRepr
@@ -127,13 +127,12 @@ def class_columns(columns: Sequence[str], held_out: HeldOut) -> list[str]:
     if missing:
         raise DataError(
             f"{len(missing)} of {len(classes)} classes of {held_out.column!r} have no column: "
-            f"{', '.join(map(repr, missing[:6]))}{', …' if len(missing) > 6 else ''}.",
+            f"{first_few([repr(c) for c in missing], 6)}.",
             remedy=nearest(missing[0], free) if free else "Give one column per class, called as the class.",
         )
     if stray:
         raise DataError(
-            f"{', '.join(map(repr, stray[:6]))}{', …' if len(stray) > 6 else ''} is not a class of "
-            f"{held_out.column!r}.",
+            f"{first_few([repr(c) for c in stray], 6)} is not a class of {held_out.column!r}.",
             column=stray[0],
             remedy="Leave out columns that are not classes. A model with further classes solves another task.",
         )

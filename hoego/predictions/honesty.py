@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.data.dataset import NOT_AUDITED, Dataset
-from hoego.errors import LeakError, MismatchError
+from hoego.errors import LeakError, MismatchError, first_few
 from hoego.predictions.label_notes import label_notes
 from hoego.predictions.left_out_notes import left_out_notes
 from hoego.predictions.predictions import Predictions
@@ -150,7 +150,6 @@ def require_unseen(given: Provenance, dataset: Dataset, held: Mask, *, naive: bo
 def _leak(dataset: Dataset, rows: NDArray[np.intp], n: int, paths: list[str]) -> LeakError:
     """Make the error that names the subjects of in-sample `rows` of a data set, of `n` that are scored."""
     names = np.unique(dataset.subjects[dataset.subject_index[rows]])
-    shown = ", ".join(names[:5].tolist())
     since = (
         "hoego.toml has joined subjects since this was trained: train it again. "
         if dataset.merged_subjects
@@ -158,7 +157,7 @@ def _leak(dataset: Dataset, rows: NDArray[np.intp], n: int, paths: list[str]) ->
     )
     return LeakError(
         f"{len(rows):,} of {n:,} rows are in-sample: the model behind them has seen "
-        f"{len(names):,} of the scored subjects ({shown}{', …' if len(names) > 5 else ''}). "
+        f"{len(names):,} of the scored subjects ({first_few(names.tolist())}). "
         f"Seen by: {'; '.join(dict.fromkeys(paths)) or 'not recorded'}.",
         remedy=f"{since}Score out-of-fold predictions (hoego train --fold all). "
         "Only where these are other people, who share no more than names with those that were seen, give one of "

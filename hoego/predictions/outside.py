@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hoego.data.dataset import Dataset
-from hoego.errors import DataError, LeakError, MismatchError, UsageError, nearest
+from hoego.errors import DataError, LeakError, MismatchError, UsageError, first_few, nearest
 from hoego.predictions.fields import PredictionFields
 from hoego.predictions.match_images import match_images
 from hoego.predictions.provenance import Outside, RowProvenance, SubjectUniverse
@@ -193,7 +193,7 @@ def _matrix(values: ArrayLike, held_out: HeldOut, n_images: int) -> NDArray[np.f
     if array.shape != want:
         raise DataError(
             f"The values have the shape {array.shape}, not {want}: {n_images:,} photos and {want[1]} classes of "
-            f"{held_out.column!r} ({', '.join(held_out.classes[:6])}{', …' if want[1] > 6 else ''}).",
+            f"{held_out.column!r} ({first_few(held_out.classes, 6)}).",
             remedy="Give a row per photo and a column per class, in this order; a data frame names its columns.",
         )
     if not n_images:
@@ -202,5 +202,4 @@ def _matrix(values: ArrayLike, held_out: HeldOut, n_images: int) -> NDArray[np.f
 
 
 def _some(images: NDArray[Any], most: int = 5) -> str:
-    shown = ", ".join(map(repr, np.sort(images)[:most].tolist()))
-    return f"{shown}{', …' if len(images) > most else ''}"
+    return first_few([repr(i) for i in np.sort(images)[: most + 1].tolist()], most)

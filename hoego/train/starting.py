@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hoego.data.dataset import Dataset
-from hoego.errors import LeakError, UsageError
+from hoego.errors import LeakError, UsageError, first_few
 from hoego.predictions import Provenance
 from hoego.predictions.declaration import declared
 from hoego.recipe import ModelSettings
@@ -50,6 +50,6 @@ def _require_within(own: Provenance, said: Provenance, dataset: Dataset, path: P
     if len(more):
         raise LeakError(
             f"The weights have seen {len(more):,} subjects that model.trained_on does not name: "
-            f"{', '.join(map(repr, more[:5].tolist()))}{', …' if len(more) > 5 else ''}.",
+            f"{first_few([repr(s) for s in more.tolist()])}.",
             remedy=f"{path.name} says itself what it was trained on: leave model.trained_on out.",
         )

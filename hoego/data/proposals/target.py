@@ -14,6 +14,7 @@ from hoego.data.proposals.draft import Draft
 from hoego.data.proposals.guess_columns import ColumnGuess, GuessedColumns, determines
 from hoego.data.readers.indicators import attribute_name, labels_in, number_of
 from hoego.data.spelling import written_alike
+from hoego.errors import first_few
 from hoego.recipe.sections import MultiSettings
 
 SHOWN = 6
@@ -60,7 +61,7 @@ def _several(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> None
     draft.labels["multi"] = values
     first = max(counts, key=lambda label: min(counts[label], frame.height - counts[label]))
     draft.labels["target"] = attribute_name(first)
-    labels = ", ".join(list(counts)[:SHOWN]) + (", …" if len(counts) > SHOWN else "")
+    labels = first_few(list(counts), SHOWN)
     said = f"{columns.several.reason}; {len(counts)} labels of no and yes: {labels}"
     question = ""
     if not multi.separator:
@@ -119,7 +120,7 @@ def _attributes(draft: Draft, columns: GuessedColumns, frame: pl.DataFrame) -> N
 
 
 def _asked(attributes: Sequence[ColumnGuess]) -> str:
-    names = ", ".join(a.name for a in attributes[:SHOWN]) + (", …" if len(attributes) > SHOWN else "")
+    names = first_few([a.name for a in attributes], SHOWN)
     return f"Which is to be predicted (labels.target): {names}, or all together (composite)?"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hoego.data.dataset import Dataset
-from hoego.errors import MismatchError, NotEstimableError, UsageError
+from hoego.errors import MismatchError, NotEstimableError, UsageError, first_few
 from hoego.evaluate.compare.paired import ENOUGH_SEEDS, ENOUGH_SUBJECTS, PairedDifference, PairedResamples
 from hoego.evaluate.compare.ranking import ranked
 from hoego.evaluate.compare.resamples import (
@@ -286,8 +286,8 @@ def _said(
     for r, space in zip(runs, spaces, strict=True):
         never = np.setdiff1d(present, space.predicted)
         if len(never):
-            shown = ", ".join(space.classes[c] for c in never[:5].tolist())
-            notes.append(f"{r.name} never predicts {shown}{', …' if len(never) > 5 else ''}")
+            shown = first_few([space.classes[c] for c in never.tolist()])
+            notes.append(f"{r.name} never predicts {shown}")
     if first.same_classes:
         notes.append("the first two predict the same classes for every image")
     return notes

@@ -12,7 +12,7 @@ import polars as pl
 
 from hoego.damage import is_damage, parsing
 from hoego.data.schema import COMPOSITE, LabelSchema
-from hoego.errors import DataError, MismatchError, nearest
+from hoego.errors import DataError, MismatchError, first_few, nearest
 from hoego.predictions import Predictions
 
 
@@ -157,14 +157,13 @@ def _class_columns(
             file=file,
             remedy=f'Set submission.answer = "{others[0]}".',
         )
-    shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
     named = answer_column if answer_column in others else "none of them"
     raise DataError(
-        f"The form has {len(others)} columns beside the ids ({shown}), and submission.answer names {named}: "
-        "a file with one of them would not have the form's header.",
+        f"The form has {len(others)} columns beside the ids ({first_few(others)}), and submission.answer names "
+        f"{named}: a file with one of them would not have the form's header.",
         file=file,
         remedy="Columns of probabilities must have the names of the classes, all of them"
-        + (f" ({', '.join(answers[:5])}{', …' if len(answers) > 5 else ''})" if answers else "")
+        + (f" ({first_few(answers)})" if answers else "")
         + "; else leave the ids and one column of answers.",
     )
 
