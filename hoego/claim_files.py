@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from hoego.errors import HoegoError
 from hoego.storage import storing
 
 HEARTBEAT_SECONDS = 10.0
+
+_NUMBERED = re.compile(r"(.+)\.(\d+)")
 
 
 def create(path: Path, worker: str = "", facts: Mapping[str, Any] | None = None) -> bool:
@@ -37,6 +40,30 @@ def create(path: Path, worker: str = "", facts: Mapping[str, Any] | None = None)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(text)
     return True
+
+
+def latest_of(folder: Path) -> dict[str, Path]:
+    """Return the latest claim on each piece of work that is claimed as `NAME.N`, by its name.
+
+    The claim of a process that has died is not removed: the next process claims the same under the next N.
+    """
+    found: dict[str, tuple[int, Path]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        for file in os.listdir(folder):
+            if match := _NUMBERED.fullmatch(file):
+                claim = int(match[2]), folder / file
+                found[match[1]] = max(claim, found.get(match[1], claim))
+    return {name: path for name, (_, path) in found.items()}
+
+
+def following(folder: Path, name: str, last: Path | None) -> Path:
+    """Return the file of the next claim on a piece of work; `last` is its latest.
+
+    >>> following(Path("claims"), "fold-3", None).name, following(Path("c"), "a", Path("c/a.0009")).name
+    ('fold-3.0000', 'a.0010')
+    """
+    number = 0 if last is None else int(last.suffix[1:]) + 1
+    return folder / f"{name}.{number:04d}"
 
 
 def owner_of(path: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,6 @@ from hoego import claim_files
 from hoego.runs.record_predictions import PREDICTIONS
 from hoego.runs.records import Record
 from hoego.runs.records.environment import machine_key
-
-_NAME = re.compile(r"fold-(\d+)\.(\d{4})")
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,7 @@ class FoldClaims:
 
     def latest(self) -> dict[int, Path]:
         """Return the latest claim of every fold that has one."""
-        found: dict[int, Path] = {}
-        with contextlib.suppress(FileNotFoundError):
-            for name in sorted(os.listdir(self._folder)):
-                if match := _NAME.fullmatch(name):
-                    found[int(match[1])] = self._folder / name
-        return found
+        return {fold_of_claim(path): path for path in claim_files.latest_of(self._folder).values()}
 
     def unclaimed(self, folds: Sequence[int]) -> list[int]:
         """Return those of `folds` that are not done and that no living process has."""
@@ -61,9 +53,7 @@ class FoldClaims:
         """Claim the first of `folds` that is open and that `may_start` lets through; None where there is none."""
         latest = self.latest()
         for k in self.unclaimed(folds):
-            last = latest.get(k)
-            number = 0 if last is None else int(last.name.rpartition(".")[2]) + 1
-            path = self._folder / f"fold-{k}.{number:04d}"
+            path = claim_files.following(self._folder, f"fold-{k}", latest.get(k))
             if not may_start(k) or not claim_files.create(path, self.worker, {"machine": machine_key()}):
                 continue
             # It may have been claimed, trained and given back since the look at what is done.

@@ -2,7 +2,7 @@
 
     parts/parts.json       {"parts": P}: chunk c is of the part c * P // chunks
     parts/HOST-PID.worker  a process that takes part
-    parts/0007.0           the claim of part 7; `0007.1` after the process that made the first has died
+    parts/0007.0000        the claim of part 7; `0007.0001` after the process that made the first has died
     parts/0007.bad.json    the photos of part 7 that cannot be used
 
 A part is done when all its chunks are marked, and its claim lives as long as its process (`claim_files`). Two processes
@@ -106,10 +106,6 @@ class PartsBuild(ShortRepr):
             if claim.suffix == ".worker" or self._chunks(int(claim.stem)):
                 claim.unlink(missing_ok=True)
 
-    def _claims(self, part: int) -> list[Path]:
-        """Return the claims of a part in the order in which they were made."""
-        return sorted(self.folder.glob(f"{part:04d}.[0-9]*"), key=lambda p: int(p.suffix[1:]))
-
     def _beat(self) -> None:
         for claim in self.held:
             os.utime(claim)
@@ -150,18 +146,19 @@ class PartsBuild(ShortRepr):
 
     def _claimed(self) -> int | None:
         """Claim a part that is not done and that no living process holds; None where there is none."""
+        latest = claim_files.latest_of(self.folder)
         for part in range(self.parts):
             if part in self.active or not self._chunks(part) or self._bad_file(part).exists():
                 continue
-            made = self._claims(part)
+            last = latest.get(f"{part:04d}")
             # One's own part is free again where its pixels turned out to be damaged.
-            if not made or (made[-1] not in self.held and not claim_files.is_alive(made[-1])):
-                claim = self.folder / f"{part:04d}.{int(made[-1].suffix[1:]) + 1 if made else 0}"
+            if last not in self.held:
+                if last is not None and claim_files.is_alive(last):
+                    continue
+                claim = claim_files.following(self.folder, f"{part:04d}", last)
                 if not claim_files.create(claim):
                     continue
                 self.held.append(claim)
-            elif made[-1] not in self.held:
-                continue
             self.active.add(part)
             return part
         return None
