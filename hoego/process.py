@@ -32,6 +32,13 @@ def process_of(pid: int) -> dict[str, Any] | None:
     return None if start is None else {"host": host(), "pid": pid, "start": start, **_boot()}
 
 
+def child_environment() -> dict[str, str]:
+    """Return the environment of a child Python that imports this package, wherever it lies."""
+    package = str(Path(__file__).resolve().parents[1])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def is_alive(process: Mapping[str, Any] | None, heartbeat: Path, *, may_write: bool = True) -> bool:
     """Return whether the process that `this_process` described is still alive.
 

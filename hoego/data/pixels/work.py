@@ -26,6 +26,7 @@ from hoego.data.images import content_of, read_bytes
 from hoego.data.pixels.store import DONE, read_at
 from hoego.data.preprocess import Box, Preprocess
 from hoego.errors import DataError
+from hoego.process import child_environment
 
 Item = tuple[str, Box | None, int, str | None, int]
 """Path, box, content hash, and the pixel file and row of a cache that holds it already (or None)."""
@@ -106,14 +107,12 @@ def work(
 @contextlib.contextmanager
 def _decoder(setup: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
     """Yield a process that fills chunks: one JSON line in, one out. It ends when its input does, so with its parent."""
-    package = str(Path(__file__).resolve().parents[3])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", "from hoego.data.pixels.work import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env=child_environment(),
         start_new_session=True,
     )
     assert process.stdin is not None

@@ -7,7 +7,6 @@ it does comes in over its standard input, and it ends when that closes, however 
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import signal
 import subprocess
@@ -16,11 +15,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from hoego.errors import ProcessDied, TrainError
+from hoego.process import child_environment
 
 PATIENCE = 10.0
 """Seconds in which a process that has lost its connections shows how it ended, or ends after it was told to."""
@@ -52,8 +51,6 @@ class DeviceProcesses:
         """Start the processes where they do not run yet; they load what they need while this one goes on."""
         if self._children:
             return
-        package = str(Path(__file__).resolve().parents[3])
-        path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH", "")) if p)
         for _ in range(1, self.world):
             said = tempfile.TemporaryFile()  # noqa: SIM115 (read where the process has ended)
             self._said.append(said)
@@ -63,7 +60,7 @@ class DeviceProcesses:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
-                env={**os.environ, "PYTHONPATH": path},
+                env=child_environment(),
                 start_new_session=True,
             )
             self._children.append(child)
