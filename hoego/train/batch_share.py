@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoego.short_repr import ShortRepr
+from hoego.train.devices.joining import own_share
 from hoego.train.mixing import MixPlan
 
 
@@ -32,7 +33,7 @@ class BatchShare(ShortRepr):
         >>> BatchShare.of(1, 2, 5, None)
         BatchShare(total=5, n_own=2, positions=int64[2])
         """
-        own = np.arange(rank, total, world, dtype=np.int64)
+        own = own_share(total, rank, world)
         if plan is None:
             return cls(total, len(own), own)
         others = np.setdiff1d(plan.partner[own], own)

@@ -56,9 +56,13 @@ class DeviceGroup:
         if dist.is_initialized():
             dist.destroy_process_group()
 
+    def counts(self, total: int) -> list[int]:
+        """Return how many photos of a batch of `total` are each device's."""
+        return [len(range(rank, total, self.world)) for rank in range(self.world)]
+
     def n_own(self, total: int) -> int:
         """Return how many photos of a batch of `total` are this device's."""
-        return len(range(self.rank, total, self.world))
+        return self.counts(total)[self.rank]
 
     def gather(self, own: Tensor, total: int) -> Tensor:
         """Join the rows [b, F] of all devices to [total, F], in the order of the batch.

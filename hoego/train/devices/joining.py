@@ -14,7 +14,7 @@ PredictedPart = tuple[NDArray[np.str_], Mapping[str, NDArray[np.float32]]]
 
 
 def own_share(n_images: int, rank: int, world: int) -> NDArray[np.int64]:
-    """Return the positions among N held-out photos that device `rank` of `world` predicts; nothing is padded.
+    """Return the positions among N photos that are those of device `rank` of `world`; nothing is padded.
 
     >>> [len(own_share(101, rank, 2)) for rank in (0, 1)]
     [51, 50]

@@ -111,7 +111,7 @@ class WholeBatch(TorchFunctionMode):
         given = dict(zip(("weight", "bias", "training", "momentum", "eps"), more, strict=False)) | named
         if not given.get("training"):
             return F.batch_norm(input, running_mean, running_var, **given)
-        counts = torch.tensor([len(range(r, self.total, self.group.world)) for r in range(self.group.world)])
+        counts = torch.tensor(self.group.counts(self.total))
         places = input[0, 0].numel()
         if self.total * places < 2:
             raise ValueError("Expected more than 1 value per channel when training")
