@@ -67,13 +67,6 @@ def classes_of(record: Record, target: str) -> RunClasses:
     return RunClasses(images=found.images, said=said, classes=found.schema.classes(target))
 
 
-def labelled(record: Record) -> Dataset:
-    """Load the data set of a run on today's labels. Raises DataError where it cannot be read."""
-    found = dataset_of(record)
-    assert found is not None
-    return found
-
-
 @dataclass(frozen=True)
 class LooksSources:
     """Where the estimate takes its facts from; a program that holds them in memory gives its own.
@@ -85,7 +78,7 @@ class LooksSources:
     """
 
     classes: Callable[[Record, str], RunClasses] = classes_of
-    dataset: Callable[[Record], Dataset] = labelled
+    dataset: Callable[[Record], Dataset] = dataset_of
     keep: bool = True
 
 

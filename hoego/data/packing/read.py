@@ -119,9 +119,8 @@ def _rows(index: PackIndex, folder: Path) -> PackedRows:
     place = (offset - BLOCK) // members.stride
     sizes = np.bincount(shard, minlength=int(index.about["shards"])) if (shard >= 0).all() else np.zeros(0)
     fits = (place * members.stride + BLOCK == offset) & (index.column("length") == members.length)
-    if len(sizes) != int(index.about["shards"]) or not fits.all() or (place < 0).any():
-        raise DataError("The index names places that no shard has.", file=folder / INDEX, remedy=AGAIN)
-    if (place >= sizes[shard]).any():
+    known = len(sizes) == int(index.about["shards"]) and fits.all() and (place >= 0).all()
+    if not known or (place >= sizes[shard]).any():
         raise DataError("The index names places that no shard has.", file=folder / INDEX, remedy=AGAIN)
     paths = tuple(shard_path(folder, number) for number in range(len(sizes)))
     for path, n in zip(paths, sizes.tolist(), strict=True):

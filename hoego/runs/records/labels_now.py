@@ -7,7 +7,6 @@ the files that hold labels (the table, the overlay), and the labels are read aga
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -55,7 +54,7 @@ def _changed(record: Record) -> int:
         key = blake2b(f"{version} {settings}".encode(), digest_size=8).hexdigest()
         path = cache_folder() / "labels" / f"{key}.json"
         known = _remembered(path)
-        if known is not None and known.get("stamps") == stamps and isinstance(known.get("changed"), int):
+        if known.get("stamps") == stamps and isinstance(known.get("changed"), int):
             return int(known["changed"])
         changed = _counted(record, recipe)
     except (HoegoError, OSError):
@@ -93,9 +92,7 @@ def _stamps(recipe: Recipe) -> list[list[Any]]:
     return found
 
 
-def _remembered(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+def _remembered(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(HoegoError):
+        return files.read_json(path)
+    return {}
