@@ -154,6 +154,16 @@ def test_the_second_pass_leaves_norm_statistics() -> None:
     assert not torch.equal(norm.running_mean, before["running_mean"])
 
 
+def train_an_epoch(
+    model: nn.Module, freezer: BackboneFreezer, optimizer: torch.optim.Optimizer, epoch: int
+) -> None:
+    model.train()
+    freezer.apply(epoch)
+    optimizer.zero_grad()
+    model(torch.randn(8, 3)).square().mean().backward()
+    optimizer.step()
+
+
 def test_a_frozen_backbone_thaws() -> None:
     model = net().train()
     heads = list(model[3].parameters())
@@ -161,11 +171,7 @@ def test_a_frozen_backbone_thaws() -> None:
     optimizer = build_optimizer(model, OptimSettings(lr=0.1), heads=heads)
     start = {k: v.clone() for k, v in model.state_dict().items()}
     for epoch in range(3):
-        model.train()
-        freezer.apply(epoch)
-        optimizer.zero_grad()
-        model(torch.randn(8, 3)).square().mean().backward()
-        optimizer.step()
+        train_an_epoch(model, freezer, optimizer, epoch)
         moved = {k for k, v in model.state_dict().items() if not torch.equal(v, start[k])}
         if epoch < 2:
             assert moved == {"3.weight", "3.bias"}
@@ -199,11 +205,7 @@ def test_the_lowest_layers_keep_their_weights_and_statistics_in_all_epochs() -> 
     optimizer = build_optimizer(model, OptimSettings(lr=0.1), heads=heads)
     start = {k: v.clone() for k, v in model.state_dict().items()}
     for epoch in range(2):
-        model.train()
-        freezer.apply(epoch)
-        optimizer.zero_grad()
-        model(torch.randn(8, 3)).square().mean().backward()
-        optimizer.step()
+        train_an_epoch(model, freezer, optimizer, epoch)
     still = {k for k, v in model.state_dict().items() if torch.equal(v, start[k])}
     assert still == {k for k in start if k.startswith(("stem", "stages.0"))}
 
