@@ -141,6 +141,19 @@ def test_what_is_damaged_in_the_store_does_not_come_in(bucket: StubStore, tmp_pa
     assert "another content" in found.refused[record.id]
 
 
+def test_a_run_that_has_not_ended_does_not_come_into_the_queue(tmp_path: Path) -> None:
+    waiting, theirs = made(RunStore(tmp_path / "a/runs"), state="waiting"), RunStore(tmp_path / "b/runs")
+    manifest, stored = manifest_of(waiting.folder), tmp_path / "stored" / waiting.id
+    (stored / "files").mkdir(parents=True)
+    for path, file in manifest.files.items():
+        (stored / "files" / file.sha256).write_bytes((waiting.folder / path).read_bytes())
+    (stored / "manifest.json").write_text(manifest.model_dump_json())
+    found = sync(theirs, (tmp_path / "stored").as_uri())
+    assert found.pulled == ()
+    assert "only runs that have ended are sent" in found.refused[waiting.id]
+    assert theirs.ids() == []
+
+
 @pytest.mark.parametrize(
     "name", ["../outside", "/etc/passwd", "a/../../b", "a\\b", "C:x", "a//b", "a\nb", ""]
 )

@@ -186,11 +186,16 @@ class _DamagedError(RecordError):
 
 def _require_run(folder: Path, manifest: RecordManifest) -> None:
     try:
-        named = Record(folder).meta.id
+        meta = Record(folder).meta
     except RecordError as problem:
         raise _DamagedError(f"its run.json cannot be read: {problem.message}") from None
-    if named != manifest.run:
-        raise _DamagedError(f"its run.json says that it is the run {named!r}")
+    if meta.id != manifest.run:
+        raise _DamagedError(f"its run.json says that it is the run {meta.id!r}")
+    # Only ended runs are sent. One that waits would be taken by the workers here, as if it were queued here.
+    if meta.state not in FINAL_STATES:
+        raise _DamagedError(
+            f"its run.json says that it is {meta.state}, and only runs that have ended are sent"
+        )
     extra = set(manifest_of(folder).files) - set(manifest.files)
     for path in extra:  # of an earlier, interrupted fetch of another content
         (folder / path).unlink()
